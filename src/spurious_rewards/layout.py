@@ -1,0 +1,43 @@
+"""Where each artifact lies. Paths say what they hold; nothing else in the library spells one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spurious_rewards.suite import Model, Run
+
+
+def bases(model: Model, seeds: str) -> str:
+    """The folder of a model before training: of a seed group for organisms, one for all seeds for other models."""
+    return f"seeds{seeds}" if model.source == "organism" else "base"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below `results/{suite}/`. Arguments may be Snakemake wildcards in braces."""
+
+    root: Path
+
+    def problems(self, name: str) -> Path:
+        """A prepared problem set."""
+        return self.root / "problems" / f"{name}.parquet"
+
+    def pretrained(self, model: str, seed: int | str) -> Path:
+        """An organism's checkpoint folder."""
+        return self.root / "models" / model / "pretrained" / f"seed{seed}"
+
+    def base(self, model: str, bases: str, prompt: str) -> Path:
+        """Folder of what the untrained model said: votes, labels, training sets, responses, grades."""
+        return self.root / "models" / model / bases / prompt
+
+    def run(self, run: Run) -> Path:
+        """Folder of a run."""
+        return self.root / "runs" / run.model / run.prompt / run.reward / run.variant / f"seeds{run.seeds}"
+
+    def segment(self, run: Run, start: int, stop: int) -> Path:
+        """Folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
+        return self.run(run) / "segments" / f"{start}-{stop}"
+
+
+def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
+    """One checkpoint of a segment, a folder that transformers loads with the trainer's state beside the weights."""
+    return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
