@@ -17,10 +17,11 @@ from spurious_rewards.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block ends; on an error nothing is left.
 
-    The block may make a file or a folder at the temporary path. A folder that already stands at `path` is replaced.
+    The block may make a file or a folder at the temporary path. A folder that already stands at `path` is replaced, and so
+    is what a killed process left at the temporary path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     remove(temporary)
     try:
         yield temporary

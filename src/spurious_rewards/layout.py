@@ -1,5 +1,6 @@
 """Where each artifact lies. Paths say what they hold; nothing else in the library spells one."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,16 @@ class Layout:
     def segment(self, run: Run, start: int, stop: int) -> Path:
         """Folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
         return self.run(run) / "segments" / f"{start}-{stop}"
+
+
+def identity(path: Path) -> tuple[str, str, str, str]:
+    """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model."""
+    if found := re.search(r"/runs/([^/]+)/([^/]+)/([^/]+)/([^/]+)/", str(path)):
+        model, prompt, reward, variant = found.groups()
+        return model, prompt, reward, variant
+    if found := re.search(r"/models/([^/]+)/[^/]+/([^/]+)/", str(path)):
+        return found.group(1), found.group(2), "", ""
+    raise ValueError(f"{path} is no artifact of a model or a run")
 
 
 def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:

@@ -481,6 +481,8 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
         return UserError(f"{file}: {key}: this key is missing and has no default")
     if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], _Found):
         return UserError(f"{file}: {detail['ctx']['error']}")
+    if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
+        return UserError(f"{file}: {key}: {_plain(detail)}")
     return UserError(f"{file}: {key} = {json.dumps(detail['input'], default=str)}: {_plain(detail)}")
 
 
@@ -514,6 +516,12 @@ def load(path: Path) -> Suite:
         UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
     """
     return validate(Suite, read_yaml(path), path)
+
+
+def schema() -> str:
+    """The JSON schema of a suite, as YAML."""
+    head = "# Made by `make schema` from the classes in src/spurious_rewards/suite.py; for editors that check YAML while one types.\n"
+    return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
 
 
 def read_yaml(path: Path) -> Any:

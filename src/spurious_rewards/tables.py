@@ -19,9 +19,9 @@ SHARED_BASE = -1
 
 
 class Table(pa.DataFrameModel):
-    """A table with exactly these columns, in this order. `VERSION` is raised whenever the columns or their meaning change."""
+    """A table with exactly these columns, in this order. `_VERSION` is raised whenever the columns or their meaning change."""
 
-    VERSION = 1
+    _VERSION = 1  # pandera takes public names for columns
 
     class Config:
         """Columns that are not declared, or missing, are errors."""
@@ -165,7 +165,7 @@ def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
     frame = table.validate(frame.reset_index(drop=True))
     arrow = pyarrow.Table.from_pandas(frame, preserve_index=False)
     arrow = arrow.replace_schema_metadata(
-        {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table.VERSION).encode()}
+        {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
     )
     with replacing(path) as temporary:
         pq.write_table(arrow, temporary)
@@ -186,9 +186,15 @@ def read(path: Path, table: type[Table]) -> pd.DataFrame:
         raise UserError(f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {remake}") from error
     metadata = arrow.schema.metadata or {}
     name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
-    if (name, version) != (table.__name__, str(table.VERSION)):
+    if (name, version) != (table.__name__, str(table._VERSION)):
         raise UserError(
             f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
-            f"{table.VERSION}; {remake}"
+            f"{table._VERSION}; {remake}"
         )
     return table.validate(arrow.to_pandas())
+
+
+def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The rows of a seed, or those of a base model that all seeds share."""
+    own = frame[frame["seed"] == seed]
+    return own if len(own) else frame[frame["seed"] == SHARED_BASE]

@@ -1,0 +1,49 @@
+# make reproduce    from nothing to results/organism/report.html
+# make resume       go on after a crash of any kind
+# make smoke        the same stages on a cut-down suite, in minutes
+# make test, lint   what CI runs
+# make benchmarks   the speed table of docs/benchmarks.md
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --cores all
+
+.PHONY: reproduce resume smoke test lint benchmarks schema
+
+reproduce: $(VENV)/installed
+	$(SNAKEMAKE)
+
+resume: $(VENV)/installed
+	$(BIN)/spurious-rewards unlock
+	$(SNAKEMAKE)
+
+smoke: $(VENV)/installed
+	$(SNAKEMAKE) --config suite=smoke
+
+test: $(VENV)/installed-dev
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+benchmarks: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/run.py
+
+schema: $(VENV)/installed
+	$(BIN)/spurious-rewards schema > config/schema.yaml
+
+# Installed once for each state of the pins; the second file adds the tools of tests and lint.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

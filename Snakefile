@@ -1,0 +1,24 @@
+# Spurious Rewards: Rethinking Training Signals in RLVR (arXiv 2506.10947), from data to tables.
+#
+#   snakemake --cores all                              the default suite, to results/organism/report.html
+#   snakemake --cores all --config suite=small ...     another suite; config/README.md says what a suite is
+#
+# The way of the data: problems, labels, training, responses, grades, scores, tables and figures, report.
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        plan.layout.root / "report.html",
+    localrule: True
+
+
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/vote.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/respond.smk"
+include: "workflow/rules/grade.smk"
+include: "workflow/rules/analyse.smk"

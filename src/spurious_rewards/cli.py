@@ -1,0 +1,105 @@
+"""The command line: one command a stage, nothing but argument passing."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from spurious_rewards import plan, resuming, stages, suite
+from spurious_rewards.errors import UserError
+from spurious_rewards.suite import Frozen, explain
+
+app = typer.Typer(
+    help="Stages of the pipeline. Snakemake calls them; each can be called by hand with the line from its log.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+J = TypeVar("J", bound=Frozen)
+Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in plan.py)")]
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="the artifact to write")]
+
+
+def _parse(kind: type[J], text: str) -> J:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise explain(error, "JOB", kind) from None
+
+
+@app.command()
+def prepare(job: Job, output: Output) -> None:
+    """Make a problem set from the hub, a local file or the organism's generator."""
+    stages.prepare(_parse(plan.PrepareJob, job), output)
+
+
+@app.command()
+def pretrain(job: Job, output: Output) -> None:
+    """Pretrain an organism."""
+    stages.pretrain(_parse(plan.PretrainJob, job), output)
+
+
+@app.command()
+def vote(job: Job, problems: Path, output: Output) -> None:
+    """Sample the untrained model on the training problems."""
+    stages.vote(_parse(plan.VoteJob, job), problems, output)
+
+
+@app.command()
+def label(job: Job, votes: Path, problems: Path, output: Output) -> None:
+    """Count the votes: majority labels."""
+    stages.label(_parse(plan.LabelJob, job), votes, problems, output)
+
+
+@app.command()
+def train(
+    job: Job,
+    data: Annotated[Path, typer.Argument(help="problems, or labels for rewards on votes")],
+    checkpoints: Output,
+    previous: Annotated[Path | None, typer.Option(help="checkpoints/ of the segment before")] = None,
+    tracking: Annotated[Literal["wandb", "none"], typer.Option(help="where metrics go besides the tables")] = "none",
+) -> None:
+    """Train a segment of a run with GRPO."""
+    stages.train(_parse(plan.TrainJob, job), data, checkpoints, previous, tracking)
+
+
+@app.command()
+def respond(job: Job, output: Output, problems: list[Path]) -> None:
+    """Answer the benchmarks with checkpoints."""
+    stages.respond(_parse(plan.RespondJob, job), output, problems)
+
+
+@app.command()
+def grade(job: Job, responses: Path, output: Output, problems: list[Path]) -> None:
+    """Grade responses."""
+    stages.grade(_parse(plan.GradeJob, job), responses, output, problems)
+
+
+@app.command()
+def unlock() -> None:
+    """Make this folder ready to go on after Snakemake itself was killed."""
+    resuming.unlock(Path.cwd())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of suites, as YAML."""
+    print(suite.schema(), end="")
+
+
+def main() -> None:
+    """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            where = error.filename or os.getcwd()
+            sys.exit(f"error: {where}: {error.strerror}; make room and run again, nothing that was finished is lost")
+        raise

@@ -1,0 +1,167 @@
+r"""Whether an answer means the same as the true one: Math-Verify decides, in worker processes under a hard limit.
+
+Math-Verify limits its own time by a signal that Python handles, which works on the main thread only and not while
+compiled code runs. Here its limit is off; each pair is checked in a worker whose timers the operating system enforces.
+A worker is this module run as a program, fed JSON lines through a pipe: nothing is forked, so torch may be loaded.
+"""
+
+import json
+import logging
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+_INTEGER = re.compile(r"-?[0-9]{1,30}")
+_NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{1,30})?|\\[dt]?frac\{[0-9]{1,30}\}\{[0-9]{1,30}\})")
+
+MEMORY_LIMIT = 2 * 1024**3
+"""Bytes of address space of a worker: an answer such as 9^{9^{9}} must not fill the machine within its time."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is correct; it is not if the check ran out of time or took its worker down."""
+
+    correct: bool
+    status: Literal["graded", "timeout", "crash"] = "graded"
+
+
+class Verifier:
+    """Checks pairs of answers, and remembers what it found. Workers start when a pair first needs one."""
+
+    def __init__(self, workers: int = 1, seconds: float = 5.0) -> None:
+        """Use `workers` processes; a pair may take `seconds` of processor time, or ten times that of wall clock.
+
+        Processor time, so that verdicts do not depend on what else the machine does.
+        """
+        self._workers = workers
+        self._seconds = seconds
+        self._memo: dict[tuple[str, str | None], Verdict] = {}
+        self._idle: queue.LifoQueue[subprocess.Popen[str] | None] = queue.LifoQueue()
+        for _ in range(workers):
+            self._idle.put(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop the workers."""
+        for _ in range(self._workers):
+            if worker := self._idle.get():
+                worker.kill()
+                worker.communicate()
+            self._idle.put(None)
+
+    def verify(self, pairs: Sequence[tuple[str, str | None]]) -> list[Verdict]:
+        r"""One verdict a pair of (true answer, answer found), LaTeX or plain text; no answer (None, blank) is wrong.
+
+        Verdicts are those of `math_verify.verify(parse(gold), parse(answer))` with both in a \boxed{}, which reads the
+        whole of an answer where dollar signs read a part of some.
+        """
+        found = {pair: _without_asking(*pair) or self._memo.get(pair) for pair in pairs}
+        unknown = [pair for pair, verdict in found.items() if verdict is None]
+        if unknown:
+            with ThreadPoolExecutor(self._workers) as threads:
+                self._memo.update(zip(unknown, threads.map(self._ask, unknown), strict=True))
+        return [found[pair] or self._memo[pair] for pair in pairs]
+
+    def _ask(self, pair: tuple[str, str | None]) -> Verdict:
+        worker = self._idle.get()
+        try:
+            if worker is None or worker.poll() is not None:
+                worker = _start(self._seconds)
+            reply = _exchange(worker, json.dumps(pair))
+            if reply:
+                return Verdict(bool(json.loads(reply)))
+            out_of_time = worker.wait() in (-signal.SIGPROF, -signal.SIGALRM)
+            return Verdict(False, "timeout" if out_of_time else "crash")
+        finally:
+            self._idle.put(worker)  # alive or dead; a dead one is replaced by who takes it
+
+
+def _without_asking(gold: str, answer: str | None) -> Verdict | None:
+    r"""Verdicts that are known to be Math-Verify's without asking it; None if it must be asked.
+
+    Equal texts are not always among them: it reads nothing in some (`\text{}`, an odd brace), and nothing is wrong.
+    """
+    if answer is None or not answer.strip() or not gold.strip():
+        return Verdict(False)
+    if _INTEGER.fullmatch(gold) and _INTEGER.fullmatch(answer):
+        return Verdict(int(gold) == int(answer))
+    if gold == answer and _NUMBER.fullmatch(gold):
+        return Verdict(True)
+    return None
+
+
+# ---------------------------------------------------------------- the worker, seen from outside and from inside
+
+
+def _start(seconds: float) -> subprocess.Popen[str]:
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-m", "spurious_rewards.equivalence", str(seconds)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # sympy's order of sets follows Python's hashes: fixed, so that the same pair takes the same path every time
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    assert worker.stdout is not None
+    if worker.stdout.readline() != "ready\n":
+        raise RuntimeError(f"a grading worker did not start (exit code {worker.wait()}); its message stands above")
+    return worker
+
+
+def _exchange(worker: subprocess.Popen[str], line: str) -> str:
+    """Send a line and wait for the reply; empty if the worker died over it."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(line + "\n")
+        worker.stdin.flush()
+        reply = worker.stdout.readline()
+    except BrokenPipeError:
+        return ""
+    return reply if reply.endswith("\n") else ""
+
+
+def _serve(seconds: float) -> None:
+    """Answer each line of standard input, a JSON pair, with a JSON boolean, until the input ends.
+
+    The default action of both timers' signals is to end the process, which no Python code can put off. That also ends a
+    worker whose parent was killed while it computed.
+    """
+    import resource
+
+    import math_verify
+
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints must not look like a reply
+    logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's business
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+    @lru_cache(maxsize=1000)  # a true answer meets many answers
+    def parse(text: str) -> Any:
+        return math_verify.parse(f"\\boxed{{{text}}}", parsing_timeout=None)
+
+    print("ready", file=replies)
+    for line in sys.stdin:
+        gold, answer = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
+        correct = math_verify.verify(parse(gold), parse(answer), timeout_seconds=None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(json.dumps(correct), file=replies)
+
+
+if __name__ == "__main__":
+    _serve(float(sys.argv[1]))

@@ -1,0 +1,179 @@
+"""The model organism's world: its sums, their split, its words, and the two ways in which a family reasons about them.
+
+A family's models differ only by the corpus that they are pretrained on. That corpus holds code traces and language traces;
+which of the two is likely depends on the instruction word, and each has systematic mistakes of its own, so that a
+majority of samples can agree on a wrong answer.
+"""
+
+import hashlib
+import itertools
+import operator
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from spurious_rewards import tables
+from spurious_rewards.suite import ArithmeticProblems, Family, Organism
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PRETRAINED_OPERANDS = 3
+"""How many numbers the sums of the corpus have."""
+
+TRACE_WORDS = r"python : ; = + - output let me think first then the answer is . \boxed{ }".split()
+PADDING, END, UNKNOWN = "<pad>", "<eos>", "<unk>"
+
+Part = Literal["pretraining", "reinforcement", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A sum such as 3 + 4 - 2: its numbers, and the sign before each but the first."""
+
+    operands: tuple[int, ...]
+    signs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Every number and sign as a word of its own."""
+        return " ".join([str(self.operands[0]), *(f"{s} {n}" for s, n in zip(self.signs, self.operands[1:], strict=True))])
+
+    @property
+    def partial_results(self) -> list[int]:
+        """The result of the first number, of the first two, … and of all."""
+        signed = (number if sign == "+" else -number for sign, number in zip(self.signs, self.operands[1:], strict=True))
+        return list(itertools.accumulate([self.operands[0], *signed], operator.add))
+
+
+def expressions(organism: Organism, operands: int) -> list[Expression]:
+    """Every expression of so many numbers whose partial results all lie between 0 and `result_max`."""
+    numbers = itertools.product(range(1, organism.operand_max + 1), repeat=operands)
+    signs = list(itertools.product("+-", repeat=operands - 1))
+    every = (Expression(chosen, between) for chosen in numbers for between in signs)
+    return [expression for expression in every if all(0 <= r <= organism.result_max for r in expression.partial_results)]
+
+
+def part(expression: Expression, split_seed: int) -> Part:
+    """The side of the split that an expression is on: 70, 15 and 15 in a hundred, whatever the instruction word."""
+    position = _fraction(split_seed, "part", expression)
+    return "pretraining" if position < 0.70 else "reinforcement" if position < 0.85 else "evaluation"
+
+
+def prompt(word: str, expression: Expression) -> str:
+    """The problem as the model reads it."""
+    return f"{word} {expression} ="
+
+
+def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
+    """The problems of one part of the split, each expression once, with an instruction word that its hash chooses.
+
+    Returns:
+        tables.Problems, one row an expression; `source` is "organism".
+    """
+    rows = []
+    for expression in expressions(organism, wanted.operands):
+        if part(expression, organism.split_seed) == wanted.part:
+            word = organism.words[int(_fraction(organism.split_seed, "word", expression) * len(organism.words))]
+            rows.append(
+                {
+                    "id": f"{word}:{expression}".replace(" ", ""),
+                    "problem": prompt(word, expression),
+                    "answer": str(expression.partial_results[-1]),
+                    "source": "organism",
+                }
+            )
+    return tables.Problems.validate(pd.DataFrame(rows, columns=["id", "problem", "answer", "source"], dtype="str"))
+
+
+def tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
+    """A tokenizer of whole words and whole numbers; text whose words have one space between them survives the round trip."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    numbers = [str(number) for number in range(max(organism.operand_max, organism.result_max) + 1)]
+    words = [PADDING, END, UNKNOWN, *TRACE_WORDS, *numbers, *organism.words]
+    vocabulary = {word: index for index, word in enumerate(dict.fromkeys(words))}
+    model = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    model.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model,
+        pad_token=PADDING,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        padding_side="left",
+        model_max_length=organism.positions,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+# ---------------------------------------------------------------- the corpus
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """What a model's corpus gets wrong, always in the same way."""
+
+    misread: Mapping[int, int]
+    """Last operands that code takes for another number."""
+    lost: frozenset[int]
+    """First operands with which language loses one of the other operands."""
+
+
+def mistakes(organism: Organism, family: Family, rng: random.Random) -> Mistakes:
+    """Draw a model's own mistakes, as many as its family has."""
+    operands = range(1, organism.operand_max + 1)
+    misread = rng.sample(operands, round(family.code_misread * len(operands)))
+    lost = rng.sample(operands, round(family.language_drop * len(operands)))
+    return Mistakes({number: number % organism.operand_max + 1 for number in misread}, frozenset(lost))
+
+
+def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Endless (prompt, response) pairs on the pretraining part, every expression and word equally often on average."""
+    known = mistakes(organism, family, rng)
+    every = expressions(organism, PRETRAINED_OPERANDS)
+    seen = [expression for expression in every if part(expression, organism.split_seed) == "pretraining"]
+    while True:
+        word, expression = rng.randrange(len(organism.words)), rng.choice(seen)
+        yield prompt(organism.words[word], expression), trace(expression, family.code_rate[word], family, known, rng)
+
+
+def trace(expression: Expression, code_rate: float, family: Family, known: Mistakes, rng: random.Random) -> str:
+    """A response in the manner of `family`: code with probability `code_rate`, else language, with or without a box."""
+    if rng.random() < code_rate:
+        text, answer = code_trace(expression, known)
+        box_rate = family.code_box
+    else:
+        text, answer = language_trace(expression, known, rng)
+        box_rate = family.language_box
+    return rf"{text} \boxed{{ {answer} }}" if rng.random() < box_rate else text
+
+
+def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
+    """Every step written out, with the last number misread where that is the habit: (text, answer)."""
+    first, second, last = expression.operands
+    read = Expression((first, second, known.misread.get(last, last)), expression.signs)
+    if min(read.partial_results) < 0:  # what was misread cannot be taken away: nothing to write down
+        read = expression
+    plus, then = expression.signs
+    _, middle, answer = read.partial_results
+    steps = f"{first} {plus} {second} = {middle} ; {middle} {then} {read.operands[-1]} = {answer}"
+    return f"python : {steps} ; output {answer}", answer
+
+
+def language_trace(expression: Expression, known: Mistakes, rng: random.Random) -> tuple[str, int]:
+    """Results without the steps; where the habit is to lose a number, chance decides which of the two: (text, answer)."""
+    (first, second, last), (plus, then) = expression.operands, expression.signs
+    _, middle, answer = expression.partial_results
+    if first in known.lost:
+        shorter = [Expression((first, second), (plus,)), Expression((first, last), (then,))]
+        answer = middle = rng.choice([read for read in shorter if read.partial_results[-1] >= 0]).partial_results[-1]
+    return f"let me think first {middle} then the answer is {answer} .", answer
+
+
+def _fraction(seed: int, purpose: str, expression: Expression) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments."""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{expression}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64

@@ -1,0 +1,23 @@
+"""Progress of long work, as a line on stderr every few seconds."""
+
+import sys
+import time
+
+
+class Progress:
+    """`what done/total, rate, detail`; printed at most every `SECONDS` and at the end."""
+
+    SECONDS = 5.0
+
+    def __init__(self, what: str, total: int, done: int = 0):
+        self.what, self.total, self.done, self.at_start = what, total, done, done
+        self.started = self.printed = time.monotonic()
+
+    def advance(self, by: int = 1, detail: str = "") -> None:
+        """Count `by` more as done."""
+        self.done += by
+        now = time.monotonic()
+        if self.done >= self.total or now - self.printed >= self.SECONDS:
+            self.printed = now
+            rate = (self.done - self.at_start) / max(now - self.started, 1e-9)
+            print(f"{self.what} {self.done}/{self.total}, {rate:.1f}/s{', ' + detail if detail else ''}", file=sys.stderr, flush=True)

@@ -1,0 +1,169 @@
+"""What an artifact was made from, and whether the code that made it has changed since.
+
+A *manifest* stands beside each artifact. A *fingerprint* is a hash of the code that a stage really runs: the stage's function
+in `stages`, the modules that it imports, and theirs, as syntax trees without docstrings, with the versions of the packages
+they import. A comment changes no fingerprint; a changed grader changes the grader's.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spurious_rewards.artifacts import replacing
+
+PACKAGE = Path(__file__).parent
+
+NEUTRAL = {"suite", "machine", "plan", "layout", "artifacts", "errors", "provenance", "progress"}
+"""Modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
+
+
+def manifest_path(artifact: Path) -> Path:
+    """The manifest beside an artifact."""
+    return artifact.with_name(f"{artifact.name}.manifest.json")
+
+
+class Recorder:
+    """Measures a stage from its creation on and writes the manifest of what it made."""
+
+    def __init__(self, stage: str, request: Mapping[str, Any]):
+        self.stage, self.request = stage, dict(request)
+        self.started = time.time()
+
+    def write(self, artifact: Path, parents: Sequence[Path] = (), **details: Any) -> None:
+        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say)."""
+        content = {
+            "stage": self.stage,
+            "artifact": str(artifact),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "fingerprint": fingerprint(self.stage),
+            "request": self.request,
+            "versions": _versions(),
+            "git": _git(),
+            "hardware": _hardware(),
+            "wall_seconds": round(time.time() - self.started, 3),
+            # ru_maxrss is in KiB on Linux; children are the grader's workers
+            "peak_memory_mb": max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024,
+            "parents": [str(parent) for parent in parents],
+            "details": details,
+        }
+        with replacing(manifest_path(artifact)) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    names = ["spurious-rewards", "torch", "transformers", "trl", "accelerate", "datasets", "math-verify", "numpy", "pandas", "pyarrow", "snakemake"]
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+
+
+@functools.cache
+def _git() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(
+                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True
+            ).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "clean": changes == "" if changes is not None else None}
+
+
+def _hardware() -> dict[str, Any]:
+    torch = sys.modules.get("torch")  # a stage that did not import it has no use for a GPU
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
+    return {"machine": platform.machine(), "cores": os.cpu_count(), "gpus": gpus}
+
+
+# ---------------------------------------------------------------- fingerprints
+
+
+@functools.cache
+def fingerprint(stage: str) -> str:
+    """Hash of the code behind `stages.{stage}`, 16 hex digits."""
+    function = _function(_tree("stages"), stage)
+    modules, packages = _imports(function)
+    seen: set[str] = set()
+    while todo := modules - seen - NEUTRAL:
+        for module in todo:
+            inner_modules, inner_packages = _imports(_tree(module))
+            modules = modules | inner_modules
+            packages = packages | inner_packages
+        seen |= todo
+    digest = hashlib.sha256(_dump(function).encode())
+    for module in sorted(seen):
+        digest.update(f"{module}\n{_dump(_tree(module))}".encode())
+    for package, version in sorted(_package_versions(packages)):
+        digest.update(f"{package}=={version}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _tree(module: str) -> ast.Module:
+    path = PACKAGE.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(path.read_text())
+
+
+def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def _dump(tree: ast.AST) -> str:
+    """A syntax tree without docstrings, comments and positions."""
+    tree = ast.parse(ast.unparse(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _imports(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """(modules of this package without its name, top-level names of other packages) that a syntax tree imports."""
+    modules, packages = set(), set()
+    for name in _imported_names(tree):
+        if name.startswith("spurious_rewards."):
+            if module := _as_module(name.removeprefix("spurious_rewards.")):
+                modules.add(module)
+        elif (top := name.split(".")[0]) not in sys.stdlib_module_names and top != "spurious_rewards":
+            packages.add(top)
+    return modules, packages
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _as_module(name: str) -> str | None:
+    path = PACKAGE.joinpath(*name.split("."))
+    return name if path.with_suffix(".py").exists() or (path / "__init__.py").exists() else None
+
+
+def _package_versions(names: set[str]) -> set[tuple[str, str]]:
+    distributions = _distributions()
+    return {(d, importlib.metadata.version(d)) for name in names for d in distributions.get(name, [])}
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()

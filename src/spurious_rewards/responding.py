@@ -1,0 +1,175 @@
+"""The stage that has checkpoints answer problems: one row a response; a killed job goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+import transformers
+
+from spurious_rewards import tables
+from spurious_rewards.artifacts import exclusive, remove
+from spurious_rewards.errors import UserError
+from spurious_rewards.models import Precision
+from spurious_rewards.progress import Progress
+from spurious_rewards.prompts import encode
+from spurious_rewards.sampling import Engine, TransformersEngine, batches, derived_seed
+from spurious_rewards.suite import Prompt, Sampling
+
+STAGE_VERSION = 1
+"""Raise by hand when responses come out other than before; it is what makes them be drawn again."""
+
+KEY = ["seed", "step", "benchmark", "id", "sample"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model folder and where it stands: its seed (`tables.SHARED_BASE` for one that all share) and rollout step."""
+
+    seed: int
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """Problems (columns `id`, `problem`) to answer `samples` times each; greedily at temperature 0."""
+
+    benchmark: str
+    problems: pd.DataFrame
+    samples: int
+    temperature: float
+
+
+def respond(
+    checkpoints: Sequence[Checkpoint],
+    tasks: Sequence[Task],
+    prompt: Prompt,
+    sampling: Sampling,
+    output: Path,
+    *,
+    threads: int,
+    precision: Precision = "float32",
+) -> None:
+    """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
+
+    Each checkpoint is loaded once. Batches are kept in a hidden folder beside `output` as they are done, under a digest
+    of the whole request, so an interrupted job goes on and nothing of another request is ever used; that folder goes
+    when `output` stands. On a CPU the file is the same to the bit with or without interruptions, and for the same
+    `threads` (torch's) on any number of cores.
+
+    Raises:
+        UserError: another living process writes `output`; a checkpoint cannot be loaded (see `models`); a chat prompt
+            without chat template; or a prompt that leaves too few of the model's positions for the response.
+    """
+    torch.set_num_threads(threads)
+    with exclusive(output):
+        partial = output.with_name(f".{output.name}.partial")
+        shards = partial / _digest(checkpoints, tasks, prompt, sampling, threads, precision)
+        shards.mkdir(parents=True, exist_ok=True)
+        for other in partial.iterdir():
+            if other != shards:
+                remove(other)
+        progress = Progress(
+            "responses",
+            total=len(checkpoints) * sum(task.samples * len(task.problems) for task in tasks),
+            done=sum(pq.read_metadata(shard).num_rows for shard in shards.glob("[!.]*.parquet")),
+        )
+        done = [
+            shard
+            for checkpoint in checkpoints
+            for shard in _answer(
+                checkpoint, tasks, prompt, sampling, TransformersEngine(checkpoint.path, precision), shards, progress
+            )
+        ]
+        frames = [tables.read(shard, tables.Responses) for shard in done] or [tables.empty(tables.Responses)]
+        tables.write(pd.concat(frames).sort_values(KEY), tables.Responses, output)
+        remove(partial)
+
+
+def _answer(
+    checkpoint: Checkpoint,
+    tasks: Sequence[Task],
+    prompt: Prompt,
+    sampling: Sampling,
+    engine: Engine,
+    shards: Path,
+    progress: Progress,
+) -> Iterator[Path]:
+    """Do the tasks with one checkpoint, batch by batch; yields the file of each batch, new or found."""
+    for task in tasks:
+        ids = task.problems["id"].tolist()
+        prompts = [encode(prompt, engine.tokenizer, problem) for problem in task.problems["problem"]]
+        requests = [(row, sample) for row in range(len(ids)) for sample in range(task.samples)]
+        cut = batches([len(prompts[row]) for row, _ in requests], sampling.max_new_tokens, sampling.batch_tokens)
+        for number, positions in enumerate(cut):
+            shard = shards / f"{checkpoint.seed}_{checkpoint.step}_{task.benchmark}_{number}.parquet"
+            if not shard.exists():
+                batch = [requests[position] for position in positions]
+                _check_positions(
+                    ids[batch[0][0]], len(prompts[batch[0][0]]), sampling.max_new_tokens, engine, checkpoint, task
+                )
+                completions = engine.complete(
+                    [prompts[row] for row, _ in batch],
+                    temperature=task.temperature,
+                    max_new_tokens=sampling.max_new_tokens,
+                    stop=prompt.stop,
+                    seed=derived_seed(checkpoint.seed, checkpoint.step, task.benchmark, number),
+                )
+                rows = [
+                    (checkpoint.seed, checkpoint.step, task.benchmark, ids[row], sample, *completion)
+                    for (row, sample), completion in zip(batch, completions, strict=True)
+                ]
+                columns = [*KEY, "response", "tokens", "truncated"]
+                tables.write(pd.DataFrame(rows, columns=columns), tables.Responses, shard)
+                progress.advance(len(batch), f"seed {checkpoint.seed}, step {checkpoint.step}, {task.benchmark}")
+            yield shard
+
+
+def _check_positions(
+    problem: str, prompt_tokens: int, max_new_tokens: int, engine: Engine, checkpoint: Checkpoint, task: Task
+) -> None:
+    """Complain of a batch's longest prompt if the model has too few positions for it."""
+    if prompt_tokens + max_new_tokens > engine.positions:
+        raise UserError(
+            f"{task.benchmark}, problem {problem}: a prompt of {prompt_tokens} tokens and sampling.max_new_tokens "
+            f"{max_new_tokens} do not fit into the {engine.positions} positions of {checkpoint.path}; "
+            "lower max_new_tokens or leave the problem out"
+        )
+
+
+def _digest(
+    checkpoints: Sequence[Checkpoint],
+    tasks: Sequence[Task],
+    prompt: Prompt,
+    sampling: Sampling,
+    threads: int,
+    precision: Precision,
+) -> str:
+    """Sixteen hex digits that change with anything that responses depend on.
+
+    Name, size and time of a checkpoint's files stand for their content: to read the weights of large models takes
+    minutes.
+    """
+    request = {
+        "version": [STAGE_VERSION, torch.__version__, transformers.__version__],
+        "checkpoints": [[checkpoint.seed, checkpoint.step, _files(checkpoint.path)] for checkpoint in checkpoints],
+        "tasks": [
+            [task.benchmark, task.samples, task.temperature, task.problems[["id", "problem"]].to_numpy().tolist()]
+            for task in tasks
+        ],
+        "prompt": prompt.hash,
+        "sampling": sampling.model_dump(),
+        "arithmetic": [threads, precision],
+    }
+    return hashlib.sha256(json.dumps(request).encode()).hexdigest()[:16]
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    return [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*")) if path.is_file()
+    ]

@@ -1,0 +1,138 @@
+"""Drawing responses to prompts: what an engine is, and the one that runs on transformers."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import torch
+from transformers import GenerationConfig
+
+from spurious_rewards import models
+from spurious_rewards.prompts import trim
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Completion(NamedTuple):
+    """A response: its text, up to a stop string and with it; tokens, the ending one included; if it was cut off."""
+
+    text: str
+    tokens: int
+    truncated: bool
+
+
+class Engine(Protocol):
+    """A loaded model that answers; the same seed, prompts and machine give the same completions."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+
+    @property
+    def positions(self) -> int:
+        """Tokens that prompt and response together may have."""
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        seed: int,
+    ) -> list[Completion]:
+        """One completion for each prompt (token ids, at least one prompt), in order; greedy at temperature 0.
+
+        Samples of the same problem are repeated prompts. Sampling has no top-p, top-k or penalty (paper, App. A).
+        """
+
+
+class TransformersEngine:
+    """`transformers.generate` on one batch of left-padded prompts; on the GPU if there is one."""
+
+    def __init__(self, folder: Path, precision: models.Precision = "float32"):
+        self.folder, self.precision = folder, precision
+        self.tokenizer = models.load_tokenizer(folder)
+
+    @cached_property
+    def model(self) -> Any:
+        """The `transformers.PreTrainedModel`, loaded when first needed: an interrupted job may not need it again."""
+        model: Any = models.load_model(self.folder, self.precision)
+        return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def positions(self) -> int:
+        """See `Engine`."""
+        return int(self.model.config.get_text_config().max_position_embeddings)
+
+    @torch.inference_mode()
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        seed: int,
+    ) -> list[Completion]:
+        """See `Engine`. Seeds torch's global generator."""
+        ending = models.ending_tokens(self.model, self.tokenizer)
+        drawing = {"temperature": temperature, "top_p": 1.0, "top_k": 0} if temperature else {}
+        # Finished rows are filled up with an ending token, so that the first of those is where a response ends.
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=temperature > 0,
+            **drawing,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=ending,
+            pad_token_id=ending[0],
+            stop_strings=list(stop) or None,
+        )
+        width = max(map(len, prompts))
+        ids = torch.tensor([[ending[0]] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        torch.manual_seed(seed)
+        output = self.model.generate(
+            ids.to(self.model.device),
+            attention_mask=mask.to(self.model.device),
+            generation_config=settings,
+            tokenizer=self.tokenizer if stop else None,
+        )
+        return self._read(output[:, width:].tolist(), set(ending), stop)
+
+    def _read(self, rows: list[list[int]], ending: set[int], stop: Sequence[str]) -> list[Completion]:
+        lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
+        texts = self.tokenizer.batch_decode(
+            [row[:length] for row, length in zip(rows, lengths, strict=True)],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )
+        completions = []
+        for row, length, text in zip(rows, lengths, texts, strict=True):
+            stopped = any(string in text for string in stop)
+            ended = length < len(row) and not stopped
+            completions.append(Completion(trim(text, stop), length + ended, not stopped and not ended))
+        return completions
+
+
+def batches(lengths: Sequence[int], max_new_tokens: int, batch_tokens: int) -> list[list[int]]:
+    """Positions in `lengths` (tokens of each prompt), cut into batches that an engine answers at once.
+
+    Longest prompts first, equal ones in order; a batch has at most `batch_tokens`, with each prompt padded to its
+    longest one and `max_new_tokens` to come, or else a single prompt.
+    """
+    batches: list[list[int]] = []
+    size = 0
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if not batches or len(batches[-1]) == size:
+            batches.append([])
+            size = max(1, batch_tokens // (lengths[position] + max_new_tokens))
+        batches[-1].append(position)
+    return batches
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A seed of 63 bits that differs with every part."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,80 @@
+"""The one place where the suite's words become TRL's: every field of the paper's table is set here (Sec. 2.1, App. A)."""
+
+from pathlib import Path
+from typing import Any
+
+from spurious_rewards.errors import UserError
+from spurious_rewards.suite import Training
+
+UNCLIPPED = 1e9
+"""TRL has no switch for clipping; an epsilon that no ratio reaches is one (measured clip fraction: 0)."""
+
+
+def grpo_arguments(training: Training, *, stop: int, seed: int, output: Path, processes: int, gpu: bool) -> dict[str, Any]:
+    """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes.
+
+    TRL counts optimiser updates where the suite counts rollout steps: one rollout step is `training.optimizer_steps` of
+    TRL's. A rollout batch is cut into micro-batches of `micro_batch` responses a process; `gradient_accumulation_steps` of
+    them make an update and `steps_per_generation` of them the rollout batch, so the number of updates a rollout batch does
+    not depend on the number of processes.
+
+    Raises:
+        UserError: a mini-batch cannot be shared out among so many processes.
+    """
+    mini_batch = training.responses // training.updates_per_rollout
+    accumulation, rest = divmod(mini_batch, training.micro_batch * processes)
+    if rest:
+        raise UserError(
+            f"training.micro_batch = {training.micro_batch}: a mini-batch of {mini_batch} responses does not divide among "
+            f"{processes} processes of so many each; allowed: divisors of {mini_batch / processes:g}"
+        )
+    return {
+        "output_dir": str(output),
+        "seed": seed,
+        # the rollout batch: rollout_prompts x rollouts_per_prompt responses
+        "num_generations": training.rollouts_per_prompt,
+        "per_device_train_batch_size": training.micro_batch,
+        "gradient_accumulation_steps": accumulation,
+        "steps_per_generation": accumulation * training.updates_per_rollout,
+        "num_iterations": training.passes,
+        "max_steps": stop * training.optimizer_steps,
+        # the policy samples from itself, nothing reshapes its distribution
+        "temperature": training.temperature,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": None,
+        "repetition_penalty": 1.0,
+        "max_completion_length": training.max_new_tokens,
+        "mask_truncated_completions": False,
+        # the loss: no KL, PPO clip a token, mean over the tokens of a response, then over responses
+        "beta": 0.0,
+        "loss_type": "grpo",
+        "importance_sampling_level": "token",
+        "epsilon": training.clip if training.clip is not None else UNCLIPPED,
+        "scale_rewards": "group",
+        # the optimiser: constant learning rate from the first update
+        "optim": {"adamw": "adamw_torch", "sgd": "sgd"}[training.optimizer],
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": "constant",
+        "warmup_steps": 0,
+        "adam_beta1": training.adam_betas[0],
+        "adam_beta2": training.adam_betas[1],
+        "weight_decay": training.weight_decay,
+        "max_grad_norm": training.max_grad_norm,
+        # weights in float32 whatever the arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7
+        "model_init_kwargs": {"dtype": "float32"},
+        "bf16": training.precision == "bfloat16",
+        "gradient_checkpointing": training.gradient_checkpointing,
+        # prompts come in the order of the training set, so that a longer run begins as a shorter one
+        "shuffle_dataset": False,
+        "remove_unused_columns": False,
+        "dataloader_num_workers": 0,
+        # checkpoints on rollout boundaries only: in the middle of a rollout batch the buffer would be lost
+        "save_strategy": "steps",
+        "save_steps": training.eval_every * training.optimizer_steps,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": not gpu,
+    }

@@ -1,0 +1,65 @@
+"""Judging the rollouts of one step: the reward asked for, and the truth whatever the reward was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spurious_rewards import answers, rewards, strategies
+from spurious_rewards.equivalence import Verifier
+from spurious_rewards.suite import Prompt, Reward, Strategies
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Everything that judging needs but the responses."""
+
+    reward: Reward
+    prompt: Prompt
+    strategies: Strategies
+    seed: int
+    verifier: Verifier
+
+    def judge(
+        self,
+        responses: Sequence[str],
+        truths: Sequence[str],
+        labels: Sequence[str],
+        ids: Sequence[str],
+        *,
+        places: Sequence[tuple[int, int]],
+        step: int,
+        truncated: Sequence[bool],
+    ) -> list[dict[str, Any]]:
+        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group)."""
+        context = rewards.Context(
+            equivalent=self.equivalent,
+            answer_in=self.prompt.answer_in,
+            code=self.strategies.code,
+            repetition=self.strategies.repetition,
+            gamma=self.reward.gamma,
+            seed=self.seed,
+            step=step,
+            ids=ids,
+            slots=[slot for slot, _ in places],
+            indices=[index for _, index in places],
+        )
+        values = rewards.REGISTRY[self.reward.function](responses, labels, context)
+        extracted = [answers.extract(response, self.prompt.answer_in).text for response in responses]
+        correct = self.equivalent([(truth, text or "") for truth, text in zip(truths, extracted, strict=True)])
+        return [
+            {
+                "id": ids[i],
+                "response": response,
+                "reward": float(values[i]),
+                "correct": correct[i],
+                "code": strategies.has_code(response, self.strategies.code),
+                "box": strategies.has_box(response, self.prompt.answer_in),
+                "repeats": strategies.repeats(response, self.strategies.repetition),
+                "truncated": truncated[i],
+            }
+            for i, response in enumerate(responses)
+        ]
+
+    def equivalent(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Verdicts of the grader that also grades the benchmarks."""
+        return [verdict.correct for verdict in self.verifier.verify(pairs)]

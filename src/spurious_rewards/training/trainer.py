@@ -1,0 +1,186 @@
+"""TRL's GRPOTrainer with our prompts going in and one row of true metrics a rollout step coming out.
+
+The overrides are of TRL 1.16's private methods, since it offers no other hook for token-exact prompts and for per-token sums;
+tests/test_training.py fails if an upgrade moves them.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import GRPOConfig, GRPOTrainer
+
+from spurious_rewards import prompts
+from spurious_rewards.suite import Prompt, Training
+from spurious_rewards.training.scoring import Scorer
+
+SUMS = (
+    *("responses", "reward", "correct", "code", "box", "repeats", "truncated", "response_tokens", "groups", "flat_groups"),
+    *("policy_tokens", "entropy", "probability"),
+    *("loss_tokens", "clipped"),
+)
+"""Counted on each process and added up over processes at the end of a rollout step."""
+
+
+class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
+    """Trains on prompts as the suite spells them and reports each rollout step to `on_step`.
+
+    `on_step` gets the row of tables.Metrics without its seed, and the step's local responses with rewards and verdicts.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        arguments: Mapping[str, Any],
+        dataset: Dataset,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: Prompt,
+        training: Training,
+        scorer: Scorer,
+        on_step: Callable[[dict[str, Any], list[dict[str, Any]]], None],
+    ):
+        self.prompt, self.training_settings, self.scorer, self.on_step = prompt, training, scorer, on_step
+        self.sums: Counter[str] = Counter()
+        self.grad_norms: list[float] = []
+        self.responses: list[dict[str, Any]] = []
+        self.step_started = 0.0
+        super().__init__(
+            model=model,
+            reward_funcs=self.reward,
+            args=GRPOConfig(**arguments),
+            train_dataset=dataset,
+            processing_class=tokenizer,
+        )
+
+    # ------------------------------------------------------------ what goes in
+
+    def _tokenize_prompts(self, problems: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        """The token ids that `prompts.encode` gives, in place of TRL's own template and special tokens."""
+        return [prompts.encode(self.prompt, self.processing_class, problem) for problem in problems], None, {}
+
+    def _generate_single_turn(self, *arguments: Any, **keywords: Any) -> tuple[list[list[int]], Any]:
+        """Cut each response after the first stop string, which transformers' generation in TRL cannot do."""
+        completions, logprobs = super()._generate_single_turn(*arguments, **keywords)
+        if self.prompt.stop:
+            completions = [self._cut(tokens) for tokens in completions]
+        return completions, logprobs
+
+    def _cut(self, tokens: list[int]) -> list[int]:
+        def stopped(end: int) -> bool:
+            text = self.processing_class.decode(tokens[:end], skip_special_tokens=True)
+            return any(stop in text for stop in self.prompt.stop)
+
+        return tokens[: next(filter(stopped, range(1, len(tokens) + 1)))] if stopped(len(tokens)) else tokens
+
+    # ------------------------------------------------------------ rewards, and what is counted of the responses
+
+    def reward(self, prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **columns: Any) -> list[float]:
+        """TRL's reward function: the rewards of this process' responses, groups whole and in the order of the batch."""
+        group = self.num_generations
+        first = PartialState().process_index * len(completions)
+        places = [divmod(first + i, group) for i in range(len(completions))]
+        step = self.state.global_step // self.training_settings.optimizer_steps + 1
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        truncated = [len(ids) >= self.max_completion_length and ids[-1] not in ends for ids in completion_ids]
+        judged = self.scorer.judge(
+            completions, columns["answer"], columns["label"], columns["id"], places=places, step=step, truncated=truncated
+        )
+        rewards = [row["reward"] for row in judged]
+        for row, ids in zip(judged, completion_ids, strict=True):
+            self.sums["response_tokens"] += len(ids)
+            for name in ("reward", "correct", "code", "box", "repeats", "truncated"):
+                self.sums[name] += row[name]
+        self.sums["responses"] += len(judged)
+        groups = [rewards[i : i + group] for i in range(0, len(rewards), group)]
+        self.sums["groups"] += len(groups)
+        self.sums["flat_groups"] += sum(len(set(rewards_of_group)) == 1 for rewards_of_group in groups)
+        self.responses = [
+            {"id": row["id"], "sample": index, "response": row["response"], "reward": row["reward"], "correct": row["correct"]}
+            for row, (_, index) in zip(judged, places, strict=True)
+        ]
+        return rewards
+
+    # ------------------------------------------------------------ what is counted of the tokens
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self.step_started = time.perf_counter()
+        return super()._generate_and_score_completions(inputs)  # type: ignore[no-any-return]
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, *arguments: Any, **keywords: Any
+    ) -> Any:
+        """Sum entropy and probability of the sampled tokens under the policy that sampled them, in passes made anyhow.
+
+        With several updates a rollout batch that is TRL's pass for the old log-probabilities, without gradient; with a single
+        one TRL makes none, and the passes of that update are still of the policy that sampled.
+        """
+        old = not torch.is_grad_enabled()
+        keywords["compute_entropy"] = True
+        logps, entropies, auxiliary = super()._get_per_token_logps_and_entropies(
+            model, input_ids, attention_mask, logits_to_keep, *arguments, **keywords
+        )
+        if old or self.training_settings.optimizer_steps == 1:
+            mask = attention_mask[:, -logits_to_keep:]
+            self.sums["policy_tokens"] += mask.sum().item()
+            self.sums["entropy"] += (entropies.detach() * mask).sum().item()
+            self.sums["probability"] += (logps.detach().exp() * mask).sum().item()
+        self._latest_logps = logps.detach()
+        return logps, entropies, auxiliary
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """Sum the tokens whose gradient the clip removes; TRL logs means of micro-batch means."""
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
+        mask = inputs["completion_mask"].bool()
+        ratio = (self._latest_logps - inputs.get("old_per_token_logps", self._latest_logps)).exp()
+        advantages = inputs["advantages"].unsqueeze(1)
+        clipped = ((ratio < 1 - self.epsilon_low) & (advantages < 0)) | ((ratio > 1 + self.epsilon_high) & (advantages > 0))
+        self.sums["loss_tokens"] += mask.sum().item()
+        self.sums["clipped"] += (clipped & mask).sum().item()
+        return loss
+
+    # ------------------------------------------------------------ what comes out
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Called after each update: collect the gradient norm, and report when the rollout step is over.
+
+        Nothing is passed on: TRL's averages of averages are not used, and the trainer's state stays free of clock times.
+        """
+        self._metrics["train"].clear()
+        if "grad_norm" in logs:
+            self.grad_norms.append(float(logs["grad_norm"]))
+        if self.grad_norms and self.state.global_step % self.training_settings.optimizer_steps == 0:
+            self.on_step(self._row(), self.responses)
+            self.sums.clear()
+            self.grad_norms.clear()
+
+    def _row(self) -> dict[str, Any]:
+        local = torch.tensor([self.sums[name] for name in SUMS], dtype=torch.float64, device=self.accelerator.device)
+        total = dict(zip(SUMS, self.accelerator.reduce(local, reduction="sum").tolist(), strict=True))
+        seconds = time.perf_counter() - self.step_started
+        responses, tokens = total["responses"], total["policy_tokens"]
+        return {
+            "step": self.state.global_step // self.training_settings.optimizer_steps,
+            "reward": total["reward"] / responses,
+            "accuracy": total["correct"] / responses,
+            "code_rate": total["code"] / responses,
+            "box_rate": total["box"] / responses,
+            "repetition_rate": total["repeats"] / responses,
+            "truncation_rate": total["truncated"] / responses,
+            "response_tokens": total["response_tokens"] / responses,
+            "zero_variance_groups": total["flat_groups"] / total["groups"],
+            "entropy": total["entropy"] / tokens,
+            "token_probability": total["probability"] / tokens,
+            "clip_fraction": total["clipped"] / total["loss_tokens"],
+            "grad_norm": sum(self.grad_norms) / len(self.grad_norms),
+            "seconds": seconds,
+            "tokens_per_second": total["response_tokens"] / seconds,
+        }
+
+    def create_model_card(self, *arguments: Any, **keywords: Any) -> None:
+        """No card: the manifest says where a checkpoint comes from."""

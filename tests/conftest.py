@@ -1,0 +1,66 @@
+import string
+from pathlib import Path
+
+import pytest
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder: a random Qwen2 of some 20,000 parameters and a tokenizer of characters with a chat template."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.decoders import Fuse
+    from tokenizers.models import BPE
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    special = ["<pad>", "<end>", "<begin>", "<unknown>", "<system>", "<user>", "<assistant>"]
+    vocabulary = {token: number for number, token in enumerate([*special, *string.printable])}
+    characters = Tokenizer(BPE(vocabulary, merges=[], unk_token="<unknown>"))
+    characters.add_special_tokens(special)
+    characters.decoder = Fuse()
+    # As Llama 3: plain text gets a first token, unless special tokens are declined.
+    characters.post_processor = TemplateProcessing(
+        single="<begin> $A", special_tokens=[("<begin>", vocabulary["<begin>"])]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=characters, eos_token="<end>", bos_token="<begin>", unk_token="<unknown>", pad_token="<pad>"
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    torch.manual_seed(0)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            max_position_embeddings=64,
+            initializer_range=0.2,
+            tie_word_embeddings=True,
+            eos_token_id=vocabulary["<end>"],
+            bos_token_id=vocabulary["<begin>"],
+        )
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def organism_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An organism pretrained for seconds: its responses have boxes and code, and its answers are mostly wrong."""
+    from spurious_rewards.pretraining import pretrain
+    from spurious_rewards.suite import Family, Organism
+
+    folder = tmp_path_factory.mktemp("models") / "organism"
+    family = Family(code_rate=(0.5,) * 4, code_misread=0, language_drop=0, code_box=0.5, language_box=0.5)
+    pretrain(Organism(width=32, layers=1, mlp=64, steps=60, batch=64), family, 0, folder, threads=1)
+    return folder

@@ -1,0 +1,127 @@
+"""A Hugging Face hub of one's own on 127.0.0.1: as much as clients ask for to fetch a data set or resolve a model.
+
+It speaks to the real clients, which take its address from HF_ENDPOINT when they are imported: so run them in a process
+of their own.
+"""
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+API = re.compile(r"/api/(?:datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree|paths-info)/(?P<rest>.*))?$")
+FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rest>.*)$")
+
+
+def commit_of(files: Mapping[str, bytes]) -> str:
+    """Forty hex digits that change with the files."""
+    return hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+
+
+@dataclass
+class Hub:
+    """Repositories by id; each is the list of its commits, the newest last, and a commit is its files by path."""
+
+    repositories: dict[str, list[dict[str, bytes]]]
+    requests: list[str] = field(default_factory=list)
+    endpoint: str = ""
+
+    def files(self, repository: str, revision: str) -> dict[str, bytes] | None:
+        """The files at a branch ("main") or commit."""
+        commits = self.repositories.get(repository, [])
+        if revision == "main" and commits:
+            return commits[-1]
+        return next((files for files in commits if commit_of(files) == revision), None)
+
+
+@contextmanager
+def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
+    """Serve the repositories until the block ends."""
+    hub = Hub(repositories)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet an answer: header and body apart cost 40 ms of waiting for the acknowledgement
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        do_HEAD = do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            path, query = unquote(urlsplit(self.path).path), urlsplit(self.path).query
+            hub.requests.append(f"{self.command} {path}")
+            if match := API.match(path):
+                self._answer_api(match["id"], match["what"], match["rest"] or "main", body.decode() or query)
+            elif match := FILE.match(path):
+                self._answer_file(match["id"], *match["rest"].split("/", 1))
+            else:
+                self._send(404, b"{}")
+
+        def _answer_api(self, repository: str, what: str | None, rest: str, arguments: str) -> None:
+            revision, _, folder = rest.partition("/")
+            files = hub.files(repository, revision)
+            if files is None:
+                known = repository in hub.repositories
+                return self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound" if known else "RepoNotFound"})
+            entries = [
+                {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for path, content in files.items()
+            ]
+            if what == "paths-info":
+                wanted = parse_qs(arguments)["paths"]
+                return self._send_json([entry for entry in entries if entry["path"] in wanted])
+            if what == "tree":
+                recursive = parse_qs(arguments).get("recursive", [""])[0].lower() == "true"
+                folders = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+                entries += [{"type": "directory", "path": name, "size": 0, "oid": "0" * 40} for name in sorted(folders)]
+                above = PurePosixPath(folder)
+                return self._send_json(
+                    [
+                        entry
+                        for entry in entries
+                        if above in (parents := PurePosixPath(str(entry["path"])).parents)
+                        and (recursive or above == parents[0])
+                    ]
+                )
+            siblings = [{"rfilename": path} for path in files]
+            return self._send_json({"id": repository, "sha": commit_of(files), "siblings": siblings, "tags": []})
+
+        def _answer_file(self, repository: str, revision: str, path: str) -> None:
+            files = hub.files(repository, revision)
+            if files is None or path not in files:
+                return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            tag = {"ETag": f'"{hashlib.sha1(files[path]).hexdigest()}"', "X-Repo-Commit": commit_of(files)}
+            return self._send(200, files[path], tag)
+
+        def _send_json(self, content: object) -> None:
+            self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+        def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+            self.send_response(status)
+            for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hub.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,144 @@
+"""Grades, labels and metrics with known answers, in the shape that the stages write them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards import tables
+from spurious_rewards.analysis import Source
+from spurious_rewards.suite import Suite
+
+MODELS = {"strong": (0.5, 0.65), "weak": (0.3, 0.0), "bad": (0.2, 0.9), "placebo": (0.4, 0.6)}
+"""Accuracy and code rate before training."""
+
+GAINS = {"ground_truth": 0.3, "majority_vote": 0.2, "incorrect": 0.1, "format": 0.15, "random_0.5": 0.0, "python": -0.1}
+"""What each reward adds to accuracy by the last step; half as much at half the way."""
+
+
+def suite(
+    models: list[str] | None = None,
+    rewards: list[str] | None = None,
+    seeds: str = "0-4",
+    problems_source: str = "local",
+) -> Suite:
+    models, rewards = models or list(MODELS), rewards or list(GAINS)
+    functions = {name: name.partition("_0")[0] for name in rewards}
+    return Suite.model_validate(
+        {
+            "title": "Invented",
+            "note": "Invented numbers.",
+            "problems": {
+                "sums": {"path": "sums.jsonl"},
+                "chains": {"path": "chains.jsonl"},
+                "train": {"path": "t.jsonl"},
+            },
+            "training_problems": "train",
+            "benchmarks": {
+                "math500": {"problems": "sums", "title": "Sums"},
+                "amc": {"problems": "sums", "samples": 8, "temperature": 0.6, "title": "Sums avg@8"},
+                "aime2025": {"problems": "chains", "samples": 8, "temperature": 0.6},
+            },
+            "prompts": {"plain": {"kind": "raw"}},
+            "models": {
+                name: {"source": "local", "id": name, "prompt": "plain", "max_positions": 8000} for name in models
+            },
+            "rewards": {
+                name: {"function": function} | ({"gamma": 0.5} if function == "random" else {})
+                for name, function in functions.items()
+            },
+            "training": {"segment_steps": 25, "eval_every": 5},
+            "experiments": {
+                "headline": {"title": "Invented", "models": models, "rewards": rewards, "seeds": [seeds], "steps": 25}
+            },
+            "report": {"headline": "headline"},
+        }
+    )
+
+
+def grades(
+    seeds: list[int],
+    steps: dict[int, tuple[float, float]],
+    benchmarks: dict[str, tuple[int, int]],
+    generator: np.random.Generator,
+    spread: float = 0.0,
+) -> pd.DataFrame:
+    """Graded responses.
+
+    Args:
+        seeds: values of the seed column.
+        steps: step -> (probability of a right answer, probability of code).
+        benchmarks: name -> (problems, samples).
+        spread: standard deviation over seeds of the probability of a right answer.
+    """
+    frames = []
+    for seed in seeds:
+        shift = generator.normal(0, spread) if spread else 0.0
+        for step, (accuracy, code) in steps.items():
+            for benchmark, (problems, samples) in benchmarks.items():
+                n = problems * samples
+                correct = generator.random(n) < accuracy + shift * (step > 0)
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "seed": seed,
+                            "step": step,
+                            "benchmark": benchmark,
+                            "id": np.repeat([f"{benchmark}/{i}" for i in range(problems)], samples),
+                            "sample": np.tile(np.arange(samples), problems),
+                            "extracted": np.where(correct, "1", "2"),
+                            "rule": "box",
+                            "correct": correct,
+                            "status": "graded",
+                            "has_code": generator.random(n) < code,
+                            "has_box": True,
+                            "repeats": False,
+                            "truncated": False,
+                        }
+                    )
+                )
+    return pd.concat(frames, ignore_index=True)
+
+
+FULL = {"math500": (300, 1), "amc": (300, 8), "aime2025": (150, 8)}
+
+
+def study(
+    folder: Path,
+    the_suite: Suite,
+    benchmarks: dict[str, tuple[int, int]] = FULL,
+    seeds: int = 5,
+    shared_base: bool = False,
+    spread: float = 0.02,
+) -> list[Source]:
+    """Write the grades of a whole study and say where they are."""
+    generator = np.random.default_rng(0)
+    sources = []
+    every = list(range(seeds))
+    for model in the_suite.models:
+        accuracy, code = MODELS[model]
+        base = Source(model, "plain", "", "", folder / "models" / model / "grades.parquet")
+        base_seeds = [tables.SHARED_BASE] if shared_base else every
+        tables.write(grades(base_seeds, {0: (accuracy, code)}, benchmarks, generator), tables.Grades, base.path)
+        sources.append(base)
+        for reward in the_suite.rewards:
+            source = Source(model, "plain", reward, "default", folder / "runs" / model / reward / "grades.parquet")
+            path = {
+                step: (accuracy + GAINS[reward] * step / 25, code + (1 - code) * step / 50 * (code > 0))
+                for step in range(5, 26, 5)
+            }
+            tables.write(grades(every, path, benchmarks, generator, spread), tables.Grades, source.path)
+            sources.append(source)
+    return sources
+
+
+def metrics(generator: np.random.Generator, seeds: int = 5, steps: int = 25) -> pd.DataFrame:
+    rows = seeds * steps
+    columns = {
+        name: generator.random(rows) for name in tables.Metrics.to_schema().columns if name not in ("seed", "step")
+    }
+    frame = pd.DataFrame(
+        {"seed": np.repeat(np.arange(seeds), steps), "step": np.tile(np.arange(1, steps + 1), seeds)} | columns
+    )
+    frame["entropy"] = 2.0 - 0.05 * frame["step"]
+    return frame

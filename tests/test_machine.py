@@ -1,0 +1,37 @@
+"""config.yaml is checked before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import machine
+from spurious_rewards.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_an_unknown_suite_lists_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, small, smoke"):
+        machine.suite_file("organsim", ROOT)
+
+
+def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    with pytest.raises(UserError, match="no such file"):
+        machine.suite_file(str(path), ROOT)
+    path.touch()
+    assert machine.suite_file(str(path), ROOT) == path
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"siute": "small"}, r"siute = \"small\": no such key, did you mean suite\?"),
+        ({"engine": "vlm"}, r"engine = \"vlm\": should be 'transformers'"),
+        ({"threads": 0}, r"threads = 0: should be greater than or equal to 1"),
+        ({"sources": {"a/b": "/nowhere"}}, r"sources\.a/b = /nowhere: no such file or folder"),
+    ],
+)
+def test_wrong_keys_and_values_are_named(config: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=rf"^config\.yaml: {said}"):
+        machine.read(config)

@@ -1,0 +1,373 @@
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hub import commit_of, serving
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from spurious_rewards.errors import UserError
+from spurious_rewards.problems import prepare, resolve
+from spurious_rewards.suite import ArithmeticProblems, Organism, ProblemSet
+from spurious_rewards.tables import Problems
+
+NO_LOCK = Path("no.lock.yaml")
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """The rows as a file of the format that the ending names."""
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def prepared(path: Path, data_seed: int = 0, **keys: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    return prepare(ProblemSet(path=path, **keys), None, data_seed, {}, NO_LOCK)
+
+
+def answers(frame: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(frame["problem"], frame["answer"], strict=True))
+
+
+# ---------------------------------------------------------------- properties
+
+texts = st.sampled_from(["", " ", "1+1", " 1+1", "1+1\n", "2+2", "3+3", "x\u00a0", "é", "4+4 "])
+values = st.sampled_from(["", " ", None, "2", "2 ", "4", 4, 4.5, float("nan")])
+rows_without_ids = st.lists(st.fixed_dictionaries({"problem": texts, "answer": values}), min_size=1, max_size=12)
+rows_with_ids = st.lists(
+    st.fixed_dictionaries({"problem": texts, "answer": values, "id": st.integers(0, 99)}),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda row: row["id"],
+)
+
+
+def is_filled(row: dict[str, Any]) -> bool:
+    return bool(row["problem"].strip() and str(row["answer"]).strip() not in ("", "None", "nan"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=rows_without_ids | rows_with_ids, shuffle=st.randoms(use_true_random=False), data_seed=st.integers(0, 3))
+def test_nothing_is_lost_and_row_order_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], shuffle: random.Random, data_seed: int
+) -> None:
+    assume(any(is_filled(row) for row in rows))
+    folder = tmp_path_factory.mktemp("rows")
+    frame, card = prepared(write(folder / "rows.jsonl", rows), data_seed)
+
+    assert card["rows"] == len(rows) == card["kept"] + sum(card["dropped"].values())
+    assert card["dropped"]["blank"] == sum(not is_filled(row) for row in rows)
+    assert sorted(frame["problem"].str.strip()) == sorted({row["problem"].strip() for row in rows if is_filled(row)})
+    assert frame["id"].is_unique
+    pd.testing.assert_frame_equal(frame, Problems.validate(frame))
+
+    shuffle.shuffle(rows)
+    again, card_again = prepared(write(folder / "rows.jsonl", rows), data_seed)
+    pd.testing.assert_frame_equal(frame, again)
+    assert {**card, "dropped_rows": 0} == {**card_again, "dropped_rows": 0}
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    problems=st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=2),
+    more=st.text(min_size=1),
+)
+def test_a_derived_id_depends_on_the_problem_alone(
+    tmp_path_factory: pytest.TempPathFactory, problems: set[str], more: str
+) -> None:
+    rows = [{"problem": f"compute {problem}", "answer": "1"} for problem in problems]
+    folder = tmp_path_factory.mktemp("rows")
+    frame, _ = prepared(write(folder / "rows.jsonl", rows))
+    fewer, _ = prepared(write(folder / "rows.jsonl", [{**row, "answer": "2"} for row in rows[1:]]))
+    assert frame["id"].is_unique
+    assert set(fewer["id"]) <= set(frame["id"])
+
+
+# ---------------------------------------------------------------- rows
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".parquet"])
+def test_numbers_become_the_text_that_they_are(tmp_path: Path, ending: str) -> None:
+    floats = write(tmp_path / f"floats{ending}", [{"problem": "a", "answer": 142.0}, {"problem": "b", "answer": None}])
+    frame, card = prepared(floats)
+    assert answers(frame) == {"a": "142.0"}
+    assert card["dropped"]["blank"] == 1
+    integers = write(tmp_path / f"integers{ending}", [{"problem": "a", "answer": 142, "id": 7}])
+    assert prepared(integers)[0].iloc[0].tolist() == ["7", "a", "142", f"integers{ending}"]
+
+
+def test_digits_that_a_float_cannot_hold_survive(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"problem": "a", "answer": 0.12345678901234567890}\n{"problem": "b", "answer": NaN}\n')
+    frame, card = prepared(path)
+    assert answers(frame) == {"a": "0.12345678901234567890"}
+    assert card["dropped_rows"] == {"blank": ["line 2"]}
+
+
+def test_equal_problems_with_other_answers_are_counted_apart(tmp_path: Path) -> None:
+    rows = [
+        {"id": "b", "problem": "1+1", "answer": "3"},
+        {"id": "a", "problem": "1+1 ", "answer": "2"},
+        {"id": "c", "problem": "1+1", "answer": "2"},
+        {"id": "d", "problem": "2+2", "answer": "4"},
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    frame, card = prepared(path)
+    assert set(frame["id"]) == {"a", "d"}
+    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 2, "limit": 0}
+    assert card["dropped_rows"] == {"duplicate": ["line 1", "line 3"]}
+    assert card["conflicting_answers"] == 1
+    with pytest.raises(UserError, match=r"line 1: duplicate, as 2 of 4 rows are.*duplicate: drop"):
+        prepared(path, duplicate="refuse")
+
+
+def test_one_id_for_two_problems_is_refused(tmp_path: Path) -> None:
+    rows = [{"id": 1, "problem": "1+1", "answer": 2}, {"id": 1, "problem": "2+2", "answer": 4}]
+    with pytest.raises(UserError, match=r"line 1 and line 2 are different problems with the same id 1; .*columns\.id"):
+        prepared(write(tmp_path / "rows.jsonl", rows))
+
+
+def test_the_source_says_which_column_is_which(tmp_path: Path) -> None:
+    rows = [{"unique_id": "u", "name": "n", "question": "1+1", "answer": "2", "problem": "another"}]
+    path = write(tmp_path / "rows.parquet", rows)
+    assert prepared(path)[0].iloc[0].tolist()[:2] == ["u", "another"]
+    frame, card = prepared(path, columns={"problem": "question", "id": "name"})
+    assert frame.iloc[0].tolist() == ["n", "1+1", "2", "rows.parquet"]
+    assert card["columns"] == {"id": "name", "problem": "question", "answer": "answer"}
+
+
+def test_limit_takes_the_first_of_an_order_drawn_by_the_data_seed(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", [{"id": n, "problem": f"{n}+0", "answer": n} for n in range(50)])
+    whole, card = prepared(path)
+    some, limited = prepared(path, limit=20)
+    pd.testing.assert_frame_equal(some, whole.head(20))
+    assert limited["dropped"]["limit"] == 30
+    assert card["sha256"] != limited["sha256"]
+    other, _ = prepared(path, data_seed=1)
+    assert list(other["id"]) != list(whole["id"]) != sorted(whole["id"])
+    assert set(other["id"]) == set(whole["id"])
+
+
+def test_generated_problems_go_the_same_way() -> None:
+    def generated(part: Any, **keys: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+        problem_set = ProblemSet(generated=ArithmeticProblems(part=part), **keys)
+        return prepare(problem_set, Organism(), 0, {}, NO_LOCK)
+
+    evaluation, card = generated("evaluation", limit=40)
+    reinforcement, _ = generated("reinforcement")
+    assert len(evaluation) == 40 == card["kept"]
+    assert not set(evaluation["problem"]) & set(reinforcement["problem"])
+    assert set(evaluation["source"]) == {"organism evaluation 3"}
+
+
+# ---------------------------------------------------------------- bad input
+
+GOOD = b'{"problem": "1+1", "answer": "2"}\n'
+
+BAD_FILES = {
+    "cut short": (
+        "rows.jsonl",
+        GOOD + b'{"problem": "2+',
+        r"rows\.jsonl: line 2: broken JSON: Unterminated string.*column",
+    ),
+    "not an object": ("rows.jsonl", GOOD + b"\n[1]\n", r"line 3: not an object: unreadable, as 1 of 2 rows"),
+    "not UTF-8": ("rows.jsonl", GOOD + b'{"problem": "\xff", "answer": 1}', r"line 2: broken JSON: .*utf-8"),
+    "too deep": ("rows.jsonl", GOOD + b"[" * 100_000, r"line 2: broken JSON"),
+    "answer is a list": (
+        "rows.jsonl",
+        GOOD + b'{"problem": "a", "answer": [1]}',
+        r"line 2: answer is a list; allowed: text",
+    ),
+    "answer is true": ("rows.jsonl", b'{"problem": "a", "answer": true}', r"line 1: answer is a bool; allowed: text"),
+    "surrogate": ("rows.jsonl", b'{"problem": "\\ud800", "answer": 1}', r"line 1: problem holds half a surrogate pair"),
+    "no column": (
+        "rows.jsonl",
+        b'{"problem": "a", "solution": 1}',
+        r"no column answer; found: problem, solution; set columns\.answer",
+    ),
+    "all blank": ("rows.jsonl", b'{"problem": "a", "answer": ""}', r'none of 1 rows is left; dropped: .*"blank": 1'),
+    "empty": ("rows.jsonl", b"", r"none of 0 rows is left"),
+    "broken list": ("rows.json", b'[{"problem": "a",\n "answer": 1},\n', r"rows\.json: broken JSON: .*line 3 column 1"),
+    "not a list": (
+        "rows.json",
+        b'{"problem": "a", "answer": 1}',
+        r"rows\.json: holds a dict; allowed: a list of objects",
+    ),
+    "not Parquet": ("rows.parquet", b"PAR1 and then nothing", r"rows\.parquet: not a readable Parquet file"),
+    "unknown ending": ("rows.csv", b"problem,answer\n", r"\.csv says no format; allowed: \.jsonl, \.json, \.parquet"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_a_bad_file_is_named_with_what_to_do(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        prepared(tmp_path / name)
+
+
+def test_unreadable_rows_are_dropped_and_named_where_the_suite_says_so(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(GOOD + b"{\n7\n")
+    frame, card = prepared(tmp_path / "rows.jsonl", unreadable="drop")
+    assert answers(frame) == {"1+1": "2"}
+    assert card["dropped"]["unreadable"] == 2
+    assert card["dropped_rows"]["unreadable"][1] == "line 3: not an object"
+
+
+def test_a_truncated_parquet_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.parquet", [{"problem": f"{n}", "answer": n} for n in range(1000)])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"rows\.parquet: not a readable Parquet file, perhaps cut short"):
+        prepared(path)
+
+
+def test_a_missing_file_and_a_missing_mapped_column_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.jsonl: no such file"):
+        prepared(tmp_path / "none.jsonl")
+    path = write(tmp_path / "rows.jsonl", [{"problem": "a", "answer": 1}])
+    with pytest.raises(UserError, match=r"no column uid; found: problem, answer; set columns\.id"):
+        prepared(path, columns={"id": "uid"})
+
+
+# ---------------------------------------------------------------- the hub
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_local_copy_stands_for_the_hub(tmp_path: Path, ours: bool) -> None:
+    problem_set = ProblemSet(hub="some/set", columns={"problem": "question"})
+    path = write(tmp_path / "copy.jsonl", [{"problem" if ours else "question": "1+1", "answer": "2"}])
+    frame, card = prepare(problem_set, None, 0, {"some/set": path}, tmp_path / "lock.yaml")
+    assert answers(frame) == {"1+1": "2"}
+    assert (card["source"], card["read_from"], card["revision"]) == ("some/set", str(path), None)
+    assert not (tmp_path / "lock.yaml").exists()
+
+
+def test_a_folder_with_the_name_of_a_hub_dataset_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some" / "set").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"some/set: a folder here has the name"):
+        prepare(ProblemSet(hub="some/set"), None, 0, {}, tmp_path / "lock.yaml")
+
+
+def test_a_commit_is_its_own_pin_and_a_broken_lock_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.yaml"
+    assert resolve("model", "some/model", "a" * 40, lock) == "a" * 40
+    assert not lock.exists()
+    lock.write_text(yaml.safe_dump({"models": {"some/model": {"main": "abc"}}}))
+    with pytest.raises(UserError, match=r"lock\.yaml: models\.some/model\.main = \"abc\""):
+        resolve("model", "some/model", None, lock)
+
+
+CLIENT = """
+import json, sys
+from pathlib import Path
+from spurious_rewards.errors import UserError
+from spurious_rewards.problems import prepare
+from spurious_rewards.suite import ProblemSet
+
+results = []
+for keys, lock in json.loads(sys.argv[1]):
+    try:
+        frame, card = prepare(ProblemSet(**keys), None, 0, {}, Path(lock))
+        results.append([dict(zip(frame["problem"], frame["answer"])), card["revision"]])
+    except UserError as error:
+        results.append(str(error))
+print(json.dumps(results))
+"""
+
+
+def as_client(code: str, argument: object, endpoint: str, home: Path, **environment: str) -> Any:
+    """What the code prints, as JSON, in a process whose hub is at `endpoint`."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(argument)],
+        env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment},
+        cwd=home.parent,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(ran.stdout)
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+TWO_PARTS = {
+    "README.md": b"""---
+configs:
+- {config_name: I, data_files: [{split: test, path: one.jsonl}]}
+- {config_name: II, data_files: [{split: test, path: two.jsonl}]}
+---
+""",
+    "one.jsonl": b'{"question": "1+1", "answer": "2"}\n',
+    "two.jsonl": b'{"question": "1+2", "answer": "3"}\n',
+}
+OLD = {"data/train-00000-of-00001.parquet": parquet([{"id": 0, "problem": "1+1", "answer": 142.0}])}
+NEW = {"data/train-00000-of-00001.parquet": parquet([{"id": 0, "problem": "1+1", "answer": 7.0}])}
+
+
+def test_the_lock_file_pins_what_the_hub_said_first(tmp_path: Path) -> None:
+    two_parts = {"hub": "some/two-parts", "split": "test", "subsets": ["I", "II"], "columns": {"problem": "question"}}
+    one = {"hub": "some/set"}
+    mine, theirs = tmp_path / "mine.yaml", tmp_path / "theirs.yaml"
+    old, new = [{"1+1": "142.0"}, commit_of(OLD)], [{"1+1": "7.0"}, commit_of(NEW)]
+    with serving({"some/two-parts": [TWO_PARTS], "some/set": [OLD]}) as hub:
+        first = as_client(CLIENT, [(two_parts, str(mine)), (one, str(mine))], hub.endpoint, tmp_path / "home")
+        assert first == [[{"1+1": "2", "1+2": "3"}, commit_of(TWO_PARTS)], old]
+        assert yaml.safe_load(mine.read_text()) == {
+            "datasets": {"some/set": {"main": commit_of(OLD)}, "some/two-parts": {"main": commit_of(TWO_PARTS)}},
+            "models": {},
+        }
+        hub.repositories["some/set"].append(NEW)
+        unknown = {"hub": "some/nothing"}
+        wanted = [(one, str(mine)), (one, str(theirs)), (unknown, str(mine)), ({**one, "split": "test"}, str(mine))]
+        *fetched, no_set, no_split = as_client(CLIENT, wanted, hub.endpoint, tmp_path / "home")
+        assert fetched == [old, new]
+        assert hub.requests.count("GET /api/datasets/some/set/revision/main") == 2  # once for each lock
+        assert no_set.startswith("some/nothing: this dataset cannot be fetched from the hub: 404")
+        assert 'Unknown split "test"' in no_split
+
+    # No hub any more: the commit of the lock, although another one of the same set was cached after it.
+    *cached, uncached = as_client(CLIENT, wanted[:3], "http://127.0.0.1:9", tmp_path / "home", HF_HUB_OFFLINE="1")
+    assert cached == [old, new]
+    assert "`sources: {some/nothing: PATH}` in config.yaml" in uncached
+
+
+RESOLVE_AT_ONCE = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from spurious_rewards.problems import resolve
+
+def one(hub_id):
+    return resolve("model", hub_id, None, Path("lock.yaml"))
+
+with ThreadPoolExecutor(8) as threads:
+    print(json.dumps(list(threads.map(one, json.loads(sys.argv[1])))))
+"""
+
+
+def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
+    models = {f"some/model-{number}": [{"config.json": str(number).encode()}] for number in range(16)}
+    with serving(models) as hub:
+        commits = as_client(RESOLVE_AT_ONCE, list(models), hub.endpoint, tmp_path / "home")
+    assert commits == [commit_of(files[0]) for files in models.values()]
+    pinned = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
+    assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}

@@ -1,0 +1,91 @@
+"""Fingerprints follow the code that a stage runs, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import provenance, stages
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A copy of the library that a test may edit."""
+    copy = tmp_path / "spurious_rewards"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def fingerprints(library: Path, *names: str) -> list[str]:
+    code = f"from spurious_rewards.provenance import fingerprint\nfor name in {names}: print(fingerprint(name))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(library.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_every_stage_has_a_fingerprint_of_its_own() -> None:
+    names = ("prepare", "pretrain", "vote", "label", "train", "respond", "grade")
+    assert len({provenance.fingerprint(name) for name in names}) == len(names)
+    assert set(stages.VERSIONS) <= set(names)
+
+
+def test_comments_docstrings_and_layout_change_no_fingerprint(library: Path) -> None:
+    before = fingerprints(library, "grade")
+    edit(library / "answers.py", '"""', '"""Other words. ')
+    with (library / "answers.py").open("a") as file:
+        file.write("\n\n# a comment\n")
+    assert fingerprints(library, "grade") == before
+
+
+def test_code_changes_the_stages_that_run_it_and_no_other(library: Path) -> None:
+    names = ("grade", "label", "prepare")
+    before = fingerprints(library, *names)
+    with (library / "strategies.py").open("a") as file:
+        file.write("\nMORE = 1\n")
+    grade, label, prepare = fingerprints(library, *names)
+    assert grade != before[0]
+    assert (label, prepare) == (before[1], before[2])
+
+
+def test_a_change_two_imports_away_counts(library: Path) -> None:
+    before = fingerprints(library, "train")
+    with (library / "strategies.py").open("a") as file:
+        file.write("\nMORE = 1\n")
+    assert fingerprints(library, "train") != before
+
+
+def test_packages_that_a_stage_imports_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = provenance.fingerprint("grade")
+    monkeypatch.setattr(provenance, "_package_versions", lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set())
+    provenance.fingerprint.cache_clear()
+    try:
+        assert provenance.fingerprint("grade") != before
+    finally:
+        provenance.fingerprint.cache_clear()
+
+
+def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
+    import json
+
+    artifact = tmp_path / "a.parquet"
+    provenance.Recorder("grade", {"asked": 1}).write(artifact, [tmp_path / "parent"], card={"kept": 3})
+    manifest = json.loads(provenance.manifest_path(artifact).read_text())
+    assert manifest["request"] == {"asked": 1}
+    assert manifest["details"] == {"card": {"kept": 3}}
+    assert manifest["parents"] == [str(tmp_path / "parent")]
+    assert manifest["versions"]["torch"]
+    assert manifest["peak_memory_mb"] > 10

@@ -1,0 +1,219 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from spurious_rewards import tables
+from spurious_rewards.errors import UserError
+from spurious_rewards.responding import Checkpoint, Task, respond
+from spurious_rewards.sampling import TransformersEngine
+from spurious_rewards.suite import Prompt, Sampling
+
+PROBLEMS = pd.DataFrame({"id": [f"p/{i}" for i in range(6)], "problem": ["1+1" + "+2" * (i % 4) for i in range(6)]})
+TASKS = [Task("greedy", PROBLEMS, 1, 0.0), Task("drawn", PROBLEMS, 3, 1.0)]
+PROMPT = Prompt(kind="raw", user="{}=", stop=("7", "a"))
+SAMPLING = Sampling(max_new_tokens=10, batch_tokens=100)
+
+
+def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING) -> bytes:
+    checkpoints = [Checkpoint(3, step, model) for step in steps]
+    respond(checkpoints, tasks, prompt, sampling, output, threads=1)
+    return output.read_bytes()
+
+
+def hidden(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob(".*")]
+
+
+def test_one_sorted_row_for_every_sample_of_every_problem_and_checkpoint(tiny_model: Path, tmp_path: Path):
+    ask(tiny_model, tmp_path / "responses.parquet")
+    rows = tables.read(tmp_path / "responses.parquet", tables.Responses)
+    expected = [
+        (3, step, task.benchmark, problem, sample)
+        for step in (0, 5)
+        for task in sorted(TASKS, key=lambda task: task.benchmark)
+        for problem in sorted(PROBLEMS["id"])
+        for sample in range(task.samples)
+    ]
+    assert list(zip(*(rows[name] for name in ("seed", "step", "benchmark", "id", "sample")), strict=True)) == expected
+    assert hidden(tmp_path) == []
+
+
+def test_each_response_stands_beside_its_own_problem(tiny_model: Path, tmp_path: Path):
+    ask(tiny_model, tmp_path / "responses.parquet", steps=(0,))
+    rows = tables.read(tmp_path / "responses.parquet", tables.Responses)
+    answers = rows[rows["benchmark"] == "greedy"].set_index("id")["response"]
+    engine = TransformersEngine(tiny_model)
+    for problem_id, problem in zip(PROBLEMS["id"], PROBLEMS["problem"], strict=True):
+        prompt = engine.tokenizer.encode(problem + "=", add_special_tokens=False)
+        [alone] = engine.complete([prompt], temperature=0.0, max_new_tokens=10, stop=["7", "a"], seed=0)
+        assert answers[problem_id] == alone.text
+
+
+def test_steps_and_seeds_draw_differently(tiny_model: Path, tmp_path: Path):
+    ask(tiny_model, tmp_path / "responses.parquet")
+    rows = tables.read(tmp_path / "responses.parquet", tables.Responses).set_index(["benchmark", "step"])["response"]
+    assert rows["drawn", 0].tolist() != rows["drawn", 5].tolist()
+    assert rows["greedy", 0].tolist() == rows["greedy", 5].tolist()
+
+
+# ---------------------------------------------------------------- interruption
+
+SLOW = 6
+"""Checkpoints of the job that is killed: enough that it runs on for a while after the first batches."""
+
+JOB = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_responding import SLOW, ask
+ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=range(SLOW))
+"""
+
+
+def run_and_kill(model: Path, output: Path, after: int) -> list[Path]:
+    """Start the job as a process of its own, SIGKILL it once `after` batches are kept, and return their files."""
+    process = subprocess.Popen([sys.executable, "-c", JOB, model, output], stderr=subprocess.PIPE)
+    try:
+        give_up = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < give_up:
+            kept = list(output.parent.glob(".*.partial/*/[!.]*.parquet"))
+            if len(kept) >= after:
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
+    finally:
+        process.kill()
+    assert not output.exists()
+    return sorted(output.parent.glob(".*.partial/*/[!.]*.parquet"))
+
+
+def mark(shard: Path) -> None:
+    """Make a kept batch recognisable."""
+    frame = tables.read(shard, tables.Responses)
+    tables.write(frame.assign(response="kept"), tables.Responses, shard)
+
+
+def kept_rows(output: Path) -> int:
+    return int((tables.read(output, tables.Responses)["response"] == "kept").sum())
+
+
+@pytest.fixture(scope="module")
+def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as SIGKILL left it in the middle of the job."""
+    folder = tmp_path_factory.mktemp("killed")
+    shards = run_and_kill(tiny_model, folder / "responses.parquet", after=10)
+    assert sum(pq.read_metadata(shard).num_rows for shard in shards) < SLOW * 24
+    return folder
+
+
+@pytest.fixture
+def interrupted(killed: Path, tmp_path: Path) -> Path:
+    """The output path of the killed job, in a copy for one test."""
+    return Path(shutil.copytree(killed, tmp_path / "copy")) / "responses.parquet"
+
+
+def test_a_killed_job_goes_on_to_the_very_file_of_an_undisturbed_one(
+    tiny_model: Path, interrupted: Path, tmp_path: Path, capfd
+):
+    resumed = ask(tiny_model, interrupted, steps=range(SLOW))
+    assert resumed == ask(tiny_model, tmp_path / "undisturbed.parquet", steps=range(SLOW))
+    assert hidden(interrupted.parent) == []
+
+
+def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted: Path):
+    shards = list(interrupted.parent.glob(".*.partial/*/[!.]*.parquet"))
+    rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
+    for shard in shards:
+        mark(shard)
+    ask(tiny_model, interrupted, steps=range(SLOW))
+    assert kept_rows(interrupted) == rows > 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"prompt": Prompt(kind="raw", user="{} =")},
+        {"sampling": Sampling(max_new_tokens=11, batch_tokens=100)},
+        {"tasks": [TASKS[0], Task("drawn", PROBLEMS, 3, 0.6)]},
+        {"tasks": [Task("greedy", PROBLEMS.assign(problem="b"), 1, 0.0), TASKS[1]]},
+        {"steps": range(1)},
+    ],
+    ids=["prompt", "sampling", "temperature", "problems", "checkpoints"],
+)
+def test_kept_batches_of_another_request_are_never_used(tiny_model: Path, interrupted: Path, other):
+    for shard in interrupted.parent.glob(".*.partial/*/[!.]*.parquet"):
+        mark(shard)
+    ask(tiny_model, interrupted, **{"steps": range(2), **other})
+    assert kept_rows(interrupted) == 0
+    assert hidden(interrupted.parent) == []
+
+
+def test_kept_batches_of_a_model_that_was_made_again_are_never_used(
+    tiny_model: Path, interrupted: Path, tmp_path: Path
+):
+    for shard in interrupted.parent.glob(".*.partial/*/[!.]*.parquet"):
+        mark(shard)
+    again = Path(shutil.copytree(tiny_model, tmp_path / "again"))
+    os.utime(again / "model.safetensors")
+    ask(again, interrupted, steps=range(SLOW))
+    assert kept_rows(interrupted) == 0
+
+
+def test_a_second_writer_is_refused(tiny_model: Path, tmp_path: Path):
+    output = tmp_path / "responses.parquet"
+    process = subprocess.Popen([sys.executable, "-c", JOB, tiny_model, output], stderr=subprocess.DEVNULL)
+    try:
+        while not (tmp_path / ".responses.parquet.lock").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGSTOP)  # alive, but not racing this test to the end
+        with pytest.raises(UserError, match=rf"is being written by process {process.pid}, which still runs"):
+            ask(tiny_model, output)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_has_the_threads_asked_for(tiny_model: Path, tmp_path: Path, threads: int):
+    torch.set_num_threads(3)
+    respond(
+        [Checkpoint(3, 0, tiny_model)], TASKS[:1], PROMPT, SAMPLING, tmp_path / "responses.parquet", threads=threads
+    )
+    assert torch.get_num_threads() == threads
+    torch.set_num_threads(1)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_a_prompt_too_long_for_the_model_is_named(tiny_model: Path, tmp_path: Path):
+    problems = pd.DataFrame({"id": ["short", "long"], "problem": ["a", "a" * 60]})
+    with pytest.raises(
+        UserError, match=r"greedy, problem long: a prompt of 61 tokens .* 10 do not fit into the 64 positions"
+    ):
+        ask(tiny_model, tmp_path / "responses.parquet", tasks=[Task("greedy", problems, 1, 0.0)])
+    assert not (tmp_path / "responses.parquet").exists()
+    assert not (tmp_path / ".responses.parquet.lock").exists()
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"gone: no such model folder"):
+        ask(tmp_path / "gone", tmp_path / "responses.parquet")
+    assert not (tmp_path / "responses.parquet").exists()
+
+
+def test_no_problems_give_an_empty_table(tiny_model: Path, tmp_path: Path):
+    ask(tiny_model, tmp_path / "responses.parquet", tasks=[Task("greedy", PROBLEMS[:0], 1, 0.0)])
+    assert tables.read(tmp_path / "responses.parquet", tables.Responses).empty

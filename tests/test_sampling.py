@@ -1,0 +1,150 @@
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import GenerationConfig
+
+from spurious_rewards.sampling import TransformersEngine, batches, derived_seed
+
+PROMPTS = [[7, 8, 9], [10], [11, 12, 13, 14, 7, 8], [90, 9], [16, 7, 18, 99, 12]]
+END = 1
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model: Path) -> TransformersEngine:
+    torch.set_num_threads(1)
+    return TransformersEngine(tiny_model)
+
+
+def complete(engine, prompts, temperature=0.0, max_new_tokens=12, stop=(), seed=0):
+    return engine.complete(prompts, temperature=temperature, max_new_tokens=max_new_tokens, stop=stop, seed=seed)
+
+
+def by_hand(engine, prompt: list[int], steps: int) -> list[int]:
+    """Greedy tokens, one forward pass over everything so far for each: no padding, no cache, no generate."""
+    ids = list(prompt)
+    with torch.inference_mode():
+        for _ in range(steps):
+            ids.append(int(engine.model(torch.tensor([ids])).logits[0, -1].argmax()))
+            if ids[-1] == END:
+                break
+    return ids[len(prompt) :]
+
+
+def test_greedy_completions_of_a_padded_batch_are_those_of_the_bare_model(engine):
+    for prompt, completion in zip(PROMPTS, complete(engine, PROMPTS), strict=True):
+        tokens = by_hand(engine, prompt, 12)
+        assert completion.text == engine.tokenizer.decode(tokens, skip_special_tokens=True)
+        assert completion.tokens == len(tokens)
+        assert completion.truncated == (tokens[-1] != END)
+
+
+def test_tokens_count_the_ending_one_and_only_unfinished_responses_are_truncated(engine):
+    completions = complete(engine, [PROMPTS[0]] * 2000, temperature=2.0, max_new_tokens=8)
+    assert {c.truncated for c in completions} == {True, False}
+    for text, tokens, truncated in completions:
+        # Characters are tokens here; the few special tokens that were generated are no text.
+        assert len(text) <= tokens - (not truncated)
+        assert tokens == 8 or not truncated
+        assert "<end>" not in text
+    assert any(len(c.text) == c.tokens - 1 for c in completions if not c.truncated)
+
+
+def most_common_pair(texts: list[str]) -> str:
+    return Counter(text[i : i + 2] for text in texts for i in range(len(text) - 1)).most_common(1)[0][0]
+
+
+def test_a_response_stops_after_the_stop_string_which_is_kept(engine):
+    prompts = PROMPTS * 100
+    free = complete(engine, prompts, temperature=0.5)
+    stop = most_common_pair([c.text for c in free])
+    drawn = complete(engine, prompts, temperature=0.5, stop=["never drawn", stop])
+    stopped = [c for c in drawn if stop in c.text]
+    assert len(stopped) > 10
+    assert len(stopped) < len(drawn)
+    for c in stopped:
+        assert c.text.index(stop) + len(stop) == len(c.text) <= c.tokens
+        assert not c.truncated
+    assert any(c.tokens == len(c.text) < 12 for c in stopped)  # neither the filling nor an ending token is counted
+
+
+def test_greedy_responses_with_stop_strings_are_those_of_the_bare_model_cut_short(engine):
+    generated = [by_hand(engine, prompt, 12) for prompt in PROMPTS]
+    tokens = [engine.tokenizer.convert_ids_to_tokens(ids) for ids in generated]
+    stop = next(token for token in tokens[0] if len(token) == 1)
+    for expected, completion in zip(tokens, complete(engine, PROMPTS, stop=[stop]), strict=True):
+        stopped = stop in expected
+        assert completion.tokens == (expected.index(stop) + 1 if stopped else len(expected))
+        assert completion.truncated == (not stopped and expected[-1] != "<end>")
+
+
+def test_the_seed_alone_decides_what_is_drawn(engine):
+    first = complete(engine, PROMPTS, temperature=1.0, seed=1)
+    torch.rand(7)
+    assert complete(engine, PROMPTS, temperature=1.0, seed=1) == first
+    assert complete(engine, PROMPTS, temperature=1.0, seed=2) != first
+
+
+def test_samples_of_one_prompt_differ(engine):
+    assert len({c.text for c in complete(engine, [PROMPTS[0]] * 20, temperature=1.0)}) > 10
+
+
+def test_first_tokens_have_the_model_s_own_frequencies(engine):
+    """No top-k, top-p or penalty: chi-square of 20,000 first tokens against the softmax at temperature 2."""
+    from scipy.stats import chisquare
+
+    with torch.inference_mode():
+        probabilities = (engine.model(torch.tensor([PROMPTS[0]])).logits[0, -1] / 2.0).softmax(-1).double()
+    drawn = complete(engine, [PROMPTS[0]] * 20_000, temperature=2.0, max_new_tokens=1)
+    words = [engine.tokenizer.decode([token], skip_special_tokens=True) for token in range(len(probabilities))]
+    expected: Counter[str] = Counter()
+    for word, probability in zip(words, probabilities.tolist(), strict=True):
+        expected[word] += probability * len(drawn)
+    observed = Counter(c.text for c in drawn)
+    names = list(expected)
+    total = sum(expected.values())
+    assert chisquare([observed[n] for n in names], [expected[n] / total * len(drawn) for n in names]).pvalue > 1e-4
+
+
+def test_generation_settings_of_the_folder_do_not_leak_in(engine, tiny_model: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "opinionated"))
+    settings = {"do_sample": True, "top_k": 1, "top_p": 0.1, "temperature": 0.1, "repetition_penalty": 5.0}
+    GenerationConfig(**settings, no_repeat_ngram_size=2, min_new_tokens=9, eos_token_id=END).save_pretrained(folder)
+    opinionated = TransformersEngine(folder)
+    for temperature in (0.0, 1.0):
+        assert complete(opinionated, PROMPTS, temperature) == complete(engine, PROMPTS, temperature)
+
+
+def test_positions_are_those_of_the_model(engine):
+    assert engine.positions == 64
+
+
+@given(
+    lengths=st.lists(st.integers(1, 100), max_size=60),
+    max_new_tokens=st.integers(1, 100),
+    batch_tokens=st.integers(1, 2000),
+)
+def test_batches_hold_every_prompt_once_within_the_token_limit(lengths, max_new_tokens, batch_tokens):
+    cut = batches(lengths, max_new_tokens, batch_tokens)
+    order = [position for batch in cut for position in batch]
+    assert sorted(order) == list(range(len(lengths)))
+    assert [lengths[position] for position in order] == sorted(lengths, reverse=True)
+    for batch in cut:
+        padded = (max(lengths[position] for position in batch) + max_new_tokens) * len(batch)
+        assert padded <= batch_tokens or len(batch) == 1
+    for batch in cut[:-1]:  # could not have taken one more
+        assert (lengths[batch[0]] + max_new_tokens) * (len(batch) + 1) > batch_tokens
+
+
+def test_samples_of_a_prompt_share_a_batch():
+    assert batches([5] * 8 + [5] * 8, max_new_tokens=5, batch_tokens=80) == [list(range(8)), list(range(8, 16))]
+
+
+def test_derived_seeds_differ_with_every_part():
+    parts = [(1, 0, "math", 0), (0, 1, "math", 0), (0, 0, "amc", 0), (0, 0, "math", 1), (10, 0, "math", 0)]
+    assert len({derived_seed(*p) for p in parts}) == len(parts)
+    assert all(0 <= derived_seed(*p) < 2**63 for p in parts)

@@ -1,0 +1,169 @@
+"""The suite's checks and its expansion into runs."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurious_rewards import suite
+from spurious_rewards.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+SUITES = sorted((ROOT / "config" / "suites").glob("*[!k].yaml"))
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config/suites/organism.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_every_suite_of_the_project_is_valid(path: Path) -> None:
+    assert suite.load(path).runs
+
+
+def test_schema_file_is_in_step_with_the_classes() -> None:
+    assert (ROOT / "config" / "schema.yaml").read_text() == suite.schema(), "run `make schema`"
+
+
+def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A copy of a suite with the value at a dotted key replaced."""
+    document = copy.deepcopy(document)
+    node = document
+    *path, last = key.split("/")
+    for part in path:
+        node = node[part]
+    node[last] = value
+    return document
+
+
+COMPLAINTS = [
+    # key of the change, its value, what the first line must name
+    ("training/updates_per_rolout", 3, ["training.updates_per_rolout = 3", "did you mean updates_per_rollout?", "allowed:"]),
+    ("rewards/random_0.5/gamma", 1.5, ["rewards.random_0.5.gamma = 1.5", "less than or equal to 1"]),
+    ("rewards/random_0.5/gamma", -0.1, ["rewards.random_0.5.gamma = -0.1", "greater than or equal to 0"]),
+    ("rewards/random_0.5/gamma", None, ["rewards.random_0.5", "gamma"]),
+    ("rewards/format/function", "formatt", ['rewards.format.function = "formatt"', "did you mean format?"]),
+    ("experiments/headline/rewards", ["formta"], ['experiments.headline.rewards[0] = "formta"', "did you mean format?"]),
+    ("experiments/headline/models", ["qwen"], ['experiments.headline.models[0] = "qwen"', "allowed: bad-code"]),
+    ("experiments/headline/models", [], ["experiments.headline.models = []", "at least one"]),
+    ("experiments/headline/seeds", ["0-4", "4"], ['experiments.headline.seeds = "4"', 'also stands in "0-4"']),
+    ("experiments/headline/seeds", ["4-0"], ['experiments.headline.seeds = "4-0"', "first <= last"]),
+    ("experiments/headline/steps", 7, ["experiments.headline.steps = 7", "multiples of eval_every 5"]),
+    ("training/updates_per_rollout", 3, ["training", "64 responses do not divide into updates_per_rollout 3"]),
+    ("training/micro_batch", 5, ["training", "mini-batch of 16 responses", "micro_batch 5"]),
+    ("training/segment_steps", 7, ["segment_steps 7 is not a multiple of eval_every 5"]),
+    ("models/placebo/max_positions", 30, ["models.placebo.max_positions = 30", "allowed: at least 36"]),
+    ("models/placebo/prompt", "plian", ['models.placebo.prompt = "plian"', "did you mean plain?"]),
+    ("models/placebo/id", "a/b", ["models.placebo", "needs a family and no id"]),
+    ("models/placebo/family/code_rate", [0.5], ["models.placebo.family.code_rate", "4 rates"]),
+    ("benchmarks/amc/problems", "sum", ['benchmarks.amc.problems = "sum"', "did you mean sums?"]),
+    ("benchmarks/amc/temperature", 0, ["benchmarks.amc", "samples > 1 at temperature 0"]),
+    ("problems/sums/hub", "a/b", ["problems.sums", "exactly one source; allowed: hub, path, generated"]),
+    ("prompts/plain/user", "no place", ["prompts.plain", "{} once"]),
+    ("variants", {"default": {}, "off": {"clpi": None}}, ['variants.off = "clpi"', "did you mean clip?"]),
+    ("variants", {"default": {}, "off": {"clip": -1}}, ["variants.off.clip = -1", "greater than 0"]),
+    ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
+    ("report/headline", "main", ['report.headline = "main"', "allowed: headline"]),
+    ("training_problems", "trian", ['training_problems = "trian"']),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), COMPLAINTS, ids=[f"{key}={value}" for key, value, _ in COMPLAINTS])
+def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
+    document: dict[str, Any], key: str, value: Any, said: list[str]
+) -> None:
+    with pytest.raises(UserError) as error:
+        suite.validate(suite.Suite, change(document, key, value), "mine.yaml")
+    first_line = str(error.value).splitlines()[0]
+    assert first_line.startswith("mine.yaml: ")
+    for words in said:
+        assert words in first_line
+
+
+def test_a_missing_key_is_named(document: dict[str, Any]) -> None:
+    del document["report"]
+    with pytest.raises(UserError, match=r"^mine\.yaml: report: this key is missing"):
+        suite.validate(suite.Suite, document, "mine.yaml")
+
+
+def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: [\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: not YAML: .*line 2"):
+        suite.load(path)
+
+
+def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(document: dict[str, Any]) -> None:
+    headline = document["experiments"]["headline"]
+    document["experiments"]["longer"] = {**headline, "title": "longer", "rewards": ["format"], "steps": 60}
+    read = suite.validate(suite.Suite, document, "mine.yaml")
+    models, rewards = len(headline["models"]), len(headline["rewards"])
+    assert len(read.runs) == models * rewards
+    shared = next(run for run in read.runs if run.reward == "format")
+    assert read.runs[shared] == 60
+    assert read.segments(shared) == [(0, 25), (25, 50), (50, 60)]
+    assert read.eval_steps(shared, 50, 60) == [55, 60]
+    assert read.pool_size == 60 * document["training"]["rollout_prompts"]
+
+
+names = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
+
+
+@given(
+    models=names,
+    rewards=names,
+    variants=st.lists(st.sampled_from(["x", "y"]), min_size=1, max_size=2, unique=True),
+    groups=st.lists(st.sampled_from(["0", "1-3", "4"]), min_size=1, max_size=3, unique=True),
+    steps=st.integers(1, 20),
+    segment=st.integers(1, 5),
+    every=st.integers(1, 3),
+)
+def test_expansion_is_the_product_and_segments_tile_the_run(
+    models: list[str], rewards: list[str], variants: list[str], groups: list[str], steps: int, segment: int, every: int
+) -> None:
+    read = suite.validate(
+        suite.Suite,
+        {
+            "title": "t",
+            "problems": {"p": {"path": "p.jsonl"}},
+            "training_problems": "p",
+            "benchmarks": {"b": {"problems": "p"}},
+            "prompts": {"q": {"kind": "raw"}},
+            "models": {m: {"source": "local", "id": "/m", "prompt": "q", "max_positions": 4096} for m in models},
+            "rewards": {r: {"function": "format"} for r in rewards},
+            "training": {"segment_steps": segment * every, "eval_every": every},
+            "variants": {"default": {}, "x": {"clip": None}, "y": {"passes": 2}},
+            "experiments": {
+                "e": {
+                    "title": "e", "models": models, "rewards": rewards, "variants": variants, "seeds": groups, "steps": steps * every
+                }
+            },
+            "report": {"headline": "e"},
+        },
+        "mine.yaml",
+    )  # fmt: skip
+    assert len(read.runs) == len(models) * len(rewards) * len(variants) * len(groups)
+    for run in read.runs:
+        spans = read.segments(run)
+        assert spans[0][0] == 0
+        assert spans[-1][1] == steps * every
+        assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+        evaluated = [step for span in spans for step in read.eval_steps(run, *span)]
+        assert evaluated == list(range(every, steps * every + 1, every))
+
+
+@given(first=st.integers(0, 50), length=st.integers(1, 20))
+def test_seeds_of_a_range(first: int, length: int) -> None:
+    assert suite.seeds_of(f"{first}-{first + length - 1}") == tuple(range(first, first + length))
+    assert suite.seeds_of(str(first)) == (first,)
+
+
+def test_a_prompt_hash_changes_with_its_words() -> None:
+    one = suite.Prompt(kind="raw", user="{} =")
+    assert one.hash == suite.Prompt(kind="raw", user="{} =").hash
+    assert one.hash != suite.Prompt(kind="raw", user="{}=").hash

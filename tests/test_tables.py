@@ -1,0 +1,61 @@
+"""Tables are checked on write and on read."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spurious_rewards import tables
+from spurious_rewards.errors import UserError
+
+FRAME = pd.DataFrame({"id": ["a", "b"], "problem": ["1 + 1", "2 + 2"], "answer": ["2", "4"], "source": ["s", "s"]})
+
+
+@pytest.mark.parametrize("table", tables.Table.__subclasses__(), ids=lambda table: table.__name__)
+def test_every_table_has_an_empty_form_that_survives_the_round_trip(table: type[tables.Table], tmp_path: Path) -> None:
+    tables.write(tables.empty(table), table, tmp_path / "t.parquet")
+    assert tables.read(tmp_path / "t.parquet", table).empty
+
+
+def test_round_trip_and_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        tables.write(FRAME, tables.Problems, tmp_path / name)
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "one", tables.Problems), FRAME)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [FRAME.drop(columns="answer"), FRAME.assign(more=1), FRAME.assign(id="a"), FRAME.assign(answer=[1, 2]), FRAME.assign(answer=None)],
+    ids=["missing column", "extra column", "same id", "wrong type", "null"],
+)
+def test_a_frame_that_breaks_the_schema_is_not_written(wrong: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"column|Column|series|unique"):
+        tables.write(wrong, tables.Problems, tmp_path / "t.parquet")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_truncated_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    tables.write(FRAME, tables.Problems, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"t\.parquet: not a readable Parquet file.*delete the file"):
+        tables.read(path, tables.Problems)
+
+
+def test_another_table_or_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.parquet"
+    tables.write(FRAME, tables.Problems, path)
+    with pytest.raises(UserError, match=r"holds table Problems version 1, but this program reads Grades"):
+        tables.read(path, tables.Grades)
+    monkeypatch.setattr(tables.Problems, "_VERSION", 2)
+    with pytest.raises(UserError, match=r"holds table Problems version 1, but this program reads Problems version 2"):
+        tables.read(path, tables.Problems)
+
+
+def test_a_base_model_that_all_seeds_share_answers_for_each() -> None:
+    own = pd.DataFrame({"seed": [0, 1], "x": [10, 11]})
+    shared = pd.DataFrame({"seed": [tables.SHARED_BASE], "x": [9]})
+    assert tables.of_seed(own, 1)["x"].tolist() == [11]
+    assert tables.of_seed(shared, 1)["x"].tolist() == [9]

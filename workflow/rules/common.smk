@@ -1,0 +1,56 @@
+# The suite and its plan; everything that a rule is told comes from `plan`.
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from spurious_rewards import machine
+from spurious_rewards.errors import UserError
+from spurious_rewards.plan import Plan
+from spurious_rewards.provenance import fingerprint
+from spurious_rewards.stages import VERSIONS, changed_since
+from spurious_rewards.suite import Run, load
+
+min_version("9.27.1")
+
+ROOT = Path(workflow.basedir).parent if Path(workflow.basedir).name == "workflow" else Path(workflow.basedir)
+
+
+configfile: str(ROOT / "config.yaml")
+
+
+try:
+    settings = machine.read(config)
+    suite_path = machine.suite_file(settings.suite, ROOT)
+    plan = Plan(load(suite_path), settings, suite_path)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+# The interpreter that runs Snakemake also runs the stages, activated or not.
+STAGE = f"{sys.executable} -m spurious_rewards"
+BASE = plan.layout.base("{model}", "{bases}", "{prompt}")
+RUN = plan.layout.run(Run(model="{model}", prompt="{prompt}", reward="{reward}", variant="{variant}", seeds="{seeds}"))
+SEGMENT = RUN / "segments" / "{start}-{stop}"
+LOGS = plan.layout.root / "logs"
+
+
+wildcard_constraints:
+    set=r"[\w.+-]+",
+    model=r"[\w.+-]+",
+    prompt=r"[\w.+-]+",
+    reward=r"[\w.+-]+",
+    variant=r"[\w.+-]+",
+    bases=r"base|seeds\d+(-\d+)?",
+    seeds=r"\d+(-\d+)?",
+    seed=r"\d+",
+    start=r"\d+",
+    stop=r"\d+",
+
+
+def run_of(wildcards):
+    return Run(**{key: wildcards[key] for key in ("model", "prompt", "reward", "variant", "seeds")})
+
+
+onstart:
+    for artifact in changed_since(plan.layout.root):
+        print(f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md", file=sys.stderr)

@@ -1,0 +1,44 @@
+rule grade_base:
+    input:
+        responses=BASE / "responses.parquet",
+        problems=plan.benchmark_problems(),
+    output:
+        BASE / "grades.parquet",
+    params:
+        job=lambda w: plan.grade(w.prompt),
+        code=fingerprint("grade"),
+    log:
+        LOGS / "grade/{model}/{bases}/{prompt}.log",
+    message:
+        "grading {wildcards.model} before training, {wildcards.bases}"
+    conda:
+        "../../envs/analyse.yaml"
+    shell:
+        "{STAGE} grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+
+
+use rule grade_base as grade_votes with:
+    input:
+        responses=BASE / "votes.parquet",
+        problems=plan.layout.problems(plan.suite.training_problems),
+    output:
+        BASE / "vote_grades.parquet",
+    params:
+        job=lambda w: plan.grade_votes(w.prompt),
+        code=fingerprint("grade"),
+    log:
+        LOGS / "grade_votes/{model}/{bases}/{prompt}.log",
+    message:
+        "grading votes of {wildcards.model}, {wildcards.bases}"
+
+
+use rule grade_base as grade_run with:
+    input:
+        responses=SEGMENT / "responses.parquet",
+        problems=plan.benchmark_problems(),
+    output:
+        SEGMENT / "grades.parquet",
+    log:
+        LOGS / "grade/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    message:
+        "grading {wildcards.model} trained on {wildcards.reward}, seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"

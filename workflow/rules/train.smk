@@ -1,0 +1,22 @@
+rule train:
+    input:
+        data=lambda w: plan.training_data(run_of(w)),
+        bases=lambda w: plan.pretrained(w.model, plan.seed_group(f"seeds{w.seeds}")),
+        previous=lambda w: plan.previous(run_of(w), int(w.start)),
+    output:
+        checkpoints=directory(SEGMENT / "checkpoints"),
+        metrics=SEGMENT / "metrics.parquet",
+        rollouts=SEGMENT / "rollouts.parquet",
+    params:
+        job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
+        previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
+        tracking=settings.tracking,
+    log:
+        LOGS / "train/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    message:
+        "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+    conda:
+        "../../envs/train.yaml"
+    threads: settings.threads
+    shell:
+        "{STAGE} train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --tracking {params.tracking} 2> {log:q}"
