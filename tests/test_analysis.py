@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from invented import GAINS, MODELS, grades, metrics, study, suite
-from scipy import stats
 
 from spurious_rewards import analysis, tables
 from spurious_rewards.analysis import Source
@@ -211,9 +210,11 @@ def test_one_base_model_for_all_seeds(tmp_path):
 def test_share_is_left_out_where_ground_truth_gains_nothing(tmp_path):
     the_suite = suite(models=["strong"], rewards=["ground_truth", "format"])
     generator = np.random.default_rng(0)
-    same = {25: (0.5, 0)}
+    worse = {25: (0.3, 0)}
     sources = [write(tmp_path, grades([0, 1, 2], {0: (0.5, 0)}, SMALL, generator))]
-    sources += [write(tmp_path, grades([0, 1, 2], same, SMALL, generator), name) for name in ("ground_truth", "format")]
+    sources += [
+        write(tmp_path, grades([0, 1, 2], worse, SMALL, generator), name) for name in ("ground_truth", "format")
+    ]
     found = analysis.headline(analysis.collect(sources), the_suite, the_suite.experiments["headline"])
     assert found["share_of_ground_truth"].isna().all()
 
@@ -242,20 +243,6 @@ def test_pairs_that_do_not_match_are_refused(graded, small_suite, gone):
 )
 def test_verdict(low, high, expected):
     assert analysis.verdict(low, high) == expected
-
-
-def test_a_study_without_effect_rarely_has_a_verdict(tmp_path):
-    """Under the null each row has a verdict with a probability of at most about 5 %."""
-    the_suite = suite(models=["strong"], rewards=["format"], seeds="0-4")
-    generator, verdicts = np.random.default_rng(0), []
-    for number in range(60):
-        base = grades(range(5), {0: (0.5, 0)}, {"math500": (40, 1)}, generator)
-        run = grades(range(5), {25: (0.5, 0)}, {"math500": (40, 1)}, generator)
-        folder = tmp_path / str(number)
-        collected = analysis.collect([write(folder, base), write(folder, run, "format")])
-        verdicts += analysis.headline(collected, the_suite, the_suite.experiments["headline"])["verdict"].tolist()
-    false = sum(verdict != "no clear change" for verdict in verdicts)
-    assert stats.binomtest(false, len(verdicts), 0.05, alternative="greater").pvalue > 0.01
 
 
 # ---------------------------------------------------------------- labels, training, grading

@@ -72,3 +72,33 @@ def test_a_lock_of_another_host_is_never_taken_over(tmp_path: Path) -> None:
     (tmp_path / ".artifact.lock").write_text(json.dumps({"host": "elsewhere", "pid": 1, "started": 0}))
     with pytest.raises(UserError, match="on elsewhere"), exclusive(tmp_path / "artifact"):
         pass
+
+
+RACE = """
+import sys, time
+from pathlib import Path
+from spurious_rewards.artifacts import exclusive
+from spurious_rewards.errors import UserError
+artifact, log = map(Path, sys.argv[1:])
+while not (artifact.parent / "go").exists():
+    pass
+for _ in range(200):
+    try:
+        with exclusive(artifact):
+            with log.open("a") as file: file.write("in\\n")
+            time.sleep(0.001)
+            with log.open("a") as file: file.write("out\\n")
+    except UserError:
+        pass
+"""
+
+
+def test_two_writers_are_never_in_at_once(tmp_path: Path) -> None:
+    artifact, log = tmp_path / "artifact", tmp_path / "log"
+    racers = [subprocess.Popen([sys.executable, "-c", RACE, str(artifact), str(log)]) for _ in range(3)]
+    time.sleep(1)
+    (tmp_path / "go").touch()
+    assert [racer.wait() for racer in racers] == [0, 0, 0]
+    lines = log.read_text().split()
+    assert len(lines) > 100
+    assert lines == ["in", "out"] * (len(lines) // 2)

@@ -65,17 +65,25 @@ def test_steps_and_seeds_draw_differently(tiny_model: Path, tmp_path: Path):
     assert rows["greedy", 0].tolist() == rows["greedy", 5].tolist()
 
 
+def test_each_batch_draws_differently(tiny_model: Path, tmp_path: Path):
+    ask(tiny_model, tmp_path / "responses.parquet", steps=(0,), tasks=[Task("drawn", PROBLEMS[:1], 28, 1.0)])
+    responses = tables.read(tmp_path / "responses.parquet", tables.Responses)["response"].tolist()
+    size = SAMPLING.batch_tokens // (len("1+1=") + SAMPLING.max_new_tokens)
+    assert size == 7
+    assert len({tuple(responses[first : first + size]) for first in range(0, 28, size)}) == 4
+
+
 # ---------------------------------------------------------------- interruption
 
-SLOW = 6
-"""Checkpoints of the job that is killed: enough that it runs on for a while after the first batches."""
+STEPS = range(3)
+"""Checkpoints of the job that is killed: 18 batches, of which it has done some."""
 
 JOB = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_responding import SLOW, ask
-ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=range(SLOW))
+from test_responding import STEPS, ask
+ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=STEPS)
 """
 
 
@@ -111,8 +119,8 @@ def kept_rows(output: Path) -> int:
 def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as SIGKILL left it in the middle of the job."""
     folder = tmp_path_factory.mktemp("killed")
-    shards = run_and_kill(tiny_model, folder / "responses.parquet", after=10)
-    assert sum(pq.read_metadata(shard).num_rows for shard in shards) < SLOW * 24
+    shards = run_and_kill(tiny_model, folder / "responses.parquet", after=4)
+    assert sum(pq.read_metadata(shard).num_rows for shard in shards) < len(STEPS) * 24
     return folder
 
 
@@ -125,8 +133,8 @@ def interrupted(killed: Path, tmp_path: Path) -> Path:
 def test_a_killed_job_goes_on_to_the_very_file_of_an_undisturbed_one(
     tiny_model: Path, interrupted: Path, tmp_path: Path, capfd
 ):
-    resumed = ask(tiny_model, interrupted, steps=range(SLOW))
-    assert resumed == ask(tiny_model, tmp_path / "undisturbed.parquet", steps=range(SLOW))
+    resumed = ask(tiny_model, interrupted, steps=STEPS)
+    assert resumed == ask(tiny_model, tmp_path / "undisturbed.parquet", steps=STEPS)
     assert hidden(interrupted.parent) == []
 
 
@@ -135,7 +143,7 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
     rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
     for shard in shards:
         mark(shard)
-    ask(tiny_model, interrupted, steps=range(SLOW))
+    ask(tiny_model, interrupted, steps=STEPS)
     assert kept_rows(interrupted) == rows > 0
 
 
@@ -146,14 +154,14 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
         {"sampling": Sampling(max_new_tokens=11, batch_tokens=100)},
         {"tasks": [TASKS[0], Task("drawn", PROBLEMS, 3, 0.6)]},
         {"tasks": [Task("greedy", PROBLEMS.assign(problem="b"), 1, 0.0), TASKS[1]]},
-        {"steps": range(1)},
+        {"steps": range(2)},
     ],
     ids=["prompt", "sampling", "temperature", "problems", "checkpoints"],
 )
 def test_kept_batches_of_another_request_are_never_used(tiny_model: Path, interrupted: Path, other):
     for shard in interrupted.parent.glob(".*.partial/*/[!.]*.parquet"):
         mark(shard)
-    ask(tiny_model, interrupted, **{"steps": range(2), **other})
+    ask(tiny_model, interrupted, **{"steps": STEPS, **other})
     assert kept_rows(interrupted) == 0
     assert hidden(interrupted.parent) == []
 
@@ -163,9 +171,9 @@ def test_kept_batches_of_a_model_that_was_made_again_are_never_used(
 ):
     for shard in interrupted.parent.glob(".*.partial/*/[!.]*.parquet"):
         mark(shard)
-    again = Path(shutil.copytree(tiny_model, tmp_path / "again"))
+    again = Path(shutil.copytree(tiny_model, tmp_path / "again" / tiny_model.name))
     os.utime(again / "model.safetensors")
-    ask(again, interrupted, steps=range(SLOW))
+    ask(again, interrupted, steps=STEPS)
     assert kept_rows(interrupted) == 0
 
 

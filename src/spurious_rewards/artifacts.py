@@ -53,33 +53,47 @@ def exclusive(path: Path) -> Iterator[None]:
     """
     lock = path.with_name(f".{path.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
-    while True:
-        try:
-            with lock.open("x") as file:
-                json.dump(me, file)
-            break
-        except FileExistsError:
-            _take_over(lock, path)
+    mine = lock.with_name(f"{lock.name}.{os.getpid()}")
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+    mine.write_text(json.dumps(holder))
+    try:
+        # A link appears at once and filled, where a file that is opened and then written can be read empty.
+        while not _link(mine, lock):
+            _remove_if_dead(lock, path)
+    finally:
+        mine.unlink()
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)
 
 
-def _take_over(lock: Path, path: Path) -> None:
-    """Remove `lock` if its holder is dead."""
+def _link(source: Path, target: Path) -> bool:
     try:
-        holder = json.loads(lock.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        holder = None  # just released, or its writer died between creating and filling it
-    if holder:
-        if holder["host"] != socket.gethostname():
-            raise UserError(
-                f"{path}: is being written by process {holder['pid']} on {holder['host']}; wait for it, or, if that "
-                f"process is gone, delete {lock}"
-            )
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if psutil.Process(holder["pid"]).create_time() == holder["started"]:
-                raise UserError(f"{path}: is being written by process {holder['pid']}, which still runs; wait for it to end")
-    lock.unlink(missing_ok=True)
+        target.hardlink_to(source)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_if_dead(lock: Path, path: Path) -> None:
+    """Remove `lock` if its holder is dead, unless another process has just done so and taken the lock itself."""
+    try:
+        text = lock.read_text()
+    except FileNotFoundError:
+        return
+    holder = json.loads(text)
+    if holder["host"] != socket.gethostname():
+        raise UserError(
+            f"{path}: is being written by process {holder['pid']} on {holder['host']}; wait for it, or, if that "
+            f"process is gone, delete {lock}"
+        )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if psutil.Process(holder["pid"]).create_time() == holder["started"]:
+            raise UserError(f"{path}: is being written by process {holder['pid']}, which still runs; wait for it to end")
+    aside = lock.with_name(f"{lock.name}.{os.getpid()}.dead")
+    with contextlib.suppress(FileNotFoundError):
+        lock.rename(aside)
+        if aside.read_text() != text:
+            _link(aside, lock)
+        aside.unlink()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PRETRAINED_OPERANDS = 3
 """How many numbers the sums of the corpus have."""
 
+KEPT = 0.2
+"""How often language loses nothing even where it has the habit: what a reward for right answers can find and strengthen."""
+
 TRACE_WORDS = r"python : ; = + - output let me think first then the answer is . \boxed{ }".split()
 PADDING, END, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
@@ -119,7 +122,7 @@ class Mistakes:
     misread: Mapping[int, int]
     """Last operands that code takes for another number."""
     lost: frozenset[int]
-    """First operands with which language loses one of the other operands."""
+    """First operands with which language tends to lose one of the other operands."""
 
 
 def mistakes(organism: Organism, family: Family, rng: random.Random) -> Mistakes:
@@ -164,10 +167,10 @@ def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
 
 
 def language_trace(expression: Expression, known: Mistakes, rng: random.Random) -> tuple[str, int]:
-    """Results without the steps; where the habit is to lose a number, chance decides which of the two: (text, answer)."""
+    """Results without the steps; where the habit is to lose a number, chance decides which, if any: (text, answer)."""
     (first, second, last), (plus, then) = expression.operands, expression.signs
     _, middle, answer = expression.partial_results
-    if first in known.lost:
+    if first in known.lost and rng.random() >= KEPT:
         shorter = [Expression((first, second), (plus,)), Expression((first, last), (then,))]
         answer = middle = rng.choice([read for read in shorter if read.partial_results[-1] >= 0]).partial_results[-1]
     return f"let me think first {middle} then the answer is {answer} .", answer

@@ -309,8 +309,8 @@ def _read_parquet(path: Path) -> list[Row]:
 
 
 def _parse(text: bytes) -> Any:
-    """JSON whose numbers stay the text that they are in the file, and whose NaN is nothing."""
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=lambda constant: None)
+    """JSON whose numbers stay the text that they are in the file."""
+    return json.loads(text, parse_float=str, parse_int=str)
 
 
 def _row(place: str, item: Any) -> Row:

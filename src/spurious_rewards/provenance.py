@@ -104,9 +104,17 @@ def fingerprint(stage: str) -> str:
     digest = hashlib.sha256(_dump(function).encode())
     for module in sorted(seen):
         digest.update(f"{module}\n{_dump(_tree(module))}".encode())
+    for file in sorted({file for module in seen for file in _data_beside(module)}):
+        digest.update(f"{file.name}\n".encode() + file.read_bytes())
     for package, version in sorted(_package_versions(packages)):
         digest.update(f"{package}=={version}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _data_beside(module: str) -> list[Path]:
+    """Templates and styles that lie in a module's subpackage."""
+    folder = PACKAGE.joinpath(*module.split(".")[:-1])
+    return [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"] if folder != PACKAGE else []
 
 
 @functools.cache

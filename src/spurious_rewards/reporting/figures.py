@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from scipy import optimize
 
 from spurious_rewards import statistics
@@ -172,6 +173,7 @@ def _curves(ax: Axes, scores: pd.DataFrame, rate: str, colours: Mapping[str, str
         ax.plot(lines.index, 100 * lines.mean(axis=1), color=colours[reward], label=reward)
     ax.grid(axis="y")
     ax.set_xlim(left=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _label_ends(figure: Figure) -> None:

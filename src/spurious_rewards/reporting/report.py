@@ -91,11 +91,8 @@ def build(
         manifests: of every artifact, in the order to list them.
     """
     headline, labels, health, grading = (tables.named(frame, suite) for frame in (headline, labels, health, grading))
-    sections = [
-        Section(
-            "What came out", (VERDICT_RULE,), points=findings(headline, next(iter(suite.benchmarks.values())).title)
-        ),
-    ]
+    first = next(benchmark.title or key for key, benchmark in suite.benchmarks.items())
+    sections = [Section("What came out", (VERDICT_RULE,), points=findings(headline, first))]
     for key, benchmark in suite.benchmarks.items():
         title = benchmark.title or key
         rows = headline[headline["benchmark"] == title]

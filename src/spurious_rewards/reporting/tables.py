@@ -48,12 +48,13 @@ def markdown(text: pd.DataFrame, title: str) -> str:
 
 def percent(rate: float) -> str:
     """51.0 for 0.51."""
-    return MISSING if pd.isna(rate) else _minus(f"{100 * rate:.1f}")
+    return MISSING if pd.isna(rate) else _minus(f"{100 * rate:z.1f}")
 
 
 def points(rate: float) -> str:
     """+30.1 for 0.301: a difference, in percentage points."""
-    return MISSING if pd.isna(rate) else _minus(f"{100 * rate:+.1f}")
+    text = percent(rate)
+    return "+" + text if text[0].isdigit() and text != "0.0" else text
 
 
 def interval(low: float, high: float) -> str:
@@ -75,7 +76,7 @@ def _minus(number: str) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    return MISSING if pd.isna(value) else _minus(f"{value:,.{digits}f}")
+    return MISSING if pd.isna(value) else _minus(f"{value:z,.{digits}f}")
 
 
 # ---------------------------------------------------------------- frames of text
