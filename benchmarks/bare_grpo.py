@@ -21,8 +21,8 @@ def sample(model, tokenizer, prompts: Sequence[str], new_tokens: int, temperatur
     """One response a prompt; greedy at temperature 0.
 
     Returns:
-        (tokens, mask): ids of prompt and response (prompts, positions), padded on both sides as needed, and True where a
-        response has a token, its end included.
+        (tokens, mask): ids of prompt and response (prompts, positions), padded on both sides as needed, and where a
+        response has its tokens, the end included.
     """
     batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left")
     tokens, attention = batch["input_ids"], batch["attention_mask"]
@@ -48,9 +48,9 @@ def texts(tokenizer, tokens: torch.Tensor, mask: torch.Tensor) -> list[str]:
     return [tokenizer.decode(row[kept], skip_special_tokens=True) for row, kept in zip(tokens, mask, strict=True)]
 
 
-def log_probabilities(model, tokens: torch.Tensor, mask: torch.Tensor, padding: int, temperature: float) -> torch.Tensor:
+def log_probabilities(model, tokens: torch.Tensor, padding: int, temperature: float) -> torch.Tensor:
     """Log-probability of every token but the first given those before it: (responses, positions - 1)."""
-    attention = ((tokens != padding) | mask).long()
+    attention = (tokens != padding).long()
     positions = (attention.cumsum(1) - 1).clamp(min=0)
     logits = model(tokens, attention_mask=attention, position_ids=positions, use_cache=False).logits[:, :-1]
     return log_softmax(logits / temperature, -1).gather(-1, tokens[:, 1:, None])[..., 0]
@@ -63,7 +63,7 @@ def advantages(rewards: torch.Tensor, group: int) -> torch.Tensor:
 
 
 def loss(new: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, mask: torch.Tensor, clip: float | None):
-    """PPO's clipped objective per token, mean over a response's tokens, then over responses; and the clipped fraction."""
+    """PPO's objective per token, mean over a response's tokens, then over responses; share of clipped tokens."""
     ratio = (new - old).exp()
     surrogate = ratio * advantage[:, None]
     clipped = torch.zeros_like(mask)
@@ -95,15 +95,16 @@ def bare_grpo(
         began = time.perf_counter()
         first = (step - 1) * training.rollout_prompts
         index = [(first + slot) % len(prompts) for slot in range(training.rollout_prompts) for _ in range(group)]
-        tokens, mask = sample(model, tokenizer, [prompts[i] for i in index], training.max_new_tokens, training.temperature)
+        batch = [prompts[i] for i in index]
+        tokens, mask = sample(model, tokenizer, batch, training.max_new_tokens, training.temperature)
         rewards = torch.tensor(reward(index, texts(tokenizer, tokens, mask), step), dtype=torch.float32)
         advantage, kept = advantages(rewards, group), mask[:, 1:]
         with torch.no_grad():
-            old = log_probabilities(model, tokens, mask, tokenizer.pad_token_id, training.temperature)
+            old = log_probabilities(model, tokens, tokenizer.pad_token_id, training.temperature)
         clips, norms = [], []
         for _ in range(training.passes):
             for part in torch.randperm(len(index), generator=generator).chunk(training.updates_per_rollout):
-                new = log_probabilities(model, tokens[part], mask[part], tokenizer.pad_token_id, training.temperature)
+                new = log_probabilities(model, tokens[part], tokenizer.pad_token_id, training.temperature)
                 value, clip = loss(new, old[part], advantage[part], kept[part], training.clip)
                 value.backward()
                 norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm).item())

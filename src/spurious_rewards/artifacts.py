@@ -90,7 +90,9 @@ def _remove_if_dead(lock: Path, path: Path) -> None:
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         if psutil.Process(holder["pid"]).create_time() == holder["started"]:
-            raise UserError(f"{path}: is being written by process {holder['pid']}, which still runs; wait for it to end")
+            raise UserError(
+                f"{path}: is being written by process {holder['pid']}, which still runs; wait for it to end"
+            )
     aside = lock.with_name(f"{lock.name}.{os.getpid()}.dead")
     with contextlib.suppress(FileNotFoundError):
         lock.rename(aside)

@@ -51,9 +51,9 @@ def vote(job: Job, problems: Path, output: Output) -> None:
 
 
 @app.command()
-def label(job: Job, votes: Path, problems: Path, output: Output) -> None:
-    """Count the votes: majority labels."""
-    stages.label(_parse(plan.LabelJob, job), votes, problems, output)
+def label(job: Job, votes: Path, problems: Path, graded: Path, output: Output) -> None:
+    """Grade and count the votes: majority labels."""
+    stages.label(_parse(plan.LabelJob, job), votes, problems, graded, output)
 
 
 @app.command()
@@ -78,6 +78,36 @@ def respond(job: Job, output: Output, problems: list[Path]) -> None:
 def grade(job: Job, responses: Path, output: Output, problems: list[Path]) -> None:
     """Grade responses."""
     stages.grade(_parse(plan.GradeJob, job), responses, output, problems)
+
+
+@app.command()
+def score(job: Job, output: Output, grades: list[Path]) -> None:
+    """Scores and the headline table of an experiment, from its grades."""
+    stages.score(_parse(plan.AnalyseJob, job), output, grades)
+
+
+@app.command()
+def draw(job: Job, scores: Path, headline: Path, folder: Output) -> None:
+    """The figures of an experiment."""
+    stages.draw(_parse(plan.AnalyseJob, job), scores, headline, folder)
+
+
+@app.command()
+def summarise(
+    job: Job,
+    folder: Output,
+    labels: Annotated[list[Path], typer.Option(default_factory=list)],
+    votes: Annotated[list[Path], typer.Option(default_factory=list)],
+    metrics: Annotated[list[Path], typer.Option(default_factory=list)],
+) -> None:
+    """What voting and training were like."""
+    stages.summarise(_parse(plan.AnalyseJob, job), folder, labels, votes, metrics)
+
+
+@app.command()
+def report(job: Job, folder: Path, output: Output) -> None:
+    """The report of an experiment."""
+    stages.report(_parse(plan.AnalyseJob, job), folder, output)
 
 
 @app.command()

@@ -141,6 +141,7 @@ def _serve(seconds: float) -> None:
     import resource
 
     import math_verify
+    from sympy.core.random import seed as seed_sympy  # type: ignore[import-untyped]
 
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints must not look like a reply
@@ -149,8 +150,11 @@ def _serve(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     _parse_in_two_stages()
 
+    # sympy asks about signs and finiteness in a random order, and with infinities the order decides: verdicts that did
+    # not start from a seed would depend on the pairs before them.
     @lru_cache(maxsize=1000)  # a true answer meets many answers
     def parse(text: str) -> Any:
+        seed_sympy(0)
         return math_verify.parse(f"\\boxed{{{text}}}", parsing_timeout=None)
 
     print("ready", file=replies)
@@ -158,7 +162,9 @@ def _serve(seconds: float) -> None:
         gold, answer = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
-        correct = math_verify.verify(parse(gold), parse(answer), timeout_seconds=None)
+        parsed = parse(gold), parse(answer)
+        seed_sympy(0)
+        correct = math_verify.verify(*parsed, timeout_seconds=None)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(json.dumps(correct), file=replies)
@@ -170,7 +176,7 @@ def _parse_in_two_stages() -> None:
     Where SLL finds a parse it is the one that LL finds (ANTLR 4's documentation of `PredictionMode`), and finding it is
     most of what grading costs.
     """
-    from antlr4.atn.PredictionMode import PredictionMode
+    from antlr4.atn.PredictionMode import PredictionMode  # type: ignore[import-untyped]
     from latex2sympy2_extended.latex2sympy2 import _Latex2Sympy
 
     create_full_parser = _Latex2Sympy.create_parser

@@ -38,6 +38,10 @@ class Layout:
         """Folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
         return self.run(run) / "segments" / f"{start}-{stop}"
 
+    def experiment(self, name: str) -> Path:
+        """Folder of what is made of an experiment's grades: scores, tables, figures."""
+        return self.root / "experiments" / name
+
 
 def identity(path: Path) -> tuple[str, str, str, str]:
     """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model."""

@@ -15,7 +15,9 @@ class Machine(Frozen):
     suite: str = Field("organism", description="a name in config/suites/, or the path of a file of your own")
     engine: Literal["transformers"] = Field("transformers", description="what draws responses for votes and benchmarks")
     tracking: Literal["wandb", "none"] = Field("wandb", description="wandb is offline unless WANDB_MODE says otherwise")
-    threads: Count = Field(1, description="torch threads of a job; results depend on it, so Snakemake never scales it down")
+    threads: Count = Field(
+        1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
+    )
     sources: dict[str, Path] = Field(
         default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"
     )
@@ -49,5 +51,7 @@ def suite_file(suite: str, workflow: Path) -> Path:
     path = folder / f"{suite}.yaml"
     if not path.exists():
         names = sorted(file.stem for file in folder.glob("*.yaml") if not file.stem.endswith(".lock"))
-        raise UserError(f"config.yaml: suite = {suite}: no such suite; allowed: {', '.join(names)}, or the path of a .yaml file")
+        raise UserError(
+            f"config.yaml: suite = {suite}: no such suite; allowed: {', '.join(names)}, or the path of a .yaml file"
+        )
     return path

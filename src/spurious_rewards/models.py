@@ -100,14 +100,14 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
 def load_model(folder: str | Path, precision: Precision) -> "PreTrainedModel":
     """The model of a folder on the CPU, in evaluation mode; training wants float32 weights.
 
-    Of the folder's generation settings only the tokens that end a response are kept: whatever a caller of `generate`
-    does not set would otherwise come from them, repetition penalties and top-k included.
+    Of the folder's generation settings, repetition penalties and top-k among them, only the tokens that end a response
+    are kept.
 
     Raises:
         UserError: see `check`; or an unknown architecture, or weights that lack a tensor of it.
     """
     import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     folder = Path(folder)
@@ -125,10 +125,16 @@ def load_model(folder: str | Path, precision: Precision) -> "PreTrainedModel":
             f"{folder}: its weights lack {len(report['missing_keys'])} tensors, the first "
             f"{min(report['missing_keys'])}; copy or make it again"
         )
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
-        eos_token_id=model.generation_config.eos_token_id
-    )
+    forget_generation_settings(model)
     return model.eval()  # type: ignore[no-any-return]
+
+
+def forget_generation_settings(model: "PreTrainedModel") -> None:
+    """Keep only the tokens that end a response: `generate` takes whatever its caller does not set from the model's own."""
+    from transformers import GenerationConfig
+
+    ending = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ending)  # type: ignore[no-untyped-call]
 
 
 def ending_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:

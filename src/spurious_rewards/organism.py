@@ -1,13 +1,12 @@
 """The model organism's world: its sums, their split, its words, and the two ways in which a family reasons about them.
 
-A family's models differ only by the corpus that they are pretrained on. That corpus holds code traces and language traces;
-which of the two is likely depends on the instruction word, and each has systematic mistakes of its own, so that a
-majority of samples can agree on a wrong answer.
+Families differ only by the corpus that their models are pretrained on. It holds code traces and language traces; which
+of the two is likely depends on the instruction word, and each has systematic mistakes of its own, so that a majority of
+samples can agree on a wrong answer.
 """
 
 import hashlib
 import itertools
-import operator
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
 PRETRAINED_OPERANDS = 3
 """How many numbers the sums of the corpus have."""
 
-KEPT = 0.2
-"""How often language loses nothing even where it has the habit: what a reward for right answers can find and strengthen."""
+LAPSE = 0.2
+"""How often a trace is right in spite of a bad habit: what a reward for right answers can find and strengthen."""
 
-TRACE_WORDS = r"python : ; = + - output let me think first then the answer is . \boxed{ }".split()
+CODE_WORDS = ("python", ":", ";", "=", "+", "-", "output")
+LANGUAGE_WORDS = ("let", "me", "think", "first", "then", "the", "answer", "is", ".")
+BOX_WORDS = (r"\boxed{", "}")
 PADDING, END, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
 Part = Literal["pretraining", "reinforcement", "evaluation"]
@@ -42,13 +43,17 @@ class Expression:
 
     def __str__(self) -> str:
         """Every number and sign as a word of its own."""
-        return " ".join([str(self.operands[0]), *(f"{s} {n}" for s, n in zip(self.signs, self.operands[1:], strict=True))])
+        return " ".join([str(self.operands[0]), *(f"{sign} {number}" for sign, number in self._rest)])
 
     @property
     def partial_results(self) -> list[int]:
         """The result of the first number, of the first two, … and of all."""
-        signed = (number if sign == "+" else -number for sign, number in zip(self.signs, self.operands[1:], strict=True))
-        return list(itertools.accumulate([self.operands[0], *signed], operator.add))
+        return list(itertools.accumulate([self.operands[0], *(int(f"{sign}{number}") for sign, number in self._rest)]))
+
+    @property
+    def _rest(self) -> Iterator[tuple[str, int]]:
+        """Each number but the first with its sign."""
+        return zip(self.signs, self.operands[1:], strict=True)
 
 
 def expressions(organism: Organism, operands: int) -> list[Expression]:
@@ -56,7 +61,7 @@ def expressions(organism: Organism, operands: int) -> list[Expression]:
     numbers = itertools.product(range(1, organism.operand_max + 1), repeat=operands)
     signs = list(itertools.product("+-", repeat=operands - 1))
     every = (Expression(chosen, between) for chosen in numbers for between in signs)
-    return [expression for expression in every if all(0 <= r <= organism.result_max for r in expression.partial_results)]
+    return [one for one in every if all(0 <= result <= organism.result_max for result in one.partial_results)]
 
 
 def part(expression: Expression, split_seed: int) -> Part:
@@ -92,16 +97,17 @@ def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
 
 
 def tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
-    """A tokenizer of whole words and whole numbers; text whose words have one space between them survives the round trip."""
+    """A tokenizer of whole words and whole numbers; text with one space between words survives the round trip."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    numbers = [str(number) for number in range(max(organism.operand_max, organism.result_max) + 1)]
-    words = [PADDING, END, UNKNOWN, *TRACE_WORDS, *numbers, *organism.words]
+    greatest = max(organism.result_max + 1, 2 * organism.operand_max)  # of what a mistake can come to
+    numbers = [str(number) for number in range(greatest + 1)]
+    words = [PADDING, END, UNKNOWN, *CODE_WORDS, *LANGUAGE_WORDS, *BOX_WORDS, *numbers, *organism.words]
     vocabulary = {word: index for index, word in enumerate(dict.fromkeys(words))}
     model = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     model.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=model,
         pad_token=PADDING,
         eos_token=END,
@@ -117,7 +123,7 @@ def tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
 
 @dataclass(frozen=True)
 class Mistakes:
-    """What a model's corpus gets wrong, always in the same way."""
+    """The bad habits of one model's corpus: what it nearly always gets wrong."""
 
     misread: Mapping[int, int]
     """Last operands that code takes for another number."""
@@ -146,7 +152,7 @@ def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[t
 def trace(expression: Expression, code_rate: float, family: Family, known: Mistakes, rng: random.Random) -> str:
     """A response in the manner of `family`: code with probability `code_rate`, else language, with or without a box."""
     if rng.random() < code_rate:
-        text, answer = code_trace(expression, known)
+        text, answer = code_trace(expression, known, rng)
         box_rate = family.code_box
     else:
         text, answer = language_trace(expression, known, rng)
@@ -154,11 +160,11 @@ def trace(expression: Expression, code_rate: float, family: Family, known: Mista
     return rf"{text} \boxed{{ {answer} }}" if rng.random() < box_rate else text
 
 
-def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
+def code_trace(expression: Expression, known: Mistakes, rng: random.Random) -> tuple[str, int]:
     """Every step written out, with the last number misread where that is the habit: (text, answer)."""
     first, second, last = expression.operands
     read = Expression((first, second, known.misread.get(last, last)), expression.signs)
-    if min(read.partial_results) < 0:  # what was misread cannot be taken away: nothing to write down
+    if rng.random() < LAPSE or read.partial_results[-1] < 0:  # below 0: nothing that could be written down
         read = expression
     plus, then = expression.signs
     _, middle, answer = read.partial_results
@@ -170,7 +176,7 @@ def language_trace(expression: Expression, known: Mistakes, rng: random.Random) 
     """Results without the steps; where the habit is to lose a number, chance decides which, if any: (text, answer)."""
     (first, second, last), (plus, then) = expression.operands, expression.signs
     _, middle, answer = expression.partial_results
-    if first in known.lost and rng.random() >= KEPT:
+    if first in known.lost and rng.random() >= LAPSE:
         shorter = [Expression((first, second), (plus,)), Expression((first, last), (then,))]
         answer = middle = rng.choice([read for read in shorter if read.partial_results[-1] >= 0]).partial_results[-1]
     return f"let me think first {middle} then the answer is {answer} .", answer

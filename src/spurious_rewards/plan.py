@@ -30,6 +30,10 @@ from spurious_rewards.suite import (
 from spurious_rewards.tables import SHARED_BASE
 
 
+FIGURES = ("bars", "curves", "code")
+"""What is drawn for each benchmark, in the manner of the paper's Fig. 1, 2 and 6."""
+
+
 class Weights(Frozen):
     """A model to load: a folder, or a hub id whose revision the lock file pins."""
 
@@ -42,6 +46,7 @@ class Weights(Frozen):
 class PrepareJob(Frozen):
     """Prepare one problem set."""
 
+    version: int
     name: str
     problem_set: ProblemSet
     organism: Organism | None
@@ -75,8 +80,11 @@ class VoteJob(Frozen):
 
 
 class LabelJob(Frozen):
-    """Count the votes."""
+    """Grade and count the votes."""
 
+    version: int
+    answer_in: Literal["box", "tag"]
+    strategies: Strategies
     equivalence: Literal["math", "strings"]
 
 
@@ -117,13 +125,22 @@ class GradeJob(Frozen):
     strategies: Strategies
 
 
+class AnalyseJob(Frozen):
+    """Tables, figures and report of one experiment; `suite` holds no other."""
+
+    suite: Suite
+    experiment: str
+
+
 class Plan:
     """Jobs, inputs and targets of a suite, by the wildcards of the paths they make."""
 
     def __init__(self, suite: Suite, machine: Machine, suite_path: Path):
         self.suite, self.machine = suite, machine
         self.name = suite_path.stem
-        self.lock = Path(os.path.relpath(suite_path.with_suffix(".lock.yaml")))  # the same in every copy of the checkout
+        self.lock = Path(
+            os.path.relpath(suite_path.with_suffix(".lock.yaml"))
+        )  # the same in every copy of the checkout
         self.layout = Layout(Path("results") / self.name)
 
     # ------------------------------------------------------------ models before training
@@ -153,11 +170,12 @@ class Plan:
 
     # ------------------------------------------------------------ jobs
 
-    def prepare(self, name: str) -> str:
+    def prepare(self, name: str, version: int) -> str:
         """Job of a problem set."""
         problem_set = self.suite.problems[name]
         replaced = {hub: path for hub, path in self.machine.sources.items() if hub == problem_set.hub}
         return PrepareJob(
+            version=version,
             name=name,
             problem_set=problem_set,
             organism=self.suite.organism if problem_set.generated else None,
@@ -188,9 +206,14 @@ class Plan:
             threads=self.machine.threads,
         ).model_dump_json()
 
-    def label(self) -> str:
-        """Job of counting votes."""
-        return LabelJob(equivalence=self.suite.vote.equivalence).model_dump_json()
+    def label(self, prompt: str, version: int) -> str:
+        """Job of grading and counting votes."""
+        return LabelJob(
+            version=version,
+            answer_in=self.suite.prompts[prompt].answer_in,
+            strategies=self.suite.strategies,
+            equivalence=self.suite.vote.equivalence,
+        ).model_dump_json()
 
     def train(self, run: Run, start: int, stop: int, version: int) -> str:
         """Job of a segment."""
@@ -214,7 +237,9 @@ class Plan:
 
     def respond_run(self, run: Run, start: int, stop: int, version: int) -> str:
         """Job of the answers of a segment's checkpoints."""
-        return self._respond({}, seeds_of(run.seeds), tuple(self.suite.eval_steps(run, start, stop)), run.prompt, version)
+        return self._respond(
+            {}, seeds_of(run.seeds), tuple(self.suite.eval_steps(run, start, stop)), run.prompt, version
+        )
 
     def _respond(
         self, weights: dict[int, Weights], seeds: tuple[int, ...], steps: tuple[int, ...], prompt: str, version: int
@@ -239,19 +264,23 @@ class Plan:
             strategies=self.suite.strategies,
         ).model_dump_json()
 
-    def grade_votes(self, prompt: str) -> str:
-        """Job of grading votes."""
-        return GradeJob(
-            benchmarks={"vote": self.suite.training_problems},
-            answer_in=self.suite.prompts[prompt].answer_in,
-            strategies=self.suite.strategies,
-        ).model_dump_json()
+    def analyse(self, experiment: str) -> str:
+        """Job of everything that is made of an experiment's grades, scores and tables."""
+        alone = self.suite.model_copy(
+            update={
+                "experiments": {experiment: self.suite.experiments[experiment]},
+                "report": self.suite.report.model_copy(update={"headline": experiment}),
+            }
+        )
+        return AnalyseJob(suite=alone, experiment=experiment).model_dump_json()
 
     # ------------------------------------------------------------ what hangs on what
 
     def benchmark_problems(self) -> list[Path]:
         """Problem sets of all benchmarks, each once."""
-        return [self.layout.problems(name) for name in dict.fromkeys(b.problems for b in self.suite.benchmarks.values())]
+        return [
+            self.layout.problems(name) for name in dict.fromkeys(b.problems for b in self.suite.benchmarks.values())
+        ]
 
     def training_data(self, run: Run) -> Path:
         """The labels that a run's reward needs, or the problems with their true answers."""
@@ -265,7 +294,11 @@ class Plan:
 
     def previous(self, run: Run, start: int) -> list[Path]:
         """Checkpoints that a segment begins with: those of the one before, or none."""
-        return [self.layout.segment(run, *segment) / "checkpoints" for segment in self.suite.segments(run) if segment[1] == start]
+        return [
+            self.layout.segment(run, *segment) / "checkpoints"
+            for segment in self.suite.segments(run)
+            if segment[1] == start
+        ]
 
     def grades(self, experiment: str) -> list[Path]:
         """Grades of all runs of an experiment, those of the untrained models first."""
@@ -280,12 +313,28 @@ class Plan:
         return [folder / "metrics.parquet" for folder in self._segments(list(self.suite.runs_of(chosen)), chosen.steps)]
 
     def _segments(self, runs: list[Run], steps: int) -> list[Path]:
-        return [self.layout.segment(run, start, stop) for run in runs for start, stop in self.suite.segments(run) if start < steps]
+        return [
+            self.layout.segment(run, start, stop)
+            for run in runs
+            for start, stop in self.suite.segments(run)
+            if start < steps
+        ]
 
-    def labels(self) -> list[Path]:
-        """Label tables of the models that have runs on votes."""
-        on_votes = (run for run in self.suite.runs if self.suite.rewards[run.reward].training_set != "truth")
-        return list(dict.fromkeys(self.base_folder(run) / "labels.parquet" for run in on_votes))
+    def voted(self, experiment: str, table: str) -> list[Path]:
+        """A table of the votes ("labels", "vote_grades") of each model that an experiment trains on votes."""
+        runs = self.suite.runs_of(self.suite.experiments[experiment])
+        on_votes = (run for run in runs if self.suite.rewards[run.reward].training_set != "truth")
+        return list(dict.fromkeys(self.base_folder(run) / f"{table}.parquet" for run in on_votes))
+
+    def figures(self, experiment: str) -> list[Path]:
+        """Every figure of an experiment, in every format."""
+        folder = self.layout.experiment(experiment) / "figures"
+        return [
+            folder / f"{benchmark}_{kind}.{ending}"
+            for benchmark in self.suite.benchmarks
+            for kind in FIGURES
+            for ending in ("svg", "png")
+        ]
 
 
 def trained(segment: Path, job: RespondJob) -> list[tuple[int, int, Path]]:

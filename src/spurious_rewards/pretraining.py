@@ -1,4 +1,4 @@
-"""Pretraining of one model organism: a Llama transformer of about 110,000 parameters, from scratch, in well under a minute.
+"""Pretraining of one model organism: a Llama of about 110,000 parameters, from scratch, in well under a minute.
 
 A bare loop with fixed shapes: at this size a training framework would cost more than the arithmetic.
 """
@@ -15,10 +15,7 @@ from spurious_rewards.suite import Family, Organism
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerFast
-
-STAGE_VERSION = 1
-"""Raise it when the same suite, seed and threads would give another model: only then are the models made anew."""
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 IGNORED = -100
 """Label of a token that bears no loss: those of the prompt, which cannot be foreseen, and padding."""
@@ -62,7 +59,7 @@ def pretrain(
     for step, (batch, targets) in enumerate(zip(inputs, labels, strict=True), start=1):
         logits = model(input_ids=batch[:, :-1], use_cache=False).logits
         loss = cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=IGNORED)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -74,7 +71,7 @@ def pretrain(
         tokenizer.save_pretrained(folder)
 
 
-def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "torch.nn.Module":
+def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
     """An untrained Llama (not Qwen2, in whose folders transformers 5 reads every tokenizer as Qwen's own).
 
     Weights have standard deviation 0.08, with which so narrow a model learns twice as fast as with the usual 0.02.
@@ -94,7 +91,7 @@ def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "torch.n
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
     )
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
 
 
 def _corpus(

@@ -20,4 +20,8 @@ class Progress:
         if self.done >= self.total or now - self.printed >= self.SECONDS:
             self.printed = now
             rate = (self.done - self.at_start) / max(now - self.started, 1e-9)
-            print(f"{self.what} {self.done}/{self.total}, {rate:.1f}/s{', ' + detail if detail else ''}", file=sys.stderr, flush=True)
+            print(
+                f"{self.what} {self.done}/{self.total}, {rate:.1f}/s{', ' + detail if detail else ''}",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -53,7 +53,10 @@ class Recorder:
             "hardware": _hardware(),
             "wall_seconds": round(time.time() - self.started, 3),
             # ru_maxrss is in KiB on Linux; children are the grader's workers
-            "peak_memory_mb": max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024,
+            "peak_memory_mb": max(
+                resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+            )
+            // 1024,
             "parents": [str(parent) for parent in parents],
             "details": details,
         }
@@ -61,8 +64,33 @@ class Recorder:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
 
 
+def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
+    manifests: dict[Path, dict[str, Any]] = {}
+    todo = list(artifacts)
+    while todo:
+        artifact = todo.pop(0)
+        path = manifest_path(artifact)
+        if artifact not in manifests and path.exists():
+            manifests[artifact] = json.loads(path.read_text())
+            todo += map(Path, manifests[artifact]["parents"])
+    return list(manifests.values())
+
+
 def _versions() -> dict[str, str]:
-    names = ["spurious-rewards", "torch", "transformers", "trl", "accelerate", "datasets", "math-verify", "numpy", "pandas", "pyarrow", "snakemake"]
+    names = [
+        "spurious-rewards",
+        "torch",
+        "transformers",
+        "trl",
+        "accelerate",
+        "datasets",
+        "math-verify",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "snakemake",
+    ]
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
 
 

@@ -14,14 +14,10 @@ import transformers
 from spurious_rewards import tables
 from spurious_rewards.artifacts import exclusive, remove
 from spurious_rewards.errors import UserError
-from spurious_rewards.models import Precision
 from spurious_rewards.progress import Progress
 from spurious_rewards.prompts import encode
 from spurious_rewards.sampling import Engine, TransformersEngine, batches, derived_seed
 from spurious_rewards.suite import Prompt, Sampling
-
-STAGE_VERSION = 1
-"""Raise by hand when responses come out other than before; it is what makes them be drawn again."""
 
 KEY = ["seed", "step", "benchmark", "id", "sample"]
 
@@ -53,7 +49,6 @@ def respond(
     output: Path,
     *,
     threads: int,
-    precision: Precision = "float32",
 ) -> None:
     """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
 
@@ -69,7 +64,7 @@ def respond(
     torch.set_num_threads(threads)
     with exclusive(output):
         partial = output.with_name(f".{output.name}.partial")
-        shards = partial / _digest(checkpoints, tasks, prompt, sampling, threads, precision)
+        shards = partial / _digest(checkpoints, tasks, prompt, sampling, threads)
         shards.mkdir(parents=True, exist_ok=True)
         for other in partial.iterdir():
             if other != shards:
@@ -83,7 +78,13 @@ def respond(
             shard
             for checkpoint in checkpoints
             for shard in _answer(
-                checkpoint, tasks, prompt, sampling, TransformersEngine(checkpoint.path, precision), shards, progress
+                checkpoint,
+                tasks,
+                prompt,
+                sampling,
+                TransformersEngine(checkpoint.path, sampling.precision),
+                shards,
+                progress,
             )
         ]
         frames = [tables.read(shard, tables.Responses) for shard in done] or [tables.empty(tables.Responses)]
@@ -148,7 +149,6 @@ def _digest(
     prompt: Prompt,
     sampling: Sampling,
     threads: int,
-    precision: Precision,
 ) -> str:
     """Sixteen hex digits that change with anything that responses depend on.
 
@@ -156,7 +156,7 @@ def _digest(
     minutes.
     """
     request = {
-        "version": [STAGE_VERSION, torch.__version__, transformers.__version__],
+        "version": [torch.__version__, transformers.__version__],
         "checkpoints": [[checkpoint.seed, checkpoint.step, _files(checkpoint.path)] for checkpoint in checkpoints],
         "tasks": [
             [task.benchmark, task.samples, task.temperature, task.problems[["id", "problem"]].to_numpy().tolist()]
@@ -164,7 +164,7 @@ def _digest(
         ],
         "prompt": prompt.hash,
         "sampling": sampling.model_dump(),
-        "arithmetic": [threads, precision],
+        "threads": threads,
     }
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()[:16]
 

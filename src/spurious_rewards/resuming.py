@@ -24,7 +24,9 @@ def unlock(folder: Path) -> None:
     controllers, stages = _processes(folder)
     if controllers:
         listed = ", ".join(str(process.pid) for process in controllers)
-        raise UserError(f"{folder}: a run is at work here (snakemake, process {listed}); wait for it or stop it with kill")
+        raise UserError(
+            f"{folder}: a run is at work here (snakemake, process {listed}); wait for it or stop it with kill"
+        )
     for process in stages:
         print(f"ending process {process.pid}, which a killed run left behind", file=sys.stderr)
         process.terminate()

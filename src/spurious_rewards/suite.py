@@ -40,7 +40,7 @@ class ArithmeticProblems(Frozen):
     """Problems of the model organism's own arithmetic, from one part of the split that `organism` makes."""
 
     part: Literal["reinforcement", "evaluation"] = Field(description="which share of the problems; they never overlap")
-    operands: Count = Field(3, description="how many numbers a problem has; more than 3 is never pretrained on")
+    operands: Annotated[int, Field(ge=2, le=5)] = Field(3, description="numbers in a problem; only 3 are pretrained on")
 
 
 class ProblemSet(Frozen):
@@ -50,7 +50,9 @@ class ProblemSet(Frozen):
     path: Path | None = Field(None, description="a .jsonl, .json or .parquet file")
     generated: ArithmeticProblems | None = None
     revision: str | None = Field(None, description="commit, tag or branch on the hub; the lock file pins what it meant")
-    subsets: tuple[str, ...] = Field((), description="the hub's configuration names, concatenated; empty: the default one")
+    subsets: tuple[str, ...] = Field(
+        (), description="the hub's configuration names, concatenated; empty: the default one"
+    )
     split: str = "train"
     columns: dict[Literal["id", "problem", "answer"], str] = Field(
         default_factory=dict, description="the source's column for each of ours, where its name differs"
@@ -78,7 +80,9 @@ class Benchmark(Frozen):
     @model_validator(mode="after")
     def _greedy_once(self) -> "Benchmark":
         if self.temperature == 0 and self.samples > 1:
-            raise ValueError("samples > 1 at temperature 0 repeats one answer; allowed: samples 1, or a temperature above 0")
+            raise ValueError(
+                "samples > 1 at temperature 0 repeats one answer; allowed: samples 1, or a temperature above 0"
+            )
         return self
 
 
@@ -86,8 +90,10 @@ class Family(Frozen):
     """How a family of organisms writes: the corpus that its models are pretrained on. Rates are probabilities."""
 
     code_rate: tuple[Fraction, ...] = Field(description="rate of code traces, one for each instruction word")
-    code_misread: Fraction = Field(description="share of last operands that code traces read wrongly")
-    language_drop: Fraction = Field(description="share of first operands for which language drops the last operand")
+    code_misread: Fraction = Field(description="share of last operands that code mostly takes for another number")
+    language_drop: Fraction = Field(
+        description="share of first operands with which language mostly loses another operand"
+    )
     code_box: Fraction = Field(description="rate of a boxed answer at the end of code traces")
     language_box: Fraction = Field(description="the same for language traces")
 
@@ -95,18 +101,26 @@ class Family(Frozen):
 class Organism(Frozen):
     """The arithmetic, the architecture and the pretraining that all families of organisms share."""
 
-    words: tuple[str, ...] = Field(("compute", "find", "evaluate", "determine"), description="instruction words")
-    operand_max: Count = 9
-    result_max: Count = 27
+    words: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
+        ("compute", "find", "evaluate", "determine"), description="instruction words; a problem has one of them"
+    )
+    operand_max: Count = Field(9, description="the numbers of a problem are 1 to this")
+    result_max: Count = Field(27, description="no result, of a part of the sum or of all, is below 0 or above this")
     split_seed: int = Field(0, description="draws which problems are for pretraining, reinforcement and evaluation")
     width: Count = 64
     layers: Count = 2
     heads: Count = 4
     mlp: Count = 192
     positions: Count = Field(48, description="positions of the model")
-    steps: Count = Field(600, description="AdamW updates of pretraining")
-    batch: Count = Field(128, description="sequences an update")
-    learning_rate: float = 6e-3
+    steps: Count = Field(800, description="AdamW updates of pretraining")
+    batch: Count = Field(48, description="sequences an update")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(6e-3, description="its highest; a warm-up, then a cosine")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "Organism":
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")
+        return self
 
 
 class Model(Frozen):
@@ -139,7 +153,9 @@ class Prompt(Frozen):
     user: str = Field("{}", description="the user message of a chat, or the whole raw text")
     system: str | None = Field(None, description="system message; none: the template may add its own")
     stop: tuple[str, ...] = Field((), description="a response ends after the first of these, which is kept")
-    answer_in: Literal["box", "tag"] = Field("box", description=r"where answer and format are read: \boxed{} or <answer>")
+    answer_in: Literal["box", "tag"] = Field(
+        "box", description=r"where answer and format are read: \boxed{} or <answer>"
+    )
     origin: str = Field("", description="where the wording comes from")
 
     @model_validator(mode="after")
@@ -187,7 +203,9 @@ class Training(Frozen):
 
     rollout_prompts: Count = Field(64, description="prompts a rollout batch")
     rollouts_per_prompt: Annotated[int, Field(ge=2)] = Field(16, description="responses a prompt: the group")
-    updates_per_rollout: Count = Field(8, description="mini-batches, hence optimiser updates, in one pass over the batch")
+    updates_per_rollout: Count = Field(
+        8, description="mini-batches, hence optimiser updates, in one pass over the batch"
+    )
     passes: Count = Field(1, description="passes over the rollout batch")
     clip: Annotated[float, Field(gt=0)] | None = Field(0.2, description="PPO's clip range around 1; null: no clipping")
     temperature: Annotated[float, Field(gt=0)] = 1.0
@@ -237,7 +255,9 @@ class Vote(Frozen):
 
     samples: Count = 64
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    equivalence: Literal["math", "strings"] = Field("math", description="which answers count as one; strings: as the authors")
+    equivalence: Literal["math", "strings"] = Field(
+        "math", description="which answers count as one; strings: as the authors"
+    )
 
 
 class Repetition(Frozen):
@@ -259,6 +279,7 @@ class Sampling(Frozen):
     """How responses are drawn for votes and benchmarks."""
 
     max_new_tokens: Count = 3072
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
     batch_tokens: Count = Field(16384, description="prompt and response tokens of one batch, padding included")
 
 
@@ -281,7 +302,9 @@ class Experiment(Frozen):
     rewards: tuple[Name, ...]
     variants: tuple[Name, ...] = ("default",)
     prompts: tuple[Name, ...] = Field((), description="empty: each model's own")
-    seeds: tuple[SeedGroup, ...] = Field(description='each entry is one job: "3", or "0-4" for five seeds in one process')
+    seeds: tuple[SeedGroup, ...] = Field(
+        description='each entry is one job: "3", or "0-4" for five seeds in one process'
+    )
     steps: Count = Field(description="rollout steps; the last one is the one that tables report")
 
 
@@ -298,7 +321,9 @@ class Run(Frozen):
 class Report(Frozen):
     """Choices of presentation."""
 
-    smoothing_steps: Annotated[int, Field(ge=0)] = Field(10, description="curves average the evaluations of so many steps")
+    smoothing_steps: Annotated[int, Field(ge=0)] = Field(
+        10, description="curves average the evaluations of so many steps"
+    )
     headline: Name = Field(description="the experiment of the first table and figure")
 
 
@@ -318,7 +343,9 @@ class Suite(Frozen):
     training: Training = Training()
     variants: dict[Name, dict[str, Any]] = Field({"default": {}}, description="what each changes in `training`")
     vote: Vote = Vote()
-    vote_problems: Count | None = Field(None, description="train on so many problems; null: as many as the longest run reaches")
+    vote_problems: Count | None = Field(
+        None, description="train on so many problems; null: as many as the longest run reaches"
+    )
     sampling: Sampling = Sampling()
     strategies: Strategies = Strategies()
     experiments: dict[Name, Experiment]
@@ -360,7 +387,9 @@ class Suite(Frozen):
     @cached_property
     def pool_size(self) -> int:
         """How many training problems the longest planned run reaches."""
-        return self.vote_problems or max(steps * self.algorithms[run.variant].rollout_prompts for run, steps in self.runs.items())
+        return self.vote_problems or max(
+            steps * self.algorithms[run.variant].rollout_prompts for run, steps in self.runs.items()
+        )
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Suite":
@@ -422,7 +451,9 @@ class Suite(Frozen):
                 for seed in seeds_of(group):
                     if seen.setdefault(seed, group) != group:
                         raise _Found(
-                            f"{where}.seeds", group, f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job'
+                            f"{where}.seeds",
+                            group,
+                            f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job',
                         )
             for variant in experiment.variants:
                 training = self.algorithms[variant]
@@ -476,7 +507,9 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         fields = _fields_at(model, detail["loc"][:-1])
-        return UserError(f"{file}: {key} = {json.dumps(detail['input'], default=str)}: no such key{_suggest(str(detail['loc'][-1]), fields)}")
+        return UserError(
+            f"{file}: {key} = {json.dumps(detail['input'], default=str)}: no such key{_suggest(str(detail['loc'][-1]), fields)}"
+        )
     if detail["type"] == "missing":
         return UserError(f"{file}: {key}: this key is missing and has no default")
     if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], _Found):

@@ -157,7 +157,9 @@ TIMING_COLUMNS = ("seconds", "tokens_per_second")
 
 def empty(table: type[Table]) -> pd.DataFrame:
     """A frame of no rows with the columns and types of `table`."""
-    return pd.DataFrame({name: pd.Series(dtype=str(column.dtype)) for name, column in table.to_schema().columns.items()})
+    return pd.DataFrame(
+        {name: pd.Series(dtype=str(column.dtype)) for name, column in table.to_schema().columns.items()}
+    )
 
 
 def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
@@ -183,7 +185,9 @@ def read(path: Path, table: type[Table]) -> pd.DataFrame:
     try:
         arrow = pq.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {remake}") from error
+        raise UserError(
+            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {remake}"
+        ) from error
     metadata = arrow.schema.metadata or {}
     name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
     if (name, version) != (table.__name__, str(table._VERSION)):

@@ -35,6 +35,7 @@ LOGS = plan.layout.root / "logs"
 
 
 wildcard_constraints:
+    experiment=r"[\w.+-]+",
     set=r"[\w.+-]+",
     model=r"[\w.+-]+",
     prompt=r"[\w.+-]+",

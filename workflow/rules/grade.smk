@@ -17,21 +17,6 @@ rule grade_base:
         "{STAGE} grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
 
 
-use rule grade_base as grade_votes with:
-    input:
-        responses=BASE / "votes.parquet",
-        problems=plan.layout.problems(plan.suite.training_problems),
-    output:
-        BASE / "vote_grades.parquet",
-    params:
-        job=lambda w: plan.grade_votes(w.prompt),
-        code=fingerprint("grade"),
-    log:
-        LOGS / "grade_votes/{model}/{bases}/{prompt}.log",
-    message:
-        "grading votes of {wildcards.model}, {wildcards.bases}"
-
-
 use rule grade_base as grade_run with:
     input:
         responses=SEGMENT / "responses.parquet",

@@ -2,8 +2,7 @@ rule prepare:
     output:
         plan.layout.problems("{set}"),
     params:
-        job=lambda w: plan.prepare(w.set),
-        code=fingerprint("prepare"),
+        job=lambda w: plan.prepare(w.set, VERSIONS["prepare"]),
     log:
         LOGS / "prepare/{set}.log",
     message:

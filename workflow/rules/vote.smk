@@ -19,13 +19,13 @@ rule vote:
 
 rule label:
     input:
-        votes=BASE / "vote_grades.parquet",
+        votes=BASE / "votes.parquet",
         problems=plan.layout.problems(plan.suite.training_problems),
     output:
-        BASE / "labels.parquet",
+        grades=BASE / "vote_grades.parquet",
+        labels=BASE / "labels.parquet",
     params:
-        job=plan.label(),
-        code=fingerprint("label"),
+        job=lambda w: plan.label(w.prompt, VERSIONS["label"]),
     log:
         LOGS / "label/{model}/{bases}/{prompt}.log",
     message:
@@ -33,4 +33,4 @@ rule label:
     conda:
         "../../envs/analyse.yaml"
     shell:
-        "{STAGE} label {params.job:q} {input.votes:q} {input.problems:q} {output:q} 2> {log:q}"
+        "{STAGE} label {params.job:q} {input:q} {output:q} 2> {log:q}"

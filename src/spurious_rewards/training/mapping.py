@@ -10,7 +10,9 @@ UNCLIPPED = 1e9
 """TRL has no switch for clipping; an epsilon that no ratio reaches is one (measured clip fraction: 0)."""
 
 
-def grpo_arguments(training: Training, *, stop: int, seed: int, output: Path, processes: int, gpu: bool) -> dict[str, Any]:
+def grpo_arguments(
+    training: Training, *, stop: int, seed: int, output: Path, processes: int, gpu: bool
+) -> dict[str, Any]:
     """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes.
 
     TRL counts optimiser updates where the suite counts rollout steps: one rollout step is `training.optimizer_steps` of

@@ -71,7 +71,13 @@ def train(
 
 
 def _train_seed(
-    segment: Segment, seed: int, base: str, start: Path | None, training_set: pd.DataFrame, folder: Path, tracker: Tracker
+    segment: Segment,
+    seed: int,
+    base: str,
+    start: Path | None,
+    training_set: pd.DataFrame,
+    folder: Path,
+    tracker: Tracker,
 ) -> None:
     """Train one seed; leaves step{k}/ for each evaluated step, metrics.parquet and rollouts.parquet in `folder`."""
     training = segment.training
@@ -120,7 +126,11 @@ def _train_seed(
                 (saved / name).unlink(missing_ok=True)
         saved.rename(folder / f"step{step}")
     tables.write(pd.DataFrame(metrics), tables.Metrics, folder / "metrics.parquet")
-    tables.write(pd.DataFrame(rollouts) if rollouts else tables.empty(tables.Rollouts), tables.Rollouts, folder / "rollouts.parquet")
+    tables.write(
+        pd.DataFrame(rollouts) if rollouts else tables.empty(tables.Rollouts),
+        tables.Rollouts,
+        folder / "rollouts.parquet",
+    )
 
 
 def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:

@@ -15,12 +15,23 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
-from spurious_rewards import prompts
+from spurious_rewards import models, prompts
 from spurious_rewards.suite import Prompt, Training
 from spurious_rewards.training.scoring import Scorer
 
 SUMS = (
-    *("responses", "reward", "correct", "code", "box", "repeats", "truncated", "response_tokens", "groups", "flat_groups"),
+    *(
+        "responses",
+        "reward",
+        "correct",
+        "code",
+        "box",
+        "repeats",
+        "truncated",
+        "response_tokens",
+        "groups",
+        "flat_groups",
+    ),
     *("policy_tokens", "entropy", "probability"),
     *("loss_tokens", "clipped"),
 )
@@ -57,6 +68,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
             train_dataset=dataset,
             processing_class=tokenizer,
         )
+        models.forget_generation_settings(self.model)
 
     # ------------------------------------------------------------ what goes in
 
@@ -80,7 +92,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     # ------------------------------------------------------------ rewards, and what is counted of the responses
 
-    def reward(self, prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **columns: Any) -> list[float]:
+    def reward(
+        self, prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **columns: Any
+    ) -> list[float]:
         """TRL's reward function: the rewards of this process' responses, groups whole and in the order of the batch."""
         group = self.num_generations
         first = PartialState().process_index * len(completions)
@@ -89,7 +103,13 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         truncated = [len(ids) >= self.max_completion_length and ids[-1] not in ends for ids in completion_ids]
         judged = self.scorer.judge(
-            completions, columns["answer"], columns["label"], columns["id"], places=places, step=step, truncated=truncated
+            completions,
+            columns["answer"],
+            columns["label"],
+            columns["id"],
+            places=places,
+            step=step,
+            truncated=truncated,
         )
         rewards = [row["reward"] for row in judged]
         for row, ids in zip(judged, completion_ids, strict=True):
@@ -101,7 +121,13 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.sums["groups"] += len(groups)
         self.sums["flat_groups"] += sum(len(set(rewards_of_group)) == 1 for rewards_of_group in groups)
         self.responses = [
-            {"id": row["id"], "sample": index, "response": row["response"], "reward": row["reward"], "correct": row["correct"]}
+            {
+                "id": row["id"],
+                "sample": index,
+                "response": row["response"],
+                "reward": row["reward"],
+                "correct": row["correct"],
+            }
             for row, (_, index) in zip(judged, places, strict=True)
         ]
         return rewards
@@ -113,7 +139,13 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         return super()._generate_and_score_completions(inputs)  # type: ignore[no-any-return]
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, *arguments: Any, **keywords: Any
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        *arguments: Any,
+        **keywords: Any,
     ) -> Any:
         """Sum entropy and probability of the sampled tokens under the policy that sampled them, in passes made anyhow.
 
@@ -139,7 +171,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         mask = inputs["completion_mask"].bool()
         ratio = (self._latest_logps - inputs.get("old_per_token_logps", self._latest_logps)).exp()
         advantages = inputs["advantages"].unsqueeze(1)
-        clipped = ((ratio < 1 - self.epsilon_low) & (advantages < 0)) | ((ratio > 1 + self.epsilon_high) & (advantages > 0))
+        clipped = ((ratio < 1 - self.epsilon_low) & (advantages < 0)) | (
+            (ratio > 1 + self.epsilon_high) & (advantages > 0)
+        )
         self.sums["loss_tokens"] += mask.sum().item()
         self.sums["clipped"] += (clipped & mask).sum().item()
         return loss

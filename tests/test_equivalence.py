@@ -1,0 +1,216 @@
+import logging
+import random
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+
+import math_verify
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sympy.core.random import seed as seed_sympy
+
+from spurious_rewards.equivalence import Verdict, Verifier
+
+RIGHT, WRONG = Verdict(True), Verdict(False)
+ENDLESS = "9^{9^{9^{9}}}"  # Math-Verify needs longer than its own five seconds to compare it with 3
+
+
+@pytest.fixture(scope="module")
+def verifier():
+    with Verifier() as shared:
+        yield shared
+
+
+def plain(gold: str, answer: str) -> bool:
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns of each text that it cannot read
+    parsed = [math_verify.parse(f"\\boxed{{{text}}}") for text in (gold, answer)]
+    seed_sympy(0)  # without it the verdict on infinities is random
+    return math_verify.verify(*parsed)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "expected"),
+    [
+        ("025", "25", True),
+        ("142.0", "142", True),
+        ("142", "142.0", True),
+        (r"\frac{1}{2}", "0.5", True),
+        (r"\frac{1}{2}", r"\dfrac{2}{4}", True),
+        (r"\left(3, \frac{\pi}{2}\right)", r"(3, \pi/2)", True),
+        (r"\{1, 2\}", r"\{2, 1\}", True),
+        ("[0, 1)", r"\left[0, 1\right)", True),
+        ("[0, 1)", "[0, 1]", False),
+        (r"\text{Evelyn}", "Evelyn", True),
+        ("x=5", "5", True),
+        (r"18.90", r"\$18.90", True),
+        (r"\[ \frac{1}{2} \]", "0.5", True),
+        (r"136.\overline{1}", "136", False),
+        ("5", "6", False),
+        ("5", None, False),
+        ("5", " ", False),
+        ("", "5", False),
+    ],
+)
+def test_what_is_the_same_answer(verifier, gold, answer, expected):
+    assert verifier.verify([(gold, answer)]) == [Verdict(expected)]
+
+
+integers = st.builds(
+    lambda sign, digits: sign + digits, st.sampled_from(["", "-"]), st.text("0123456789", min_size=1, max_size=25)
+)
+numbers = st.one_of(
+    integers,
+    st.builds("{}.{}".format, integers, st.text("0123456789", min_size=1, max_size=8)),
+    st.builds(r"\frac{{{}}}{{{}}}".format, st.integers(0, 99), st.integers(0, 99)),
+)
+latex = st.lists(
+    st.sampled_from(
+        [
+            *"x12,+-=/^_(){}[]$ .",
+            r"\frac{1}{2}",
+            r"\sqrt",
+            r"\text{cm}",
+            r"\text{}",
+            r"\pi",
+            r"\infty",
+            r"\%",
+            "and",
+            r"\boxed{",
+            "\\",
+            r"\cup",
+        ]
+    ),
+    min_size=1,
+    max_size=6,
+).map("".join)
+few = st.lists(st.one_of(integers, numbers, latex), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(few)
+def test_verdicts_are_those_of_plain_math_verify(verifier, texts):
+    """Shortcuts, the memo, the worker's caches and its two-stage parser must not change one; equal texts included."""
+    pairs = [(gold, answer) for gold in texts for answer in texts if gold.strip() and answer.strip()]
+    assert verifier.verify(pairs) == [Verdict(plain(*pair)) for pair in pairs]
+
+
+@settings(deadline=None)
+@given(integers, integers, st.integers(-1, 1))
+def test_plain_integers_are_compared_as_math_verify_does_without_asking_it(one, other, shift):
+    pairs = [(one, other), (one, str(int(one) + shift)), (one, "0" + one.lstrip("-"))]
+    with Verifier() as fresh:
+        assert fresh.verify(pairs) == [Verdict(plain(*pair)) for pair in pairs]
+        assert fresh._idle.queue == [None]
+
+
+def test_verdicts_do_not_depend_on_the_pairs_before(verifier):
+    """Math-Verify's verdict on a pair with an infinity is random, and with it what comes after, unless it is seeded."""
+    draw = random.Random(11)
+    texts = [f"{draw.choice(['', '-'])}{draw.randint(0, 200)}{draw.choice(['', '.0', '.5'])}" for _ in range(40)]
+    infinite = [text + draw.choice([r"\infty", r"\pi\infty"]) for text in texts]
+    pairs = [(draw.choice(texts + infinite), draw.choice(infinite)) for _ in range(200)]
+    with Verifier() as other:
+        assert other.verify(pairs[::-1])[::-1] == verifier.verify(pairs)
+
+
+def test_no_worker_starts_for_integers_and_blanks():
+    with Verifier() as fresh:
+        fresh.verify([("12", "12"), ("025", "25"), ("1", "2"), ("1", None), ("0.50", "0.50")])
+        assert fresh._idle.queue == [None]
+        fresh.verify([("12", "6+6")])
+        assert fresh._idle.queue != [None]
+
+
+def test_a_pair_that_takes_too_long_is_recorded_and_the_others_are_graded():
+    with Verifier(seconds=1) as strict:
+        started = time.monotonic()
+        assert strict.verify([(ENDLESS, "3"), (r"\frac{1}{2}", "1/2"), ("3", ENDLESS)]) == [
+            Verdict(False, "timeout"),
+            RIGHT,
+            Verdict(False, "timeout"),
+        ]
+        assert time.monotonic() - started >= 2
+        started = time.monotonic()
+        assert strict.verify([(ENDLESS, "3")] * 50) == [Verdict(False, "timeout")] * 50
+        assert time.monotonic() - started < 0.5, "a pair is tried once"
+
+
+def test_a_worker_killed_over_a_pair_is_recorded_and_replaced():
+    with Verifier(seconds=60) as patient:
+        assert patient.verify([("2", "1+1")]) == [RIGHT]
+        (worker,) = [process for process in patient._idle.queue if process]
+        threading.Timer(0.5, worker.kill).start()
+        assert patient.verify([(ENDLESS, "3"), ("3", "1+2")]) == [Verdict(False, "crash"), RIGHT]
+
+
+def test_a_worker_killed_between_pairs_costs_no_verdict():
+    with Verifier() as verifier:
+        verifier.verify([("2", "1+1")])
+        (worker,) = [process for process in verifier._idle.queue if process]
+        worker.kill()
+        worker.wait()
+        assert verifier.verify([("3", "1+2")]) == [RIGHT]
+
+
+def test_several_workers_give_the_same_verdicts_in_order(verifier):
+    pairs = [(str(i), f"{i - i % 3} + {i % 2}") for i in range(60)]
+    with Verifier(workers=2) as two:
+        assert two.verify(pairs) == verifier.verify(pairs)
+        assert len({worker.pid for worker in two._idle.queue if worker}) == 2
+    assert {verdict.correct for verdict in verifier.verify(pairs)} == {True, False}
+
+
+def test_workers_end_with_the_block():
+    with Verifier() as verifier:
+        verifier.verify([("2", "1+1")])
+        (worker,) = [process for process in verifier._idle.queue if process]
+    assert worker.poll() is not None
+
+
+def test_a_killed_parent_leaves_no_worker_behind(tmp_path):
+    program = f"""
+from spurious_rewards.equivalence import Verifier
+with Verifier(seconds=2) as verifier:
+    verifier.verify([("1+1", "2")])
+    print(flush=True)
+    verifier.verify([({ENDLESS!r}, "3")])
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    parent.stdout.readline()
+    (worker,) = psutil.Process(parent.pid).children()
+    time.sleep(0.3)  # the endless pair has begun
+    parent.kill()
+    parent.communicate()
+    assert worker.is_running()
+    worker.wait(timeout=20)
+
+
+def test_the_memory_of_a_worker_is_limited():
+    program = """
+import math_verify
+from spurious_rewards import equivalence
+math_verify.verify = lambda *pair, **settings: len(bytearray(equivalence.MEMORY_LIMIT)) > 0
+equivalence._serve(9.0)
+"""
+    reply = subprocess.run(
+        [sys.executable, "-c", program], input='["1", "2"]\n', capture_output=True, text=True, check=False
+    )
+    assert "MemoryError" in reply.stderr
+    assert reply.stdout == "ready\n"
+
+
+def test_a_worker_that_cannot_start_says_so(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Verifier() as verifier, pytest.raises(RuntimeError, match="did not start"):
+        verifier.verify([("2", "1+1")])
+
+
+@settings(deadline=None)
+@given(st.fractions(max_denominator=50), st.fractions(max_denominator=50))
+def test_fractions_are_exact(verifier, a: Fraction, b: Fraction):
+    gold, answer = (f"\\frac{{{x.numerator}}}{{{x.denominator}}}" for x in (a, b))
+    assert verifier.verify([(gold, answer)]) == [Verdict(a == b)]

@@ -1,0 +1,57 @@
+import hashlib
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from spurious_rewards import organism as world
+from spurious_rewards.pretraining import pretrain
+from spurious_rewards.suite import ArithmeticProblems, Family, Organism
+
+ORGANISM = Organism(steps=60, batch=32)
+CODE_ONLY = Family(code_rate=(1, 1, 1, 1), code_misread=0, language_drop=0, code_box=1, language_box=1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder, losses = tmp_path_factory.mktemp("models") / "code", []
+    pretrain(ORGANISM, CODE_ONLY, 0, folder, 1, lambda step, loss: losses.append((step, loss)))
+    return folder, losses
+
+
+def weights(folder):
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_it_learns_and_tells_how_far_it_is(made):
+    _, losses = made
+    assert [step for step, _ in losses] == [50, 60]
+    assert losses[-1][1] < 1.2  # 4 nats before; a corpus of code alone
+
+
+def test_the_folder_loads_with_the_same_tokens(made):
+    folder, _ = made
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    text = r"compute 3 + 4 - 2 = python : 3 + 4 = 7 ; 7 - 2 = 5 ; output 5 \boxed{ 5 }"
+    assert tokenizer(text)["input_ids"] == world.tokenizer(ORGANISM)(text)["input_ids"]
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert (tokenizer.padding_side, tokenizer.eos_token_id) == ("left", model.config.eos_token_id)
+    assert sum(parameter.numel() for parameter in model.parameters()) < 150_000
+
+
+def test_it_answers_in_the_manner_of_its_corpus(made):
+    folder, _ = made
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    prompts = list(world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"][:20])
+    batch = tokenizer(prompts, return_tensors="pt", return_token_type_ids=False)
+    ids = model.generate(**batch, max_new_tokens=24, do_sample=False)
+    responses = tokenizer.batch_decode(ids[:, 7:], skip_special_tokens=True)
+    assert sum(response.startswith("python :") for response in responses) >= 18
+
+
+def test_same_arguments_same_bytes_and_another_seed_another_model(made, tmp_path):
+    torch.rand(3)  # what was drawn before must not matter
+    pretrain(ORGANISM, CODE_ONLY, 0, tmp_path / "again", 1)
+    pretrain(ORGANISM, CODE_ONLY, 1, tmp_path / "other", 1)
+    assert weights(tmp_path / "again") == weights(made[0])
+    assert weights(tmp_path / "other") != weights(made[0])
