@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_an_unknown_suite_lists_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, small, smoke"):
+    with pytest.raises(
+        UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, small, smoke"
+    ):
         machine.suite_file("organsim", ROOT)
 
 

@@ -70,7 +70,9 @@ def test_a_change_two_imports_away_counts(library: Path) -> None:
 
 def test_packages_that_a_stage_imports_count(monkeypatch: pytest.MonkeyPatch) -> None:
     before = provenance.fingerprint("grade")
-    monkeypatch.setattr(provenance, "_package_versions", lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set())
+    monkeypatch.setattr(
+        provenance, "_package_versions", lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set()
+    )
     provenance.fingerprint.cache_clear()
     try:
         assert provenance.fingerprint("grade") != before

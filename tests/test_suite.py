@@ -1,6 +1,7 @@
 """The suite's checks and its expansion into runs."""
 
 import copy
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,20 @@ def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 COMPLAINTS = [
     # key of the change, its value, what the first line must name
-    ("training/updates_per_rolout", 3, ["training.updates_per_rolout = 3", "did you mean updates_per_rollout?", "allowed:"]),
+    (
+        "training/updates_per_rolout",
+        3,
+        ["training.updates_per_rolout = 3", "did you mean updates_per_rollout?", "allowed:"],
+    ),
     ("rewards/random_0.5/gamma", 1.5, ["rewards.random_0.5.gamma = 1.5", "less than or equal to 1"]),
     ("rewards/random_0.5/gamma", -0.1, ["rewards.random_0.5.gamma = -0.1", "greater than or equal to 0"]),
     ("rewards/random_0.5/gamma", None, ["rewards.random_0.5", "gamma"]),
     ("rewards/format/function", "formatt", ['rewards.format.function = "formatt"', "did you mean format?"]),
-    ("experiments/headline/rewards", ["formta"], ['experiments.headline.rewards[0] = "formta"', "did you mean format?"]),
+    (
+        "experiments/headline/rewards",
+        ["formta"],
+        ['experiments.headline.rewards[0] = "formta"', "did you mean format?"],
+    ),
     ("experiments/headline/models", ["qwen"], ['experiments.headline.models[0] = "qwen"', "allowed: bad-code"]),
     ("experiments/headline/models", [], ["experiments.headline.models = []", "at least one"]),
     ("experiments/headline/seeds", ["0-4", "4"], ['experiments.headline.seeds = "4"', 'also stands in "0-4"']),
@@ -140,19 +149,24 @@ def test_expansion_is_the_product_and_segments_tile_the_run(
             "variants": {"default": {}, "x": {"clip": None}, "y": {"passes": 2}},
             "experiments": {
                 "e": {
-                    "title": "e", "models": models, "rewards": rewards, "variants": variants, "seeds": groups, "steps": steps * every
+                    "title": "e",
+                    "models": models,
+                    "rewards": rewards,
+                    "variants": variants,
+                    "seeds": groups,
+                    "steps": steps * every,
                 }
             },
             "report": {"headline": "e"},
         },
         "mine.yaml",
-    )  # fmt: skip
+    )
     assert len(read.runs) == len(models) * len(rewards) * len(variants) * len(groups)
     for run in read.runs:
         spans = read.segments(run)
         assert spans[0][0] == 0
         assert spans[-1][1] == steps * every
-        assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+        assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
         evaluated = [step for span in spans for step in read.eval_steps(run, *span)]
         assert evaluated == list(range(every, steps * every + 1, every))
 

@@ -27,7 +27,13 @@ def test_round_trip_and_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [FRAME.drop(columns="answer"), FRAME.assign(more=1), FRAME.assign(id="a"), FRAME.assign(answer=[1, 2]), FRAME.assign(answer=None)],
+    [
+        FRAME.drop(columns="answer"),
+        FRAME.assign(more=1),
+        FRAME.assign(id="a"),
+        FRAME.assign(answer=[1, 2]),
+        FRAME.assign(answer=None),
+    ],
     ids=["missing column", "extra column", "same id", "wrong type", "null"],
 )
 def test_a_frame_that_breaks_the_schema_is_not_written(wrong: pd.DataFrame, tmp_path: Path) -> None:

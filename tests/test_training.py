@@ -48,14 +48,25 @@ def test_the_number_of_updates_does_not_depend_on_the_number_of_processes(proces
 
 
 def test_a_mini_batch_that_cannot_be_shared_out_is_refused() -> None:
-    with pytest.raises(UserError, match=r"training\.micro_batch = 4: a mini-batch of 128 responses does not divide among 3"):
+    with pytest.raises(
+        UserError, match=r"training\.micro_batch = 4: a mini-batch of 128 responses does not divide among 3"
+    ):
         grpo_arguments(PAPER, stop=1, seed=0, output=Path("out"), processes=3, gpu=True)
 
 
 def test_every_field_of_the_papers_table_reaches_trl() -> None:
     from trl import GRPOConfig
 
-    config = GRPOConfig(**grpo_arguments(PAPER.model_copy(update={"precision": "float32"}), stop=300, seed=0, output=Path("out"), processes=1, gpu=False))
+    config = GRPOConfig(
+        **grpo_arguments(
+            PAPER.model_copy(update={"precision": "float32"}),
+            stop=300,
+            seed=0,
+            output=Path("out"),
+            processes=1,
+            gpu=False,
+        )
+    )
     expected = {
         "generation_batch_size": 1024, "num_generations": 16, "num_iterations": 1, "max_completion_length": 3072,
         "temperature": 1.0, "top_p": 1.0, "top_k": 0, "beta": 0.0, "epsilon": 0.2, "loss_type": "grpo", "scale_rewards": "group",
@@ -69,9 +80,16 @@ def test_every_field_of_the_papers_table_reaches_trl() -> None:
 
 
 def run(
-    model: Path, output: Path, start: int, stop: int, *, training: Training = TINY, reward: Reward | None = None, previous: Path | None = None,
+    model: Path,
+    output: Path,
+    start: int,
+    stop: int,
+    *,
+    training: Training = TINY,
+    reward: Reward | None = None,
+    previous: Path | None = None,
     prompt: Prompt = PROMPT,
-) -> Path:  # fmt: skip
+) -> Path:
     """Train one segment of seed 0 and return its folder."""
     import torch
 
@@ -140,8 +158,15 @@ def test_entropy_and_probability_of_the_first_step_are_the_base_models(whole: Pa
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(organism_model), AutoTokenizer.from_pretrained(organism_model)
-    rollouts = tables.read(whole / "rollouts.parquet", tables.Rollouts).query("step == 1").merge(PROBLEMS[["id", "problem"]], on="id")
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(organism_model),
+        AutoTokenizer.from_pretrained(organism_model),
+    )
+    rollouts = (
+        tables.read(whole / "rollouts.parquet", tables.Rollouts)
+        .query("step == 1")
+        .merge(PROBLEMS[["id", "problem"]], on="id")
+    )
     probabilities, entropies = [], []
     for problem, response in zip(rollouts["problem"], rollouts["response"], strict=True):
         given = tokenizer.encode(f"compute {problem} =", add_special_tokens=False)
@@ -160,7 +185,9 @@ def test_entropy_and_probability_of_the_first_step_are_the_base_models(whole: Pa
 def test_clip_fraction_is_of_tokens_and_none_without_clipping(organism_model: Path, tmp_path: Path) -> None:
     hard = TINY.model_copy(update={"learning_rate": 0.1})
     with_clip = metrics(run(organism_model, tmp_path / "with", 0, 2, training=hard))["clip_fraction"]
-    without = metrics(run(organism_model, tmp_path / "without", 0, 2, training=hard.model_copy(update={"clip": None})))["clip_fraction"]
+    without = metrics(run(organism_model, tmp_path / "without", 0, 2, training=hard.model_copy(update={"clip": None})))[
+        "clip_fraction"
+    ]
     assert with_clip.between(0.01, 0.9).all()
     assert (without == 0).all()
 
@@ -173,7 +200,9 @@ def test_a_reward_that_never_varies_moves_no_weight(organism_model: Path, tmp_pa
 
 
 def test_a_reward_on_text_raises_the_rate_of_that_text(organism_model: Path, tmp_path: Path) -> None:
-    training = TINY.model_copy(update={"rollout_prompts": 8, "rollouts_per_prompt": 8, "micro_batch": 32, "eval_every": 6})
+    training = TINY.model_copy(
+        update={"rollout_prompts": 8, "rollouts_per_prompt": 8, "micro_batch": 32, "eval_every": 6}
+    )
     found = metrics(run(organism_model, tmp_path, 0, 6, training=training, reward=Reward(function="format")))
     assert found["reward"].tolist() == found["box_rate"].tolist()
     assert found["reward"].iloc[-1] > found["reward"].iloc[0] + 0.2
@@ -181,8 +210,12 @@ def test_a_reward_on_text_raises_the_rate_of_that_text(organism_model: Path, tmp
 
 def test_a_response_ends_after_its_stop_string(organism_model: Path, tmp_path: Path) -> None:
     prompt = Prompt(kind="raw", user="compute {} =", stop=("then the",))
-    training = TINY.model_copy(update={"rollout_prompts": 8, "rollouts_per_prompt": 8, "micro_batch": 32, "eval_every": 2})
-    rollouts = tables.read(run(organism_model, tmp_path, 0, 2, training=training, prompt=prompt) / "rollouts.parquet", tables.Rollouts)
+    training = TINY.model_copy(
+        update={"rollout_prompts": 8, "rollouts_per_prompt": 8, "micro_batch": 32, "eval_every": 2}
+    )
+    rollouts = tables.read(
+        run(organism_model, tmp_path, 0, 2, training=training, prompt=prompt) / "rollouts.parquet", tables.Rollouts
+    )
     stopped = rollouts["response"][rollouts["response"].str.contains("then the")]
     assert len(stopped) > 3
     assert stopped.str.endswith("then the").all()

@@ -29,7 +29,6 @@ from spurious_rewards.suite import (
 )
 from spurious_rewards.tables import SHARED_BASE
 
-
 FIGURES = ("bars", "curves", "code")
 """What is drawn for each benchmark, in the manner of the paper's Fig. 1, 2 and 6."""
 
@@ -187,7 +186,8 @@ class Plan:
     def pretrain(self, name: str, seed: int, version: int) -> str:
         """Job of an organism; `version` is the stage's."""
         family, organism = self.suite.models[name].family, self.suite.organism
-        assert family is not None and organism is not None
+        assert family is not None
+        assert organism is not None
         return PretrainJob(
             version=version, organism=organism, family=family, seed=seed, threads=self.machine.threads
         ).model_dump_json()

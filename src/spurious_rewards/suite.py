@@ -402,9 +402,9 @@ class Suite(Frozen):
         for name, model in self.models.items():
             _known(model.prompt, f"models.{name}.prompt", self.prompts)
             if model.source == "organism" and self.organism is None:
-                raise _Found(f"models.{name}.source", "organism", "the suite has no section organism; add one")
+                raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
             if model.family and self.organism and len(model.family.code_rate) != len(self.organism.words):
-                raise _Found(
+                raise FoundError(
                     f"models.{name}.family.code_rate",
                     list(model.family.code_rate),
                     f"allowed: {len(self.organism.words)} rates, one for each of organism.words",
@@ -413,7 +413,7 @@ class Suite(Frozen):
             _known(reward.function, f"rewards.{name}.function", REGISTRY)
         for name, problem_set in self.problems.items():
             if problem_set.generated and self.organism is None:
-                raise _Found(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+                raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
         _known("default", "variants", self.variants)
         _known(self.report.headline, "report.headline", self.experiments)
         for name, change in self.variants.items():
@@ -424,7 +424,7 @@ class Suite(Frozen):
             except ValidationError as error:
                 detail = error.errors()[0]
                 where = ".".join(["variants", name, *map(str, detail["loc"])])
-                raise _Found(where, detail["input"] if detail["loc"] else change, _plain(detail)) from None
+                raise FoundError(where, detail["input"] if detail["loc"] else change, _plain(detail)) from None
         self._experiments_fit()
         return self
 
@@ -440,17 +440,17 @@ class Suite(Frozen):
             ):
                 values = getattr(experiment, key)
                 if not values and key != "prompts":
-                    raise _Found(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(known)}")
+                    raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(known)}")
                 for index, value in enumerate(values):
                     _known(value, f"{where}.{key}[{index}]", known)
             if not experiment.seeds:
-                raise _Found(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
+                raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
             for group in experiment.seeds:
                 if not seeds_of(group):
-                    raise _Found(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+                    raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
                 for seed in seeds_of(group):
                     if seen.setdefault(seed, group) != group:
-                        raise _Found(
+                        raise FoundError(
                             f"{where}.seeds",
                             group,
                             f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job',
@@ -458,7 +458,7 @@ class Suite(Frozen):
             for variant in experiment.variants:
                 training = self.algorithms[variant]
                 if experiment.steps % training.eval_every:
-                    raise _Found(
+                    raise FoundError(
                         f"{where}.steps", experiment.steps, f"allowed: multiples of eval_every {training.eval_every}"
                     )
                 for model in experiment.models:
@@ -467,7 +467,7 @@ class Suite(Frozen):
     def _lengths_fit(self, model: str, variant: str, training: Training) -> None:
         longest = max(training.max_new_tokens, self.sampling.max_new_tokens)
         if training.max_prompt_tokens + longest > self.models[model].max_positions:
-            raise _Found(
+            raise FoundError(
                 f"models.{model}.max_positions",
                 self.models[model].max_positions,
                 f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
@@ -478,7 +478,7 @@ class Suite(Frozen):
 # ---------------------------------------------------------------- reading and complaining
 
 
-class _Found(ValueError):
+class FoundError(ValueError):
     """A wrong value with the key that holds it."""
 
     def __init__(self, key: str, value: object, complaint: str):
@@ -487,7 +487,7 @@ class _Found(ValueError):
 
 def _known(name: str, key: str, allowed: Mapping[str, Any]) -> None:
     if name not in allowed:
-        raise _Found(key, name, f"no such name{_suggest(name, list(allowed))}")
+        raise FoundError(key, name, f"no such name{_suggest(name, list(allowed))}")
 
 
 def _suggest(name: str, allowed: list[str]) -> str:
@@ -512,7 +512,7 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
         )
     if detail["type"] == "missing":
         return UserError(f"{file}: {key}: this key is missing and has no default")
-    if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], _Found):
+    if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], FoundError):
         return UserError(f"{file}: {detail['ctx']['error']}")
     if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
         return UserError(f"{file}: {key}: {_plain(detail)}")
@@ -553,7 +553,7 @@ def load(path: Path) -> Suite:
 
 def schema() -> str:
     """The JSON schema of a suite, as YAML."""
-    head = "# Made by `make schema` from the classes in src/spurious_rewards/suite.py; for editors that check YAML while one types.\n"
+    head = "# Made by `make schema` from the classes in suite.py, for editors that check YAML while one types.\n"
     return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
 
 

@@ -24,7 +24,6 @@ from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.trainer import RolloutTrainer
 
-
 STATE_ONLY_TO_RESUME = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 

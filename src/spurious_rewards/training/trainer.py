@@ -5,7 +5,7 @@ tests/test_training.py fails if an upgrade moves them.
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +57,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         on_step: Callable[[dict[str, Any], list[dict[str, Any]]], None],
     ):
         self.prompt, self.training_settings, self.scorer, self.on_step = prompt, training, scorer, on_step
-        self.sums: Counter[str] = Counter()
+        self.sums: defaultdict[str, float] = defaultdict(float)
         self.grad_norms: list[float] = []
         self.responses: list[dict[str, Any]] = []
         self.step_started = 0.0
