@@ -209,16 +209,16 @@ def test_a_reward_on_text_raises_the_rate_of_that_text(organism_model: Path, tmp
 
 
 def test_a_response_ends_after_its_stop_string(organism_model: Path, tmp_path: Path) -> None:
-    prompt = Prompt(kind="raw", user="compute {} =", stop=("then the",))
+    prompt = Prompt(kind="raw", user="compute {} =", stop=("first",))
     training = TINY.model_copy(
         update={"rollout_prompts": 8, "rollouts_per_prompt": 8, "micro_batch": 32, "eval_every": 2}
     )
     rollouts = tables.read(
         run(organism_model, tmp_path, 0, 2, training=training, prompt=prompt) / "rollouts.parquet", tables.Rollouts
     )
-    stopped = rollouts["response"][rollouts["response"].str.contains("then the")]
+    stopped = rollouts["response"][rollouts["response"].str.contains("first")]
     assert len(stopped) > 3
-    assert stopped.str.endswith("then the").all()
+    assert stopped.str.endswith("first").all()
 
 
 def test_problems_that_are_too_long_leave_nothing_to_train_on(organism_model: Path, tmp_path: Path) -> None:
