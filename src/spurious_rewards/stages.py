@@ -196,12 +196,16 @@ def score(job: AnalyseJob, output: Path, grades: list[Path]) -> None:
     graded = analysis.collect(_sources(grades))
     headline = analysis.headline(graded, job.suite, job.suite.experiments[job.experiment])
     title = f"{job.suite.title}: {job.suite.experiments[job.experiment].title}"
-    readable = text.headline_text(text.named(headline, job.suite))
+    named = text.named(headline, job.suite)
+    readable = [
+        text.markdown(text.headline_text(rows), f"{title}, {benchmark}")
+        for benchmark, rows in named.groupby("benchmark", sort=False, observed=True)
+    ]
     tables.write(analysis.scores(graded), tables.Scores, output)
     text.write_csv(headline, output.with_name("headline.csv"))
     text.write_csv(analysis.grading(graded), output.with_name("grading.csv"))
     with replacing(output.with_name("headline.md")) as temporary:
-        temporary.write_text(text.markdown(readable, title))
+        temporary.write_text("\n".join(readable))
     recorder.write(output, grades)
 
 
