@@ -5,21 +5,21 @@ rule score:
     input:
         lambda w: plan.grades(w.experiment),
     output:
-        EXPERIMENT / "scores.parquet",
-        EXPERIMENT / "headline.csv",
-        EXPERIMENT / "headline.md",
-        EXPERIMENT / "grading.csv",
+        scores=EXPERIMENT / "scores.parquet",
+        headline=EXPERIMENT / "headline.csv",
+        readable=EXPERIMENT / "headline.md",
+        grading=EXPERIMENT / "grading.csv",
+    log:
+        LOGS / "score/{experiment}.log",
+    conda:
+        "../../envs/analyse.yaml"
     params:
         job=lambda w: plan.analyse(w.experiment),
         code=fingerprint("score"),
-    log:
-        LOGS / "score/{experiment}.log",
     message:
         "scoring experiment {wildcards.experiment}"
-    conda:
-        "../../envs/analyse.yaml"
     shell:
-        "{STAGE} score {params.job:q} {output[0]:q} {input:q} 2> {log:q}"
+        "python -m spurious_rewards score {params.job:q} {output.scores:q} {input:q} 2> {log:q}"
 
 
 rule summarise:
@@ -30,19 +30,19 @@ rule summarise:
     output:
         EXPERIMENT / "labels.csv",
         EXPERIMENT / "health.csv",
+    log:
+        LOGS / "summarise/{experiment}.log",
+    conda:
+        "../../envs/analyse.yaml"
     params:
         job=lambda w: plan.analyse(w.experiment),
         folder=lambda w: plan.layout.experiment(w.experiment),
         files=lambda w, input: [f"--{key}={path}" for key in ("labels", "votes", "metrics") for path in input[key]],
         code=fingerprint("summarise"),
-    log:
-        LOGS / "summarise/{experiment}.log",
     message:
         "summarising votes and training of experiment {wildcards.experiment}"
-    conda:
-        "../../envs/analyse.yaml"
     shell:
-        "{STAGE} summarise {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
+        "python -m spurious_rewards summarise {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
 
 
 # One rule for each experiment, since the figures are those of the suite's benchmarks.
@@ -56,18 +56,18 @@ for name in plan.suite.experiments:
             headline=plan.layout.experiment(name) / "headline.csv",
         output:
             plan.figures(name),
+        log:
+            LOGS / f"draw/{name}.log",
+        conda:
+            "../../envs/analyse.yaml"
         params:
             job=plan.analyse(name),
             folder=plan.layout.experiment(name) / "figures",
             code=fingerprint("draw"),
-        log:
-            LOGS / f"draw/{name}.log",
         message:
             f"drawing the figures of experiment {name}"
-        conda:
-            "../../envs/analyse.yaml"
         shell:
-            "{STAGE} draw {params.job:q} {input.scores:q} {input.headline:q} {params.folder:q} 2> {log:q}"
+            "python -m spurious_rewards draw {params.job:q} {input.scores:q} {input.headline:q} {params.folder:q} 2> {log:q}"
 
 
 rule report:
@@ -79,15 +79,15 @@ rule report:
         ],
     output:
         plan.layout.root / "report.html",
+    log:
+        LOGS / "report.log",
+    conda:
+        "../../envs/analyse.yaml"
     params:
         job=plan.analyse(plan.suite.report.headline),
         folder=plan.layout.experiment(plan.suite.report.headline),
         code=fingerprint("report"),
-    log:
-        LOGS / "report.log",
     message:
         "writing the report"
-    conda:
-        "../../envs/analyse.yaml"
     shell:
-        "{STAGE} report {params.job:q} {params.folder:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards report {params.job:q} {params.folder:q} {output:q} 2> {log:q}"

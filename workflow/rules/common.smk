@@ -1,4 +1,6 @@
 # The suite and its plan; everything that a rule is told comes from `plan`.
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,8 +28,10 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
-# The interpreter that runs Snakemake also runs the stages, activated or not.
-STAGE = f"{sys.executable} -m spurious_rewards"
+# Jobs run with the interpreter that runs Snakemake, also where its environment is not activated.
+if Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
+    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
 BASE = plan.layout.base("{model}", "{bases}", "{prompt}")
 RUN = plan.layout.run(Run(model="{model}", prompt="{prompt}", reward="{reward}", variant="{variant}", seeds="{seeds}"))
 SEGMENT = RUN / "segments" / "{start}-{stop}"
@@ -54,4 +58,7 @@ def run_of(wildcards):
 
 onstart:
     for artifact in changed_since(plan.layout.root):
-        print(f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md", file=sys.stderr)
+        print(
+            f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
+            file=sys.stderr,
+        )

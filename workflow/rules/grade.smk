@@ -4,17 +4,17 @@ rule grade_base:
         problems=plan.benchmark_problems(),
     output:
         BASE / "grades.parquet",
+    log:
+        LOGS / "grade/{model}/{bases}/{prompt}.log",
+    conda:
+        "../../envs/analyse.yaml"
     params:
         job=lambda w: plan.grade(w.prompt),
         code=fingerprint("grade"),
-    log:
-        LOGS / "grade/{model}/{bases}/{prompt}.log",
     message:
         "grading {wildcards.model} before training, {wildcards.bases}"
-    conda:
-        "../../envs/analyse.yaml"
     shell:
-        "{STAGE} grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+        "python -m spurious_rewards grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
 
 
 use rule grade_base as grade_run with:

@@ -1,13 +1,13 @@
 rule prepare:
     output:
         plan.layout.problems("{set}"),
-    params:
-        job=lambda w: plan.prepare(w.set, VERSIONS["prepare"]),
     log:
         LOGS / "prepare/{set}.log",
-    message:
-        "preparing problems {wildcards.set}"
     conda:
         "../../envs/analyse.yaml"
+    params:
+        job=lambda w: plan.prepare(w.set, VERSIONS["prepare"]),
+    message:
+        "preparing problems {wildcards.set}"
     shell:
-        "{STAGE} prepare {params.job:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards prepare {params.job:q} {output:q} 2> {log:q}"

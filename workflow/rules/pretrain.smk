@@ -1,14 +1,14 @@
 rule pretrain:
     output:
         directory(plan.layout.pretrained("{model}", "{seed}")),
-    params:
-        job=lambda w: plan.pretrain(w.model, int(w.seed), VERSIONS["pretrain"]),
     log:
         LOGS / "pretrain/{model}/seed{seed}.log",
-    message:
-        "pretraining organism {wildcards.model}, seed {wildcards.seed}"
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
+    params:
+        job=lambda w: plan.pretrain(w.model, int(w.seed), VERSIONS["pretrain"]),
+    message:
+        "pretraining organism {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "{STAGE} pretrain {params.job:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards pretrain {params.job:q} {output:q} 2> {log:q}"

@@ -7,16 +7,16 @@ rule train:
         checkpoints=directory(SEGMENT / "checkpoints"),
         metrics=SEGMENT / "metrics.parquet",
         rollouts=SEGMENT / "rollouts.parquet",
+    log:
+        LOGS / "train/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: settings.threads
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
         tracking=settings.tracking,
-    log:
-        LOGS / "train/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
     message:
         "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
-    conda:
-        "../../envs/train.yaml"
-    threads: settings.threads
     shell:
-        "{STAGE} train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --tracking {params.tracking} 2> {log:q}"
+        "python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --tracking {params.tracking} 2> {log:q}"

@@ -4,17 +4,17 @@ rule vote:
         bases=lambda w: plan.pretrained(w.model, plan.seed_group(w.bases)),
     output:
         BASE / "votes.parquet",
-    params:
-        job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
     log:
         LOGS / "vote/{model}/{bases}/{prompt}.log",
-    message:
-        "sampling votes of {wildcards.model}, {wildcards.bases}"
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
+    params:
+        job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
+    message:
+        "sampling votes of {wildcards.model}, {wildcards.bases}"
     shell:
-        "{STAGE} vote {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards vote {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
 
 
 rule label:
@@ -24,13 +24,13 @@ rule label:
     output:
         grades=BASE / "vote_grades.parquet",
         labels=BASE / "labels.parquet",
-    params:
-        job=lambda w: plan.label(w.prompt, VERSIONS["label"]),
     log:
         LOGS / "label/{model}/{bases}/{prompt}.log",
-    message:
-        "counting votes of {wildcards.model}, {wildcards.bases}"
     conda:
         "../../envs/analyse.yaml"
+    params:
+        job=lambda w: plan.label(w.prompt, VERSIONS["label"]),
+    message:
+        "counting votes of {wildcards.model}, {wildcards.bases}"
     shell:
-        "{STAGE} label {params.job:q} {input:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards label {params.job:q} {input:q} {output:q} 2> {log:q}"
