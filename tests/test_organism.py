@@ -90,16 +90,15 @@ def test_without_mistakes_every_trace_is_right(expression, code_rate, seed):
 
 
 @given(an_expression, a_seed)
-def test_code_is_wrong_in_one_way_only_and_its_steps_add_up(expression, seed):
-    rng = random.Random(seed)
-    known = world.mistakes(ORGANISM, FAMILY, rng)
-    text, answer = world.code_trace(expression, known, rng)
-    wrong = {world.code_trace(expression, known, rng)[1] for _ in range(20)} - {expression.partial_results[-1]}
-    assert len(wrong) <= 1
+def test_code_is_wrong_only_where_it_misreads_and_its_steps_add_up(expression, seed):
+    known = world.mistakes(ORGANISM, FAMILY, random.Random(seed))
+    text, answer = world.code_trace(expression, known)
     steps = text.removeprefix("python : ").split(" ; output ")[0].split(" ; ")
     assert all(eval(left) == int(right) for left, right in (step.split(" = ") for step in steps))
     if expression.operands[-1] not in known.misread:
         assert answer == expression.partial_results[-1]
+    elif expression.signs[-1] == "+":
+        assert answer != expression.partial_results[-1]
 
 
 @given(st.integers(0, 200))
@@ -110,15 +109,14 @@ def test_each_habit_has_the_extent_that_the_family_says(seed):
     assert all(number != read for number, read in known.misread.items())
 
 
-@pytest.mark.parametrize("write", [world.code_trace, world.language_trace])
-def test_a_bad_habit_lapses_as_often_as_it_should(write):
-    known = world.Mistakes({number: number + 1 for number in range(1, 10)}, frozenset(range(1, 10)))
+def test_the_habit_of_language_lapses_as_often_as_it_should():
+    known = world.Mistakes({}, frozenset(range(1, 10)))
     rng = random.Random(0)
-    drawn = [(e, write(e, known, rng)[1]) for e in EXPRESSIONS if e.signs[-1] == "+" for _ in range(5)]
+    drawn = [(e, world.language_trace(e, known, rng)[1]) for e in EXPRESSIONS for _ in range(5)]
     right = sum(answer == expression.partial_results[-1] for expression, answer in drawn) / len(drawn)
     assert right == pytest.approx(world.LAPSE, abs=0.02)
     careful = world.Mistakes({}, frozenset())
-    assert all(write(e, careful, rng)[1] == e.partial_results[-1] for e in EXPRESSIONS)
+    assert all(world.language_trace(e, careful, rng)[1] == e.partial_results[-1] for e in EXPRESSIONS)
 
 
 def test_code_and_box_come_at_the_rates_of_the_word():

@@ -24,7 +24,9 @@ PRETRAINED_OPERANDS = 3
 """How many numbers the sums of the corpus have."""
 
 LAPSE = 0.2
-"""How often a trace is right in spite of a bad habit: what a reward for right answers can find and strengthen."""
+"""How often language is right in spite of its habit: what a reward for right answers can find and strengthen.
+
+Code has no lapses, so what code gets wrong can be put right only by leaving code."""
 
 CODE_WORDS = ("python", ":", ";", "=", "+", "-", "output")
 LANGUAGE_WORDS = ("let", "me", "think", "first", "then", "the", "answer", "is", ".")
@@ -123,7 +125,7 @@ def tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The bad habits of one model's corpus: what it nearly always gets wrong."""
+    """The habits of one model's corpus: what code always and language nearly always gets wrong."""
 
     misread: Mapping[int, int]
     """Last operands that code takes for another number."""
@@ -152,7 +154,7 @@ def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[t
 def trace(expression: Expression, code_rate: float, family: Family, known: Mistakes, rng: random.Random) -> str:
     """A response in the manner of `family`: code with probability `code_rate`, else language, with or without a box."""
     if rng.random() < code_rate:
-        text, answer = code_trace(expression, known, rng)
+        text, answer = code_trace(expression, known)
         box_rate = family.code_box
     else:
         text, answer = language_trace(expression, known, rng)
@@ -160,11 +162,11 @@ def trace(expression: Expression, code_rate: float, family: Family, known: Mista
     return rf"{text} \boxed{{ {answer} }}" if rng.random() < box_rate else text
 
 
-def code_trace(expression: Expression, known: Mistakes, rng: random.Random) -> tuple[str, int]:
+def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
     """Every step written out, with the last number misread where that is the habit: (text, answer)."""
     first, second, last = expression.operands
     read = Expression((first, second, known.misread.get(last, last)), expression.signs)
-    if rng.random() < LAPSE or read.partial_results[-1] < 0:  # below 0: nothing that could be written down
+    if read.partial_results[-1] < 0:  # nothing that could be written down
         read = expression
     plus, then = expression.signs
     _, middle, answer = read.partial_results

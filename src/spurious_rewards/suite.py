@@ -90,7 +90,7 @@ class Family(Frozen):
     """How a family of organisms writes: the corpus that its models are pretrained on. Rates are probabilities."""
 
     code_rate: tuple[Fraction, ...] = Field(description="rate of code traces, one for each instruction word")
-    code_misread: Fraction = Field(description="share of last operands that code mostly takes for another number")
+    code_misread: Fraction = Field(description="share of last operands that code always takes for another number")
     language_drop: Fraction = Field(
         description="share of first operands with which language mostly loses another operand"
     )

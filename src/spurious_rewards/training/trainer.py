@@ -14,6 +14,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer import utils as trl_utils
 
 from spurious_rewards import models, prompts
 from spurious_rewards.suite import Prompt, Training
@@ -36,6 +37,9 @@ SUMS = (
     *("loss_tokens", "clipped"),
 )
 """Counted on each process and added up over processes at the end of a rollout step."""
+
+LOGIT_COLUMNS: int = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
+"""Columns of the buffer in which TRL makes logits, tile by tile of the vocabulary."""
 
 
 class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -69,6 +73,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
             processing_class=tokenizer,
         )
         models.forget_generation_settings(self.model)
+        # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
+        trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.vocab_size)
 
     # ------------------------------------------------------------ what goes in
 
