@@ -1,0 +1,179 @@
+"""A small checkout of the project in a folder of its own, in which the real Snakemake runs the tiny suite."""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pyarrow.parquet as pq
+import yaml
+
+from spurious_rewards.tables import TIMING_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "profiles", "envs", "config", "src/spurious_rewards")
+RESULTS = Path("results/tiny")
+RUNS = RESULTS / "runs/organism/plain"
+LAST = RUNS / "random/default/seeds0-1/segments/2-4"
+"""The folder of the last training job of one reward: what hangs on it is made again in seconds."""
+PATIENCE = 240
+"""Seconds to wait for something that takes a few on a quiet machine."""
+
+
+class Ended(NamedTuple):
+    """How a call of Snakemake ended, all it printed, and the messages of the jobs that it ran or, with -n, would run."""
+
+    code: int
+    output: str
+    jobs: list[str]
+
+
+def make(folder: Path) -> Path:
+    """Copy what the workflow needs of this checkout, the library included, and choose the tiny suite."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / part)
+    shutil.copy(Path(__file__).with_name("tiny.yaml"), folder / "config/suites/tiny.yaml")
+    (folder / "config.yaml").write_text("suite: tiny\ntracking: none\n")
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2, file_size: int | None = None) -> Ended:
+    """Run Snakemake to its end; `file_size` (bytes) is the largest file that it and its jobs can write."""
+    command = [*_limits(file_size), *_snakemake(cores), *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return Ended(done.returncode, done.stdout, re.findall(r"^Job \d+: (.*)$", done.stdout, re.MULTILINE))
+
+
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[psutil.Popen]:
+    """Snakemake at work; nothing of it outlives the block."""
+    with (folder / "started.log").open("w") as log:
+        process = psutil.Popen(_snakemake(2), cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for left in at_work(folder):
+            left.kill()
+
+
+def unlock(folder: Path) -> subprocess.Popen[str]:
+    """The first command of `make resume`, started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "spurious_rewards", "unlock"],
+        cwd=folder,
+        env=_environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _snakemake(cores: int) -> list[str]:
+    return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+
+
+def _limits(file_size: int | None) -> list[str]:
+    return ["prlimit", f"--fsize={file_size}"] if file_size else []
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
+
+
+# ---------------------------------------------------------------- processes
+
+
+def at_work(folder: Path, stage: str | None = None) -> list[psutil.Process]:
+    """Processes that run in `folder`, or only those of a stage."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            is_stage = words[1:4] == ["-m", "spurious_rewards", stage]
+            if Path(process.cwd()) == folder.resolve() and (stage is None or is_stage):
+                found.append(process)
+    return found
+
+
+def wait_for(what: str, true: Callable[[], Any]) -> Any:
+    """Wait until `true()` holds and give what it returned."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
+
+
+def die_before_rename(folder: Path, pattern: Path) -> None:
+    """Have the job that writes a file be killed once, when all is written but for the rename that makes the file stand."""
+    (folder / "src/sitecustomize.py").write_text(
+        f"""
+import fnmatch, os, pathlib
+rename, flag = os.replace, pathlib.Path({str(folder / "killed")!r})
+
+def replace(source, target, **keywords):
+    if fnmatch.fnmatch(os.path.abspath(target), {str(folder / pattern)!r}) and not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), {signal.SIGKILL:d})
+    rename(source, target, **keywords)
+
+os.replace = replace
+"""
+    )
+
+
+# ---------------------------------------------------------------- files
+
+
+def artifacts(folder: Path) -> dict[str, str]:
+    """Digest of every artifact by its path, without what tells times: manifests, the report that lists them, logs."""
+    found = {}
+    for path in sorted((folder / RESULTS).rglob("*")):
+        name = path.relative_to(folder / RESULTS)
+        if path.is_file() and not path.name.endswith(".manifest.json") and name.parts[0] not in ("logs", "report.html"):
+            found[str(name)] = hashlib.sha256(_content(path)).hexdigest()
+    return found
+
+
+def _content(path: Path) -> bytes:
+    if path.name == "metrics.parquet":
+        return pq.read_table(path).drop_columns(list(TIMING_COLUMNS)).to_pandas().to_csv().encode()
+    return path.read_bytes()
+
+
+def change_suite(folder: Path, key: str, value: Any) -> None:
+    """Set the value at a path of keys ("rewards/random/gamma") in the tiny suite."""
+    path = folder / "config/suites/tiny.yaml"
+    suite = node = yaml.safe_load(path.read_text())
+    *sections, last = key.split("/")
+    for section in sections:
+        node = node[section]
+    node[last] = value
+    path.write_text(yaml.safe_dump(suite))
+
+
+def change_code(folder: Path, module: str, old: str, new: str) -> None:
+    """Replace the first `old` in a module of the copied library."""
+    path = folder / "src/spurious_rewards" / module
+    code = path.read_text()
+    assert old in code, f"{module} does not hold {old!r}"
+    path.write_text(code.replace(old, new, 1))

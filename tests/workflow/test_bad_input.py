@@ -1,0 +1,141 @@
+"""Whatever the user gets wrong ends in a sentence that names it, and nothing that was finished is lost."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import checkout
+import pyarrow.parquet as pq
+import pytest
+from checkout import LAST, RESULTS, Ended, artifacts, change_suite, snakemake
+
+SUITE = "config/suites/tiny.yaml"
+
+
+def complaint(ended: Ended) -> str:
+    """The first line of what a call complains of."""
+    assert ended.code != 0, ended.output
+    assert "Traceback (most recent call last)" not in ended.output
+    lines = [line.strip() for line in ended.output.splitlines()]
+    found = [line for line in lines if line.startswith("error: ")]
+    assert found, ended.output
+    return found[0]
+
+
+SUITES = [
+    # key of the change, its value, what the complaint says
+    ("training/learning_rat", 1, "training.learning_rat = 1: no such key, did you mean learning_rate?; allowed: adam_betas"),
+    ("rewards/random/function", "randm", 'rewards.random.function = "randm": no such name, did you mean random?; allowed: '),
+    ("experiments/headline/rewards", ["coin"], 'experiments.headline.rewards[0] = "coin": no such name; allowed: majority_'),
+    ("experiments/headline/models", ["qwen"], 'experiments.headline.models[0] = "qwen": no such name; allowed: organism'),
+    ("rewards/random/gamma", 1.5, "rewards.random.gamma = 1.5: should be less than or equal to 1"),
+    ("training/updates_per_rollout", 3, "4 = 16 responses do not divide into updates_per_rollout 3 mini-batches"),
+    ("training/max_new_tokens", 40, "models.organism.max_positions = 48: max_prompt_tokens 12 + max_new_tokens 40 "),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unstarted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout.make(tmp_path_factory.mktemp("bad") / "unstarted")
+
+
+@pytest.mark.parametrize(("key", "value", "said"), SUITES, ids=[key for key, _, _ in SUITES])
+def test_a_wrong_suite(unstarted: Path, key: str, value: Any, said: str) -> None:
+    shutil.copy(Path(__file__).with_name("tiny.yaml"), unstarted / SUITE)
+    change_suite(unstarted, key, value)
+    line = complaint(snakemake(unstarted))
+    assert line.startswith("error: ")
+    assert f"{SUITE}: " in line
+    assert said in line
+
+
+def test_an_unknown_suite(unstarted: Path) -> None:
+    line = complaint(snakemake(unstarted, "--config", "suite=tyni"))
+    assert line.startswith("error: config.yaml: suite = tyni: no such suite; allowed: organism, ")
+
+
+def test_an_unknown_key_of_config_yaml(unstarted: Path) -> None:
+    line = complaint(snakemake(unstarted, "--config", "thread=2"))
+    assert "config.yaml: thread = 2: no such key, did you mean threads?; allowed: engine, " in line
+
+
+# ---------------------------------------------------------------- inputs
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ('{"problem": "1+1", "answer": "2"}\n{"problem": "1+\n', "mine.jsonl"),
+        ('{"problem": "1+1", "solution": "2"}\n', "mine.jsonl"),
+    ],
+    ids=["broken JSON", "missing column"],
+)
+def test_a_data_file_that_is_no_good(unstarted: Path, rows: str, said: str) -> None:
+    shutil.copy(Path(__file__).with_name("tiny.yaml"), unstarted / SUITE)
+    (unstarted / "mine.jsonl").write_text(rows)
+    change_suite(unstarted, "problems/mine", {"path": "mine.jsonl"})
+    line = complaint(snakemake(unstarted, str(RESULTS / "problems/mine.parquet")))
+    print(line)
+    assert said in line
+
+
+@pytest.mark.parametrize("lost", ["model.safetensors", "tokenizer.json"])
+def test_a_model_folder_that_lacks_something(finished: Path, lost: str) -> None:
+    before = artifacts(finished)
+    shutil.copytree(finished / RESULTS / "models/organism/pretrained/seed0", finished / "mine")
+    (finished / "mine" / lost).unlink()
+    change_suite(finished, "models/mine", {"source": "local", "id": "mine", "prompt": "plain", "max_positions": 48})
+    line = complaint(snakemake(finished, str(RESULTS / "models/mine/base/plain/responses.parquet")))
+    assert line.startswith("error: mine: ")
+    assert lost.split(".")[1] in line
+    assert artifacts(finished) == before
+
+
+# ---------------------------------------------------------------- artifacts
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def age(path: Path) -> None:
+    """Make a Parquet file say that it was written by another version of its schema."""
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"version": b"0"}), path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "spoilt", "missing", "said"),
+    [
+        (cut, LAST / "responses.parquet", LAST / "grades.parquet", "not a readable Parquet file"),
+        (cut, LAST / "checkpoints/seed1/step4/model.safetensors", LAST / "responses.parquet", "weights"),
+        (age, LAST / "grades.parquet", RESULTS / "experiments/headline/scores.parquet", "holds table Grades version 0"),
+    ],
+    ids=["truncated table", "truncated checkpoint", "another version of the schema"],
+)
+def test_an_artifact_that_is_no_good(
+    finished: Path, undisturbed: Path, spoil: Callable[[Path], None], spoilt: Path, missing: Path, said: str
+) -> None:
+    spoil(finished / spoilt)
+    (finished / missing).unlink()
+    line = complaint(snakemake(finished))
+    print(line)
+    assert said in line
+    mendable = spoilt if spoilt.suffix == ".parquet" else spoilt.parent
+    assert line.startswith(f"error: {mendable}")
+    whole = artifacts(undisturbed)
+    kept = artifacts(finished)
+    assert {path for path in whole if kept.get(path) != whole[path]} <= hanging_on(spoilt, whole)
+
+    made = LAST / "checkpoints" if "checkpoints" in spoilt.parts else spoilt
+    checkout.remove(finished / made)
+    ended = snakemake(finished)
+    assert ended.code == 0, ended.output
+    assert artifacts(finished) == whole
+
+
+@pytest.mark.parametrize(("stage", "size"), [("train", 20_000), ("respond", 2_000)])
+def test_a_full_disk(finished: Path, undisturbed: Path, stage: str, size: int) -> None:
+    """A limit on the size of files fails at the same calls as a full disk."""
