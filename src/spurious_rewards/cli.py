@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -19,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|iostream error")
+"""What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
 
 J = TypeVar("J", bound=Frozen)
 Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in plan.py)")]
@@ -62,7 +66,10 @@ def train(
     data: Annotated[Path, typer.Argument(help="problems, or labels for rewards on votes")],
     checkpoints: Output,
     previous: Annotated[Path | None, typer.Option(help="checkpoints/ of the segment before")] = None,
-    tracking: Annotated[Literal["wandb", "none"], typer.Option(help="where metrics go besides the tables")] = "none",
+    tracking: Annotated[
+        Literal["wandb", "none"],
+        typer.Option(envvar="SPURIOUS_REWARDS_TRACKING", help="where metrics go besides the tables"),
+    ] = "none",
 ) -> None:
     """Train a segment of a run with GRPO."""
     stages.train(_parse(plan.TrainJob, job), data, checkpoints, previous, tracking)
@@ -128,8 +135,21 @@ def main() -> None:
         app()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            where = error.filename or os.getcwd()
-            sys.exit(f"error: {where}: {error.strerror}; make room and run again, nothing that was finished is lost")
-        raise
+    except Exception as error:
+        if not (said := _full_disk(error)):
+            raise
+        sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+
+
+def _full_disk(error: BaseException | None) -> str:
+    """Where and how a full disk showed, if it is what an error or one before it comes from; else nothing.
+
+    safetensors and torch have exceptions of their own for it, which only their words tell from others.
+    """
+    if error is None:
+        return ""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return f"{error.filename or os.getcwd()}: {os.strerror(error.errno)}"
+    if FULL_DISK.search(str(error)):
+        return f"{os.getcwd()}: {str(error).splitlines()[0]}"
+    return _full_disk(error.__cause__ or error.__context__)

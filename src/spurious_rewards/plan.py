@@ -197,7 +197,7 @@ class Plan:
         return VoteJob(
             version=version,
             bases=self.weights(model, self.seed_group(folder)),
-            prompt=self.suite.prompts[prompt],
+            prompt=self._prompt(prompt),
             vote=self.suite.vote,
             pool_size=self.suite.pool_size,
             max_prompt_tokens=self.suite.training.max_prompt_tokens,
@@ -224,8 +224,8 @@ class Plan:
             stop=stop,
             bases=self.weights(run.model, seeds_of(run.seeds)),
             training=self.suite.algorithms[run.variant],
-            reward=self.suite.rewards[run.reward],
-            prompt=self.suite.prompts[run.prompt],
+            reward=self._reward(run.reward),
+            prompt=self._prompt(run.prompt),
             strategies=self.suite.strategies,
             threads=self.machine.threads,
         ).model_dump_json()
@@ -249,8 +249,10 @@ class Plan:
             bases=weights,
             seeds=seeds,
             steps=steps,
-            benchmarks=self.suite.benchmarks,
-            prompt=self.suite.prompts[prompt],
+            benchmarks={
+                name: benchmark.model_copy(update={"title": ""}) for name, benchmark in self.suite.benchmarks.items()
+            },
+            prompt=self._prompt(prompt),
             sampling=self.suite.sampling,
             engine=self.machine.engine,
             threads=self.machine.threads,
@@ -273,6 +275,14 @@ class Plan:
             }
         )
         return AnalyseJob(suite=alone, experiment=experiment).model_dump_json()
+
+    # Words for readers alone are kept out of the jobs of the stages up to the grades: they must not re-make anything there.
+
+    def _reward(self, name: str) -> Reward:
+        return self.suite.rewards[name].model_copy(update={"title": ""})
+
+    def _prompt(self, name: str) -> Prompt:
+        return self.suite.prompts[name].model_copy(update={"origin": ""})
 
     # ------------------------------------------------------------ what hangs on what
 

@@ -25,6 +25,7 @@ from spurious_rewards.plan import (
     VoteJob,
     trained,
 )
+from spurious_rewards.progress import Progress
 from spurious_rewards.provenance import Recorder, fingerprint
 
 if TYPE_CHECKING:
@@ -54,8 +55,16 @@ def pretrain(job: PretrainJob, output: Path) -> None:
     from spurious_rewards.artifacts import exclusive
 
     recorder = Recorder("pretrain", job.model_dump(mode="json"))
-    with exclusive(output), replacing(output) as folder:
-        pretraining.pretrain(job.organism, job.family, job.seed, folder, job.threads)
+    shown = Progress("updates", job.organism.steps)
+    with exclusive(output):
+        pretraining.pretrain(
+            job.organism,
+            job.family,
+            job.seed,
+            output,
+            job.threads,
+            progress=lambda step, loss: shown.advance(step - shown.done, f"loss {loss:.3f}"),
+        )
     recorder.write(output)
 
 

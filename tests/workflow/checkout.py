@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,20 +52,24 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2, file_size: int | None = None) -> Ended:
-    """Run Snakemake to its end; `file_size` (bytes) is the largest file that it and its jobs can write."""
-    command = [*_limits(file_size), *_snakemake(cores), *arguments]
+def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
+    """Run Snakemake to its end."""
     done = subprocess.run(
-        command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*_snakemake(cores), *arguments],
+        cwd=folder,
+        env=_environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     return Ended(done.returncode, done.stdout, re.findall(r"^Job \d+: (.*)$", done.stdout, re.MULTILINE))
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[psutil.Popen]:
+def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Snakemake at work; nothing of it outlives the block."""
     with (folder / "started.log").open("w") as log:
-        process = psutil.Popen(_snakemake(2), cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+        process = subprocess.Popen(_snakemake(2), cwd=folder, env=_environment(folder), stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -88,10 +93,6 @@ def unlock(folder: Path) -> subprocess.Popen[str]:
 
 def _snakemake(cores: int) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
-
-
-def _limits(file_size: int | None) -> list[str]:
-    return ["prlimit", f"--fsize={file_size}"] if file_size else []
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -125,20 +126,32 @@ def wait_for(what: str, true: Callable[[], Any]) -> Any:
 
 def die_before_rename(folder: Path, pattern: Path) -> None:
     """Have the job that writes a file be killed once, when all is written but for the rename that makes the file stand."""
-    (folder / "src/sitecustomize.py").write_text(
+    at_start_of_stages(
+        folder,
         f"""
 import fnmatch, os, pathlib
-rename, flag = os.replace, pathlib.Path({str(folder / "killed")!r})
+rename, flag = os.replace, pathlib.Path("killed")
 
 def replace(source, target, **keywords):
-    if fnmatch.fnmatch(os.path.abspath(target), {str(folder / pattern)!r}) and not flag.exists():
+    if fnmatch.fnmatch(target, {str(pattern)!r}) and not flag.exists():
         flag.touch()
         os.kill(os.getpid(), {signal.SIGKILL:d})
     rename(source, target, **keywords)
 
 os.replace = replace
-"""
+""",
     )
+
+
+def limit_files(folder: Path, size: int) -> None:
+    """Let no stage write a file of more bytes than `size`: it fails at the same calls as on a full disk."""
+    at_start_of_stages(folder, f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))")
+
+
+def at_start_of_stages(folder: Path, code: str) -> None:
+    """Have Python run `code` before each stage."""
+    only = "import sys\nif sys.orig_argv[1:3] == ['-m', 'spurious_rewards']:\n"
+    (folder / "src/sitecustomize.py").write_text(only + textwrap.indent(code, "    "))
 
 
 # ---------------------------------------------------------------- files
@@ -168,7 +181,7 @@ def change_suite(folder: Path, key: str, value: Any) -> None:
     for section in sections:
         node = node[section]
     node[last] = value
-    path.write_text(yaml.safe_dump(suite))
+    path.write_text(yaml.safe_dump(suite, sort_keys=False))
 
 
 def change_code(folder: Path, module: str, old: str, new: str) -> None:

@@ -1,16 +1,22 @@
 """Whatever the user gets wrong ends in a sentence that names it, and nothing that was finished is lost."""
 
-import json
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import checkout
+import pyarrow
 import pyarrow.parquet as pq
 import pytest
-from checkout import LAST, RESULTS, Ended, artifacts, change_suite, snakemake
+from checkout import LAST, RESULTS, Ended, artifacts, change_suite, limit_files, snakemake
 
+from spurious_rewards import cli
+from spurious_rewards.artifacts import remove
+
+HEADLINE = RESULTS / "experiments/headline"
+SCORED = ("scores.parquet", "headline.csv", "headline.md", "grading.csv")
 SUITE = "config/suites/tiny.yaml"
 
 
@@ -27,7 +33,7 @@ def complaint(ended: Ended) -> str:
 SUITES = [
     # key of the change, its value, what the complaint says
     ("training/learning_rat", 1, "training.learning_rat = 1: no such key, did you mean learning_rate?; allowed: adam_betas"),
-    ("rewards/random/function", "randm", 'rewards.random.function = "randm": no such name, did you mean random?; allowed: '),
+    ("rewards/majority_vote/function", "voting", 'rewards.majority_vote.function = "voting": no such name; allowed: '),
     ("experiments/headline/rewards", ["coin"], 'experiments.headline.rewards[0] = "coin": no such name; allowed: majority_'),
     ("experiments/headline/models", ["qwen"], 'experiments.headline.models[0] = "qwen": no such name; allowed: organism'),
     ("rewards/random/gamma", 1.5, "rewards.random.gamma = 1.5: should be less than or equal to 1"),
@@ -67,8 +73,8 @@ def test_an_unknown_key_of_config_yaml(unstarted: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ('{"problem": "1+1", "answer": "2"}\n{"problem": "1+\n', "mine.jsonl"),
-        ('{"problem": "1+1", "solution": "2"}\n', "mine.jsonl"),
+        ('{"problem": "1+1", "answer": "2"}\n{"problem": "1+\n', "mine.jsonl: line 2: broken JSON: "),
+        ('{"problem": "1+1", "solution": "2"}\n', "mine.jsonl: no column answer; found: problem, solution"),
     ],
     ids=["broken JSON", "missing column"],
 )
@@ -77,8 +83,7 @@ def test_a_data_file_that_is_no_good(unstarted: Path, rows: str, said: str) -> N
     (unstarted / "mine.jsonl").write_text(rows)
     change_suite(unstarted, "problems/mine", {"path": "mine.jsonl"})
     line = complaint(snakemake(unstarted, str(RESULTS / "problems/mine.parquet")))
-    print(line)
-    assert said in line
+    assert line.startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize("lost", ["model.safetensors", "tokenizer.json"])
@@ -109,33 +114,89 @@ def age(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "spoilt", "missing", "said"),
     [
-        (cut, LAST / "responses.parquet", LAST / "grades.parquet", "not a readable Parquet file"),
-        (cut, LAST / "checkpoints/seed1/step4/model.safetensors", LAST / "responses.parquet", "weights"),
-        (age, LAST / "grades.parquet", RESULTS / "experiments/headline/scores.parquet", "holds table Grades version 0"),
+        (cut, LAST / "responses.parquet", [LAST / "grades.parquet"], "not a readable Parquet file"),
+        (
+            cut,
+            LAST / "checkpoints/seed1/step4/model.safetensors",
+            [LAST / "responses.parquet", LAST / "grades.parquet"],
+            "weights",
+        ),
+        (age, LAST / "grades.parquet", [HEADLINE / name for name in SCORED], "holds table Grades version 0"),
     ],
     ids=["truncated table", "truncated checkpoint", "another version of the schema"],
 )
 def test_an_artifact_that_is_no_good(
-    finished: Path, undisturbed: Path, spoil: Callable[[Path], None], spoilt: Path, missing: Path, said: str
+    finished: Path, undisturbed: Path, spoil: Callable[[Path], None], spoilt: Path, missing: list[Path], said: str
 ) -> None:
     spoil(finished / spoilt)
-    (finished / missing).unlink()
+    for path in missing:
+        (finished / path).unlink()
     line = complaint(snakemake(finished))
-    print(line)
     assert said in line
     mendable = spoilt if spoilt.suffix == ".parquet" else spoilt.parent
     assert line.startswith(f"error: {mendable}")
-    whole = artifacts(undisturbed)
-    kept = artifacts(finished)
-    assert {path for path in whole if kept.get(path) != whole[path]} <= hanging_on(spoilt, whole)
+    whole, kept = artifacts(undisturbed), artifacts(finished)
+    lost = {RESULTS / path for path in whole if kept.get(path) != whole[path]}
+    assert lost == {spoilt, *missing}
 
-    made = LAST / "checkpoints" if "checkpoints" in spoilt.parts else spoilt
-    checkout.remove(finished / made)
+    remove(finished / (LAST / "checkpoints" if LAST / "checkpoints" in spoilt.parents else spoilt))
     ended = snakemake(finished)
     assert ended.code == 0, ended.output
     assert artifacts(finished) == whole
 
 
-@pytest.mark.parametrize(("stage", "size"), [("train", 20_000), ("respond", 2_000)])
-def test_a_full_disk(finished: Path, undisturbed: Path, stage: str, size: int) -> None:
-    """A limit on the size of files fails at the same calls as a full disk."""
+@pytest.mark.parametrize(
+    ("removed", "size"),
+    [
+        (["checkpoints", "responses.parquet", "grades.parquet"], 20_000),
+        (["responses.parquet", "grades.parquet"], 6_000),
+    ],
+    ids=["training", "responding"],
+)
+def test_a_full_disk(finished: Path, undisturbed: Path, removed: list[str], size: int) -> None:
+    for name in removed:
+        remove(finished / LAST / name)
+    kept = artifacts(finished)
+    limit_files(finished, size)
+    line = complaint(snakemake(finished))
+    assert "File too large" in line
+    assert "make room and run again, nothing that was finished is lost" in line
+    assert not (finished / LAST / removed[0]).exists()
+    together = [str(LAST.relative_to(RESULTS) / name) for name in ("metrics.parquet", "rollouts.parquet")]
+    assert {path: kept[path] for path in kept if path not in together}.items() <= artifacts(finished).items()
+
+    (finished / "src/sitecustomize.py").unlink()
+    ended = snakemake(finished)
+    assert ended.code == 0, ended.output
+    assert artifacts(finished) == artifacts(undisturbed)
+
+
+def test_every_library_is_understood_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import safetensors.torch
+    import torch
+
+    many = torch.zeros(10_000)
+    writers: list[Callable[[], Any]] = [
+        lambda: (tmp_path / "text").write_text("0" * 10_000),
+        lambda: torch.save(many, tmp_path / "torch"),
+        lambda: safetensors.torch.save_file({"many": many}, tmp_path / "safetensors"),
+        lambda: pq.write_table(pyarrow.table({"many": range(10_000)}), tmp_path / "parquet"),
+    ]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for write in writers:
+        monkeypatch.setattr(cli, "app", write)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+        try:
+            with pytest.raises(SystemExit, match=r"^error: .*make room and run again"):
+                cli.main()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_bug_is_not_taken_for_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug() -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(cli, "app", bug)
+    with pytest.raises(RuntimeError, match="shapes"):
+        cli.main()

@@ -80,7 +80,9 @@ def test_changed_training_code_is_named_and_remakes_nothing(finished: Path) -> N
     assert ended.code == 0, ended.output
     assert ended.jobs == ["writing the report"]
     noted = [line for line in ended.output.splitlines() if line.startswith("note: ")]
-    assert any(f"{RUNS}/random/default/seeds0-1/segments/2-4/checkpoints was made by other code" in note for note in noted)
+    assert any(
+        f"{RUNS}/random/default/seeds0-1/segments/2-4/checkpoints was made by other code" in note for note in noted
+    )
     assert not any("responses" in note for note in noted)
 
 

@@ -41,15 +41,19 @@ def test_a_training_job_killed_in_the_middle(finished: Path, undisturbed: Path) 
 
 
 @pytest.mark.parametrize(
-    ("remade", "killed_before"),
+    ("removed", "killed_before"),
     [
-        ("responses.parquet", ".responses.parquet.partial/*/1_3_amc_0.parquet"),
-        ("responses.parquet", "responses.parquet"),
-        ("grades.parquet", "grades.parquet"),
+        (["responses.parquet", "grades.parquet"], ".responses.parquet.partial/*/1_3_amc_0.parquet"),
+        (["responses.parquet", "grades.parquet"], "responses.parquet"),
+        (["grades.parquet"], "grades.parquet"),
     ],
+    ids=["a batch of responses", "responses", "grades"],
 )
-def test_a_job_killed_while_it_writes(finished: Path, undisturbed: Path, remade: str, killed_before: str) -> None:
-    (finished / LAST / remade).unlink()
+def test_a_job_killed_while_it_writes(
+    finished: Path, undisturbed: Path, removed: list[str], killed_before: str
+) -> None:
+    for name in removed:
+        (finished / LAST / name).unlink()
     die_before_rename(finished, LAST / killed_before)
     crashed = snakemake(finished)
     assert crashed.code != 0

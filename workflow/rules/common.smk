@@ -1,4 +1,5 @@
 # The suite and its plan; everything that a rule is told comes from `plan`.
+import os
 import shlex
 import shutil
 import sys
@@ -31,6 +32,14 @@ except UserError as error:
 # Jobs run with the interpreter that runs Snakemake, also where its environment is not activated.
 if Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
     shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+# Where metrics are tracked changes no result, so it is no param, which would train again when it changes.
+os.environ["SPURIOUS_REWARDS_TRACKING"] = settings.tracking
+
+
+envvars:
+    "SPURIOUS_REWARDS_TRACKING",
+
 
 BASE = plan.layout.base("{model}", "{bases}", "{prompt}")
 RUN = plan.layout.run(Run(model="{model}", prompt="{prompt}", reward="{reward}", variant="{variant}", seeds="{seeds}"))

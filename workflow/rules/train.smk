@@ -15,8 +15,7 @@ rule train:
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
-        tracking=settings.tracking,
     message:
         "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
     shell:
-        "python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --tracking {params.tracking} 2> {log:q}"
+        "python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} 2> {log:q}"

@@ -166,9 +166,7 @@ def _curves(ax: Axes, scores: pd.DataFrame, rate: str, colours: Mapping[str, str
         raw = scores[scores["reward"] == reward].groupby("step")[rate].mean()
         lines = smoothed[smoothed["reward"] == reward].pivot(index="step", columns="seed", values=rate)
         bands = np.array([statistics.seed_band(line[~np.isnan(line)]) for line in lines.to_numpy()])
-        ax.fill_between(
-            lines.index, *np.clip(100 * bands.T, 0, 100), color=colours[reward], alpha=0.13, linewidth=0
-        )
+        ax.fill_between(lines.index, *np.clip(100 * bands.T, 0, 100), color=colours[reward], alpha=0.13, linewidth=0)
         ax.plot(raw.index, 100 * raw, color=colours[reward], linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
         ax.plot(lines.index, 100 * lines.mean(axis=1), color=colours[reward], label=reward)
     ax.grid(axis="y")
