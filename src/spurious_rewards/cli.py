@@ -15,7 +15,7 @@ from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen, explain
 
 app = typer.Typer(
-    help="Stages of the pipeline. Snakemake calls them; each can be called by hand with the line from its log.",
+    help="Stages of the pipeline. Snakemake calls them; each can be called by hand with the line that `snakemake -n -p` shows.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
