@@ -1,8 +1,5 @@
 from collections import Counter
-from itertools import combinations
-from math import comb
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -11,7 +8,7 @@ from hypothesis import strategies as st
 from spurious_rewards import tables
 from spurious_rewards.equivalence import Verifier
 from spurious_rewards.errors import UserError
-from spurious_rewards.voting import label, pass_at_k, training_set, truth_set
+from spurious_rewards.voting import label, training_set, truth_set
 
 Votes = dict[tuple[int, str], list[str | None]]
 """Extracted answers by (seed, problem), in the order of sampling."""
@@ -166,17 +163,3 @@ def test_the_truth_is_one_set_a_seed():
     truth = tables.TrainingSet.validate(truth_set(problems(a="1", b="2"), [3, 4]))
     assert truth["seed"].tolist() == [3, 3, 4, 4]
     assert truth["label"].tolist() == truth["answer"].tolist() == ["1", "2", "1", "2"]
-
-
-@given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
-def test_pass_at_k_is_the_share_of_draws_with_a_correct_sample(case):
-    n, c, k = case
-    drawn = sum(any(i < c for i in draw) for draw in combinations(range(n), k)) / comb(n, k)
-    assert pass_at_k(n, c, k) == pytest.approx(drawn)
-
-
-def test_pass_at_k_takes_arrays_and_refuses_too_few_samples():
-    np.testing.assert_allclose(pass_at_k([64, 64, 8], [0, 64, 4], 8), [0, 1, 1])
-    np.testing.assert_allclose(pass_at_k(64, [[16, 32]], 1), [[0.25, 0.5]])
-    with pytest.raises(ValueError, match="pass@9"):
-        pass_at_k([8], [1], 9)

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from spurious_rewards.equivalence import Verifier
@@ -60,25 +58,6 @@ def truth_set(problems: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
     """`tables.TrainingSet` with the true answer as label, once for each seed."""
     sets = [problems.assign(seed=seed, label=problems["answer"]) for seed in seeds]
     return pd.concat(sets, ignore_index=True)[list(TrainingSet.to_schema().columns)]
-
-
-def pass_at_k(samples: npt.ArrayLike, correct: npt.ArrayLike, k: int) -> npt.NDArray[np.float64]:
-    """Chance that one of k samples is correct, where `correct` of `samples` were: unbiased, as in Chen et al. (2021).
-
-    Args:
-        samples: number of samples of each problem, at least k.
-        correct: how many of them are correct; the same shape.
-        k: at least 1.
-
-    Raises:
-        ValueError: k is larger than a number of samples.
-    """
-    n, c = np.broadcast_arrays(np.asarray(samples), np.asarray(correct))
-    if k < 1 or (n < k).any():
-        raise ValueError(f"pass@{k} needs at least {k} samples a problem, found {n.min()}")
-    drawn = np.arange(k)
-    all_wrong = np.clip(n[..., None] - c[..., None] - drawn, 0, None) / (n[..., None] - drawn)
-    return np.asarray(1 - all_wrong.prod(axis=-1), dtype=np.float64)
 
 
 # ---------------------------------------------------------------- counting
