@@ -1,5 +1,7 @@
+import hashlib
 import itertools
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from spurious_rewards import organism as world
 from spurious_rewards import tables
+from spurious_rewards.errors import UserError
 from spurious_rewards.suite import ArithmeticProblems, Family, Organism
 
 ORGANISM = Organism()
@@ -78,6 +81,59 @@ def test_no_expression_is_on_two_sides_whatever_its_word():
     assert not pretraining & reinforcement
     assert not pretraining & evaluation
     assert not reinforcement & evaluation
+
+
+SIZES = [ORGANISM, Organism(operand_max=4), Organism(operand_max=2, split_seed=2)]
+
+
+@pytest.mark.parametrize("wording", ["plain", "story"])
+@pytest.mark.parametrize("part", ["reinforcement", "evaluation"])
+@pytest.mark.parametrize("organism", SIZES)
+def test_other_numbers_are_another_sum_of_the_part_under_the_same_id(organism, part, wording):
+    own = world.problems(organism, ArithmeticProblems(part=part, wording=wording))
+    other = world.problems(organism, ArithmeticProblems(part=part, wording=wording, numbers="other"))
+    assert list(other["id"]) == list(own["id"])
+
+    def bare(frame):
+        return [re.sub("first|then", "", text).split()[1:-1] for text in frame["problem"]]
+
+    assert sorted(bare(own)) == sorted(bare(other)) or organism.operand_max == 2  # where one sum may stand for two
+    assert {tuple(words) for words in bare(other)} <= {tuple(words) for words in bare(own)}
+    signs = [words[1::2] for words in bare(own)]
+    for before, after, mine, row in zip(bare(own), bare(other), signs, other.itertuples(), strict=True):
+        assert after != before
+        assert after[1::2] == mine or signs.count(mine) == 1
+        assert row.answer == str(eval("".join(after)))
+        assert row.problem.split()[0] == row.id.split(":")[0]
+
+
+def test_a_part_with_one_sum_has_no_other_numbers():
+    tiny = Organism(operand_max=2, split_seed=1)
+    wanted = ArithmeticProblems(part="evaluation", numbers="other")
+    assert len(world.problems(tiny, ArithmeticProblems(part="evaluation"))) == 1
+    with pytest.raises(UserError, match="no other sum is there; raise operand_max"):
+        world.problems(tiny, wanted)
+
+
+def test_a_story_is_the_same_sum_in_words_that_no_problem_of_the_corpus_has():
+    plain = world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
+    story = world.problems(ORGANISM, ArithmeticProblems(part="evaluation", wording="story"))
+    assert plain[["id", "answer"]].equals(story[["id", "answer"]])
+    assert story["problem"].iloc[0] == "compute first 1 then + 1 then + 5 ="
+    assert (story["problem"].str.replace("first ", "").str.replace("then ", "") == plain["problem"]).all()
+    tokenizer = world.tokenizer(ORGANISM)
+    for text in story["problem"]:
+        ids = tokenizer(text)["input_ids"]
+        assert tokenizer.decode(ids) == text
+        assert tokenizer.unk_token_id not in ids
+        assert len(ids) <= 12
+    prompts = {prompt for prompt, _ in itertools.islice(world.corpus(ORGANISM, FAMILY, random.Random(0)), 5000)}
+    assert not any(word in prompt.split() for prompt in prompts for word in ("first", "then"))
+
+
+def test_problems_as_they_were_before_there_were_other_forms():
+    frame = world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
+    assert hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:12] == "80d1a2fb5bd1"
 
 
 @given(an_expression, st.sampled_from([0.0, 1.0]), a_seed)

@@ -17,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spurious_rewards.errors import UserError
-from spurious_rewards.problems import prepare, resolve
+from spurious_rewards.problems import prepare, resolve, text_hash
 from spurious_rewards.suite import ArithmeticProblems, Organism, ProblemSet
 from spurious_rewards.tables import Problems
 
@@ -128,7 +128,7 @@ def test_equal_problems_with_other_answers_are_counted_apart(tmp_path: Path) -> 
     path = write(tmp_path / "rows.jsonl", rows)
     frame, card = prepared(path)
     assert set(frame["id"]) == {"a", "d"}
-    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 2, "limit": 0}
+    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 2, "only": 0, "limit": 0}
     assert card["dropped_rows"] == {"duplicate": ["line 1", "line 3"]}
     assert card["conflicting_answers"] == 1
     with pytest.raises(UserError, match=r"line 1: duplicate, as 2 of 4 rows are.*duplicate: drop"):
@@ -160,6 +160,41 @@ def test_limit_takes_the_first_of_an_order_drawn_by_the_data_seed(tmp_path: Path
     other, _ = prepared(path, data_seed=1)
     assert list(other["id"]) != list(whole["id"]) != sorted(whole["id"])
     assert set(other["id"]) == set(whole["id"])
+
+
+def test_only_keeps_the_problems_whose_text_has_a_hash_that_it_names(tmp_path: Path) -> None:
+    rows = [{"id": n, "problem": f"{n}+0", "answer": n} for n in range(9)]
+    path = write(tmp_path / "rows.jsonl", [*rows, {"id": "x", "problem": " 4+0\n", "answer": 4}])
+    # printf '4+0' | sha256sum
+    assert text_hash("4+0") == text_hash("\n4+0 ") == "e2a3a41cc00b"
+    frame, card = prepared(path, only=["e2a3a41cc00b", text_hash("7+0")])
+    assert answers(frame) == {"4+0": "4", "7+0": "7"}
+    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 1, "only": 7, "limit": 0}
+    assert len(prepared(path, only=["e2a3a41cc00b", text_hash("7+0")], limit=1)[0]) == 1
+
+
+def test_a_hash_that_no_problem_has_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", [{"problem": "1+1", "answer": 2}, {"problem": "2+2", "answer": ""}])
+    blank = text_hash("2+2")  # of a row that is dropped before
+    with pytest.raises(
+        UserError, match=rf"rows\.jsonl: none of 1 problems has the hash {blank} .*spurious-rewards hash"
+    ):
+        prepared(path, only=[text_hash("1+1"), blank])
+
+
+def test_limit_keeps_the_same_ids_whatever_the_numbers_and_the_wording() -> None:
+    def generated(**keys: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+        made = ArithmeticProblems(part="evaluation", **keys)
+        return prepare(ProblemSet(generated=made, limit=40), Organism(), 0, {}, NO_LOCK)
+
+    own, other, story = generated(), generated(numbers="other"), generated(wording="story")
+    assert list(own[0]["id"]) == list(other[0]["id"]) == list(story[0]["id"])
+    assert list(own[0]["answer"]) == list(story[0]["answer"]) != list(other[0]["answer"])
+    assert [card["read_from"] for _, card in (own, other, story)] == [
+        "organism evaluation 3",
+        "organism evaluation 3, other numbers",
+        "organism evaluation 3, as stories",
+    ]
 
 
 def test_generated_problems_go_the_same_way() -> None:

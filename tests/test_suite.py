@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import suite
+from spurious_rewards import complaints, suite
 from spurious_rewards.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -54,21 +54,21 @@ COMPLAINTS = [
     ("rewards/random_0.5/gamma", None, ["rewards.random_0.5", "gamma"]),
     ("rewards/format/function", "formatt", ['rewards.format.function = "formatt"', "did you mean format?"]),
     (
-        "experiments/headline/rewards",
+        "experiments/main/rewards",
         ["formta"],
-        ['experiments.headline.rewards[0] = "formta"', "did you mean format?"],
+        ['experiments.main.rewards[0] = "formta"', "did you mean format?"],
     ),
-    ("experiments/headline/models", ["qwen"], ['experiments.headline.models[0] = "qwen"', "allowed: bad-code"]),
-    ("experiments/headline/models", [], ["experiments.headline.models = []", "at least one"]),
-    ("experiments/headline/seeds", ["0-4", "4"], ['experiments.headline.seeds = "4"', 'also stands in "0-4"']),
-    ("experiments/headline/seeds", ["4-0"], ['experiments.headline.seeds = "4-0"', "first <= last"]),
-    ("experiments/headline/steps", 7, ["experiments.headline.steps = 7", "multiples of eval_every 5"]),
+    ("experiments/main/models", ["qwen"], ['experiments.main.models[0] = "qwen"', "allowed: bad-code"]),
+    ("experiments/main/models", [], ["experiments.main.models = []", "at least one"]),
+    ("experiments/main/seeds", ["0-4", "4"], ['experiments.main.seeds = "4"', 'also stands in "0-4"']),
+    ("experiments/main/seeds", ["4-0"], ['experiments.main.seeds = "4-0"', "first <= last"]),
+    ("experiments/main/steps", 7, ["experiments.main.steps = 7", "multiples of eval_every 5"]),
     ("training/updates_per_rollout", 3, ["training", "64 responses do not divide into updates_per_rollout 3"]),
     ("training/micro_batch", 5, ["training", "mini-batch of 16 responses", "micro_batch 5"]),
     ("training/segment_steps", 7, ["segment_steps 7 is not a multiple of eval_every 5"]),
-    ("models/placebo/max_positions", 30, ["models.placebo.max_positions = 30", "allowed: at least 36"]),
+    ("models/placebo/max_positions", 30, ["models.placebo.max_positions = 30", "allowed: at least 38"]),
     ("models/placebo/prompt", "plian", ['models.placebo.prompt = "plian"', "did you mean plain?"]),
-    ("models/placebo/id", "a/b", ["models.placebo", "needs a family and no id"]),
+    ("models/placebo/id", "a/b", ["models.placebo", "source organism takes the key family and no other"]),
     ("models/placebo/family/code_rate", [0.5], ["models.placebo.family.code_rate", "4 rates"]),
     ("benchmarks/amc/problems", "sum", ['benchmarks.amc.problems = "sum"', "did you mean sums?"]),
     ("benchmarks/amc/temperature", 0, ["benchmarks.amc", "samples > 1 at temperature 0"]),
@@ -77,7 +77,26 @@ COMPLAINTS = [
     ("variants", {"default": {}, "off": {"clpi": None}}, ['variants.off = "clpi"', "did you mean clip?"]),
     ("variants", {"default": {}, "off": {"clip": -1}}, ["variants.off.clip = -1", "greater than 0"]),
     ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
-    ("report/headline", "main", ['report.headline = "main"', "allowed: headline"]),
+    ("report/headline", "mian", ['report.headline = "mian"', "did you mean main?"]),
+    ("experiments/main/also", [{"steps": 7}], ["experiments.main.also[0].steps = 7", "multiples of eval_every 5"]),
+    ("experiments/main/rewards", [], ["experiments.main.rewards = []", "at least one"]),
+    ("experiments/main/steps", 0, ["experiments.main.steps = 0", "without training, name no rewards"]),
+    ("experiments/main/benchmarks", ["math50"], ['experiments.main.benchmarks[0] = "math50"', "did you mean math500?"]),
+    ("models/rl-trained/start/reward", "truth", ['models.rl-trained.start.reward = "truth"', "allowed: format"]),
+    ("models/rl-trained/start/model", "rl-trained", ["models.rl-trained.start.model", "starts from a run itself"]),
+    ("models/rl-trained/start/step", 7, ["models.rl-trained.start.step = 7", "multiples of eval_every 5"]),
+    ("models/placebo/prompt", "forced_python", ["models.placebo.prompt", "cannot be of kind own"]),
+    ("prompts/forced_python/user", "{} =", ["prompts.forced_python", "takes response_prefix and origin only"]),
+    ("rewards/format/without", "pyton", ['rewards.format.without = "pyton"', "did you mean python?"]),
+    ("rewards/ttrl/problems", "sum", ['rewards.ttrl.problems = "sum"', "did you mean sums?"]),
+    ("rewards/incorrect/problems", "sums", ["rewards.incorrect", "trains on the votes on training_problems"]),
+    ("exhibits/fig1/experiment", "mian", ['exhibits.fig1.experiment = "mian"', "did you mean main?"]),
+    ("exhibits/fig1/models", ["rl-trained"], ['exhibits.fig1.models[0] = "rl-trained"', "allowed: bad-code"]),
+    ("exhibits/fig4/rewards", ["format"], ['exhibits.fig4.rewards[0] = "format"', "allowed: one_shot, ttrl"]),
+    ("exhibits/fig1/experiment", None, ["exhibits.fig1", "needs an experiment"]),
+    ("exhibits/train", {"title": "t", "kind": "clipping"}, ["exhibits.train", "the name of a stage"]),
+    ("clipping", None, ["exhibits.clipping.kind", "no section clipping"]),
+    ("clipping/model", "rl-trained", ["clipping.model", "source organism"]),
     ("training_problems", "trian", ['training_problems = "trian"']),
 ]
 
@@ -87,7 +106,7 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
     document: dict[str, Any], key: str, value: Any, said: list[str]
 ) -> None:
     with pytest.raises(UserError) as error:
-        suite.validate(suite.Suite, change(document, key, value), "mine.yaml")
+        complaints.validate(suite.Suite, change(document, key, value), "mine.yaml")
     first_line = str(error.value).splitlines()[0]
     assert first_line.startswith("mine.yaml: ")
     for words in said:
@@ -97,7 +116,7 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
 def test_a_missing_key_is_named(document: dict[str, Any]) -> None:
     del document["report"]
     with pytest.raises(UserError, match=r"^mine\.yaml: report: this key is missing"):
-        suite.validate(suite.Suite, document, "mine.yaml")
+        complaints.validate(suite.Suite, document, "mine.yaml")
 
 
 def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
@@ -108,16 +127,52 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(document: dict[str, Any]) -> None:
-    headline = document["experiments"]["headline"]
-    document["experiments"]["longer"] = {**headline, "title": "longer", "rewards": ["format"], "steps": 60}
-    read = suite.validate(suite.Suite, document, "mine.yaml")
-    models, rewards = len(headline["models"]), len(headline["rewards"])
-    assert len(read.runs) == models * rewards
+    python = document["experiments"]["python"]
+    document["experiments"] = {
+        "main": {**python, "rewards": ["majority_vote", "format"]},
+        "longer": {**python, "rewards": ["format"], "steps": 60},
+    }
+    document["exhibits"] = {}
+    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    assert len(read.runs) == 2 * len(python["models"])
     shared = next(run for run in read.runs if run.reward == "format")
     assert read.runs[shared] == 60
     assert read.segments(shared) == [(0, 25), (25, 50), (50, 60)]
     assert read.eval_steps(shared, 50, 60) == [55, 60]
-    assert read.pool_size == 60 * document["training"]["rollout_prompts"]
+    assert read.pool_size == 25 * document["training"]["rollout_prompts"], "as far as the longest run on votes reaches"
+
+
+def test_further_grids_differ_from_the_experiments_own_in_what_they_name(document: dict[str, Any]) -> None:
+    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    runs = read.runs_of(read.experiments["clipping"])
+    assert {(run.variant, run.seeds): steps for run, steps in runs.items()} == {
+        (variant, seeds): steps
+        for variants, steps in (
+            (("default", "unclipped"), 25),
+            (("one_update_large_batch", "one_update_small_rollout"), 400),
+        )
+        for variant in variants
+        for seeds in ("0-4", "5-9")
+    }
+
+
+def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_groups(document: dict[str, Any]) -> None:
+    document["experiments"] = {"main": document["experiments"]["rl_trained"]}
+    document["exhibits"] = {}
+    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    started = {run: steps for run, steps in read.runs.items() if run.model == "effective-code"}
+    assert {(run.reward, run.prompt, run.variant, run.seeds) for run in started} == {
+        ("ground_truth", "plain", "default", seeds) for seeds in ("0-4", "5-9")
+    }
+    assert set(started.values()) == {25}
+
+
+def test_a_prompt_of_kind_own_is_the_models_own_with_a_beginning_for_the_response(document: dict[str, Any]) -> None:
+    document["prompts"]["plain"]["stop"] = ["."]
+    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    forced = read.prompt("placebo", "forced_python")
+    assert (forced.kind, forced.user, forced.stop, forced.response_prefix) == ("raw", "{}", (".",), "python :")
+    assert read.prompt("placebo", "sober") == read.prompts["sober"]
 
 
 names = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
@@ -135,7 +190,7 @@ names = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
 def test_expansion_is_the_product_and_segments_tile_the_run(
     models: list[str], rewards: list[str], variants: list[str], groups: list[str], steps: int, segment: int, every: int
 ) -> None:
-    read = suite.validate(
+    read = complaints.validate(
         suite.Suite,
         {
             "title": "t",

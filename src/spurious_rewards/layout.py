@@ -6,10 +6,13 @@ from pathlib import Path
 
 from spurious_rewards.suite import Model, Run
 
+BASE = "base"
+"""The folder of a model before training that all seeds share."""
+
 
 def bases(model: Model, seeds: str) -> str:
-    """The folder of a model before training: of a seed group for organisms, one for all seeds for other models."""
-    return f"seeds{seeds}" if model.source == "organism" else "base"
+    """The folder of a model before training: of a seed group where each seed has a model of its own, else `BASE`."""
+    return f"seeds{seeds}" if model.source in ("organism", "run") else BASE
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,16 @@ class Layout:
         return self.run(run) / "segments" / f"{start}-{stop}"
 
     def experiment(self, name: str) -> Path:
-        """Folder of what is made of an experiment's grades: scores, tables, figures."""
+        """Folder of what is made of an experiment's grades: scores and tables of numbers."""
         return self.root / "experiments" / name
+
+    def exhibit(self, name: str) -> Path:
+        """Folder of a figure or table."""
+        return self.root / "exhibits" / name
+
+    def clipping(self, table: str) -> Path:
+        """A table of the exhibits about the clip alone."""
+        return self.root / "clipping" / f"{table}.parquet"
 
 
 def identity(path: Path) -> tuple[str, str, str, str]:

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from spurious_rewards.complaints import validate
 from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Count, Frozen, validate
+from spurious_rewards.suite import Count, Frozen
 
 
 class Machine(Frozen):

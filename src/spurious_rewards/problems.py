@@ -1,6 +1,6 @@
 """Problem sets: read from the Hugging Face hub, from a file or from the organism, cleaned, and put into one order.
 
-    source ─→ rows ─→ readable ─→ filled ─→ unique ─→ shuffled ─→ the first `limit`
+    source ─→ rows ─→ readable ─→ filled ─→ unique ─→ the `only` wanted ─→ shuffled ─→ the first `limit`
 
 Every row of the source is either in the result or counted in the card under the reason why it is not.
 """
@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,8 +23,9 @@ from pydantic import Field
 
 from spurious_rewards import tables
 from spurious_rewards.artifacts import replacing
+from spurious_rewards.complaints import read_yaml, validate
 from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Frozen, Organism, ProblemSet, read_yaml, validate
+from spurious_rewards.suite import Frozen, Organism, ProblemSet
 
 ENDINGS = (".jsonl", ".json", ".parquet")
 ID_COLUMNS = ("id", "unique_id")
@@ -85,7 +86,7 @@ def prepare(
 
     Raises:
         UserError: the source cannot be had or read, a column is missing, rows are to be refused, two problems have one
-            id, or nothing is left.
+            id, no problem has a hash of `only`, or nothing is left.
     """
     source = _read(problem_set, organism, sources, lock)
     columns = _columns(source, problem_set.columns, replaced=problem_set.hub in sources)
@@ -96,9 +97,14 @@ def prepare(
     _refuse(dropped, problem_set, source)
     _refuse_shared_ids(unique, source)
 
-    shuffled = [unique[index] for index in _generator(data_seed, source.label).permutation(len(unique))]
+    wanted = _wanted(unique, problem_set.only, source)
+    shuffled = [wanted[index] for index in _generator(data_seed, source.label).permutation(len(wanted))]
     kept = [(row.id, row.problem, row.answer) for row in shuffled[: problem_set.limit]]
-    counts = {**{reason: len(places) for reason, places in dropped.items()}, "limit": len(shuffled) - len(kept)}
+    counts = {
+        **{reason: len(places) for reason, places in dropped.items()},
+        "only": len(unique) - len(wanted),
+        "limit": len(shuffled) - len(kept),
+    }
     if not kept:
         raise UserError(f"{source.name}: none of {len(source.rows)} rows is left; dropped: {json.dumps(counts)}")
     card = {
@@ -111,10 +117,15 @@ def prepare(
         "dropped": counts,
         "dropped_rows": {reason: places[:NAMED_ROWS] for reason, places in dropped.items() if places},
         "conflicting_answers": conflicting,
-        "sha256": hashlib.sha256(json.dumps(kept).encode()).hexdigest(),
+        "sha256": _sha256(json.dumps(kept)),
     }
     frame = pd.DataFrame(kept, columns=["id", "problem", "answer"]).assign(source=source.label)
     return tables.Problems.validate(frame), card
+
+
+def text_hash(problem: str) -> str:
+    """Twelve hex digits of the SHA-256 of a problem's text without white space at its ends: how `only` names it."""
+    return _sha256(problem.strip())[:12]
 
 
 # ---------------------------------------------------------------- rows to problems
@@ -160,7 +171,7 @@ def _problem(row: Row, columns: Mapping[str, str | None]) -> Problem:
     if isinstance(row.values, str):
         raise ValueError(row.values)
     values = {ours: _text(ours, row.values.get(column)) if column else "" for ours, column in columns.items()}
-    own = values["id"].strip() or hashlib.sha256(values["problem"].strip().encode()).hexdigest()[:16]
+    own = values["id"].strip() or _sha256(values["problem"].strip())[:16]
     return Problem(row.place, own, values["problem"], values["answer"])
 
 
@@ -223,6 +234,23 @@ def _refuse_shared_ids(problems: Iterable[Problem], source: Source) -> None:
             )
 
 
+def _wanted(problems: list[Problem], only: Sequence[str], source: Source) -> list[Problem]:
+    """The problems whose text has one of the hashes `only`; all of them where it names none."""
+    if not only:
+        return problems
+    by_hash = {text_hash(row.problem): row for row in problems}
+    if missing := [digest for digest in only if digest not in by_hash]:
+        raise UserError(
+            f"{source.name}: none of {len(problems)} problems has the hash {', '.join(missing)} that `only` names; "
+            "`spurious-rewards hash` prints the hash of a problem's text"
+        )
+    return [row for digest, row in by_hash.items() if digest in only]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _generator(data_seed: int, label: str) -> np.random.Generator:
     digest = hashlib.sha256(json.dumps([data_seed, label]).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest))
@@ -237,8 +265,13 @@ def _read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[s
 
         if organism is None:
             raise UserError("problems: generated ones need the suite's section organism; add it")
-        label = f"organism {problem_set.generated.part} {problem_set.generated.operands}"
-        return Source(label, label, None, _numbered(problems(organism, problem_set.generated).to_dict("records")))
+        made = problem_set.generated
+        # One label whatever the numbers and the wording, for the order hangs on it: `limit` then keeps the same ids.
+        label = f"organism {made.part} {made.operands}"
+        changes = ("" if made.numbers == "own" else ", other numbers") + (
+            "" if made.wording == "plain" else ", as stories"
+        )
+        return Source(label, label + changes, None, _numbered(problems(organism, made).to_dict("records")))
     if problem_set.hub is not None and problem_set.hub not in sources:
         return _read_hub(problem_set, problem_set.hub, lock)
     path = sources[problem_set.hub] if problem_set.hub is not None else problem_set.path

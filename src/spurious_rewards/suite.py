@@ -4,24 +4,22 @@ Everything here is frozen data and pure functions of it; no torch, no files but 
 `config/schema.yaml` is generated from these classes.
 """
 
-import difflib
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from spurious_rewards.errors import UserError
-
-M = TypeVar("M", bound=BaseModel)
+from spurious_rewards.complaints import FoundError, known, plain, read_yaml, validate
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 """A name that also stands in paths."""
+
+TextHash = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+"""The first twelve hex digits of the SHA-256 of a problem's text, stripped of white space at its ends."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -41,6 +39,12 @@ class ArithmeticProblems(Frozen):
 
     part: Literal["reinforcement", "evaluation"] = Field(description="which share of the problems; they never overlap")
     operands: Annotated[int, Field(ge=2, le=5)] = Field(3, description="numbers in a problem; only 3 are pretrained on")
+    numbers: Literal["own", "other"] = Field(
+        "own", description="other: under the id of each problem, one of the same part with other numbers"
+    )
+    wording: Literal["plain", "story"] = Field(
+        "plain", description="story: the same sum, told with words that pretraining never put into a problem"
+    )
 
 
 class ProblemSet(Frozen):
@@ -56,6 +60,9 @@ class ProblemSet(Frozen):
     split: str = "train"
     columns: dict[Literal["id", "problem", "answer"], str] = Field(
         default_factory=dict, description="the source's column for each of ours, where its name differs"
+    )
+    only: tuple[TextHash, ...] = Field(
+        (), description="keep the problems whose text has one of these hashes: `spurious-rewards hash` prints them"
     )
     limit: Count | None = Field(None, description="keep this many, drawn by `data_seed`")
     blank: Literal["drop", "refuse"] = Field("drop", description="rows without problem or answer")
@@ -123,13 +130,26 @@ class Organism(Frozen):
         return self
 
 
+class Start(Frozen):
+    """The end of another run: each seed starts from the checkpoint of the same seed."""
+
+    model: Name
+    reward: Name
+    step: Count = Field(description="the rollout step of its checkpoint")
+
+
 class Model(Frozen):
     """A model to start from."""
 
-    source: Literal["hub", "local", "organism"]
+    source: Literal["hub", "local", "organism", "run"]
     id: str | None = Field(None, description="hub id, or the folder of a local model")
     revision: str | None = Field(None, description="commit, tag or branch on the hub; the lock file pins what it meant")
+    gated: bool = Field(False, description="whether the hub gives it only to those who accepted its terms")
     family: Family | None = Field(None, description="an organism's corpus")
+    start: Start | None = Field(
+        None, description="source run: the checkpoint to start from, an already RL-trained model"
+    )
+    paper: str | None = Field(None, description="the paper's model whose printed numbers stand beside this one's")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(
         "unknown", description="the paper's family of the model, by its behaviour before training (Sec. 3)"
     )
@@ -139,19 +159,27 @@ class Model(Frozen):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> "Model":
-        if self.source == "organism" and (self.family is None or self.id is not None):
-            raise ValueError("a model with source organism needs a family and no id")
-        if self.source != "organism" and (self.id is None or self.family is not None):
-            raise ValueError(f"a model with source {self.source} needs an id and no family")
+        needed = {"organism": "family", "run": "start"}.get(self.source, "id")
+        if given := [key for key in ("id", "family", "start") if (getattr(self, key) is not None) != (key == needed)]:
+            word = "needs" if given == [needed] else "takes"
+            raise ValueError(
+                f"a model with source {self.source} {word} the key {needed} and no other of id, family, start"
+            )
         return self
 
 
-class Prompt(Frozen):
-    """What is put around a problem; `{}` stands for it."""
+_PROBLEM = re.compile(r"(?<!\\boxed)\{\}")
 
-    kind: Literal["chat", "raw"] = Field(description="through the model's chat template, or the text as it is")
+
+class Prompt(Frozen):
+    r"""What is put around a problem; `{}` stands for it, but not in `\boxed{}`."""
+
+    kind: Literal["chat", "raw", "own"] = Field(
+        description="through the model's chat template; the text as it is; or the model's own prompt, with a response_prefix"
+    )
     user: str = Field("{}", description="the user message of a chat, or the whole raw text")
     system: str | None = Field(None, description="system message; none: the template may add its own")
+    response_prefix: str = Field("", description="how every response must begin; it counts as part of the response")
     stop: tuple[str, ...] = Field((), description="a response ends after the first of these, which is kept")
     answer_in: Literal["box", "tag"] = Field(
         "box", description=r"where answer and format are read: \boxed{} or <answer>"
@@ -160,17 +188,26 @@ class Prompt(Frozen):
 
     @model_validator(mode="after")
     def _holds_the_problem(self) -> "Prompt":
-        if self.user.count("{}") != 1:
+        if len(_PROBLEM.findall(self.user)) != 1:
             raise ValueError("user must hold {} once, where the problem goes")
         if self.kind == "raw" and self.system is not None:
             raise ValueError("a raw prompt has no system message")
+        if self.kind == "own" and self.model_dump(exclude={"kind", "origin", "response_prefix"}) != _BARE:
+            raise ValueError("a prompt of kind own takes response_prefix and origin only")
         return self
+
+    def around(self, problem: str) -> str:
+        """The user message, or the raw text, with `problem` in it."""
+        # Not str.format, which would trip over the braces of LaTeX.
+        return _PROBLEM.sub(lambda _: problem, self.user)
 
     @property
     def hash(self) -> str:
         """Twelve hex digits that change with anything in the prompt."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
+
+_BARE = Prompt(kind="raw").model_dump(exclude={"kind", "origin", "response_prefix"})
 
 # ---------------------------------------------------------------- rewards and training
 
@@ -181,6 +218,8 @@ class Reward(Frozen):
     """A reward: a function of the registry in `rewards`, and its parameter if it has one."""
 
     function: Name
+    without: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
+    problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
     title: str = Field("", description="how tables and figures call it; the key itself if empty")
 
@@ -188,6 +227,8 @@ class Reward(Frozen):
     def _gamma_is_for_random(self) -> "Reward":
         if (self.function == "random") != (self.gamma is not None):
             raise ValueError("gamma belongs to function random, and random needs it")
+        if self.function in REWARDS_ON_VOTES and self.problems is not None:
+            raise ValueError(f"{self.function} trains on the votes on training_problems; it takes no problems")
         return self
 
     @property
@@ -208,6 +249,9 @@ class Training(Frozen):
     )
     passes: Count = Field(1, description="passes over the rollout batch")
     clip: Annotated[float, Field(gt=0)] | None = Field(0.2, description="PPO's clip range around 1; null: no clipping")
+    loss: Literal["paper", "released_code"] = Field(
+        "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
+    )
     temperature: Annotated[float, Field(gt=0)] = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 5e-7
@@ -294,18 +338,42 @@ def seeds_of(group: str) -> tuple[int, ...]:
     return tuple(range(int(first), int(last or first) + 1))
 
 
-class Experiment(Frozen):
+class Grid(Frozen):
     """Every model x reward x prompt x variant, over the seeds, for so many steps."""
 
-    title: str
     models: tuple[Name, ...]
-    rewards: tuple[Name, ...]
+    rewards: tuple[Name, ...] = Field((), description="none, and no steps: only the models before training")
     variants: tuple[Name, ...] = ("default",)
     prompts: tuple[Name, ...] = Field((), description="empty: each model's own")
     seeds: tuple[SeedGroup, ...] = Field(
         description='each entry is one job: "3", or "0-4" for five seeds in one process'
     )
-    steps: Count = Field(description="rollout steps; the last one is the one that tables report")
+    steps: Annotated[int, Field(ge=0)] = Field(0, description="rollout steps; tables report the last one")
+
+
+class OtherGrid(Frozen):
+    """What a further grid of an experiment has of its own; what it leaves out is the experiment's."""
+
+    models: tuple[Name, ...] | None = None
+    rewards: tuple[Name, ...] | None = None
+    variants: tuple[Name, ...] | None = None
+    prompts: tuple[Name, ...] | None = None
+    seeds: tuple[SeedGroup, ...] | None = None
+    steps: Count | None = None
+
+
+class Experiment(Grid):
+    """A grid of runs, with further ones where the conditions do not share seeds or steps."""
+
+    title: str
+    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the suite")
+    also: tuple[OtherGrid, ...] = ()
+
+    @cached_property
+    def grids(self) -> tuple[Grid, ...]:
+        """The experiment's own grid and the further ones, whole."""
+        own = {key: getattr(self, key) for key in Grid.model_fields}
+        return tuple(Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (OtherGrid(), *self.also))
 
 
 class Run(Frozen):
@@ -318,13 +386,89 @@ class Run(Frozen):
     seeds: str
 
 
+class Bandit(Frozen):
+    """The two-action bandit under coin-flip rewards: the smallest thing that a clip can bias."""
+
+    runs: Annotated[int, Field(ge=2)] = Field(600, description="independent policies")
+    start: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.65, description="probability of the first action before training"
+    )
+    steps: Count = Field(25, description="rollout batches")
+    groups: Count = Field(8, description="groups a rollout batch; advantages are normalised within each")
+    rollouts: Annotated[int, Field(ge=2)] = Field(8, description="actions a group")
+    updates_per_rollout: Count = Field(4, description="mini-batches in one pass over the batch")
+    passes: Count = Field(4, description="passes over the rollout batch")
+    clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one")
+    learning_rates: dict[Literal["sgd", "adamw"], Annotated[float, Field(gt=0)]] = Field(
+        {"sgd": 2.0, "adamw": 0.2},
+        description="of each optimiser; where no ratio leaves the clip range, the clip does nothing",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of all runs together")
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Bandit":
+        if self.groups * self.rollouts % self.updates_per_rollout:
+            raise ValueError(
+                f"groups {self.groups} x rollouts {self.rollouts} do not divide into updates_per_rollout "
+                f"{self.updates_per_rollout} mini-batches"
+            )
+        return self
+
+
+class Clipping(Frozen):
+    """The exhibits about the clip alone: the antithetic probe of an organism, and the bandit."""
+
+    model: Name
+    prompt: Name
+    reward: Name = Field(description="a random reward, whose sign is turned in the second of each pair")
+    variants: tuple[Name, ...]
+    seeds: SeedGroup
+    pairs: Count = Field(description="antithetic pairs of one rollout batch, for each variant and seed")
+    bandit: Bandit = Bandit()
+
+
+RULES = (
+    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
+    *("grade_base", "grade_run", "probe", "bandit", "score", "summarise", "report"),
+)
+"""Names of the workflow's own rules, which no exhibit can have."""
+
+
+class Exhibit(Frozen):
+    """A figure or table, which is a target by its name: what it shows, of which experiment."""
+
+    title: str
+    kind: Literal[
+        "gains", "curves", "code", "probability", "switches", "clipping",
+        "strategies", "contributions", "forcing", "prompts", "qualitative",
+    ]  # fmt: skip
+    experiment: Name | None = Field(None, description="none only for kind clipping")
+    models: tuple[Name, ...] = Field((), description="empty: every model of the experiment")
+    rewards: tuple[Name, ...] = Field((), description="empty: every reward of the experiment")
+    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the experiment")
+    panels: Literal["model", "prompt", "variant"] = Field("model", description="curves: what each panel shows one of")
+    lines: Literal["reward", "variant"] = Field("reward", description="curves: what each line shows one of")
+    against: Literal["steps", "updates"] = Field("steps", description="curves: rollout steps, or optimiser updates")
+    step: Count | None = Field(None, description="switches, contributions: the step to look at; null: the last")
+
+    @model_validator(mode="after")
+    def _has_an_experiment(self) -> "Exhibit":
+        if (self.kind == "clipping") != (self.experiment is None):
+            raise ValueError("an exhibit needs an experiment, unless its kind is clipping")
+        return self
+
+
 class Report(Frozen):
     """Choices of presentation."""
 
     smoothing_steps: Annotated[int, Field(ge=0)] = Field(
         10, description="curves average the evaluations of so many steps"
     )
-    headline: Name = Field(description="the experiment of the first table and figure")
+    headline: Name = Field(description="the experiment of the first table and figure; made first")
+    qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")
+    steered: Fraction = Field(
+        0.1, description="a reward steered the strategy if it changed the share of code by more than this"
+    )
 
 
 class Suite(Frozen):
@@ -349,6 +493,8 @@ class Suite(Frozen):
     sampling: Sampling = Sampling()
     strategies: Strategies = Strategies()
     experiments: dict[Name, Experiment]
+    clipping: Clipping | None = None
+    exhibits: dict[Name, Exhibit] = Field({}, description="figures and tables, each a target of the workflow")
     report: Report
 
     @cached_property
@@ -358,21 +504,58 @@ class Suite(Frozen):
 
     @cached_property
     def runs(self) -> dict[Run, int]:
-        """Every run of every experiment, once, with the most steps that an experiment asks of it."""
+        """Every run of every experiment, once, with the most steps that any asks of it; and those that models start from."""
         longest: dict[Run, int] = {}
         for experiment in self.experiments.values():
-            for run in self.runs_of(experiment):
-                longest[run] = max(longest.get(run, 0), experiment.steps)
+            for run, steps in self.runs_of(experiment).items():
+                longest[run] = max(longest.get(run, 0), steps)
+            for model, _, seeds in self.bases_of(experiment):
+                if start := self.models[model].start:
+                    source = self.run_before(start, seeds)
+                    longest[source] = max(longest.get(source, 0), start.step)
         return longest
 
-    def runs_of(self, experiment: Experiment) -> Iterator[Run]:
-        """The runs of one experiment, models outermost."""
-        for model in experiment.models:
-            for prompt in experiment.prompts or (self.models[model].prompt,):
-                for reward in experiment.rewards:
-                    for variant in experiment.variants:
-                        for seeds in experiment.seeds:
-                            yield Run(model=model, prompt=prompt, reward=reward, variant=variant, seeds=seeds)
+    def runs_of(self, experiment: Experiment) -> dict[Run, int]:
+        """The runs of one experiment and the steps that it asks of each, models outermost."""
+        longest: dict[Run, int] = {}
+        for grid in experiment.grids:
+            for model in grid.models:
+                for prompt in grid.prompts or (self.models[model].prompt,):
+                    for reward in grid.rewards:
+                        for variant in grid.variants:
+                            for seeds in grid.seeds:
+                                run = Run(model=model, prompt=prompt, reward=reward, variant=variant, seeds=seeds)
+                                longest[run] = max(longest.get(run, 0), grid.steps)
+        return longest
+
+    def bases_of(self, experiment: Experiment) -> list[tuple[str, str, str]]:
+        """(model, prompt, seed group) of the models before training that an experiment answers with, each once."""
+        return list(
+            dict.fromkeys(
+                (model, prompt, seeds)
+                for grid in experiment.grids
+                for model in grid.models
+                for prompt in grid.prompts or (self.models[model].prompt,)
+                for seeds in grid.seeds
+            )
+        )
+
+    def benchmarks_of(self, experiment: Experiment) -> tuple[str, ...]:
+        """The benchmarks that an experiment's models answer."""
+        return experiment.benchmarks or tuple(self.benchmarks)
+
+    def run_before(self, start: Start, seeds: str) -> Run:
+        """The run whose end a model is."""
+        own = self.models[start.model].prompt
+        return Run(model=start.model, prompt=own, reward=start.reward, variant="default", seeds=seeds)
+
+    def prompt(self, model: str, name: str) -> Prompt:
+        """A prompt as a model is given it: one of kind own is the model's own with its `response_prefix`."""
+        prompt = self.prompts[name]
+        if prompt.kind != "own":
+            return prompt
+        own = self.prompts[self.models[model].prompt]
+        return own.model_copy(update={"response_prefix": prompt.response_prefix, "origin": prompt.origin})
 
     def segments(self, run: Run) -> list[tuple[int, int]]:
         """(first, last) rollout step of each of the run's jobs, in order; the last may be shorter."""
@@ -386,21 +569,26 @@ class Suite(Frozen):
 
     @cached_property
     def pool_size(self) -> int:
-        """How many training problems the longest planned run reaches."""
-        return self.vote_problems or max(
-            steps * self.algorithms[run.variant].rollout_prompts for run, steps in self.runs.items()
+        """How many training problems the longest planned run on votes reaches."""
+        reached = (
+            steps * self.algorithms[run.variant].rollout_prompts
+            for run, steps in self.runs.items()
+            if self.rewards[run.reward].training_set != "truth"
         )
+        return self.vote_problems or max(reached, default=1)
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Suite":
         # Imported here: the registry is code, the suite is data, and only this check needs to know both.
         from spurious_rewards.rewards import REGISTRY
 
-        _known(self.training_problems, "training_problems", self.problems)
+        known(self.training_problems, "training_problems", self.problems)
         for name, benchmark in self.benchmarks.items():
-            _known(benchmark.problems, f"benchmarks.{name}.problems", self.problems)
+            known(benchmark.problems, f"benchmarks.{name}.problems", self.problems)
         for name, model in self.models.items():
-            _known(model.prompt, f"models.{name}.prompt", self.prompts)
+            known(model.prompt, f"models.{name}.prompt", self.prompts)
+            if self.prompts[model.prompt].kind == "own":
+                raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind own")
             if model.source == "organism" and self.organism is None:
                 raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
             if model.family and self.organism and len(model.family.code_rate) != len(self.organism.words):
@@ -409,60 +597,109 @@ class Suite(Frozen):
                     list(model.family.code_rate),
                     f"allowed: {len(self.organism.words)} rates, one for each of organism.words",
                 )
+            if model.start:
+                known(model.start.reward, f"models.{name}.start.reward", self.rewards)
+                known(model.start.model, f"models.{name}.start.model", self.models)
+                if self.models[model.start.model].source == "run":
+                    raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
+                if model.start.step % self.training.eval_every:
+                    raise FoundError(
+                        f"models.{name}.start.step",
+                        model.start.step,
+                        f"allowed: multiples of eval_every {self.training.eval_every}",
+                    )
         for name, reward in self.rewards.items():
-            _known(reward.function, f"rewards.{name}.function", REGISTRY)
+            known(reward.function, f"rewards.{name}.function", REGISTRY)
+            if reward.without is not None:
+                known(reward.without, f"rewards.{name}.without", REGISTRY)
+            if reward.problems is not None:
+                known(reward.problems, f"rewards.{name}.problems", self.problems)
         for name, problem_set in self.problems.items():
             if problem_set.generated and self.organism is None:
                 raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
-        _known("default", "variants", self.variants)
-        _known(self.report.headline, "report.headline", self.experiments)
+        known("default", "variants", self.variants)
+        known(self.report.headline, "report.headline", self.experiments)
         for name, change in self.variants.items():
             for key in change:
-                _known(key, f"variants.{name}", Training.model_fields)
+                known(key, f"variants.{name}", Training.model_fields)
             try:
                 Training(**{**self.training.model_dump(), **change})
             except ValidationError as error:
                 detail = error.errors()[0]
                 where = ".".join(["variants", name, *map(str, detail["loc"])])
-                raise FoundError(where, detail["input"] if detail["loc"] else change, _plain(detail)) from None
+                raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
         self._experiments_fit()
+        self._exhibits_fit()
         return self
 
     def _experiments_fit(self) -> None:
         seen: dict[int, str] = {}
         for name, experiment in self.experiments.items():
-            where = f"experiments.{name}"
-            for key, known in (
-                ("models", self.models),
-                ("rewards", self.rewards),
-                ("variants", self.variants),
-                ("prompts", self.prompts),
-            ):
-                values = getattr(experiment, key)
-                if not values and key != "prompts":
-                    raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(known)}")
-                for index, value in enumerate(values):
-                    _known(value, f"{where}.{key}[{index}]", known)
-            if not experiment.seeds:
-                raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
-            for group in experiment.seeds:
-                if not seeds_of(group):
-                    raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
-                for seed in seeds_of(group):
-                    if seen.setdefault(seed, group) != group:
-                        raise FoundError(
-                            f"{where}.seeds",
-                            group,
-                            f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job',
-                        )
-            for variant in experiment.variants:
-                training = self.algorithms[variant]
-                if experiment.steps % training.eval_every:
+            for index, benchmark in enumerate(experiment.benchmarks):
+                known(benchmark, f"experiments.{name}.benchmarks[{index}]", self.benchmarks)
+            for number, grid in enumerate(experiment.grids):
+                self._grid_fits(grid, f"experiments.{name}" + (f".also[{number - 1}]" if number else ""), seen)
+
+    def _grid_fits(self, grid: Grid, where: str, seen: dict[int, str]) -> None:
+        for key, names in (
+            ("models", self.models),
+            ("rewards", self.rewards),
+            ("variants", self.variants),
+            ("prompts", self.prompts),
+        ):
+            values = getattr(grid, key)
+            if not values and (key in ("models", "variants") or (key == "rewards" and grid.steps)):
+                raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+            for index, value in enumerate(values):
+                known(value, f"{where}.{key}[{index}]", names)
+        if grid.rewards and not grid.steps:
+            raise FoundError(f"{where}.steps", 0, "training takes at least one step; without training, name no rewards")
+        if not grid.seeds:
+            raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
+        for group in grid.seeds:
+            if not seeds_of(group):
+                raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+            for seed in seeds_of(group):
+                if seen.setdefault(seed, group) != group:
                     raise FoundError(
-                        f"{where}.steps", experiment.steps, f"allowed: multiples of eval_every {training.eval_every}"
+                        f"{where}.seeds", group, f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job'
                     )
-                for model in experiment.models:
-                    self._lengths_fit(model, variant, training)
+        for variant in grid.variants:
+            training = self.algorithms[variant]
+            if grid.steps % training.eval_every:
+                raise FoundError(
+                    f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}"
+                )
+            for model in grid.models:
+                self._lengths_fit(model, variant, training)
+
+    def _exhibits_fit(self) -> None:
+        for name, exhibit in self.exhibits.items():
+            where = f"exhibits.{name}"
+            if name in RULES:
+                raise FoundError(where, exhibit.title, "this is the name of a stage; call the exhibit otherwise")
+            if exhibit.experiment is None:
+                if self.clipping is None:
+                    raise FoundError(f"{where}.kind", exhibit.kind, "the suite has no section clipping; add one")
+                continue
+            known(exhibit.experiment, f"{where}.experiment", self.experiments)
+            experiment = self.experiments[exhibit.experiment]
+            shown = {
+                "models": [model for grid in experiment.grids for model in grid.models],
+                "rewards": [reward for grid in experiment.grids for reward in grid.rewards],
+                "benchmarks": self.benchmarks_of(experiment),
+            }
+            for key, there in shown.items():
+                for index, value in enumerate(getattr(exhibit, key)):
+                    known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
+        if self.clipping:
+            known(self.clipping.model, "clipping.model", self.models)
+            known(self.clipping.prompt, "clipping.prompt", self.prompts)
+            known(self.clipping.reward, "clipping.reward", self.rewards)
+            for index, variant in enumerate(self.clipping.variants):
+                known(variant, f"clipping.variants[{index}]", self.variants)
+            if self.models[self.clipping.model].source != "organism":
+                raise FoundError("clipping.model", self.clipping.model, "the probe is for models with source organism")
 
     def _lengths_fit(self, model: str, variant: str, training: Training) -> None:
         longest = max(training.max_new_tokens, self.sampling.max_new_tokens)
@@ -473,73 +710,6 @@ class Suite(Frozen):
                 f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
                 f"fit; allowed: at least {training.max_prompt_tokens + longest}",
             )
-
-
-# ---------------------------------------------------------------- reading and complaining
-
-
-class FoundError(ValueError):
-    """A wrong value with the key that holds it."""
-
-    def __init__(self, key: str, value: object, complaint: str):
-        super().__init__(f"{key} = {json.dumps(value, default=str)}: {complaint}")
-
-
-def _known(name: str, key: str, allowed: Mapping[str, Any]) -> None:
-    if name not in allowed:
-        raise FoundError(key, name, f"no such name{_suggest(name, list(allowed))}")
-
-
-def _suggest(name: str, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(name, allowed, n=1)
-    return (f", did you mean {close[0]}?" if close else "") + f"; allowed: {', '.join(sorted(allowed))}"
-
-
-def _plain(detail: Any) -> str:
-    """A pydantic error's own words, without the type names that only a programmer wants."""
-    message: str = detail["msg"].removeprefix("Value error, ")
-    return re.sub(r"^Input should be", "should be", message)
-
-
-def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
-    """One line with file, key, value and what is allowed, for the first of pydantic's errors."""
-    detail = error.errors()[0]
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        fields = _fields_at(model, detail["loc"][:-1])
-        return UserError(
-            f"{file}: {key} = {json.dumps(detail['input'], default=str)}: no such key{_suggest(str(detail['loc'][-1]), fields)}"
-        )
-    if detail["type"] == "missing":
-        return UserError(f"{file}: {key}: this key is missing and has no default")
-    if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], FoundError):
-        return UserError(f"{file}: {detail['ctx']['error']}")
-    if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
-        return UserError(f"{file}: {key}: {_plain(detail)}")
-    return UserError(f"{file}: {key} = {json.dumps(detail['input'], default=str)}: {_plain(detail)}")
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are allowed at a place in the JSON schema of `model`."""
-    schema = model.model_json_schema()
-    node = schema
-    for part in location:
-        node = _resolve(node, schema)
-        if "properties" in node and part in node["properties"]:
-            node = node["properties"][part]
-        else:
-            node = node.get("additionalProperties") or node.get("items") or {}
-    return list(_resolve(node, schema).get("properties", {}))
-
-
-def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    for option in node.get("anyOf", []):
-        if "$ref" in option:
-            node = option
-    if "$ref" in node:
-        resolved: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-        return resolved
-    return node
 
 
 def load(path: Path) -> Suite:
@@ -555,21 +725,3 @@ def schema() -> str:
     """The JSON schema of a suite, as YAML."""
     head = "# Made by `make schema` from the classes in suite.py, for editors that check YAML while one types.\n"
     return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML file, complaining with its name and line."""
-    try:
-        return yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-
-
-def validate(model: type[M], data: Any, file: Path | str) -> M:
-    """Check `data` against `model`, with `file` in the complaint."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise explain(error, file, model) from None
