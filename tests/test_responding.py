@@ -58,6 +58,31 @@ def test_each_response_stands_beside_its_own_problem(tiny_model: Path, tmp_path:
         assert answers[problem_id] == alone.text
 
 
+def test_a_forced_beginning_is_part_of_every_response(tiny_model: Path, tmp_path: Path):
+    forced = PROMPT.model_copy(update={"response_prefix": "b="})
+    ask(tiny_model, tmp_path / "responses.parquet", prompt=forced)
+    rows = tables.read(tmp_path / "responses.parquet", tables.Responses)
+    assert rows["response"].str.startswith("b=").all()
+    assert rows["tokens"].max() == SAMPLING.max_new_tokens
+    assert (rows["tokens"] > 2).all()
+    greedy = rows[(rows["benchmark"] == "greedy") & (rows["step"] == 0)].set_index("id")["response"]
+    # The same as if the beginning had stood in the prompt, with so much less left to say.
+    longer, shorter = (
+        Prompt(kind="raw", user="{}=b=", stop=PROMPT.stop),
+        SAMPLING.model_copy(update={"max_new_tokens": 8}),
+    )
+    ask(tiny_model, tmp_path / "plain.parquet", steps=(0,), tasks=TASKS[:1], prompt=longer, sampling=shorter)
+    plain = tables.read(tmp_path / "plain.parquet", tables.Responses).set_index("id")["response"]
+    assert greedy.to_dict() == ("b=" + plain).to_dict()
+
+
+def test_a_forced_beginning_takes_no_positions_of_its_own(tiny_model: Path, tmp_path: Path):
+    problems = pd.DataFrame({"id": ["longest"], "problem": ["1" * 53]})  # with "=" and 10 tokens just 64 positions
+    forced = PROMPT.model_copy(update={"response_prefix": "b="})
+    ask(tiny_model, tmp_path / "responses.parquet", tasks=[Task("greedy", problems, 1, 0.0)], prompt=forced)
+    assert len(tables.read(tmp_path / "responses.parquet", tables.Responses)) == 2
+
+
 def test_steps_and_seeds_draw_differently(tiny_model: Path, tmp_path: Path):
     ask(tiny_model, tmp_path / "responses.parquet")
     rows = tables.read(tmp_path / "responses.parquet", tables.Responses).set_index(["benchmark", "step"])["response"]

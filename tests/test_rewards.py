@@ -1,19 +1,23 @@
 import dataclasses
 import random as rng
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spurious_rewards import voting
 from spurious_rewards.equivalence import Verifier
-from spurious_rewards.rewards import REGISTRY, Context, both, without
-from spurious_rewards.suite import Repetition
+from spurious_rewards.errors import UserError
+from spurious_rewards.rewards import REGISTRY, Context, never_varies, of
+from spurious_rewards.suite import Repetition, Reward
 
 
 def context(responses: int, **changes) -> Context:
     verifier = Verifier()
     settings = {
         "equivalent": lambda pairs: [verdict.correct for verdict in verifier.verify(pairs)],
+        "majority": lambda polls: [text for text, _ in voting.majorities(polls, "math", verifier)],
         "answer_in": "box",
         "code": "python",
         "repetition": Repetition(),
@@ -23,6 +27,7 @@ def context(responses: int, **changes) -> Context:
         "ids": [f"problem{i // 8}" for i in range(responses)],
         "slots": [i // 8 for i in range(responses)],
         "indices": [i % 8 for i in range(responses)],
+        "group": 8,
     }
     return Context(**{**settings, **changes})
 
@@ -45,6 +50,7 @@ LABELS = ["2", "02", "2", "2", "2"]
         ("incorrect", [1, 1, 0, 0, 0]),
         ("format", [1, 0, 1, 0, 0]),
         ("python", [1, 0, 0, 1, 0]),
+        ("no_repetition", [1, 1, 1, 1, 1]),
     ],
 )
 def test_what_each_reward_pays_for(name, expected):
@@ -60,7 +66,8 @@ def test_where_answers_are_tagged_the_tag_is_read():
 @given(st.lists(st.tuples(st.sampled_from(RESPONSES), st.sampled_from(["2", "3"])), max_size=8))
 def test_rewards_are_zero_or_one_and_each_response_is_judged_alone(rows):
     responses, labels = [row[0] for row in rows], [row[1] for row in rows]
-    for name, reward in REGISTRY.items():
+    for name in set(REGISTRY) - {"ttrl"}:  # the others of its group decide about a response
+        reward = REGISTRY[name]
         whole = context(len(rows))
         values = reward(responses, labels, whole)
         assert set(values) <= {0.0, 1.0}, name
@@ -130,9 +137,80 @@ def test_random_without_gamma_is_refused():
         toss(context(1, gamma=None))
 
 
-def test_combinators():
-    here = context(len(RESPONSES))
-    boxed_code = both(REGISTRY["format"], REGISTRY["python"])
-    boxed_language = without(REGISTRY["format"], REGISTRY["python"])
-    assert boxed_code(RESPONSES, LABELS, here) == [1, 0, 0, 0, 0]
-    assert boxed_language(RESPONSES, LABELS, here) == [0, 0, 1, 0, 0]
+def test_no_repetition_pays_unless_the_response_repeats_itself():
+    responses = ["0123456789" * 10, "0123456789" * 9, ""]
+    assert REGISTRY["no_repetition"](responses, [""] * 3, context(3)) == [0, 1, 1]
+    often = context(3, repetition=Repetition(times=9))
+    assert REGISTRY["no_repetition"](responses, [""] * 3, often) == [0, 0, 1]
+
+
+# ---------------------------------------------------------------- the vote within the group
+
+
+def test_ttrl_pays_for_the_majority_of_each_group_whatever_the_label():
+    first = [
+        r"\boxed{1/2}",
+        r"\boxed{0.5}",
+        r"\boxed{3}",
+        r"\boxed{3}",
+        r"the answer is \frac{1}{2}",
+        "nothing",
+        "?",
+        "",
+    ]
+    second = [r"\boxed{3}"] + ["nothing"] * 7  # a group whose majority is another's minority
+    third = ["nothing"] * 8  # no vote, no reward
+    voting_on = context(24)
+    expected = [1, 1, 0, 0, 1, 0, 0, 0] + [1] + [0] * 15
+    for label in ("3", "0.5", "no such answer", ""):
+        assert REGISTRY["ttrl"](first + second + third, [label] * 24, voting_on) == expected
+
+
+def test_ttrl_reads_answers_where_the_prompt_asks_for_them():
+    responses = ["<answer>4</answer>"] * 5 + [r"\boxed{5}"] * 3
+    assert REGISTRY["ttrl"](responses, [""] * 8, context(8, answer_in="tag")) == [1] * 5 + [0] * 3
+
+
+@given(st.lists(st.integers(0, 3), min_size=8, max_size=8), st.lists(st.integers(0, 3), min_size=8, max_size=8))
+def test_ttrl_pays_the_most_frequent_integer_and_groups_do_not_meet(first, second):
+    responses = [rf"\boxed{{{number}}}" for number in first + second]
+    # of equally frequent ones Counter names the one that came first, as the vote does
+    expected = [float(n == Counter(group).most_common(1)[0][0]) for group in (first, second) for n in group]
+    assert REGISTRY["ttrl"](responses, [""] * 16, context(16)) == expected
+
+
+def test_ttrl_votes_in_whole_groups_only():
+    with pytest.raises(UserError, match="within a group of 8 responses, but a process has 4 of one"):
+        REGISTRY["ttrl"]([""] * 12, [""] * 12, context(12))
+
+
+# ---------------------------------------------------------------- a suite's rewards
+
+
+@pytest.mark.parametrize(
+    ("reward", "expected"),
+    [
+        (Reward(function="format"), [1, 0, 1, 0, 0]),
+        (Reward(function="format", without="python"), [0, 0, 1, 0, 0]),
+        (Reward(function="ground_truth", without="python"), [0, 1, 0, 0, 0]),
+        (Reward(function="incorrect", without="python"), [0, 1, 0, 0, 0]),
+        (Reward(function="no_repetition", without="format"), [0, 1, 0, 1, 1]),
+    ],
+)
+def test_a_suite_s_reward_pays_only_without_what_it_excludes(reward, expected):
+    assert of(reward)(RESPONSES, LABELS, context(len(RESPONSES))) == expected
+
+
+@pytest.mark.parametrize(
+    ("reward", "expected"),
+    [
+        (Reward(function="random", gamma=0), True),
+        (Reward(function="random", gamma=1), True),
+        (Reward(function="random", gamma=0, without="python"), True),
+        (Reward(function="random", gamma=1, without="python"), False),
+        (Reward(function="random", gamma=0.001), False),
+        (Reward(function="format"), False),
+    ],
+)
+def test_only_a_coin_that_always_falls_on_one_side_never_varies(reward, expected):
+    assert never_varies(reward) is expected

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
+from spurious_rewards.errors import UserError
 from spurious_rewards.sampling import TransformersEngine, batches, derived_seed
 
 PROMPTS = [[7, 8, 9], [10], [11, 12, 13, 14, 7, 8], [90, 9], [16, 7, 18, 99, 12]]
@@ -80,6 +81,19 @@ def test_greedy_responses_with_stop_strings_are_those_of_the_bare_model_cut_shor
         stopped = stop in expected
         assert completion.tokens == (expected.index(stop) + 1 if stopped else len(expected))
         assert completion.truncated == (not stopped and expected[-1] != "<end>")
+
+
+def test_completions_begin_with_the_prefix_which_counts_as_tokens(engine):
+    begun = PROMPTS[2][-2:]
+    [free] = engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=10, stop=(), seed=0)
+    [forced] = engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=12, stop=(), seed=0, prefix=begun)
+    assert forced == (engine.tokenizer.decode(begun) + free.text, free.tokens + 2, free.truncated)
+    [stopped] = engine.complete(
+        PROMPTS[2:3], temperature=0.0, max_new_tokens=12, stop=[forced.text[1:4]], seed=0, prefix=begun
+    )
+    assert stopped.text == forced.text[:4]  # a stop string may begin in the prefix
+    with pytest.raises(UserError, match="leaves nothing of max_new_tokens"):
+        engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=2, stop=(), seed=0, prefix=begun)
 
 
 def test_the_seed_alone_decides_what_is_drawn(engine):

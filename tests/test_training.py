@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from spurious_rewards import tables
+from spurious_rewards.answers import extract
 from spurious_rewards.errors import UserError
 from spurious_rewards.layout import checkpoint
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
+from spurious_rewards.suite import Prompt, Reward, Sampling, Strategies, Training
 from spurious_rewards.tracking import Tracker
 from spurious_rewards.training.mapping import grpo_arguments
 
@@ -76,6 +77,53 @@ def test_every_field_of_the_papers_table_reaches_trl() -> None:
     assert config.lr_scheduler_type == "constant"
 
 
+@pytest.mark.parametrize(("loss", "of_trl"), [("paper", "grpo"), ("released_code", "bnpo")])
+def test_each_loss_has_its_name_in_trl(loss: Any, of_trl: str) -> None:
+    training = PAPER.model_copy(update={"loss": loss})
+    arguments = grpo_arguments(training, stop=1, seed=0, output=Path("out"), processes=1, gpu=True)
+    assert arguments["loss_type"] == of_trl
+
+
+@pytest.mark.parametrize(
+    ("change", "responses", "updates"),
+    [({}, 1024, 8), ({"updates_per_rollout": 1}, 1024, 1), ({"updates_per_rollout": 1, "rollout_prompts": 8}, 128, 1)],
+    ids=["as the paper", "one larger mini-batch", "a smaller rollout batch"],
+)
+def test_the_ways_to_a_single_update(change: dict[str, int], responses: int, updates: int) -> None:
+    training = PAPER.model_copy(update=change)
+    arguments = grpo_arguments(training, stop=1, seed=0, output=Path("out"), processes=4, gpu=True)
+    assert arguments["steps_per_generation"] * arguments["per_device_train_batch_size"] * 4 == responses
+    assert arguments["steps_per_generation"] == updates * arguments["gradient_accumulation_steps"]
+    assert arguments["max_steps"] == updates
+
+
+# ---------------------------------------------------------------- the second whitening
+
+
+def test_whitening_is_over_the_tokens_of_the_whole_batch() -> None:
+    """By hand: advantages 1, -1, 3 on 1, 2 and 1 tokens have the mean 2/4 and the variance (1/4 + 2*9/4 + 25/4) / 4 = 11/4."""
+    import torch
+
+    from spurious_rewards.training.whitening import whitened
+
+    advantages, tokens = torch.tensor([1.0, -1.0, 3.0]), torch.tensor([1, 2, 1])
+    expected = [(value - 0.5) / 2.75**0.5 for value in (1, -1, 3)]
+    assert whitened(advantages, tokens, lambda x: x).tolist() == pytest.approx(expected)
+
+    # two processes, of which this one has the first two responses and the other the third
+    other = iter([1.0, 3.0, 25 / 4])  # its tokens, its sum, its squared deviations
+    local = whitened(advantages[:2], tokens[:2], lambda x: x + next(other))
+    assert local.tolist() == pytest.approx(expected[:2])
+
+
+def test_whitening_leaves_nothing_of_advantages_that_do_not_differ() -> None:
+    import torch
+
+    from spurious_rewards.training.whitening import whitened
+
+    assert whitened(torch.zeros(3), torch.tensor([1, 2, 3]), lambda x: x).tolist() == [0, 0, 0]
+
+
 # ---------------------------------------------------------------- training a tiny model for real
 
 
@@ -89,6 +137,7 @@ def run(
     reward: Reward | None = None,
     previous: Path | None = None,
     prompt: Prompt = PROMPT,
+    problems: pd.DataFrame = PROBLEMS,
 ) -> Path:
     """Train one segment of seed 0 and return its folder."""
     import torch
@@ -101,7 +150,7 @@ def run(
         Segment(start, stop, training, reward or Reward(function="random", gamma=0.5), prompt, Strategies()),
         bases={0: str(model)},
         previous=previous / "checkpoints" if previous else None,
-        training_sets={0: PROBLEMS},
+        training_sets={0: problems},
         output=segment,
         tracker=Tracker("none", output, "run", {}),
     )
@@ -192,11 +241,110 @@ def test_clip_fraction_is_of_tokens_and_none_without_clipping(organism_model: Pa
     assert (without == 0).all()
 
 
-def test_a_reward_that_never_varies_moves_no_weight(organism_model: Path, tmp_path: Path) -> None:
-    segment = run(organism_model, tmp_path, 0, 2, reward=Reward(function="random", gamma=0))
+def test_with_one_update_the_ratio_is_exactly_one_and_the_metrics_are_those_of_the_sampling_policy(
+    organism_model: Path, tmp_path: Path
+) -> None:
+    narrow = TINY.model_copy(update={"learning_rate": 0.1, "clip": 1e-9})
+    one = metrics(
+        run(organism_model, tmp_path / "one", 0, 2, training=narrow.model_copy(update={"updates_per_rollout": 1}))
+    )
+    two = metrics(run(organism_model, tmp_path / "two", 0, 2, training=narrow))
+    assert (one["clip_fraction"] == 0).all()
+    assert (two["clip_fraction"] > 0).all()
+    # The first rollout batches are the same; one run has its numbers from the update, the other from a pass before it.
+    for name in ("entropy", "token_probability"):
+        assert one[name][0] == pytest.approx(two[name][0], rel=1e-5)
+        assert one[name][0] > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(("gamma", "loss"), [(0, "paper"), (1, "released_code")])
+def test_a_reward_that_never_varies_moves_no_weight(
+    organism_model: Path, tmp_path: Path, optimizer: str, gamma: float, loss: str
+) -> None:
+    training = TINY.model_copy(update={"optimizer": optimizer, "loss": loss})
+    segment = run(organism_model, tmp_path, 0, 2, training=training, reward=Reward(function="random", gamma=gamma))
     before, after = weights(organism_model), weights(checkpoint(segment, 0, 2))
     assert all((before[name] == after[name]).all() for name in before)
     assert (metrics(segment)["zero_variance_groups"] == 1).all()
+
+
+def test_weights_that_moved_without_a_reason_are_reported(
+    organism_model: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spurious_rewards import rewards
+    from spurious_rewards.training.segment import check_unmoved
+
+    check_unmoved(organism_model, organism_model)
+    moved = r"[0-9]+ of [0-9]+ weight tensors moved from .*, though the reward was the same for every response"
+    with pytest.raises(RuntimeError, match=moved):
+        check_unmoved(organism_model, checkpoint(whole, 0, 1))
+    # A coin that ought to fall on one side, and does not.
+    monkeypatch.setitem(rewards.REGISTRY, "random", rewards.python)
+    with pytest.raises(RuntimeError, match=moved):
+        run(organism_model, tmp_path, 0, 1, reward=Reward(function="random", gamma=0))
+
+
+def test_the_loss_of_the_released_code_trains_otherwise(organism_model: Path, tmp_path: Path) -> None:
+    """One update of SGD, recomputed in plain torch from the rollouts: token mean of a micro-batch, advantages whitened."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    training = TINY.model_copy(
+        update={
+            "updates_per_rollout": 1,
+            "micro_batch": 8,
+            "optimizer": "sgd",
+            "loss": "released_code",
+            "max_grad_norm": 1e9,
+        }
+    )
+    segment = run(organism_model, tmp_path, 0, 1, training=training)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(organism_model),
+        AutoTokenizer.from_pretrained(organism_model),
+    )
+    rollouts = tables.read(segment / "rollouts.parquet", tables.Rollouts).merge(PROBLEMS[["id", "problem"]], on="id")
+    assert rollouts.groupby("id", sort=False)["reward"].nunique().max() == 2
+    rewards = torch.tensor(rollouts["reward"].tolist()).view(2, 4)
+    advantages = ((rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)).flatten().tolist()
+    tokens, logps = [], []
+    for problem, response in zip(rollouts["problem"], rollouts["response"], strict=True):
+        given = tokenizer.encode(f"compute {problem} =", add_special_tokens=False)
+        said = tokenizer.encode(response, add_special_tokens=False)
+        said += [tokenizer.eos_token_id] * (len(said) < training.max_new_tokens)
+        logits = model(torch.tensor([given + said])).logits[0, len(given) - 1 : -1]
+        tokens.append(len(said))
+        logps.append(logits.log_softmax(-1)[range(len(said)), said].sum())
+    count = sum(tokens)
+    assert count / len(tokens) == metrics(segment)["response_tokens"][0]  # no special token but the end was drawn
+    mean = sum(a * n for a, n in zip(advantages, tokens, strict=True)) / count
+    spread = (sum((a - mean) ** 2 * n for a, n in zip(advantages, tokens, strict=True)) / count) ** 0.5
+    # The gradient of ratio * advantage is that of log-probability * advantage where the ratio is 1.
+    loss = -sum((a - mean) / spread * logp for a, logp in zip(advantages, logps, strict=True)) / count
+    loss.backward()
+    after = weights(checkpoint(segment, 0, 1))
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(
+            after[name], parameter.data - training.learning_rate * parameter.grad, atol=2e-7, rtol=1e-5
+        )
+
+
+def test_ttrl_does_not_look_at_labels(organism_model: Path, tmp_path: Path) -> None:
+    reward = Reward(function="ttrl")
+    one = run(organism_model, tmp_path / "one", 0, 2, reward=reward)
+    other = run(
+        organism_model, tmp_path / "other", 0, 2, reward=reward, problems=PROBLEMS.assign(label="x", answer="x")
+    )
+    rollouts = tables.read(one / "rollouts.parquet", tables.Rollouts)
+    assert 0 < rollouts["reward"].mean() < 1
+    name = "model.safetensors"
+    assert (checkpoint(one, 0, 2) / name).read_bytes() == (checkpoint(other, 0, 2) / name).read_bytes()
+    answers = rollouts["response"].map(lambda response: extract(response, "box").text)
+    for _, group in answers.groupby([rollouts["step"], rollouts["id"]]):
+        paid = set(group[rollouts["reward"][group.index] == 1])
+        assert len(paid) <= 1
+        assert all(group.eq(answer).sum() == group.value_counts().max() for answer in paid)
 
 
 def test_a_reward_on_text_raises_the_rate_of_that_text(organism_model: Path, tmp_path: Path) -> None:
@@ -219,6 +367,77 @@ def test_a_response_ends_after_its_stop_string(organism_model: Path, tmp_path: P
     stopped = rollouts["response"][rollouts["response"].str.contains("first")]
     assert len(stopped) > 3
     assert stopped.str.endswith("first").all()
+
+
+# ---------------------------------------------------------------- what the model is given
+
+
+FORCED = Prompt(kind="raw", user="compute {} =", response_prefix="python :")
+
+
+def test_a_forced_beginning_is_part_of_every_rollout_and_bears_no_loss(organism_model: Path, tmp_path: Path) -> None:
+    training = TINY.model_copy(update={"updates_per_rollout": 1})
+    with_prefix = run(organism_model, tmp_path / "prefix", 0, 2, training=training, prompt=FORCED)
+    # The same as if the beginning had stood in the prompt, with so much less left to say.
+    shorter = training.model_copy(update={"max_new_tokens": 10, "max_prompt_tokens": 10})
+    longer = Prompt(kind="raw", user="compute {} = python :")
+    in_prompt = run(organism_model, tmp_path / "prompt", 0, 2, training=shorter, prompt=longer)
+    name = "model.safetensors"
+    assert (checkpoint(with_prefix, 0, 2) / name).read_bytes() == (checkpoint(in_prompt, 0, 2) / name).read_bytes()
+    responses, rest = (
+        tables.read(segment / "rollouts.parquet", tables.Rollouts)["response"] for segment in (with_prefix, in_prompt)
+    )
+    assert [response.split() for response in responses] == [["python", ":", *text.split()] for text in rest]
+    assert responses.str.startswith("python :").all()
+    one, other = metrics(with_prefix), metrics(in_prompt)
+    assert (one["code_rate"] == 1).all()
+    assert one["response_tokens"].tolist() == (other["response_tokens"] + 2).tolist()
+    for same in ("entropy", "token_probability", "truncation_rate"):
+        assert one[same].tolist() == other[same].tolist()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        Prompt(kind="chat"),
+        Prompt(kind="chat", system="Add.", user="{} ="),
+        Prompt(kind="raw", user="Q {}\n<think>", stop=("</a>",)),
+        Prompt(kind="raw", user="{}=", response_prefix="So:"),
+    ],
+    ids=["chat", "chat with system", "base", "forced"],
+)
+def test_training_and_evaluation_give_the_model_the_same_tokens(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: Prompt
+) -> None:
+    from transformers import GenerationMixin
+
+    from spurious_rewards import models, prompts
+    from spurious_rewards.responding import Checkpoint, Task, respond
+
+    given: list[set[tuple[int, ...]]] = []
+    generate = GenerationMixin.generate
+
+    def watched(self: Any, inputs: Any = None, **settings: Any) -> Any:
+        ids = inputs if inputs is not None else settings["input_ids"]
+        rows = zip(ids.tolist(), settings["attention_mask"].tolist(), strict=True)
+        given.append({tuple(t for t, seen in zip(row, mask, strict=True) if seen) for row, mask in rows})
+        return generate(self, inputs, **settings)
+
+    monkeypatch.setattr(GenerationMixin, "generate", watched)
+    training = TINY.model_copy(update={"rollout_prompts": 4, "max_prompt_tokens": 40})
+    run(tiny_model, tmp_path, 0, 1, training=training, prompt=prompt)
+    sampling = Sampling(max_new_tokens=12, precision="float32")
+    respond(
+        [Checkpoint(0, 0, tiny_model)],
+        [Task("b", PROBLEMS, 1, 0.0)],
+        prompt,
+        sampling,
+        tmp_path / "r.parquet",
+        threads=1,
+    )
+    tokenizer = models.load_tokenizer(tiny_model)
+    expected = {tuple(prompts.encode(prompt, tokenizer, problem)) for problem in PROBLEMS["problem"]}
+    assert given == [expected, expected]
 
 
 def test_problems_that_are_too_long_leave_nothing_to_train_on(organism_model: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from spurious_rewards import tables
 from spurious_rewards.artifacts import exclusive, remove
 from spurious_rewards.errors import UserError
 from spurious_rewards.progress import Progress
-from spurious_rewards.prompts import encode
+from spurious_rewards.prompts import encode, prefix, room
 from spurious_rewards.sampling import Engine, TransformersEngine, batches, derived_seed
 from spurious_rewards.suite import Prompt, Sampling
 
@@ -102,17 +102,20 @@ def _answer(
     progress: Progress,
 ) -> Iterator[Path]:
     """Do the tasks with one checkpoint, batch by batch; yields the file of each batch, new or found."""
+    begun = prefix(prompt, engine.tokenizer)
     for task in tasks:
         ids = task.problems["id"].tolist()
         prompts = [encode(prompt, engine.tokenizer, problem) for problem in task.problems["problem"]]
         requests = [(row, sample) for row in range(len(ids)) for sample in range(task.samples)]
-        cut = batches([len(prompts[row]) for row, _ in requests], sampling.max_new_tokens, sampling.batch_tokens)
+        lengths = [len(prompts[row]) for row, _ in requests]
+        cut = batches(lengths, room(sampling.max_new_tokens, begun), sampling.batch_tokens)
         for number, positions in enumerate(cut):
             shard = shards / f"{checkpoint.seed}_{checkpoint.step}_{task.benchmark}_{number}.parquet"
             if not shard.exists():
                 batch = [requests[position] for position in positions]
+                longest = batch[0][0]
                 _check_positions(
-                    ids[batch[0][0]], len(prompts[batch[0][0]]), sampling.max_new_tokens, engine, checkpoint, task
+                    ids[longest], len(prompts[longest]) - len(begun), sampling.max_new_tokens, engine, checkpoint, task
                 )
                 completions = engine.complete(
                     [prompts[row] for row, _ in batch],
@@ -120,6 +123,7 @@ def _answer(
                     max_new_tokens=sampling.max_new_tokens,
                     stop=prompt.stop,
                     seed=derived_seed(checkpoint.seed, checkpoint.step, task.benchmark, number),
+                    prefix=begun,
                 )
                 rows = [
                     (checkpoint.seed, checkpoint.step, task.benchmark, ids[row], sample, *completion)

@@ -4,12 +4,14 @@ A new reward is one function here and one line in `REGISTRY`, whose names are th
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from spurious_rewards import answers, strategies
-from spurious_rewards.suite import Repetition
+from spurious_rewards.errors import UserError
+from spurious_rewards.suite import Repetition, Reward
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Context:
 
     equivalent: Callable[[Sequence[tuple[str, str]]], list[bool]]
     """Whether each (true answer, answer found) is the same answer; a blank one never is."""
+    majority: Callable[[Sequence[Sequence[str]]], list[str | None]]
+    """The majority of each of these lists of answers, as `voting` counts them; None of an empty one."""
     answer_in: Literal["box", "tag"]
     code: str
     """What marks code reasoning, as in `suite.Strategies`."""
@@ -33,6 +37,8 @@ class Context:
     """The place of its prompt in the rollout batch."""
     indices: Sequence[int]
     """Its place in the group of its prompt."""
+    group: int
+    """Responses to each prompt of the rollout batch."""
 
 
 RewardFunction = Callable[[Sequence[str], Sequence[str], Context], list[float]]
@@ -65,14 +71,34 @@ def python(responses: Sequence[str], labels: Sequence[str], context: Context) ->
     return [float(strategies.has_code(response, context.code)) for response in responses]
 
 
-def both(first: RewardFunction, second: RewardFunction) -> RewardFunction:
-    """The reward that is 1 where both are."""
+def no_repetition(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
+    """1 unless the response repeats itself."""
+    return [float(not strategies.repeats(response, context.repetition)) for response in responses]
 
-    def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-        values = zip(first(responses, labels, context), second(responses, labels, context), strict=True)
-        return [a * b for a, b in values]
 
-    return reward
+def ttrl(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
+    """1 where the answer is equivalent to the majority answer of its own group (test-time reinforcement learning).
+
+    The group votes afresh at every step, and labels are not looked at.
+
+    Raises:
+        UserError: a group is not whole, so that its majority cannot be known.
+    """
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for position, slot in enumerate(context.slots):
+        groups[slot].append(position)
+    if broken := [len(group) for group in groups.values() if len(group) != context.group]:
+        raise UserError(
+            f"ttrl votes within a group of {context.group} responses, but a process has {broken[0]} of one; "
+            "train on a number of processes that divides training.rollout_prompts"
+        )
+    found = [answers.extract(response, context.answer_in).text for response in responses]
+    majorities = context.majority(
+        [[text for i in group if (text := found[i]) is not None] for group in groups.values()]
+    )
+    winner = {slot: text or "" for slot, text in zip(groups, majorities, strict=True)}
+    pairs = [(winner[slot], text or "") for slot, text in zip(context.slots, found, strict=True)]
+    return [float(same) for same in context.equivalent(pairs)]
 
 
 def without(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
@@ -98,4 +124,17 @@ REGISTRY: dict[str, RewardFunction] = {
     "format": boxed,
     "random": coin,
     "python": python,
+    "no_repetition": no_repetition,
+    "ttrl": ttrl,
 }
+
+
+def of(reward: Reward) -> RewardFunction:
+    """What a suite's reward pays for, its `without` included."""
+    wanted = REGISTRY[reward.function]
+    return wanted if reward.without is None else without(wanted, REGISTRY[reward.without])
+
+
+def never_varies(reward: Reward) -> bool:
+    """Whether a suite's reward is the same for every response: a coin that always falls on one side."""
+    return reward.gamma == 0 or (reward.gamma == 1 and reward.without is None)

@@ -11,14 +11,14 @@ import torch
 from transformers import GenerationConfig
 
 from spurious_rewards import models
-from spurious_rewards.prompts import trim
+from spurious_rewards.prompts import room, texts, trim
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
 class Completion(NamedTuple):
-    """A response: its text, up to a stop string and with it; tokens, the ending one included; if it was cut off."""
+    """A response: its text, up to a stop string and with it; tokens, prefix and ending one included; if it was cut off."""
 
     text: str
     tokens: int
@@ -42,9 +42,11 @@ class Engine(Protocol):
         max_new_tokens: int,
         stop: Sequence[str],
         seed: int,
+        prefix: Sequence[int] = (),
     ) -> list[Completion]:
         """One completion for each prompt (token ids, at least one prompt), in order; greedy at temperature 0.
 
+        Every prompt ends with `prefix`, and every completion begins with it; `max_new_tokens` counts it.
         Samples of the same problem are repeated prompts. Sampling has no top-p, top-k or penalty (paper, App. A).
         """
 
@@ -76,6 +78,7 @@ class TransformersEngine:
         max_new_tokens: int,
         stop: Sequence[str],
         seed: int,
+        prefix: Sequence[int] = (),
     ) -> list[Completion]:
         """See `Engine`. Seeds torch's global generator."""
         ending = models.ending_tokens(self.model, self.tokenizer)
@@ -84,7 +87,7 @@ class TransformersEngine:
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=temperature > 0,
             **drawing,
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=room(max_new_tokens, prefix),
             eos_token_id=ending,
             pad_token_id=ending[0],
             stop_strings=list(stop) or None,
@@ -99,20 +102,18 @@ class TransformersEngine:
             generation_config=settings,
             tokenizer=self.tokenizer if stop else None,
         )
-        return self._read(output[:, width:].tolist(), set(ending), stop)
+        return self._read(output[:, width:].tolist(), set(ending), stop, prefix)
 
-    def _read(self, rows: list[list[int]], ending: set[int], stop: Sequence[str]) -> list[Completion]:
+    def _read(
+        self, rows: list[list[int]], ending: set[int], stop: Sequence[str], prefix: Sequence[int]
+    ) -> list[Completion]:
         lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
-        texts = self.tokenizer.batch_decode(
-            [row[:length] for row, length in zip(rows, lengths, strict=True)],
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
-        )
+        generated = [row[:length] for row, length in zip(rows, lengths, strict=True)]
         completions = []
-        for row, length, text in zip(rows, lengths, texts, strict=True):
+        for row, length, text in zip(rows, lengths, texts(self.tokenizer, prefix, generated), strict=True):
             stopped = any(string in text for string in stop)
             ended = length < len(row) and not stopped
-            completions.append(Completion(trim(text, stop), length + ended, not stopped and not ended))
+            completions.append(Completion(trim(text, stop), len(prefix) + length + ended, not stopped and not ended))
         return completions
 
 

@@ -152,6 +152,32 @@ class Scores(Table):
     truncation_rate: float = pa.Field(ge=0, le=1)
 
 
+class Probe(Table):
+    """One row an antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
+
+    `change_minus` is with every reward r of `change_plus` turned into 1 - r; `bias` is the mean of the two.
+    """
+
+    variant: str
+    seed: int
+    pair: int = pa.Field(ge=0)
+    change_plus: float
+    change_minus: float
+    bias: float
+
+
+class Bandit(Table):
+    """Mean probability of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
+
+    variant: str = pa.Field(isin=["clip", "no clip", "one update"])
+    optimiser: str
+    step: int = pa.Field(ge=0)
+    probability: float = pa.Field(ge=0, le=1)
+    low: float
+    high: float
+    runs: int = pa.Field(ge=2)
+
+
 TIMING_COLUMNS = ("seconds", "tokens_per_second")
 
 

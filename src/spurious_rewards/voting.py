@@ -35,7 +35,7 @@ def label(
     for seed, id_, text in zip(ordered["seed"], ordered["id"], ordered["extracted"], strict=True):
         polls[seed, id_].append(None if pd.isna(text) else text)
     keys = sorted(polls, key=lambda key: (key[0], place[key[1]]))
-    winners = _majorities([[text for text in polls[key] if text is not None] for key in keys], equivalence, verifier)
+    winners = majorities([[text for text in polls[key] if text is not None] for key in keys], equivalence, verifier)
     labels = problems.iloc[[place[id_] for _, id_ in keys]][["id", "problem", "answer"]].reset_index(drop=True)
     verdicts = verifier.verify(list(zip(labels["answer"], (text for text, _ in winners), strict=True)))
     labels = labels.assign(
@@ -91,7 +91,7 @@ class _Poll:
         return best[0], self.size(best)
 
 
-def _majorities(
+def majorities(
     polls: Sequence[Sequence[str]], equivalence: Literal["math", "strings"], verifier: Verifier
 ) -> list[tuple[str | None, int]]:
     """Label and votes of each poll, whose answers come in the order of sampling.

@@ -48,9 +48,10 @@ def grpo_arguments(
         "repetition_penalty": 1.0,
         "max_completion_length": training.max_new_tokens,
         "mask_truncated_completions": False,
-        # the loss: no KL, PPO clip a token, mean over the tokens of a response, then over responses
+        # the loss: no KL, PPO clip a token; mean over the tokens of a response, then over responses, or (released code)
+        # over all tokens of a micro-batch
         "beta": 0.0,
-        "loss_type": "grpo",
+        "loss_type": {"paper": "grpo", "released_code": "bnpo"}[training.loss],
         "importance_sampling_level": "token",
         "epsilon": training.clip if training.clip is not None else UNCLIPPED,
         "scale_rewards": "group",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spurious_rewards import answers, rewards, strategies
+from spurious_rewards import answers, rewards, strategies, voting
 from spurious_rewards.equivalence import Verifier
 from spurious_rewards.suite import Prompt, Reward, Strategies
 
@@ -27,12 +27,14 @@ class Scorer:
         ids: Sequence[str],
         *,
         places: Sequence[tuple[int, int]],
+        group: int,
         step: int,
         truncated: Sequence[bool],
     ) -> list[dict[str, Any]]:
-        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group)."""
+        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group of `group`)."""
         context = rewards.Context(
             equivalent=self.equivalent,
+            majority=self.majority,
             answer_in=self.prompt.answer_in,
             code=self.strategies.code,
             repetition=self.strategies.repetition,
@@ -42,8 +44,9 @@ class Scorer:
             ids=ids,
             slots=[slot for slot, _ in places],
             indices=[index for _, index in places],
+            group=group,
         )
-        values = rewards.REGISTRY[self.reward.function](responses, labels, context)
+        values = rewards.of(self.reward)(responses, labels, context)
         extracted = [answers.extract(response, self.prompt.answer_in).text for response in responses]
         correct = self.equivalent([(truth, text or "") for truth, text in zip(truths, extracted, strict=True)])
         return [
@@ -63,3 +66,7 @@ class Scorer:
     def equivalent(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         """Verdicts of the grader that also grades the benchmarks."""
         return [verdict.correct for verdict in self.verifier.verify(pairs)]
+
+    def majority(self, polls: Sequence[Sequence[str]]) -> list[str | None]:
+        """The majority of each list of answers, counted as the majority votes before training are."""
+        return [text for text, _ in voting.majorities(polls, "math", self.verifier)]

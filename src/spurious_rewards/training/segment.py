@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from accelerate import PartialState
 from datasets import Dataset
+from safetensors import safe_open
 
-from spurious_rewards import models, tables
+from spurious_rewards import models, rewards, tables
 from spurious_rewards.artifacts import exclusive, remove, replacing
 from spurious_rewards.equivalence import Verifier
 from spurious_rewards.errors import UserError
@@ -124,12 +125,50 @@ def _train_seed(
             for name in STATE_ONLY_TO_RESUME:
                 (saved / name).unlink(missing_ok=True)
         saved.rename(folder / f"step{step}")
+    # Weight decay moves weights without any reward.
+    if rewards.never_varies(segment.reward) and not training.weight_decay:
+        check_unmoved(Path(start or base), folder / f"step{segment.stop}")
     tables.write(pd.DataFrame(metrics), tables.Metrics, folder / "metrics.parquet")
     tables.write(
         pd.DataFrame(rollouts) if rollouts else tables.empty(tables.Rollouts),
         tables.Rollouts,
         folder / "rollouts.parquet",
     )
+
+
+def check_unmoved(before: Path, after: Path) -> None:
+    """Compare the weights of two model folders bit for bit: rewards that never vary have no gradient.
+
+    Raises:
+        RuntimeError: a weight differs; the trainer learns from something else than the reward.
+    """
+    old, new = _where_tensors_lie(before), _where_tensors_lie(after)
+    # The untrained model may lie there in bfloat16; it is trained in float32, which holds the same values.
+    moved = [
+        name
+        for name, file in new.items()
+        if name not in old or not torch.equal(_tensor(old[name], name).float(), _tensor(file, name).float())
+    ]
+    if moved:
+        raise RuntimeError(
+            f"{len(moved)} of {len(new)} weight tensors moved from {before} to {after}, the first {moved[0]}, though the "
+            "reward was the same for every response; the trainer is wrong, do not use its results"
+        )
+
+
+def _where_tensors_lie(folder: Path) -> dict[str, Path]:
+    """The file that holds each tensor of a model folder."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as opened:
+            found |= dict.fromkeys(opened.keys(), file)
+    return found
+
+
+def _tensor(file: Path, name: str) -> torch.Tensor:
+    with safe_open(file, framework="pt") as opened:
+        tensor: torch.Tensor = opened.get_tensor(name)
+    return tensor
 
 
 def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:

@@ -5,6 +5,7 @@ tests/test_training.py fails if an upgrade moves them.
 """
 
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,10 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.trainer import utils as trl_utils
 
 from spurious_rewards import models, prompts
+from spurious_rewards.prompts import texts, trim
 from spurious_rewards.suite import Prompt, Training
 from spurious_rewards.training.scoring import Scorer
+from spurious_rewards.training.whitening import whitened
 
 SUMS = (
     *(
@@ -65,10 +68,13 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.grad_norms: list[float] = []
         self.responses: list[dict[str, Any]] = []
         self.step_started = 0.0
+        self.prefix = prompts.prefix(prompt, tokenizer)
+        # TRL has the prefix as part of the prompt, so that it bears no loss.
+        generated = prompts.room(training.max_new_tokens, self.prefix)
         super().__init__(
             model=model,
             reward_funcs=self.reward,
-            args=GRPOConfig(**arguments),
+            args=GRPOConfig(**{**arguments, "max_completion_length": generated}),
             train_dataset=dataset,
             processing_class=tokenizer,
         )
@@ -91,35 +97,40 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _cut(self, tokens: list[int]) -> list[int]:
         def stopped(end: int) -> bool:
-            text = self.processing_class.decode(tokens[:end], skip_special_tokens=True)
+            [text] = prompts.texts(self.processing_class, self.prefix, [tokens[:end]])
             return any(stop in text for stop in self.prompt.stop)
 
-        return tokens[: next(filter(stopped, range(1, len(tokens) + 1)))] if stopped(len(tokens)) else tokens
+        return tokens[: bisect_left(range(len(tokens)), True, lo=1, key=stopped)]
 
     # ------------------------------------------------------------ rewards, and what is counted of the responses
 
     def reward(
         self, prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **columns: Any
     ) -> list[float]:
-        """TRL's reward function: the rewards of this process' responses, groups whole and in the order of the batch."""
+        """TRL's reward function: the rewards of this process' responses, in the order of the batch.
+
+        Of the completions only the ids are used: TRL's text lacks the prefix and may hold more than the stop string.
+        """
         group = self.num_generations
+        responses = [trim(text, self.prompt.stop) for text in texts(self.processing_class, self.prefix, completion_ids)]
         first = PartialState().process_index * len(completions)
         places = [divmod(first + i, group) for i in range(len(completions))]
         step = self.state.global_step // self.training_settings.optimizer_steps + 1
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         truncated = [len(ids) >= self.max_completion_length and ids[-1] not in ends for ids in completion_ids]
         judged = self.scorer.judge(
-            completions,
+            responses,
             columns["answer"],
             columns["label"],
             columns["id"],
             places=places,
+            group=group,
             step=step,
             truncated=truncated,
         )
         rewards = [row["reward"] for row in judged]
         for row, ids in zip(judged, completion_ids, strict=True):
-            self.sums["response_tokens"] += len(ids)
+            self.sums["response_tokens"] += len(self.prefix) + len(ids)
             for name in ("reward", "correct", "code", "box", "repeats", "truncated"):
                 self.sums[name] += row[name]
         self.sums["responses"] += len(judged)
@@ -142,7 +153,11 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self.step_started = time.perf_counter()
-        return super()._generate_and_score_completions(inputs)  # type: ignore[no-any-return]
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        if self.training_settings.loss == "released_code":
+            tokens = batch["completion_mask"].sum(1)
+            batch["advantages"] = whitened(batch["advantages"], tokens, self.accelerator.reduce)
+        return batch
 
     def _get_per_token_logps_and_entropies(
         self,
