@@ -1,12 +1,13 @@
 """Grades, labels and metrics with known answers, in the shape that the stages write them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from spurious_rewards import tables
-from spurious_rewards.analysis import Source
+from spurious_rewards.analysis.collecting import Source, collect
 from spurious_rewards.suite import Suite
 
 MODELS = {"strong": (0.5, 0.65), "weak": (0.3, 0.0), "bad": (0.2, 0.9), "placebo": (0.4, 0.6)}
@@ -100,6 +101,7 @@ def grades(
     return pd.concat(frames, ignore_index=True)
 
 
+SMALL = {"math500": (60, 1), "amc": (40, 4)}
 FULL = {"math500": (300, 1), "amc": (300, 8), "aime2025": (150, 8)}
 
 
@@ -142,3 +144,73 @@ def metrics(generator: np.random.Generator, seeds: int = 5, steps: int = 25) -> 
     )
     frame["entropy"] = 2.0 - 0.05 * frame["step"]
     return frame
+
+
+NO_METRICS = collect([], tables.Metrics)
+
+
+def responses(
+    correct: object,
+    code: object,
+    *,
+    seeds: Sequence[int] = (0,),
+    step: int = 0,
+    benchmark: str = "math500",
+    box: bool = True,
+    model: str = "strong",
+    reward: str = "",
+    variant: str = "",
+    prompt: str = "plain",
+) -> pd.DataFrame:
+    """Collected grades of one benchmark with given answers.
+
+    Args:
+        correct: 0 or 1, shape (seeds, problems) or (seeds, problems, samples).
+        code: the same shape.
+        seeds: values of the seed column.
+        step: and the other columns.
+    """
+    right = np.asarray(correct, dtype=bool)
+    right = right.reshape(*right.shape[:2], -1)
+    index = np.indices(right.shape).reshape(3, -1)
+    return pd.DataFrame(
+        {
+            **{"model": model, "prompt": prompt, "reward": reward, "variant": variant or ("default" if reward else "")},
+            "seed": np.asarray(seeds)[index[0]],
+            "step": step,
+            "benchmark": benchmark,
+            "id": [f"problem/{number}" for number in index[1]],
+            "sample": index[2],
+            **{"rule": "box", "status": "graded"},
+            "correct": right.ravel(),
+            "has_code": np.asarray(code, dtype=bool).ravel(),
+            **{"has_box": box, "repeats": False, "truncated": False},
+        }
+    )
+
+
+def together(*frames: pd.DataFrame) -> pd.DataFrame:
+    """Frames as `collect` would give them."""
+    whole = pd.concat(frames, ignore_index=True)
+    return whole.astype(dict.fromkeys(whole.select_dtypes(["str", "object"]).columns, "category"))
+
+
+def row_of(frame: pd.DataFrame, **values: object) -> pd.Series:
+    """The one row with these values."""
+    for name, value in values.items():
+        frame = frame[frame[name] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def write(
+    folder: Path,
+    frame: pd.DataFrame,
+    reward: str = "",
+    model: str = "strong",
+    table: type[tables.Table] = tables.Grades,
+) -> Source:
+    """Write a table of one condition and say where it is."""
+    source = Source(model, "plain", reward, "default" if reward else "", folder / f"{model}-{reward}.parquet")
+    tables.write(frame, table, source.path)
+    return source

@@ -118,3 +118,56 @@ def test_too_little_to_estimate_from(shape):
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="both must be"):
         statistics.difference(np.zeros((2, 5)), np.zeros((2, 6)))
+
+
+# ---------------------------------------------------------------- ratios
+
+
+def test_a_ratio_of_sums_is_pooled():
+    part, whole = np.array([[1.0, 0, 1], [0, 0, 1]]), np.array([[1.0, 1, 1], [0, 1, 1]])
+    assert statistics.ratio(part, whole).value == pytest.approx(3 / 5)
+
+
+@given(rates)
+def test_a_ratio_to_everything_is_the_mean(values):
+    ratio, mean = statistics.ratio(values, np.ones_like(values), (0, 1)), statistics.mean(values)
+    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((mean.value, mean.low, mean.high), abs=1e-9)
+
+
+def test_problems_without_a_whole_count_as_absent():
+    part, whole = np.random.default_rng(0).random((2, 3, 20))
+    more = np.hstack([part, np.zeros((3, 7))]), np.hstack([whole, np.zeros((3, 7))])
+    assert statistics.ratio(*more) == statistics.ratio(part, whole)
+
+
+@pytest.mark.parametrize("present", [0, 1])
+def test_no_interval_without_two_problems(present):
+    whole = np.zeros((2, 5))
+    whole[:, :present] = 1
+    found = statistics.ratio(whole / 2, whole)
+    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan(found.value) == (present == 0)
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+@pytest.mark.parametrize(("share", "samples"), [(0.3, 1), (0.6, 8)])
+def test_interval_of_a_ratio_covers_the_truth(seeds, share, samples):
+    """Accuracy among the responses with code, where problems with more code are also easier."""
+    generator = np.random.default_rng(0)
+    grid = np.linspace(0, 1, 2001)
+    parameters = 4 * share, 4 * (1 - share)
+    weights = stats.beta.pdf(grid[1:-1], *parameters)
+    truth = np.average(0.2 + 0.6 * grid[1:-1], weights=weights * grid[1:-1])
+    inside = []
+    for _ in range(600):
+        code_rate = generator.beta(*parameters, 120)
+        code = generator.binomial(samples, code_rate, (seeds, 120))
+        right = generator.binomial(code, 0.2 + 0.6 * code_rate)
+        found = statistics.ratio(right / samples, code / samples, (0, 1))
+        inside.append(found.low <= truth <= found.high)
+    assert np.mean(inside) >= 0.93
+
+
+def test_a_ratio_without_variance_is_as_uncertain_as_its_whole_is_small():
+    part, half = np.zeros((1, 20)), np.full((1, 20), 0.5)
+    assert statistics.ratio(part, half).high == pytest.approx(2 * statistics.wilson(0, 20)[1])

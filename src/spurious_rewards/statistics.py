@@ -46,6 +46,26 @@ def difference(before: Array, after: Array) -> Estimate:
     return _crossed(after - before, bounds=(-1.0, 1.0))
 
 
+def ratio(part: Array, whole: Array, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Estimate:
+    """Sum of `part` over sum of `whole`, both of shape (seeds, problems); its interval by the delta method.
+
+    Problems for which `whole` is 0 with every seed say nothing and count as absent. The interval is nan where fewer than
+    two problems are left, and the value too where `whole` sums to 0.
+
+    Args:
+        part: what is counted.
+        whole: what it is counted of.
+        bounds: between which the interval is cut off.
+    """
+    here = (whole != 0).any(axis=0)
+    total = whole.sum()
+    value = float(part.sum() / total) if total else float("nan")
+    if here.sum() < 2 or not total:
+        return Estimate(value, float("nan"), float("nan"), len(whole), int(here.sum()))
+    part, whole = part[:, here], whole[:, here]
+    return _crossed(value + (part - value * whole) / whole.mean(), bounds, largest=1 / whole.mean())
+
+
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """Wilson's interval for one proportion (`scipy.stats.binomtest`)."""
     interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
@@ -60,7 +80,7 @@ def seed_band(values: Array) -> tuple[float, float]:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def _crossed(values: Array, bounds: tuple[float, float]) -> Estimate:
+def _crossed(values: Array, bounds: tuple[float, float], largest: float = 1.0) -> Estimate:
     """Two-way random effects: the variance of the mean from the mean squares of seeds, problems and their residual.
 
     In expectation `ms_seeds + ms_problems - ms_residual` is seeds x problems times the variance of the mean; where
@@ -77,8 +97,9 @@ def _crossed(values: Array, bounds: tuple[float, float]) -> Estimate:
     freedoms = np.array([freedom for _, freedom in squares])
     variance = parts[0] if seeds == 1 else max(parts[0] + parts[1] - parts[2], parts[0], parts[1])
     if variance <= np.finfo(float).eps:
-        # Every value is the same, so no variance can be estimated; as far off as Wilson allows for 0 of `problems`.
-        half = wilson(0, problems)[1]
+        # Every value is the same, so no variance can be estimated; as far off as Wilson allows for 0 of `problems`, if
+        # one problem can differ from the others by `largest`.
+        half = wilson(0, problems)[1] * largest
     else:
         freedom = variance**2 / np.sum(parts**2 / freedoms)
         half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(variance / values.size))

@@ -1,0 +1,1 @@
+"""From grades to the numbers that tables and figures show: frames in, frames out, no plotting."""

@@ -1,0 +1,174 @@
+"""Before and after training, one row a condition and benchmark: the numbers of the main tables and bars."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.collecting import CONDITION, Condition, End, Pair, ends, pairs
+from spurious_rewards.suite import Experiment, Run, Suite
+
+VERDICT_RULE = (
+    "A difference is accuracy after the last training step minus accuracy before training, the step fixed in the suite "
+    'before the run. The verdict is "gain" if the whole 95 % interval lies above 0, "loss" if it lies below 0, '
+    'otherwise "no clear change"; it is "not testable" if in no rollout group of the whole training, of any seed, two '
+    "rewards differed, for then there was nothing to learn from. A reward beats the random reward if the interval of "
+    "its difference from the random reward's runs, paired by seed and problem, lies above 0. Intervals take seeds and "
+    "problems as drawn at random and crossed (two-way random effects, Satterthwaite's degrees of freedom); with one "
+    "seed they are over problems only. They are not corrected for the number of comparisons."
+)
+
+HEADLINE = [
+    *(*CONDITION, "benchmark", "steps", "updates", "problems", "samples", "seeds"),
+    *("before", "before_low", "before_high", "after", "after_low", "after_high"),
+    *("difference", "difference_low", "difference_high", "verdict", "gained", "lost"),
+    *("code_before", "code_after", "highest_code_rate"),
+    *("over_random", "over_random_low", "over_random_high", "share_of_ground_truth"),
+]
+
+
+def headline(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame) -> pd.DataFrame:
+    """Before and after training, one row (condition, benchmark) of the experiment that has grades.
+
+    Rates are fractions of 1; `*_low` and `*_high` are the ends of 95 % intervals (`statistics`). `steps` are rollout
+    steps, `updates` optimiser steps. Gained and lost are problems, mean over seeds, for benchmarks of one response a
+    problem. `highest_code_rate` is the highest of all evaluations after the start, mean over seeds. `over_random` is the
+    difference from the runs of the experiment's first random reward with the same model, prompt and variant, over the
+    seeds that both have; `share_of_ground_truth` is the difference over ground truth's, where that one is a gain.
+    Verdicts: `VERDICT_RULE`.
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: names the benchmarks and algorithms.
+        experiment: one of the suite's.
+        metrics: tables.Metrics of its runs, collected; a condition without any is taken to be testable.
+
+    Raises:
+        UserError: runs that were not graded on the same problems as their base model.
+    """
+    return _compare(graded, suite, experiment, metrics, ends(suite, experiment))
+
+
+def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame) -> pd.DataFrame:
+    """The variants of the experiment at equal numbers of rollout steps, and at equal numbers of optimiser updates.
+
+    Rows as of `headline` with a column `comparison` before them. Variants of the same model, prompt and reward are
+    looked at where all of them were evaluated, as late as there is such a place; where there is none, there are no rows.
+    """
+    measures: dict[str, Callable[[str, int], int]] = {
+        "equal rollout steps": lambda variant, step: step,
+        "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
+    }
+    frames = []
+    for comparison, measure in measures.items():
+        found = _compare(graded, suite, experiment, metrics, _at_equal(suite, experiment, measure))
+        found.insert(0, "comparison", comparison)
+        frames.append(found)
+    return pd.concat(frames, ignore_index=True)
+
+
+def verdict(low: float, high: float) -> str:
+    """What `VERDICT_RULE` makes of an interval."""
+    return "gain" if low > 0 else "loss" if high < 0 else "no clear change"
+
+
+def columns(name: str, estimate: statistics.Estimate) -> dict[str, float]:
+    """An estimate as the columns `name`, `name_low` and `name_high`."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int], int]) -> dict[Condition, End]:
+    """The conditions of several variants, each at the step where the measure (of variant and step) is the same."""
+    runs = {(run.model, run.prompt, run.reward, run.variant): run for run in suite.runs_of(experiment)}
+    last = ends(suite, experiment)
+    found: dict[Condition, End] = {}
+    for case in dict.fromkeys(condition[:3] for condition in last):
+        steps = {
+            condition: {
+                measure(condition[3], step): step for step in _evaluated(suite, runs[condition]) if step <= end.step
+            }
+            for condition, end in last.items()
+            if condition[:3] == case
+        }
+        common = set.intersection(*map(set, steps.values()))
+        if len(steps) > 1 and common:
+            found |= {condition: End(of[max(common)], last[condition].seeds) for condition, of in steps.items()}
+    return found
+
+
+def _evaluated(suite: Suite, run: Run) -> list[int]:
+    return [step for start, stop in suite.segments(run) for step in suite.eval_steps(run, start, stop)]
+
+
+def _compare(
+    graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame, ends: Mapping[Condition, End]
+) -> pd.DataFrame:
+    paired = pairs(graded, ends, suite.benchmarks_of(experiment))
+    random, truth = (_first_reward(suite, experiment, function) for function in ("random", "ground_truth"))
+    testable = _testable(metrics)
+    code = graded.groupby([*CONDITION, "benchmark", "seed", "step"], observed=True)["has_code"].mean()
+
+    rows = {}
+    for (condition, benchmark), pair in paired.items():
+        model, prompt, reward, variant = condition
+        step = ends[condition].step
+        of_steps = code.loc[(*condition, benchmark)].loc[list(pair.after.index)].groupby("step").mean()
+        row = {
+            **dict(zip(CONDITION, condition, strict=True)),
+            "benchmark": benchmark,
+            "steps": step,
+            "updates": step * suite.algorithms[variant].optimizer_steps,
+            **_change(pair, suite.benchmarks[benchmark].samples == 1),
+            "highest_code_rate": of_steps.loc[:step].max(),
+        }
+        if not testable.get(condition, True):
+            row["verdict"] = "not testable"
+        if reward != random and (other := paired.get(((model, prompt, random, variant), benchmark))):
+            row |= columns("over_random", _difference_over_common_seeds(other.after, pair.after))
+        rows[condition, benchmark] = row
+    for ((model, prompt, _, variant), benchmark), row in rows.items():
+        best = rows.get(((model, prompt, truth, variant), benchmark))
+        if best and best["verdict"] == "gain":
+            row["share_of_ground_truth"] = row["difference"] / best["difference"]
+    return pd.DataFrame(list(rows.values()), columns=HEADLINE)
+
+
+def _testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
+    """Whether any rollout group of a condition's training had rewards that differ."""
+    least = metrics.groupby(CONDITION, observed=True)["zero_variance_groups"].min()
+    return {condition: share < 1 for condition, share in least.items()}  # type: ignore[misc]
+
+
+def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
+    """The columns of a headline row that need no other row."""
+    before, after = pair.before.to_numpy(), pair.after.to_numpy()
+    difference = statistics.difference(before, after)
+    row: dict[str, Any] = {
+        "problems": difference.problems,
+        "samples": pair.samples,
+        "seeds": difference.seeds,
+        **columns("before", statistics.mean(before)),
+        **columns("after", statistics.mean(after)),
+        **columns("difference", difference),
+        "verdict": verdict(difference.low, difference.high),
+        "code_before": pair.code_before.to_numpy().mean(),
+        "code_after": pair.code_after.to_numpy().mean(),
+    }
+    if one_response:
+        row |= {"gained": (after > before).sum(axis=1).mean(), "lost": (after < before).sum(axis=1).mean()}
+    return row
+
+
+def _difference_over_common_seeds(before: pd.DataFrame, after: pd.DataFrame) -> statistics.Estimate:
+    seeds = before.index.intersection(after.index)
+    return statistics.difference(before.loc[seeds].to_numpy(), after.loc[seeds].to_numpy())
+
+
+def _first_reward(suite: Suite, experiment: Experiment, function: str) -> str:
+    """The experiment's first reward that is this function and nothing more, or "" (which is no run's reward)."""
+    for name in (reward for grid in experiment.grids for reward in grid.rewards):
+        reward = suite.rewards[name]
+        if (reward.function, reward.without, reward.problems) == (function, None, None):
+            return name
+    return ""

@@ -1,0 +1,58 @@
+"""What voting made of the training problems, and how grading went."""
+
+import pandas as pd
+
+
+def labels_summary(labels: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
+    """What majority voting made of the training problems, one row (model, prompt).
+
+    Args:
+        labels: tables.Labels of base models, collected.
+        votes: grades of the responses that voted, collected.
+    """
+    rows = []
+    for (model, prompt), group in labels.groupby(["model", "prompt"], observed=True, sort=False):
+        wrong = (~group["correct"] & (group["votes"] > 0)).groupby(group["seed"]).sum()
+        right = votes[(votes["model"] == model) & (votes["prompt"] == prompt)].groupby(["seed", "id"], observed=True)[
+            "correct"
+        ]
+        rows.append(
+            {
+                "model": model,
+                "prompt": prompt,
+                "problems": group["id"].nunique(),
+                "samples": int(group["samples"].max()),
+                "seeds": group["seed"].nunique(),
+                "label_accuracy": group.groupby("seed")["correct"].mean().mean(),
+                "incorrect_min": int(wrong.min()),
+                "incorrect_max": int(wrong.max()),
+                "pass_at_1": right.mean().mean(),
+                "pass_at_k": right.max().mean(),
+            }
+        )
+    return pd.DataFrame(rows, columns=LABELS)
+
+
+LABELS = [
+    *("model", "prompt", "problems", "samples", "seeds", "label_accuracy"),
+    *("incorrect_min", "incorrect_max", "pass_at_1", "pass_at_k"),
+]
+
+
+def grading(graded: pd.DataFrame) -> pd.DataFrame:
+    """How grading went, one row a benchmark: responses, those without any answer, and checks that did not end."""
+    return (
+        graded.assign(
+            unanswered=graded["rule"] == "none",
+            timeouts=graded["status"] == "timeout",
+            crashes=graded["status"] == "crash",
+        )
+        .groupby("benchmark", observed=True)
+        .agg(
+            responses=("id", "size"),
+            unanswered=("unanswered", "sum"),
+            timeouts=("timeouts", "sum"),
+            crashes=("crashes", "sum"),
+        )
+        .reset_index()
+    )

@@ -1,0 +1,61 @@
+"""Curves along training: grades -> scores -> from_base -> of_experiment -> smooth."""
+
+import pandas as pd
+from pandera.typing.pandas import DataFrame
+
+from spurious_rewards import tables
+from spurious_rewards.analysis.collecting import CONDITION, RATES, bases, ends, per_problem
+from spurious_rewards.suite import Experiment, Suite, seeds_of
+
+
+def scores(graded: pd.DataFrame) -> DataFrame[tables.Scores]:
+    """Means over problems, one row (condition, seed, step, benchmark). Base models have their own rows (reward "")."""
+    keys = [*CONDITION, "seed", "step", "benchmark"]
+    averaged = (
+        per_problem(graded)
+        .groupby(keys, observed=True)
+        .agg(problems=("id", "size"), samples=("samples", "max"), **{rate: (rate, "mean") for rate in RATES})
+        .reset_index()
+        .astype(dict.fromkeys([*CONDITION, "benchmark"], str))
+    )
+    return DataFrame[tables.Scores](averaged.sort_values(keys, ignore_index=True))
+
+
+def from_base(scores: pd.DataFrame) -> pd.DataFrame:
+    """The runs' scores, each run with its base model's as step 0; base models' own rows are gone."""
+    whole = pd.concat([bases(scores, ["benchmark"]), scores[scores["reward"] != ""]])
+    return whole.sort_values([*CONDITION, "seed", "benchmark", "step"], ignore_index=True)
+
+
+def of_experiment(frame: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
+    """The rows of the experiment's runs, each condition up to its last step, and of the models before training.
+
+    Args:
+        frame: scores, grades, or collected metrics.
+        suite: the suite of the experiment.
+        experiment: its rows are kept.
+    """
+    last = {(*condition, seed): end.step for condition, end in ends(suite, experiment).items() for seed in end.seeds}
+    for model, prompt, seeds in suite.bases_of(experiment):
+        last |= {(model, prompt, "", "", seed): 0 for seed in (tables.SHARED_BASE, *seeds_of(seeds))}
+    run = pd.MultiIndex.from_frame(frame[[*CONDITION, "seed"]].astype(dict.fromkeys(CONDITION, str)))
+    # A run of another experiment has no last step here, and no step is at most NaN.
+    return frame[frame["step"].to_numpy() <= pd.Series(last, dtype=float).reindex(run).to_numpy()]
+
+
+def smooth(scores: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """Each rate averaged over the evaluations of the last `steps` training steps; step 0 stays (paper, Fig. 2).
+
+    Args:
+        scores: rows of runs, as `from_base` gives them.
+        steps: length of the window in training steps; 0 and 1 smooth nothing.
+    """
+    keys = [*CONDITION, "seed", "benchmark"]
+    smoothed = []
+    for step in scores["step"].unique():
+        first = min(step, max(step - steps + 1, 1))
+        window = scores[scores["step"].between(first, step)].groupby(keys, observed=True)[list(RATES)].mean()
+        here = scores[scores["step"] == step]
+        smoothed.append(here.drop(columns=list(RATES)).merge(window, left_on=keys, right_index=True))
+    whole: pd.DataFrame = pd.concat(smoothed)[list(scores.columns)]
+    return whole.sort_values([*keys, "step"], ignore_index=True)

@@ -1,0 +1,275 @@
+"""Invented grades with known effects, and the arithmetic of each column done again by hand."""
+
+import numpy as np
+import pytest
+from invented import GAINS, MODELS, NO_METRICS, SMALL, grades, metrics, responses, row_of, study, suite, together, write
+
+from spurious_rewards.analysis.collecting import collect
+from spurious_rewards.analysis.headline import VERDICT_RULE, comparisons, headline, verdict
+from spurious_rewards.errors import UserError
+from spurious_rewards.suite import Suite
+
+
+@pytest.fixture(scope="module")
+def small_suite():
+    return suite(models=["strong", "weak"])
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, small_suite):
+    return collect(study(tmp_path_factory.mktemp("study"), small_suite, SMALL))
+
+
+@pytest.fixture(scope="module")
+def table(graded, small_suite):
+    return headline(graded, small_suite, small_suite.experiments["headline"], NO_METRICS)
+
+
+def test_headline_has_a_row_for_each_condition_and_benchmark(table):
+    assert len(table) == 2 * 6 * 2
+    assert (table["seeds"] == 5).all()
+    assert set(zip(table["benchmark"], table["problems"], table["samples"], strict=True)) == {
+        ("math500", 60, 1),
+        ("amc", 40, 4),
+    }
+
+
+def test_headline_finds_the_effects_that_were_invented(table):
+    for row in table[table["benchmark"] == "amc"].itertuples():
+        accuracy, code = MODELS[row.model]
+        assert row.difference_low < GAINS[row.reward] < row.difference_high
+        assert row.before_low < accuracy < row.before_high
+        assert row.code_before == pytest.approx(code, abs=0.05)
+    verdicts = table.set_index(["model", "reward", "benchmark"])["verdict"]
+    assert (verdicts.xs("ground_truth", level="reward") == "gain").all()
+    assert (verdicts.xs("random_0.5", level="reward") == "no clear change").all()
+    assert verdicts["strong", "python", "amc"] == "loss"
+
+
+def test_headline_arithmetic(graded, table):
+    found = row_of(table, model="strong", reward="format", benchmark="math500")
+
+    def wide(reward, step):
+        rows = graded[
+            (graded["model"] == "strong")
+            & (graded["reward"] == reward)
+            & (graded["step"] == step)
+            & (graded["benchmark"] == "math500")
+        ]
+        return rows.astype({"id": str}).pivot(index="seed", columns="id", values="correct").to_numpy().astype(int)
+
+    before, after, random = wide("", 0), wide("format", 25), wide("random_0.5", 25)
+    truth = wide("ground_truth", 25)
+    assert found["difference"] == pytest.approx((after - before).mean())
+    assert found["gained"] == pytest.approx((after > before).sum() / 5)
+    assert found["lost"] == pytest.approx((after < before).sum() / 5)
+    assert found["gained"] - found["lost"] == pytest.approx(60 * found["difference"])
+    assert found["over_random"] == pytest.approx((after - random).mean())
+    assert found["share_of_ground_truth"] == pytest.approx((after - before).mean() / (truth - before).mean())
+
+
+def test_gained_and_lost_are_for_one_response_a_problem(table):
+    assert table.loc[table["benchmark"] == "amc", ["gained", "lost"]].isna().all(axis=None)
+    assert table.loc[table["benchmark"] == "math500", ["gained", "lost"]].notna().all(axis=None)
+
+
+def test_the_random_reward_is_not_compared_with_itself(table):
+    assert (table["over_random"].isna() == (table["reward"] == "random_0.5")).all()
+
+
+def test_the_last_step_is_reported_and_not_the_best(tmp_path):
+    the_suite = suite(models=["strong"], rewards=["format"])
+    generator = np.random.default_rng(0)
+    base = grades([0, 1, 2, 3, 4], {0: (0.5, 0)}, SMALL, generator)
+    run = grades([0, 1, 2, 3, 4], {20: (0.95, 0), 25: (0.5, 0), 30: (0.95, 0)}, SMALL, generator)
+    collected = collect([write(tmp_path, base), write(tmp_path, run, "format")])
+    found = headline(collected, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert (found["verdict"] == "no clear change").all()
+
+
+def test_one_base_model_for_all_seeds(tmp_path):
+    the_suite = suite(models=["weak"], rewards=["ground_truth"])
+    collected = collect(study(tmp_path, the_suite, SMALL, shared_base=True))
+    found = headline(collected, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert (found["seeds"] == 5).all()
+    assert (found["verdict"] == "gain").all()
+
+
+def test_share_is_left_out_where_ground_truth_gains_nothing(tmp_path):
+    the_suite = suite(models=["strong"], rewards=["ground_truth", "format"])
+    generator = np.random.default_rng(0)
+    worse = {25: (0.3, 0)}
+    sources = [write(tmp_path, grades([0, 1, 2], {0: (0.5, 0)}, SMALL, generator))]
+    sources += [
+        write(tmp_path, grades([0, 1, 2], worse, SMALL, generator), name) for name in ("ground_truth", "format")
+    ]
+    found = headline(collect(sources), the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found["share_of_ground_truth"].isna().all()
+
+
+def test_runs_that_are_not_there_have_no_row(graded, small_suite):
+    without = graded[~((graded["model"] == "weak") & (graded["reward"] == "format"))]
+    found = headline(without, small_suite, small_suite.experiments["headline"], NO_METRICS)
+    assert len(found) == 2 * 6 * 2 - 2
+
+
+@pytest.mark.parametrize("gone", ["base", "problem of a seed", "seed of the base"])
+def test_pairs_that_do_not_match_are_refused(graded, small_suite, gone):
+    base = (graded["model"] == "strong") & (graded["reward"] == "")
+    mask = {
+        "base": base,
+        "seed of the base": base & (graded["seed"] == 3),
+        "problem of a seed": (graded["reward"] == "format") & (graded["id"] == "math500/7") & (graded["seed"] == 3),
+    }[gone]
+    with pytest.raises(UserError, match=r"not every seed has all \d+ problems before and after training"):
+        headline(graded[~mask], small_suite, small_suite.experiments["headline"], NO_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.01, 0.2, "gain"), (-0.2, -0.01, "loss"), (-0.1, 0.1, "no clear change"), (0.0, 0.1, "no clear change")],
+)
+def test_verdict(low, high, expected):
+    assert verdict(low, high) == expected
+
+
+# ---------------------------------------------------------------- seeds, steps, updates
+
+
+def with_experiment(experiment, variants=None):
+    """The invented suite with other runs of the strong model."""
+    content = suite(models=["strong"]).model_dump(mode="json")
+    content["variants"] = variants or {"default": {}}
+    content["experiments"] = {"headline": {"title": "Invented", "models": ["strong"], **experiment}}
+    return Suite.model_validate(content)
+
+
+def coins(generator, seeds, rate, problems=30):
+    return generator.random((len(seeds), problems)) < rate
+
+
+def test_each_condition_has_the_seeds_and_steps_of_its_own_runs():
+    the_suite = with_experiment(
+        {
+            "rewards": ["format"],
+            "seeds": ["0-1"],
+            "steps": 25,
+            "benchmarks": ["math500"],
+            "also": [{"rewards": ["random_0.5"], "seeds": ["0-1", "2-3"], "steps": 10}],
+        }
+    )
+    generator = np.random.default_rng(0)
+    frames = [responses(coins(generator, range(4), 0.5), coins(generator, range(4), 0.5), seeds=range(4))]
+    for reward in ("format", "random_0.5"):
+        for step in (10, 25):
+            answers = coins(generator, range(4), 0.5)
+            frames.append(responses(answers, answers, seeds=range(4), step=step, reward=reward))
+            frames.append(frames[-1].assign(benchmark="amc"))
+    found = headline(together(*frames), the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found[["reward", "benchmark", "seeds", "steps", "updates"]].to_numpy().tolist() == [
+        ["format", "math500", 2, 25, 200],
+        ["random_0.5", "math500", 4, 10, 80],
+    ]
+    graded = together(*frames)
+    before, after, random = (
+        graded[(graded["reward"] == reward) & (graded["step"] == step) & (graded["benchmark"] == "math500")]
+        .astype({"id": str})
+        .pivot(index="seed", columns="id", values="correct")
+        .loc[[0, 1]]
+        .to_numpy()
+        .mean()
+        for reward, step in (("", 0), ("format", 25), ("random_0.5", 10))
+    )
+    assert found.loc[0, "difference"] == pytest.approx(after - before)
+    assert found.loc[0, "over_random"] == pytest.approx(after - random)
+
+
+def test_the_highest_share_of_code_is_of_the_mean_over_seeds():
+    the_suite = with_experiment({"rewards": ["python"], "seeds": ["0-1"], "steps": 15, "benchmarks": ["math500"]})
+    right = np.zeros((2, 4))
+    code = {0: [[1] * 4] * 2, 5: [[1, 1, 1, 0], [0] * 4], 10: [[1, 1, 0, 0]] * 2, 15: [[0] * 4] * 2, 20: [[1] * 4] * 2}
+    frames = [
+        responses(right, values, seeds=[0, 1], step=step, reward="python" if step else "")
+        for step, values in code.items()
+    ]
+    found = headline(together(*frames), the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found["highest_code_rate"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(("one_group_differs", "expected"), [(False, "not testable"), (True, "gain")])
+def test_without_variance_in_any_group_nothing_is_testable(one_group_differs, expected):
+    the_suite = with_experiment({"rewards": ["format"], "seeds": ["0-4"], "steps": 25, "benchmarks": ["math500"]})
+    generator = np.random.default_rng(0)
+    nothing = np.zeros((5, 30))
+    graded = together(
+        responses(nothing, nothing, seeds=range(5)),
+        responses(coins(generator, range(5), 0.5), nothing, seeds=range(5), step=25, reward="format"),
+    )
+    measured = metrics(generator).assign(zero_variance_groups=1.0)
+    if one_group_differs:
+        measured.loc[7, "zero_variance_groups"] = 7 / 8
+    measured = measured.assign(model="strong", prompt="plain", reward="format", variant="default")
+    found = headline(graded, the_suite, the_suite.experiments["headline"], measured)
+    assert found["verdict"].tolist() == [expected]
+    assert "not testable" in VERDICT_RULE
+
+
+def test_an_experiment_without_training_has_an_empty_headline():
+    the_suite = with_experiment({"rewards": [], "seeds": ["0-1"], "steps": 0})
+    graded = together(responses(np.eye(2), np.eye(2), seeds=[0, 1]))
+    found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found.empty
+    assert "difference" in found
+    assert comparisons(graded, the_suite, the_suite.experiments["headline"], NO_METRICS).empty
+
+
+def test_variants_are_compared_at_equal_steps_and_at_equal_updates():
+    the_suite = with_experiment(
+        {
+            "rewards": ["random_0.5"],
+            "variants": ["default"],
+            "seeds": ["0-1"],
+            "steps": 50,
+            "benchmarks": ["math500"],
+            "also": [{"variants": ["one_update"], "steps": 200}],
+        },
+        # 8 updates a step, evaluated every 5, against 1 update a step, evaluated every 25: at 25 steps, at 200 updates
+        {"default": {}, "one_update": {"updates_per_rollout": 1, "eval_every": 25, "segment_steps": 100}},
+    )
+    generator = np.random.default_rng(0)
+    right = {
+        (variant, step): coins(generator, range(2), 0.5)
+        for variant, steps in {"default": range(5, 51, 5), "one_update": range(25, 201, 25)}.items()
+        for step in steps
+    }
+    base = coins(generator, range(2), 0.5)
+    frames = [responses(base, base, seeds=[0, 1])]
+    for (variant, step), answers in right.items():
+        frames.append(responses(answers, answers, seeds=[0, 1], step=step, reward="random_0.5", variant=variant))
+    found = comparisons(together(*frames), the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found[["comparison", "variant", "steps", "updates"]].to_numpy().tolist() == [
+        ["equal rollout steps", "default", 50, 400],
+        ["equal rollout steps", "one_update", 50, 50],
+        ["equal updates", "default", 25, 200],
+        ["equal updates", "one_update", 200, 200],
+    ]
+    for row in found.itertuples():
+        assert row.difference == pytest.approx(right[row.variant, row.steps].mean() - base.mean())
+
+
+def test_share_is_of_the_ground_truth_of_the_whole_training_set():
+    content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
+    content["rewards"]["one_shot"] = {"function": "ground_truth", "problems": "sums"}
+    content["rewards"]["truth"] = {"function": "ground_truth"}
+    content["experiments"]["headline"] |= {"rewards": ["one_shot", "truth", "format"], "benchmarks": ["math500"]}
+    the_suite = Suite.model_validate(content)
+    nothing, half, whole = np.zeros((2, 30)), np.tile([0, 1], (2, 15)), np.ones((2, 30))
+    right = {"one_shot": half, "truth": whole, "format": half}
+    graded = together(
+        responses(nothing, nothing, seeds=[0, 1]),
+        *(responses(right[name], nothing, seeds=[0, 1], step=25, reward=name) for name in right),
+    )
+    found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert dict(zip(found["reward"], found["share_of_ground_truth"], strict=True)) == pytest.approx(
+        {"one_shot": 0.5, "truth": 1, "format": 0.5}
+    )
