@@ -1,9 +1,10 @@
 # Spurious Rewards: Rethinking Training Signals in RLVR (arXiv 2506.10947), from data to tables.
 #
-#   snakemake --cores all                              the default suite, to results/organism/report.html
+#   snakemake --cores all                              everything of the default suite, to results/organism/report.html
+#   snakemake --cores all fig3                         one figure or table with whatever it needs; `snakemake --list` names them
 #   snakemake --cores all --config suite=small ...     another suite; config/README.md says what a suite is
 #
-# The way of the data: problems, labels, training, responses, grades, scores, tables and figures, report.
+# The way of the data: problems, labels, training, responses, grades, scores, figures and tables, report.
 
 
 include: "workflow/rules/common.smk"
@@ -11,9 +12,17 @@ include: "workflow/rules/common.smk"
 
 # The grades too, since Snakemake does not miss a file whose followers stand.
 rule all:
+    """every figure and table, and the report"""
     input:
         plan.layout.root / "report.html",
-        plan.grades(plan.suite.report.headline),
+        plan.every_grade(),
+    localrule: True
+
+
+rule headline:
+    """the grades and tables of the headline experiment alone"""
+    input:
+        plan.analysed(plan.suite.report.headline),
     localrule: True
 
 
@@ -23,4 +32,6 @@ include: "workflow/rules/vote.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/respond.smk"
 include: "workflow/rules/grade.smk"
+include: "workflow/rules/clipping.smk"
 include: "workflow/rules/analyse.smk"
+include: "workflow/rules/exhibit.smk"

@@ -38,7 +38,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_every_stage_has_a_fingerprint_of_its_own() -> None:
-    names = ("prepare", "pretrain", "vote", "label", "train", "respond", "grade")
+    names = ("prepare", "pretrain", "vote", "label", "train", "respond", "probe", "grade", "bandit", "score", "exhibit")
     assert len({provenance.fingerprint(name) for name in names}) == len(names)
     assert set(stages.VERSIONS) <= set(names)
 
@@ -52,7 +52,7 @@ def test_comments_docstrings_and_layout_change_no_fingerprint(library: Path) -> 
 
 
 def test_code_changes_the_stages_that_run_it_and_no_other(library: Path) -> None:
-    names = ("grade", "label", "prepare", "draw")
+    names = ("grade", "label", "prepare", "score")
     before = fingerprints(library, *names)
     with (library / "strategies.py").open("a") as file:
         file.write("\nMORE = 1\n")

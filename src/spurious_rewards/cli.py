@@ -11,8 +11,9 @@ import typer
 from pydantic import ValidationError
 
 from spurious_rewards import plan, resuming, stages, suite
+from spurious_rewards.complaints import explain
 from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Frozen, explain
+from spurious_rewards.suite import Frozen
 
 app = typer.Typer(
     help="Stages of the pipeline. Snakemake calls them; each can be called by hand with the line that `snakemake -n -p` shows.",
@@ -27,6 +28,9 @@ FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|ios
 J = TypeVar("J", bound=Frozen)
 Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in plan.py)")]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="the artifact to write")]
+Inputs = Annotated[
+    list[str], typer.Option("--input", metavar="KIND=PATH", help="an artifact to read; as many as there are")
+]
 
 
 def _parse(kind: type[J], text: str) -> J:
@@ -34,6 +38,16 @@ def _parse(kind: type[J], text: str) -> J:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise explain(error, "JOB", kind) from None
+
+
+def _by_name(inputs: list[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for given in inputs:
+        kind, equals, path = given.partition("=")
+        if not equals:
+            raise UserError(f"--input {given}: give it as KIND=PATH")
+        found.setdefault(kind, []).append(Path(path))
+    return found
 
 
 @app.command()
@@ -88,33 +102,45 @@ def grade(job: Job, responses: Path, output: Output, problems: list[Path]) -> No
 
 
 @app.command()
-def score(job: Job, output: Output, grades: list[Path]) -> None:
-    """Scores and the headline table of an experiment, from its grades."""
-    stages.score(_parse(plan.AnalyseJob, job), output, grades)
+def probe(job: Job, problems: Path, output: Output) -> None:
+    """Probe what the clip does to random rewards."""
+    stages.probe(_parse(plan.ProbeJob, job), problems, output)
 
 
 @app.command()
-def draw(job: Job, scores: Path, headline: Path, folder: Output) -> None:
-    """The figures of an experiment."""
-    stages.draw(_parse(plan.AnalyseJob, job), scores, headline, folder)
+def bandit(job: Job, output: Output) -> None:
+    """Run the two-action bandit."""
+    stages.bandit(_parse(plan.BanditJob, job), output)
 
 
 @app.command()
-def summarise(
-    job: Job,
-    folder: Output,
-    labels: Annotated[list[Path], typer.Option(default_factory=list)],
-    votes: Annotated[list[Path], typer.Option(default_factory=list)],
-    metrics: Annotated[list[Path], typer.Option(default_factory=list)],
-) -> None:
+def score(job: Job, output: Output, inputs: Inputs) -> None:
+    """Scores and tables of numbers of an experiment, from its grades and metrics."""
+    stages.score(_parse(plan.AnalyseJob, job), output, _by_name(inputs))
+
+
+@app.command()
+def summarise(job: Job, folder: Output, inputs: Inputs) -> None:
     """What voting and training were like."""
-    stages.summarise(_parse(plan.AnalyseJob, job), folder, labels, votes, metrics)
+    stages.summarise(_parse(plan.AnalyseJob, job), folder, _by_name(inputs))
 
 
 @app.command()
-def report(job: Job, folder: Path, output: Output) -> None:
-    """The report of an experiment."""
-    stages.report(_parse(plan.AnalyseJob, job), folder, output)
+def exhibit(job: Job, folder: Output, inputs: Inputs) -> None:
+    """A figure or table with its numbers."""
+    stages.exhibit(_parse(plan.ExhibitJob, job), folder, _by_name(inputs))
+
+
+@app.command()
+def report(job: Job, output: Output) -> None:
+    """The report of a suite, from what lies beside it."""
+    stages.report(_parse(plan.ReportJob, job), output)
+
+
+@app.command("hash")
+def text_hash(problems: Path) -> None:
+    """Print the hash of each problem of a prepared set, as `only` of a problem set takes it."""
+    stages.print_hashes(problems)
 
 
 @app.command()

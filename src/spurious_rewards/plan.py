@@ -5,13 +5,19 @@ command line reads them back with the same classes.
 """
 
 import os
+from collections import defaultdict
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from spurious_rewards.layout import Layout, bases, checkpoint
+from spurious_rewards.layout import BASE, Layout, bases, checkpoint
 from spurious_rewards.machine import Machine
+from spurious_rewards.reporting.kinds import NEEDS, pictures
 from spurious_rewards.suite import (
+    Bandit,
     Benchmark,
+    Clipping,
+    Experiment,
     Family,
     Frozen,
     Model,
@@ -21,6 +27,7 @@ from spurious_rewards.suite import (
     Reward,
     Run,
     Sampling,
+    Start,
     Strategies,
     Suite,
     Training,
@@ -28,9 +35,6 @@ from spurious_rewards.suite import (
     seeds_of,
 )
 from spurious_rewards.tables import SHARED_BASE
-
-FIGURES = ("bars", "curves", "code")
-"""What is drawn for each benchmark, in the manner of the paper's Fig. 1, 2 and 6."""
 
 
 class Weights(Frozen):
@@ -124,11 +128,43 @@ class GradeJob(Frozen):
     strategies: Strategies
 
 
+class ProbeJob(Frozen):
+    """The antithetic probe of an organism."""
+
+    version: int
+    bases: dict[int, Weights]
+    prompt: Prompt
+    reward: Reward
+    variants: dict[str, Training]
+    pairs: int
+    strategies: Strategies
+    threads: int
+
+
+class BanditJob(Frozen):
+    """The two-action bandit."""
+
+    bandit: Bandit
+
+
 class AnalyseJob(Frozen):
-    """Tables, figures and report of one experiment; `suite` holds no other."""
+    """What is made of the grades of one experiment; `suite` holds no other."""
 
     suite: Suite
     experiment: str
+
+
+class ExhibitJob(Frozen):
+    """A figure or table; `suite` holds no other, and no experiment but its own."""
+
+    suite: Suite
+    exhibit: str
+
+
+class ReportJob(Frozen):
+    """The report of a suite."""
+
+    suite: Suite
 
 
 class Plan:
@@ -144,28 +180,37 @@ class Plan:
 
     # ------------------------------------------------------------ models before training
 
-    def seed_group(self, folder: str) -> tuple[int, ...]:
-        """Seeds of a `bases` folder name: those of an organism's group, or the one that stands for all."""
-        return seeds_of(folder.removeprefix("seeds")) if folder.startswith("seeds") else (SHARED_BASE,)
-
-    def weights(self, name: str, seeds: tuple[int, ...]) -> dict[int, Weights]:
-        """What to load as the untrained model of each seed."""
+    def weights(self, name: str, group: str) -> dict[int, Weights]:
+        """What to load as the untrained model of each seed of a group; "base" is the one that all seeds share."""
         model = self.suite.models[name]
-        return {seed: self._weights(name, model, seed) for seed in seeds}
+        seeds = (SHARED_BASE,) if group == BASE else seeds_of(group)
+        return {seed: self._weights(name, model, group, seed) for seed in seeds}
 
-    def _weights(self, name: str, model: Model, seed: int) -> Weights:
+    def _weights(self, name: str, model: Model, group: str, seed: int) -> Weights:
         if model.source == "organism":
             return Weights(folder=self.layout.pretrained(name, seed))
+        if model.start:
+            return Weights(folder=checkpoint(self._end(model.start, group), seed, model.start.step))
         assert model.id is not None
         if model.source == "local" or model.id in self.machine.sources:
             return Weights(folder=self.machine.sources.get(model.id, Path(model.id)))
         return Weights(hub=model.id, revision=model.revision, lock=self.lock)
 
-    def pretrained(self, name: str, seeds: tuple[int, ...]) -> list[Path]:
-        """Artifacts that the untrained models of these seeds are: checkpoints of organisms, nothing for other models."""
-        if self.suite.models[name].source != "organism":
-            return []
-        return [self.layout.pretrained(name, seed) for seed in seeds]
+    def _end(self, start: Start, group: str) -> Path:
+        """The segment of a run that holds the checkpoint another model starts from."""
+        run = self.suite.run_before(start, group)
+        return next(
+            self.layout.segment(run, first, last)
+            for first, last in self.suite.segments(run)
+            if first < start.step <= last
+        )
+
+    def pretrained(self, name: str, group: str) -> list[Path]:
+        """Artifacts that the untrained models of a seed group are: checkpoints that the workflow itself makes."""
+        model = self.suite.models[name]
+        if model.start:
+            return [self._end(model.start, group) / "checkpoints"]
+        return [self.layout.pretrained(name, seed) for seed in seeds_of(group)] if model.source == "organism" else []
 
     # ------------------------------------------------------------ jobs
 
@@ -192,12 +237,12 @@ class Plan:
             version=version, organism=organism, family=family, seed=seed, threads=self.machine.threads
         ).model_dump_json()
 
-    def vote(self, model: str, folder: str, prompt: str, version: int) -> str:
+    def vote(self, model: str, bases: str, prompt: str, version: int) -> str:
         """Job of the votes of a model."""
         return VoteJob(
             version=version,
-            bases=self.weights(model, self.seed_group(folder)),
-            prompt=self._prompt(prompt),
+            bases=self.weights(model, group_of(bases)),
+            prompt=self._prompt(model, prompt),
             vote=self.suite.vote,
             pool_size=self.suite.pool_size,
             max_prompt_tokens=self.suite.training.max_prompt_tokens,
@@ -206,11 +251,11 @@ class Plan:
             threads=self.machine.threads,
         ).model_dump_json()
 
-    def label(self, prompt: str, version: int) -> str:
+    def label(self, model: str, prompt: str, version: int) -> str:
         """Job of grading and counting votes."""
         return LabelJob(
             version=version,
-            answer_in=self.suite.prompts[prompt].answer_in,
+            answer_in=self.suite.prompt(model, prompt).answer_in,
             strategies=self.suite.strategies,
             equivalence=self.suite.vote.equivalence,
         ).model_dump_json()
@@ -222,27 +267,36 @@ class Plan:
             run=run,
             start=start,
             stop=stop,
-            bases=self.weights(run.model, seeds_of(run.seeds)),
+            bases=self.weights(run.model, run.seeds),
             training=self.suite.algorithms[run.variant],
             reward=self._reward(run.reward),
-            prompt=self._prompt(run.prompt),
+            prompt=self._prompt(run.model, run.prompt),
             strategies=self.suite.strategies,
             threads=self.machine.threads,
         ).model_dump_json()
 
-    def respond_base(self, model: str, folder: str, prompt: str, version: int) -> str:
+    def respond_base(self, model: str, bases: str, prompt: str, version: int) -> str:
         """Job of the untrained models' answers."""
-        seeds = self.seed_group(folder)
-        return self._respond(self.weights(model, seeds), seeds, (0,), prompt, version)
+        weights = self.weights(model, group_of(bases))
+        return self._respond(
+            self.layout.base(model, bases, prompt), model, weights, tuple(weights), (0,), prompt, version
+        )
 
     def respond_run(self, run: Run, start: int, stop: int, version: int) -> str:
         """Job of the answers of a segment's checkpoints."""
-        return self._respond(
-            {}, seeds_of(run.seeds), tuple(self.suite.eval_steps(run, start, stop)), run.prompt, version
-        )
+        steps = tuple(self.suite.eval_steps(run, start, stop))
+        folder = self.layout.segment(run, start, stop)
+        return self._respond(folder, run.model, {}, seeds_of(run.seeds), steps, run.prompt, version)
 
     def _respond(
-        self, weights: dict[int, Weights], seeds: tuple[int, ...], steps: tuple[int, ...], prompt: str, version: int
+        self,
+        folder: Path,
+        model: str,
+        weights: dict[int, Weights],
+        seeds: tuple[int, ...],
+        steps: tuple[int, ...],
+        prompt: str,
+        version: int,
     ) -> str:
         return RespondJob(
             version=version,
@@ -250,57 +304,112 @@ class Plan:
             seeds=seeds,
             steps=steps,
             benchmarks={
-                name: benchmark.model_copy(update={"title": ""}) for name, benchmark in self.suite.benchmarks.items()
+                name: self.suite.benchmarks[name].model_copy(update={"title": ""}) for name in self._benchmarks(folder)
             },
-            prompt=self._prompt(prompt),
+            prompt=self._prompt(model, prompt),
             sampling=self.suite.sampling,
             engine=self.machine.engine,
             threads=self.machine.threads,
         ).model_dump_json()
 
-    def grade(self, prompt: str) -> str:
-        """Job of grading benchmark answers."""
+    def grade(self, folder: Path, model: str, prompt: str) -> str:
+        """Job of grading the benchmark answers in a folder."""
         return GradeJob(
-            benchmarks={name: benchmark.problems for name, benchmark in self.suite.benchmarks.items()},
-            answer_in=self.suite.prompts[prompt].answer_in,
+            benchmarks={name: self.suite.benchmarks[name].problems for name in self._benchmarks(folder)},
+            answer_in=self.suite.prompt(model, prompt).answer_in,
             strategies=self.suite.strategies,
         ).model_dump_json()
 
+    def probe(self, version: int) -> str:
+        """Job of the antithetic probe."""
+        clipping = self._clipping
+        return ProbeJob(
+            version=version,
+            bases=self.weights(clipping.model, clipping.seeds),
+            prompt=self._prompt(clipping.model, clipping.prompt),
+            reward=self._reward(clipping.reward),
+            variants={name: self.suite.algorithms[name] for name in clipping.variants},
+            pairs=clipping.pairs,
+            strategies=self.suite.strategies,
+            threads=self.machine.threads,
+        ).model_dump_json()
+
+    def bandit(self) -> str:
+        """Job of the bandit."""
+        return BanditJob(bandit=self._clipping.bandit).model_dump_json()
+
+    @property
+    def _clipping(self) -> Clipping:
+        assert self.suite.clipping is not None
+        return self.suite.clipping
+
     def analyse(self, experiment: str) -> str:
-        """Job of everything that is made of an experiment's grades, scores and tables."""
-        alone = self.suite.model_copy(
+        """Job of everything that is made of an experiment's grades but its figures and tables."""
+        return AnalyseJob(suite=self._alone(experiment), experiment=experiment).model_dump_json()
+
+    def exhibit(self, name: str) -> str:
+        """Job of a figure or table."""
+        exhibit = self.suite.exhibits[name]
+        return ExhibitJob(suite=self._alone(exhibit.experiment, name), exhibit=name).model_dump_json()
+
+    def report(self) -> str:
+        """Job of the report."""
+        return ReportJob(suite=self.suite).model_dump_json()
+
+    def _alone(self, experiment: str | None, *exhibits: str) -> Suite:
+        """The suite with one experiment (the headline for exhibits that have none) and some exhibits only."""
+        name = experiment or self.suite.report.headline
+        return self.suite.model_copy(
             update={
-                "experiments": {experiment: self.suite.experiments[experiment]},
-                "report": self.suite.report.model_copy(update={"headline": experiment}),
+                "experiments": {name: self.suite.experiments[name]},
+                "exhibits": {exhibit: self.suite.exhibits[exhibit] for exhibit in exhibits},
+                "report": self.suite.report.model_copy(update={"headline": name}),
             }
         )
-        return AnalyseJob(suite=alone, experiment=experiment).model_dump_json()
 
     # Words for readers alone are kept out of the jobs of the stages up to the grades: they must not re-make anything there.
 
     def _reward(self, name: str) -> Reward:
         return self.suite.rewards[name].model_copy(update={"title": ""})
 
-    def _prompt(self, name: str) -> Prompt:
-        return self.suite.prompts[name].model_copy(update={"origin": ""})
+    def _prompt(self, model: str, name: str) -> Prompt:
+        return self.suite.prompt(model, name).model_copy(update={"origin": ""})
 
     # ------------------------------------------------------------ what hangs on what
 
-    def benchmark_problems(self) -> list[Path]:
-        """Problem sets of all benchmarks, each once."""
-        return [
-            self.layout.problems(name) for name in dict.fromkeys(b.problems for b in self.suite.benchmarks.values())
-        ]
+    @cached_property
+    def _answered(self) -> dict[Path, set[str]]:
+        """Folder of responses -> the benchmarks that some experiment asks of them."""
+        answered: dict[Path, set[str]] = defaultdict(set)
+        for experiment in self.suite.experiments.values():
+            for folder in [*self._bases(experiment), *self._segments(experiment)]:
+                answered[folder].update(self.suite.benchmarks_of(experiment))
+        return answered
+
+    def _benchmarks(self, folder: Path) -> list[str]:
+        """Benchmarks answered in a folder, in the suite's order; all in one that no experiment asks for."""
+        return [name for name in self.suite.benchmarks if name in self._answered.get(folder, self.suite.benchmarks)]
+
+    def local_problems(self, name: str) -> list[Path]:
+        """The file that a problem set is read from, if it is one; a missing one is for the stage to complain of."""
+        path = self.suite.problems[name].path
+        return [path] if path is not None and path.exists() else []
+
+    def benchmark_problems(self, folder: Path) -> list[Path]:
+        """Problem sets of the benchmarks that are answered in a folder, each once."""
+        names = (self.suite.benchmarks[benchmark].problems for benchmark in self._benchmarks(folder))
+        return [self.layout.problems(name) for name in dict.fromkeys(names)]
 
     def training_data(self, run: Run) -> Path:
         """The labels that a run's reward needs, or the problems with their true answers."""
-        if self.suite.rewards[run.reward].training_set == "truth":
-            return self.layout.problems(self.suite.training_problems)
-        return self.base_folder(run) / "labels.parquet"
+        reward = self.suite.rewards[run.reward]
+        if reward.training_set == "truth":
+            return self.layout.problems(reward.problems or self.suite.training_problems)
+        return self.base_folder(run.model, run.prompt, run.seeds) / "labels.parquet"
 
-    def base_folder(self, run: Run) -> Path:
-        """Folder of the untrained model that a run starts from."""
-        return self.layout.base(run.model, bases(self.suite.models[run.model], run.seeds), run.prompt)
+    def base_folder(self, model: str, prompt: str, seeds: str) -> Path:
+        """Folder of the untrained model that a run of this seed group starts from."""
+        return self.layout.base(model, bases(self.suite.models[model], seeds), prompt)
 
     def previous(self, run: Run, start: int) -> list[Path]:
         """Checkpoints that a segment begins with: those of the one before, or none."""
@@ -313,19 +422,23 @@ class Plan:
     def grades(self, experiment: str) -> list[Path]:
         """Grades of all runs of an experiment, those of the untrained models first."""
         chosen = self.suite.experiments[experiment]
-        runs = list(self.suite.runs_of(chosen))
-        before = list(dict.fromkeys(self.base_folder(run) / "grades.parquet" for run in runs))
-        return before + [folder / "grades.parquet" for folder in self._segments(runs, chosen.steps)]
+        return [folder / "grades.parquet" for folder in [*self._bases(chosen), *self._segments(chosen)]]
+
+    def every_grade(self) -> list[Path]:
+        """Grades of all experiments, each once."""
+        return list(dict.fromkeys(path for name in self.suite.experiments for path in self.grades(name)))
 
     def metrics(self, experiment: str) -> list[Path]:
         """Training metrics of all runs of an experiment."""
-        chosen = self.suite.experiments[experiment]
-        return [folder / "metrics.parquet" for folder in self._segments(list(self.suite.runs_of(chosen)), chosen.steps)]
+        return [folder / "metrics.parquet" for folder in self._segments(self.suite.experiments[experiment])]
 
-    def _segments(self, runs: list[Run], steps: int) -> list[Path]:
+    def _bases(self, experiment: Experiment) -> list[Path]:
+        return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
+
+    def _segments(self, experiment: Experiment) -> list[Path]:
         return [
             self.layout.segment(run, start, stop)
-            for run in runs
+            for run, steps in self.suite.runs_of(experiment).items()
             for start, stop in self.suite.segments(run)
             if start < steps
         ]
@@ -334,17 +447,64 @@ class Plan:
         """A table of the votes ("labels", "vote_grades") of each model that an experiment trains on votes."""
         runs = self.suite.runs_of(self.suite.experiments[experiment])
         on_votes = (run for run in runs if self.suite.rewards[run.reward].training_set != "truth")
-        return list(dict.fromkeys(self.base_folder(run) / f"{table}.parquet" for run in on_votes))
+        folders = (self.base_folder(run.model, run.prompt, run.seeds) for run in on_votes)
+        return list(dict.fromkeys(folder / f"{table}.parquet" for folder in folders))
 
-    def figures(self, experiment: str) -> list[Path]:
-        """Every figure of an experiment, in every format."""
-        folder = self.layout.experiment(experiment) / "figures"
-        return [
-            folder / f"{benchmark}_{kind}.{ending}"
-            for benchmark in self.suite.benchmarks
-            for kind in FIGURES
-            for ending in ("svg", "png")
+    def inputs(self, name: str) -> dict[str, list[Path]]:
+        """What an exhibit is made of, by the names that its stage knows."""
+        exhibit = self.suite.exhibits[name]
+        if exhibit.experiment is None:
+            return {table: [self.layout.clipping(table)] for table in NEEDS[exhibit.kind]}
+        folder = self.layout.experiment(exhibit.experiment)
+        grades = self.grades(exhibit.experiment)
+        found: dict[str, list[Path]] = {}
+        for frame in NEEDS[exhibit.kind]:
+            if frame == "scores":
+                found[frame] = [folder / "scores.parquet"]
+            elif frame in ("headline", "comparisons", "before"):
+                found[frame] = [folder / f"{frame}.csv"]
+            elif frame == "metrics":
+                found[frame] = self.metrics(exhibit.experiment)
+            elif frame == "responses":
+                found[frame] = [path.with_name("responses.parquet") for path in grades]
+                shown = self.suite.benchmarks_of(self.suite.experiments[exhibit.experiment])
+                names = dict.fromkeys(self.suite.benchmarks[benchmark].problems for benchmark in shown)
+                found["problems"] = [self.layout.problems(name) for name in names]
+            else:  # what is worked out of single responses
+                found["grades"] = grades
+        return found
+
+    def exhibit_files(self, name: str) -> list[Path]:
+        """Everything that an exhibit is."""
+        folder = self.layout.exhibit(name)
+        stems = pictures(self.suite, self.suite.exhibits[name])
+        drawn = [folder / f"{stem}.{ending}" for stem in stems for ending in ("svg", "png")]
+        return [folder / "table.csv", folder / "table.md", folder / "page.json", *drawn]
+
+    def analysed(self, experiment: str) -> list[Path]:
+        """What is made of every experiment, whatever its exhibits."""
+        folder = self.layout.experiment(experiment)
+        return [folder / name for name in ("scores.parquet", "headline.csv", "headline.md", "labels.csv", "health.csv")]
+
+    # ------------------------------------------------------------ what is made first
+
+    @cached_property
+    def _first(self) -> set[Path]:
+        """Folders of the headline experiment: votes, segments, and the organisms that it starts from."""
+        experiment = self.suite.experiments[self.suite.report.headline]
+        organisms = [
+            path for model, _, seeds in self.suite.bases_of(experiment) for path in self.pretrained(model, seeds)
         ]
+        return {*self._bases(experiment), *self._segments(experiment), *organisms}
+
+    def priority(self, folder: Path) -> int:
+        """Snakemake's priority of the jobs that write into a folder: the headline's are made first."""
+        return int(folder in self._first)
+
+
+def group_of(bases: str) -> str:
+    """The seed group of a `bases` folder: "0-4" for "seeds0-4"; "base" stays."""
+    return bases.removeprefix("seeds")
 
 
 def trained(segment: Path, job: RespondJob) -> list[tuple[int, int, Path]]:

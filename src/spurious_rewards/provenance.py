@@ -24,7 +24,7 @@ from spurious_rewards.artifacts import replacing
 
 PACKAGE = Path(__file__).parent
 
-NEUTRAL = {"suite", "machine", "plan", "layout", "artifacts", "errors", "provenance", "progress"}
+NEUTRAL = {"suite", "complaints", "machine", "plan", "layout", "artifacts", "errors", "provenance", "progress"}
 """Modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
 
@@ -120,7 +120,7 @@ def _hardware() -> dict[str, Any]:
 @functools.cache
 def fingerprint(stage: str) -> str:
     """Hash of the code behind `stages.{stage}`, 16 hex digits."""
-    function = _function(_tree("stages"), stage)
+    function = _with_helpers(_tree("stages"), stage)
     modules, packages = _imports(function)
     seen: set[str] = set()
     while todo := modules - seen - NEUTRAL:
@@ -140,7 +140,7 @@ def fingerprint(stage: str) -> str:
 
 
 def _data_beside(module: str) -> list[Path]:
-    """Templates and styles that lie in a module's subpackage."""
+    """Templates, styles and data that lie in a module's subpackage."""
     folder = PACKAGE.joinpath(*module.split(".")[:-1])
     return [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"] if folder != PACKAGE else []
 
@@ -152,8 +152,15 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
-    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+def _with_helpers(tree: ast.Module, name: str) -> ast.Module:
+    """A function of a module and those of the module that it uses, and they."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    used, todo = set(), {name}
+    while todo:
+        used |= todo
+        found = {node.id for one in todo for node in ast.walk(functions[one]) if isinstance(node, ast.Name)}
+        todo = found & functions.keys() - used
+    return ast.Module([functions[one] for one in sorted(used)], type_ignores=[])
 
 
 def _dump(tree: ast.AST) -> str:

@@ -6,9 +6,9 @@ say which code the stage's fingerprint covers.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from spurious_rewards import tables
 from spurious_rewards.artifacts import replacing
@@ -16,10 +16,14 @@ from spurious_rewards.errors import UserError
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import (
     AnalyseJob,
+    BanditJob,
+    ExhibitJob,
     GradeJob,
     LabelJob,
     PrepareJob,
     PretrainJob,
+    ProbeJob,
+    ReportJob,
     RespondJob,
     TrainJob,
     VoteJob,
@@ -29,9 +33,16 @@ from spurious_rewards.progress import Progress
 from spurious_rewards.provenance import Recorder, fingerprint
 
 if TYPE_CHECKING:
-    from spurious_rewards.analysis import Source
+    from spurious_rewards.analysis.collecting import Source
+    from spurious_rewards.reporting.exhibits import Frames, Made
 
-VERSIONS = {"prepare": 1, "pretrain": 1, "vote": 1, "label": 1, "train": 1, "respond": 1}
+Inputs = Mapping[str, list[Path]]
+"""Artifacts that a stage reads, by what they are."""
+
+PARQUET = {"scores": tables.Scores, "probe": tables.Probe, "bandit": tables.Bandit}
+"""Inputs of exhibits that are tables of their own; the others are CSV."""
+
+VERSIONS = {"prepare": 1, "pretrain": 1, "vote": 1, "label": 1, "train": 1, "respond": 1, "probe": 1}
 """Versions of the stages up to the responses: their artifacts are kept when code changes, for GPU-hours hang on them.
 
 Raise one by hand when its results change.
@@ -196,90 +207,191 @@ def grade(job: GradeJob, responses: Path, output: Path, problems: list[Path]) ->
         print(f"not graded, counted as wrong: {failed}", file=sys.stderr)
 
 
-def score(job: AnalyseJob, output: Path, grades: list[Path]) -> None:
-    """Scores of an experiment, and beside them its headline table and what became of the grading."""
-    from spurious_rewards import analysis
+def probe(job: ProbeJob, problems: Path, output: Path) -> None:
+    """Probe what the clip does to random rewards, from each of the models."""
+    import torch
+
+    from spurious_rewards import models
+    from spurious_rewards.training import probe as probing
+
+    recorder = Recorder("probe", job.model_dump(mode="json"))
+    bases = {seed: models.locate(weights) for seed, weights in job.bases.items()}
+    torch.set_num_threads(job.threads)
+    measured = probing.probe(
+        bases,
+        prompt=job.prompt,
+        reward=job.reward,
+        variants=job.variants,
+        pairs=job.pairs,
+        problems=tables.read(problems, tables.Problems),
+        strategies=job.strategies,
+    )
+    tables.write(measured, tables.Probe, output)
+    recorder.write(output, [problems, *bases.values()], prompt=job.prompt.hash)
+
+
+def bandit(job: BanditJob, output: Path) -> None:
+    """Run the two-action bandit."""
+    from spurious_rewards import bandit as two_actions
+
+    recorder = Recorder("bandit", job.model_dump(mode="json"))
+    tables.write(two_actions.bandits(job.bandit), tables.Bandit, output)
+    recorder.write(output)
+
+
+def score(job: AnalyseJob, output: Path, inputs: Inputs) -> None:
+    """Scores of an experiment, and beside them its tables of numbers and what became of the grading."""
+    from spurious_rewards.analysis import before, collecting, headline, labels, paper, scores
     from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("score", job.model_dump(mode="json"))
-    graded = analysis.collect(_sources(grades))
-    headline = analysis.headline(graded, job.suite, job.suite.experiments[job.experiment])
-    title = f"{job.suite.title}: {job.suite.experiments[job.experiment].title}"
-    named = text.named(headline, job.suite)
+    suite, experiment = job.suite, job.suite.experiments[job.experiment]
+    graded = collecting.collect(_sources(inputs.get("grades", [])))
+    metrics = collecting.collect(_sources(inputs.get("metrics", [])), tables.Metrics)
+    table = paper.beside(headline.headline(graded, suite, experiment, metrics), suite, job.experiment)
+    found = {
+        "headline": table,
+        "comparisons": headline.comparisons(graded, suite, experiment, metrics),
+        "before": paper.beside(before.before(graded, suite, experiment), suite, job.experiment),
+        "grading": labels.grading(graded),
+    }
+    for name, frame in found.items():
+        text.write_csv(frame, output.with_name(f"{name}.csv"))
     readable = [
-        text.markdown(text.headline_text(rows), f"{title}, {benchmark}")
-        for benchmark, rows in named.groupby("benchmark", sort=False, observed=True)
+        text.markdown(text.headline_text(rows), f"{suite.title}: {experiment.title}, {benchmark}")
+        for benchmark, rows in text.named(table, suite).groupby("benchmark", sort=False, observed=True)
     ]
-    tables.write(analysis.scores(graded), tables.Scores, output)
-    text.write_csv(headline, output.with_name("headline.csv"))
-    text.write_csv(analysis.grading(graded), output.with_name("grading.csv"))
     with replacing(output.with_name("headline.md")) as temporary:
         temporary.write_text("\n".join(readable))
-    recorder.write(output, grades)
+    tables.write(scores.scores(graded), tables.Scores, output)
+    recorder.write(output, [path for paths in inputs.values() for path in paths])
 
 
-def draw(job: AnalyseJob, scores: Path, headline: Path, folder: Path) -> None:
-    """The figures of an experiment."""
-    from spurious_rewards import analysis
-    from spurious_rewards.reporting import figures
-    from spurious_rewards.reporting import tables as text
-
-    recorder = Recorder("draw", job.model_dump(mode="json"))
-    suite, experiment = job.suite, job.suite.experiments[job.experiment]
-    colours, window = figures.colours(suite), suite.report.smoothing_steps
-    bars = text.named(text.read_csv(headline), suite)
-    curves = analysis.from_base(analysis.of_experiment(tables.read(scores, tables.Scores), suite, experiment))
-    curves = text.named(curves, suite)
-    for key, benchmark in suite.benchmarks.items():
-        name = benchmark.title or key
-        title = f"{suite.title}: {name}"
-        of_bars, of_curves = bars[bars["benchmark"] == name], curves[curves["benchmark"] == name]
-        drawn = {
-            "bars": figures.headline_bars(of_bars, title, colours),
-            "curves": figures.learning_curves(of_curves, title, colours, window),
-            "code": figures.code_curves(of_curves, title, colours, window),
-        }
-        for kind, figure in drawn.items():
-            figures.save(figure, folder / f"{key}_{kind}.svg")
-            figures.save(figure, folder / f"{key}_{kind}.png")
-    recorder.write(folder, [scores, headline])
-
-
-def summarise(job: AnalyseJob, folder: Path, labels: list[Path], votes: list[Path], metrics: list[Path]) -> None:
+def summarise(job: AnalyseJob, folder: Path, inputs: Inputs) -> None:
     """What voting and training were like, as labels.csv and health.csv in `folder`."""
-    from spurious_rewards import analysis
+    from spurious_rewards.analysis.collecting import collect
+    from spurious_rewards.analysis.labels import labels_summary
+    from spurious_rewards.analysis.training import training_health
     from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("summarise", job.model_dump(mode="json"))
-    of_votes = analysis.collect(_sources(labels), tables.Labels), analysis.collect(_sources(votes))
-    text.write_csv(analysis.labels_summary(*of_votes), folder / "labels.csv")
-    text.write_csv(analysis.training_health(analysis.collect(_sources(metrics), tables.Metrics)), folder / "health.csv")
+    labels, votes, metrics = (inputs.get(name, []) for name in ("labels", "votes", "metrics"))
+    of_votes = collect(_sources(labels), tables.Labels), collect(_sources(votes))
+    text.write_csv(labels_summary(*of_votes), folder / "labels.csv")
+    text.write_csv(training_health(collect(_sources(metrics), tables.Metrics)), folder / "health.csv")
     recorder.write(folder / "labels.csv", [*labels, *votes])
     recorder.write(folder / "health.csv", metrics)
 
 
-def report(job: AnalyseJob, folder: Path, output: Path) -> None:
-    """The report of an experiment from what the stages before it left in `folder`."""
-    from spurious_rewards.plan import FIGURES
+def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
+    """A figure or table: its pictures, its numbers, and the page.json that the report shows."""
+    from spurious_rewards.reporting import exhibits, figures
+    from spurious_rewards.reporting import tables as text
+
+    recorder = Recorder("exhibit", job.model_dump(mode="json"))
+    made = (
+        _qualitative(job, inputs)
+        if "responses" in inputs
+        else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
+    )
+    for stem, figure in made.figures.items():
+        figures.save(figure, folder / f"{stem}.svg")
+        figures.save(figure, folder / f"{stem}.png")
+    text.write_csv(made.numbers, folder / "table.csv")
+    with replacing(folder / "table.md") as temporary:
+        temporary.write_text(exhibits.markdown(made.page))
+    with replacing(folder / "page.json") as temporary:
+        temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
+    recorder.write(folder / "table.csv", [path for paths in inputs.values() for path in paths])
+
+
+def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
+    from spurious_rewards.analysis import collecting, paper, switching
+    from spurious_rewards.reporting import tables as text
+    from spurious_rewards.reporting.exhibits import Frames
+
+    shown = job.suite.exhibits[job.exhibit]
+    frames: dict[str, Any] = {}
+    for kind, paths in inputs.items():
+        if kind == "grades":
+            assert shown.experiment is not None
+            experiment = job.suite.experiments[shown.experiment]
+            graded = collecting.collect(_sources(paths))
+            switches = switching.switches(graded, job.suite, experiment, shown.step)
+            switches = switches[switches["reward"].isin(shown.rewards or switches["reward"])]
+            frames["switches"] = switches
+            frames["contributions"] = paper.beside(switching.contributions(switches), job.suite, shown.experiment)
+        elif kind == "metrics":
+            frames[kind] = collecting.collect(_sources(paths), tables.Metrics)
+        elif kind in PARQUET:
+            frames[kind] = tables.read(paths[0], PARQUET[kind])
+        else:
+            frames[kind] = text.read_csv(paths[0])
+    return Frames(**frames)
+
+
+def _qualitative(job: ExhibitJob, inputs: Inputs) -> "Made":
+    from spurious_rewards.analysis import collecting, perturbing
+    from spurious_rewards.reporting import qualitative
+    from spurious_rewards.reporting.kinds import benchmarks
+
+    suite, shown = job.suite, job.suite.exhibits[job.exhibit]
+    original = suite.benchmarks[benchmarks(suite, shown)[0]].problems
+    return qualitative.make(
+        job.exhibit,
+        suite,
+        responses=qualitative.shown(_sources(inputs["responses"]), tables.Responses, suite, shown),
+        grades=qualitative.shown(_sources(inputs["grades"]), tables.Grades, suite, shown),
+        problems=tables.read(next(path for path in inputs["problems"] if path.stem == original), tables.Problems),
+        perturbation=perturbing.perturbation(collecting.collect(_sources(inputs["grades"])), suite, shown),
+    )
+
+
+def report(job: ReportJob, output: Path) -> None:
+    """The report of a suite from what the stages before it left beside it."""
+    import pandas as pd
+
+    from spurious_rewards.layout import Layout
     from spurious_rewards.provenance import ancestry
     from spurious_rewards.reporting import report as page
     from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("report", job.model_dump(mode="json"))
-    frames = {name: text.read_csv(folder / f"{name}.csv") for name in ("headline", "labels", "health", "grading")}
-    svgs = {
-        key: {kind: (folder / "figures" / f"{key}_{kind}.svg").read_bytes() for kind in FIGURES}
-        for key in job.suite.benchmarks
+    layout, suite = Layout(output.parent), job.suite
+    experiments = {name: layout.experiment(name) for name in suite.experiments}
+    exhibits = [layout.exhibit(name) for name in suite.exhibits]
+    frames = {
+        name: pd.concat(
+            [text.read_csv(folder / f"{name}.csv").assign(experiment=key) for key, folder in experiments.items()],
+            ignore_index=True,
+        )
+        for name in ("labels", "health", "grading")
     }
-    made = [folder / "scores.parquet", folder / "figures", folder / "labels.csv", folder / "health.csv"]
-    html = page.build(job.suite, job.suite.experiments[job.experiment], **frames, svgs=svgs, manifests=ancestry(made))
+    pages = []
+    for folder in exhibits:
+        said = json.loads((folder / "page.json").read_text())
+        pages.append((said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}))
+    made = [
+        *(folder / name for folder in experiments.values() for name in ("scores.parquet", "labels.csv", "health.csv")),
+        *(folder / "table.csv" for folder in exhibits),
+    ]
+    headline = text.read_csv(experiments[suite.report.headline] / "headline.csv")
+    html = page.build(suite, headline, pages, manifests=ancestry(made), **frames)
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)
 
 
+def print_hashes(problems: Path) -> None:
+    """The hash of each problem of a prepared set, as `only` of a problem set takes it."""
+    from spurious_rewards.problems import text_hash
+
+    for row in tables.read(problems, tables.Problems).to_dict("records"):
+        print(text_hash(row["problem"]), row["id"], row["problem"].replace("\n", " ")[:80])
+
+
 def _sources(paths: list[Path]) -> "list[Source]":
-    from spurious_rewards.analysis import Source
+    from spurious_rewards.analysis.collecting import Source
 
     return [Source(*identity(path), path) for path in paths]
 

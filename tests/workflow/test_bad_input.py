@@ -15,7 +15,7 @@ from checkout import LAST, RESULTS, Ended, artifacts, change_suite, limit_files,
 from spurious_rewards import cli
 from spurious_rewards.artifacts import remove
 
-HEADLINE = RESULTS / "experiments/headline"
+HEADLINE = RESULTS / "experiments/main"
 SCORED = ("scores.parquet", "headline.csv", "headline.md", "grading.csv")
 SUITE = "config/suites/tiny.yaml"
 
@@ -34,8 +34,8 @@ SUITES = [
     # key of the change, its value, what the complaint says
     ("training/learning_rat", 1, "training.learning_rat = 1: no such key, did you mean learning_rate?; allowed: adam_betas"),
     ("rewards/majority_vote/function", "voting", 'rewards.majority_vote.function = "voting": no such name; allowed: '),
-    ("experiments/headline/rewards", ["coin"], 'experiments.headline.rewards[0] = "coin": no such name; allowed: majority_'),
-    ("experiments/headline/models", ["qwen"], 'experiments.headline.models[0] = "qwen": no such name; allowed: organism'),
+    ("experiments/main/rewards", ["coin"], 'experiments.main.rewards[0] = "coin": no such name; allowed: majority_'),
+    ("experiments/main/models", ["qwen"], 'experiments.main.models[0] = "qwen": no such name; allowed: organism'),
     ("rewards/random/gamma", 1.5, "rewards.random.gamma = 1.5: should be less than or equal to 1"),
     ("training/updates_per_rollout", 3, "4 = 16 responses do not divide into updates_per_rollout 3 mini-batches"),
     ("training/max_new_tokens", 40, "models.organism.max_positions = 48: max_prompt_tokens 12 + max_new_tokens 40 "),

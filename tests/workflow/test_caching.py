@@ -12,20 +12,21 @@ import pytest
 from checkout import RESULTS, RUNS, artifacts, change_code, change_suite, snakemake
 
 GRADED = {
-    "grading organism before training, seeds0-1",
+    "grading organism before training (plain), seeds0-1",
     *(
-        f"grading organism trained on {reward}, seeds 0-1, steps {steps}"
+        f"grading organism trained on {reward} (default, plain), seeds 0-1, steps {steps}"
         for reward in ("majority_vote", "random")
         for steps in ("0 to 2", "2 to 4")
     ),
 }
 ANALYSED = {
-    "scoring experiment headline",
-    "summarising votes and training of experiment headline",
-    "drawing the figures of experiment headline",
+    "scoring experiment main",
+    "summarising votes and training of experiment main",
+    "making fig1: What each reward gains",
+    "making table1: Share of code",
     "writing the report",
 }
-SUMMARISED = {"summarising votes and training of experiment headline"}
+SUMMARISED = {"summarising votes and training of experiment main"}
 
 
 def planned(folder: Path, *arguments: str) -> set[str]:
@@ -52,7 +53,9 @@ def test_a_deleted_file_of_grades_remakes_only_what_hangs_on_it(finished: Path, 
     (finished / RUNS / "random/default/seeds0-1/segments/2-4/grades.parquet").unlink()
     ended = snakemake(finished)
     assert ended.code == 0, ended.output
-    assert set(ended.jobs) == ANALYSED - SUMMARISED | {"grading organism trained on random, seeds 0-1, steps 2 to 4"}
+    assert set(ended.jobs) == ANALYSED - SUMMARISED | {
+        "grading organism trained on random (default, plain), seeds 0-1, steps 2 to 4"
+    }
     assert artifacts(finished) == artifacts(undisturbed)
 
 
@@ -106,11 +109,11 @@ def test_another_gamma_remakes_the_runs_of_that_reward(finished: Path) -> None:
     change_suite(finished, "rewards/random/gamma", 0.25)
     jobs = planned(finished)
     assert {job for job in jobs if "random" in job} == {
-        f"{verb} random{variant}, seeds 0-1, steps {steps}"
-        for verb, variant in (
-            ("training organism on", " (default)"),
-            ("answering the benchmarks: organism trained on", ""),
-            ("grading organism trained on", ""),
+        f"{verb} random (default, plain), seeds 0-1, steps {steps}"
+        for verb in (
+            "training organism on",
+            "answering the benchmarks: organism trained on",
+            "grading organism trained on",
         )
         for steps in ("0 to 2", "2 to 4")
     }
@@ -131,7 +134,7 @@ def test_another_gamma_remakes_the_runs_of_that_reward(finished: Path) -> None:
 def test_what_only_the_presentation_uses_remakes_only_that(finished: Path, key: str, value: object) -> None:
     change_suite(finished, key, value)
     jobs = planned(finished)
-    assert "drawing the figures of experiment headline" in jobs
+    assert "making fig1: What each reward gains" in jobs
     assert jobs <= ANALYSED
 
 
@@ -140,20 +143,20 @@ def test_tracking_is_no_reason_to_train_again(finished: Path) -> None:
 
 
 def test_more_steps_train_only_the_new_segments(finished: Path, undisturbed: Path) -> None:
-    change_suite(finished, "experiments/headline/steps", 6)
+    change_suite(finished, "experiments/main/steps", 6)
     target = RUNS / "random/default/seeds0-1/segments/4-6/metrics.parquet"
     ended = snakemake(finished, str(target))
     assert ended.code == 0, ended.output
-    assert ended.jobs == ["training organism on random (default), seeds 0-1, steps 4 to 6"]
+    assert ended.jobs == ["training organism on random (default, plain), seeds 0-1, steps 4 to 6"]
     assert artifacts(undisturbed).items() <= artifacts(finished).items()
     jobs = planned(finished)
-    assert of(jobs, "training") == {"training organism on majority_vote (default), seeds 0-1, steps 4 to 6"}
+    assert of(jobs, "training") == {"training organism on majority_vote (default, plain), seeds 0-1, steps 4 to 6"}
     assert not of(jobs, "sampling", "pretraining", "counting")
     assert len(of(jobs, "answering")) == len(of(jobs, "grading")) == 2
 
 
 def test_a_new_group_of_seeds_trains_only_itself(finished: Path) -> None:
-    change_suite(finished, "experiments/headline/seeds", ["0-1", "2"])
+    change_suite(finished, "experiments/main/seeds", ["0-1", "2"])
     jobs = planned(finished)
     assert len(of(jobs, "training")) == 4
     assert of(jobs, "pretraining") == {"pretraining organism organism, seed 2"}

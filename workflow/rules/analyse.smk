@@ -3,23 +3,24 @@ EXPERIMENT = plan.layout.experiment("{experiment}")
 
 rule score:
     input:
-        lambda w: plan.grades(w.experiment),
+        grades=lambda w: plan.grades(w.experiment),
+        metrics=lambda w: plan.metrics(w.experiment),
     output:
         scores=EXPERIMENT / "scores.parquet",
-        headline=EXPERIMENT / "headline.csv",
+        tables=[EXPERIMENT / f"{name}.csv" for name in ("headline", "comparisons", "before", "grading")],
         readable=EXPERIMENT / "headline.md",
-        grading=EXPERIMENT / "grading.csv",
     log:
         LOGS / "score/{experiment}.log",
     conda:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: plan.analyse(w.experiment),
+        files=lambda w, input: named_files(input),
         code=fingerprint("score"),
     message:
         "scoring experiment {wildcards.experiment}"
     shell:
-        "python -m spurious_rewards score {params.job:q} {output.scores:q} {input:q} 2> {log:q}"
+        "python -m spurious_rewards score {params.job:q} {output.scores:q} {params.files:q} 2> {log:q}"
 
 
 rule summarise:
@@ -37,7 +38,7 @@ rule summarise:
     params:
         job=lambda w: plan.analyse(w.experiment),
         folder=lambda w: plan.layout.experiment(w.experiment),
-        files=lambda w, input: [f"--{key}={path}" for key in ("labels", "votes", "metrics") for path in input[key]],
+        files=lambda w, input: named_files(input),
         code=fingerprint("summarise"),
     message:
         "summarising votes and training of experiment {wildcards.experiment}"
@@ -45,38 +46,10 @@ rule summarise:
         "python -m spurious_rewards summarise {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
 
 
-# One rule for each experiment, since the figures are those of the suite's benchmarks.
-for name in plan.suite.experiments:
-
-    rule:
-        name:
-            f"draw_{name}"
-        input:
-            scores=plan.layout.experiment(name) / "scores.parquet",
-            headline=plan.layout.experiment(name) / "headline.csv",
-        output:
-            plan.figures(name),
-        log:
-            LOGS / f"draw/{name}.log",
-        conda:
-            "../../envs/analyse.yaml"
-        params:
-            job=plan.analyse(name),
-            folder=plan.layout.experiment(name) / "figures",
-            code=fingerprint("draw"),
-        message:
-            f"drawing the figures of experiment {name}"
-        shell:
-            "python -m spurious_rewards draw {params.job:q} {input.scores:q} {input.headline:q} {params.folder:q} 2> {log:q}"
-
-
 rule report:
     input:
-        plan.figures(plan.suite.report.headline),
-        [
-            plan.layout.experiment(plan.suite.report.headline) / name
-            for name in ("scores.parquet", "headline.csv", "grading.csv", "labels.csv", "health.csv")
-        ],
+        [plan.analysed(name) for name in plan.suite.experiments],
+        [plan.exhibit_files(name) for name in plan.suite.exhibits],
     output:
         plan.layout.root / "report.html",
     log:
@@ -84,10 +57,9 @@ rule report:
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=plan.analyse(plan.suite.report.headline),
-        folder=plan.layout.experiment(plan.suite.report.headline),
+        job=lambda w: plan.report(),
         code=fingerprint("report"),
     message:
         "writing the report"
     shell:
-        "python -m spurious_rewards report {params.job:q} {params.folder:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards report {params.job:q} {output:q} 2> {log:q}"

@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 
 from spurious_rewards import machine
 from spurious_rewards.errors import UserError
-from spurious_rewards.plan import Plan
+from spurious_rewards.plan import Plan, group_of
 from spurious_rewards.provenance import fingerprint
 from spurious_rewards.stages import VERSIONS, changed_since
 from spurious_rewards.suite import Run, load
@@ -59,6 +59,21 @@ wildcard_constraints:
     seed=r"\d+",
     start=r"\d+",
     stop=r"\d+",
+
+
+def first(folder):
+    """Priority of a rule that writes into `folder` (with wildcards): the headline experiment is made first."""
+    return lambda wildcards: plan.priority(Path(str(folder).format(**wildcards)))
+
+
+def benchmark_problems(folder):
+    """Problem sets of the benchmarks that are answered in `folder` (with wildcards)."""
+    return lambda wildcards: plan.benchmark_problems(Path(str(folder).format(**wildcards)))
+
+
+def named_files(input):
+    """Options that hand a job its inputs by name."""
+    return [f"--input={key}={path}" for key in input.keys() for path in input.get(key)]
 
 
 def run_of(wildcards):

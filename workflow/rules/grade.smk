@@ -1,18 +1,19 @@
 rule grade_base:
     input:
         responses=BASE / "responses.parquet",
-        problems=plan.benchmark_problems(),
+        problems=benchmark_problems(BASE),
     output:
         BASE / "grades.parquet",
     log:
         LOGS / "grade/{model}/{bases}/{prompt}.log",
+    priority: first(BASE)
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=lambda w: plan.grade(w.prompt),
+        job=lambda w: plan.grade(plan.layout.base(w.model, w.bases, w.prompt), w.model, w.prompt),
         code=fingerprint("grade"),
     message:
-        "grading {wildcards.model} before training, {wildcards.bases}"
+        "grading {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
     shell:
         "python -m spurious_rewards grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
 
@@ -20,10 +21,14 @@ rule grade_base:
 use rule grade_base as grade_run with:
     input:
         responses=SEGMENT / "responses.parquet",
-        problems=plan.benchmark_problems(),
+        problems=benchmark_problems(SEGMENT),
     output:
         SEGMENT / "grades.parquet",
     log:
         LOGS / "grade/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    priority: first(SEGMENT)
+    params:
+        job=lambda w: plan.grade(plan.layout.segment(run_of(w), int(w.start), int(w.stop)), w.model, w.prompt),
+        code=fingerprint("grade"),
     message:
-        "grading {wildcards.model} trained on {wildcards.reward}, seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        "grading {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"

@@ -1,4 +1,6 @@
 rule prepare:
+    input:
+        lambda w: plan.local_problems(w.set),
     output:
         plan.layout.problems("{set}"),
     log:

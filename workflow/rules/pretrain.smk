@@ -6,6 +6,7 @@ rule pretrain:
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
+    priority: first(plan.layout.pretrained("{model}", "{seed}"))
     params:
         job=lambda w: plan.pretrain(w.model, int(w.seed), VERSIONS["pretrain"]),
     message:

@@ -1,7 +1,7 @@
 rule respond_base:
     input:
-        problems=plan.benchmark_problems(),
-        bases=lambda w: plan.pretrained(w.model, plan.seed_group(w.bases)),
+        problems=benchmark_problems(BASE),
+        bases=lambda w: plan.pretrained(w.model, group_of(w.bases)),
     output:
         BASE / "responses.parquet",
     log:
@@ -9,17 +9,18 @@ rule respond_base:
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
+    priority: first(BASE)
     params:
         job=lambda w: plan.respond_base(w.model, w.bases, w.prompt, VERSIONS["respond"]),
     message:
-        "answering the benchmarks: {wildcards.model} before training, {wildcards.bases}"
+        "answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
     shell:
         "python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} 2> {log:q}"
 
 
 rule respond_run:
     input:
-        problems=plan.benchmark_problems(),
+        problems=benchmark_problems(SEGMENT),
         checkpoints=SEGMENT / "checkpoints",
     output:
         SEGMENT / "responses.parquet",
@@ -28,9 +29,10 @@ rule respond_run:
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
+    priority: first(SEGMENT)
     params:
         job=lambda w: plan.respond_run(run_of(w), int(w.start), int(w.stop), VERSIONS["respond"]),
     message:
-        "answering the benchmarks: {wildcards.model} trained on {wildcards.reward}, seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        "answering the benchmarks: {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
     shell:
         "python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} 2> {log:q}"

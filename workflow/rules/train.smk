@@ -1,7 +1,7 @@
 rule train:
     input:
         data=lambda w: plan.training_data(run_of(w)),
-        bases=lambda w: plan.pretrained(w.model, plan.seed_group(f"seeds{w.seeds}")),
+        bases=lambda w: plan.pretrained(w.model, w.seeds),
         previous=lambda w: plan.previous(run_of(w), int(w.start)),
     output:
         checkpoints=directory(SEGMENT / "checkpoints"),
@@ -12,10 +12,11 @@ rule train:
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
+    priority: first(SEGMENT)
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
     message:
-        "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
     shell:
         "python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} 2> {log:q}"

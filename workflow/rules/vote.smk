@@ -1,7 +1,7 @@
 rule vote:
     input:
         problems=plan.layout.problems(plan.suite.training_problems),
-        bases=lambda w: plan.pretrained(w.model, plan.seed_group(w.bases)),
+        bases=lambda w: plan.pretrained(w.model, group_of(w.bases)),
     output:
         BASE / "votes.parquet",
     log:
@@ -9,10 +9,11 @@ rule vote:
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
+    priority: first(BASE)
     params:
         job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
     message:
-        "sampling votes of {wildcards.model}, {wildcards.bases}"
+        "sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}"
     shell:
         "python -m spurious_rewards vote {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
 
@@ -28,9 +29,10 @@ rule label:
         LOGS / "label/{model}/{bases}/{prompt}.log",
     conda:
         "../../envs/analyse.yaml"
+    priority: first(BASE)
     params:
-        job=lambda w: plan.label(w.prompt, VERSIONS["label"]),
+        job=lambda w: plan.label(w.model, w.prompt, VERSIONS["label"]),
     message:
-        "counting votes of {wildcards.model}, {wildcards.bases}"
+        "counting votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}"
     shell:
         "python -m spurious_rewards label {params.job:q} {input:q} {output:q} 2> {log:q}"

@@ -1,47 +1,37 @@
-"""The figures, in the manner of the paper's Fig. 1, 2, 3 and 6. Frames come named (`tables.named`); rates are of 1."""
+"""How figures are drawn; what they show is chosen in `exhibits`.
+
+Frames hold one row a mark, in the units of the axes. `panel` and `line` are categoricals of titles in the order to draw.
+"""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from scipy import optimize
 
-from spurious_rewards import statistics
-from spurious_rewards.analysis import smooth
 from spurious_rewards.artifacts import replacing
-from spurious_rewards.reporting.tables import Row, percent, points
-from spurious_rewards.suite import Suite
+from spurious_rewards.reporting.palette import Look, darker
 
 STYLE = Path(__file__).with_name("style.mplstyle")
-
-# Okabe and Ito's colours, told apart also by the colour-blind; the first reward of a function gets its colour.
-COLOURS = {
-    "ground_truth": "#009E73",
-    "majority_vote": "#0072B2",
-    "incorrect": "#D55E00",
-    "format": "#E69F00",
-    "random": "#CC79A7",
-    "python": "#56B4E9",
+QUIET = "#555555"
+PAPER: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 6,
+    "markerfacecolor": "white",
+    "markeredgecolor": "#222222",
+    "linestyle": "none",
 }
-SPARE_COLOURS = ("#000000", "#8C7A00", "#7F7F7F", "#7B3294", "#A6611A")
-
-
-def colours(suite: Suite) -> dict[str, str]:
-    """The colour of each reward's title, the same in every figure of a suite."""
-    free, spare = dict(COLOURS), cycle(SPARE_COLOURS)
-    return {
-        reward.title or key: free.pop(reward.function) if reward.function in free else next(spare)
-        for key, reward in suite.rewards.items()
-    }
+"""The paper's value: an open diamond."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -51,150 +41,133 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
-def headline_bars(table: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figure:
-    """Per model a group of bars: what training under each reward changed, with its interval (paper, Fig. 1).
+# ---------------------------------------------------------------- bars
+
+
+def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
+    """A panel for each `panel`, a bar for each `line` with its interval (paper, Fig. 1).
 
     Args:
-        table: `analysis.headline` of one benchmark, named.
+        rows: panel, line, value, low, high, text (right of the bar), paper (NaN: it prints none) and note (under the
+            panel's title).
         title: stands over the figure.
-        colours: of the rewards.
+        x_label: names the axis and its unit.
+        looks: of the lines.
     """
-    _refuse_mixture(table)
-    models, rewards = _present(table["model"]), _present(table["reward"])
+    _refuse_mixture(rows, ["panel", "line"])
+    panels, lines = present(rows["panel"]), present(rows["line"])
     with matplotlib.style.context(STYLE):
-        rows, columns = _grid(len(models))
-        figure = Figure(figsize=(max(7.5, 1.6 + 2.9 * columns), 1.1 + rows * (0.75 + 0.34 * len(rewards))))
-        axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for ax, model in zip(axes.flat, models, strict=False):
-            group = table[table["model"] == model]
-            for row in group.to_dict("records"):
-                _bar(ax, rewards.index(row["reward"]), row, colours[row["reward"]])
-            before = group["before"].unique()
-            ax.set_title(model, pad=18)
-            ax.text(
-                0,
-                1.015,
-                f"before training {_range(before.tolist())} %",
-                transform=ax.transAxes,
-                color="#555555",
-                fontsize=9,
-            )
-            ax.axvline(0, color="#555555", linewidth=1)
+        down, across = _grid(len(panels), widest=4)
+        figure = Figure(figsize=(max(7.5, 1.6 + 2.9 * across), 1.3 + down * (0.75 + 0.34 * len(lines))))
+        axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+        for ax, panel in zip(axes.flat, panels, strict=False):
+            here = rows[rows["panel"] == panel]
+            for row in here.to_dict("records"):
+                _bar(ax, lines.index(row["line"]), row, looks[row["line"]])
+            for line in set(lines) - set(here["line"]):
+                ax.text(0, lines.index(line), "  not run", va="center", color=QUIET, fontsize=9)
+            ax.set_title(panel, pad=18)
+            ax.text(0, 1.015, here["note"].iloc[0], transform=ax.transAxes, color=QUIET, fontsize=9)
+            ax.axvline(0, color=QUIET, linewidth=1)
             ax.grid(axis="x")
-            ax.set_yticks(range(len(rewards)), rewards)
+            ax.set_yticks(range(len(lines)), lines)
             ax.tick_params(axis="y", length=0, labelcolor="#222222")
             ax.spines["left"].set_visible(False)
-        axes.flat[0].set_ylim(len(rewards) - 0.4, -0.6)
-        low, high = 100 * min(0, table["difference_low"].min()), 100 * max(0, table["difference_high"].max())
-        room = 0.27 * (high - low)  # for the numbers beside the whiskers
-        axes.flat[0].set_xlim(low - (room if (table["difference"] < 0).any() else 0.05 * room), high + room)
-        _finish(figure, axes, len(models), title, "change in accuracy (percentage points)")
+        axes.flat[0].set_ylim(len(lines) - 0.4, -0.6)
+        shown = rows[["value", "low", "high", "paper"]].to_numpy(dtype=float)
+        low, high = min(0.0, np.nanmin(shown)), max(0.0, np.nanmax(shown))
+        span = high - low or 1
+        axes.flat[0].set_xlim(low - 0.04 * span, high + 0.32 * span)  # the numbers stand on the right
+        _finish(figure, axes, len(panels), title, x_label, _paper_key(rows))
     return figure
 
 
-def _bar(ax: Axes, position: int, row: Row, colour: str) -> None:
-    value, low, high = (100 * row[name] for name in ("difference", "difference_low", "difference_high"))
-    ax.barh(position, value, height=0.66, color=colour)
+def _bar(ax: Axes, position: int, row: Mapping[Any, Any], look: Look) -> None:
+    value, low, high = (row[name] for name in ("value", "low", "high"))
+    hatch = "////" if look.dotted else None
+    ax.barh(position, value, height=0.66, color=look.colour, hatch=hatch, edgecolor="white" if hatch else look.colour)
     ax.errorbar(value, position, xerr=[[value - low], [high - value]], color="#333333", linewidth=1.2, capsize=2.5)
-    right = value >= 0
-    ax.annotate(
-        points(row["difference"]),
-        (high if right else low, position),
-        xytext=(4 if right else -4, 0),
-        textcoords="offset points",
-        ha="left" if right else "right",
-        va="center",
-        fontsize=9,
-    )
+    if pd.notna(row["paper"]):
+        ax.plot([row["paper"]], [position], zorder=5, **PAPER)
+    ax.text(1, position, row["text"], transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=9)
 
 
-def learning_curves(
-    scores: pd.DataFrame, title: str, colours: Mapping[str, str], smoothing_steps: int, rate: str = "accuracy"
+# ---------------------------------------------------------------- curves
+
+
+def curves(
+    points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look], columns: int | None = None
 ) -> Figure:
-    """A panel per model, a line per reward along training (paper, Fig. 2 and 3).
-
-    The line is smoothed, the evaluations themselves are dashed behind it, and the band is Student's 95 % interval of
-    the seeds' mean.
+    """A panel for each `panel`, a line for each `line` along `x` (paper, Fig. 2, 3 and 6).
 
     Args:
-        scores: of one benchmark, from their base models on (`analysis.from_base`), named.
+        points: panel, line, x, value, low and high (the band; NaN: none), raw (dashed behind the line; NaN: none),
+            paper (NaN: it prints none) and label (the y axis of the panel).
         title: stands over the figure.
-        colours: of the rewards.
-        smoothing_steps: window of `analysis.smooth`.
-        rate: the column to draw.
+        x_label: names the x axis.
+        looks: of the lines.
+        columns: panels in a row, which then share the y axis with those below them; None: as many as fit, all sharing it.
     """
-    _refuse_mixture(scores)
-    models = _present(scores["model"])
+    _refuse_mixture(points, ["panel", "line", "x"])
+    panels, lines = present(points["panel"]), present(points["line"])
     with matplotlib.style.context(STYLE):
-        rows, columns = _grid(len(models), widest=2)
-        figure = Figure(figsize=(max(7.5, 0.6 + 4.9 * columns), 0.9 + 2.9 * rows))
-        axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for ax, model in zip(axes.flat, models, strict=False):
-            _curves(ax, scores[scores["model"] == model], rate, colours, smoothing_steps)
-            ax.set_title(model)
-        for ax in axes[:, 0]:
-            ax.set_ylabel(f"{LABELS[rate]} (%)")
-        _label_ends(figure)
-        _finish(figure, axes, len(models), title, "training step (rollout batch)", key=True)
+        narrow = len(lines) <= 2 or (columns or 0) > 2
+        down, across = (len(panels) // columns, columns) if columns else _grid(len(panels), widest=3 if narrow else 2)
+        size = max(7.5, 0.6 + (4.3 if narrow else 4.9) * across), 1.2 + max(2.7, 0.27 * len(lines)) * down
+        figure = Figure(figsize=size)
+        axes = figure.subplots(down, across, sharex=True, sharey="col" if columns else True, squeeze=False)
+        for ax, panel in zip(axes.flat, panels, strict=False):
+            here = points[points["panel"] == panel]
+            _lines(ax, here, looks)
+            ax.set_title(panel)
+            ax.set_ylabel(here["label"].iloc[0])
+        if not columns:
+            for ax in axes[:, 1:].flat:
+                ax.set_ylabel("")
+        for ax in axes.flat:
+            _label_ends(ax)
+        _finish(figure, axes, len(panels), title, x_label, [*_line_key(points), *_paper_key(points)])
     return figure
 
 
-def code_curves(scores: pd.DataFrame, title: str, colours: Mapping[str, str], smoothing_steps: int) -> Figure:
-    """Accuracy and code frequency side by side, a row per model (paper, Fig. 6); arguments as of `learning_curves`."""
-    _refuse_mixture(scores)
-    models = _present(scores["model"])
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(10.4, 0.9 + 2.7 * len(models)))
-        axes = figure.subplots(len(models), 2, sharex=True, sharey="col", squeeze=False)
-        for (left, right), model in zip(axes, models, strict=True):
-            for ax, rate in ((left, "accuracy"), (right, "code_rate")):
-                _curves(ax, scores[scores["model"] == model], rate, colours, smoothing_steps)
-                ax.set_title(f"{model}: {LABELS[rate]}")
-                ax.set_ylabel("%")
-            right.set_ylim(-3, 103)
-        _label_ends(figure)
-        _finish(figure, axes, 2 * len(models), title, "training step (rollout batch)", key=True)
-    return figure
-
-
-LABELS = {"accuracy": "accuracy", "code_rate": "responses with code"}
-
-
-def _curves(ax: Axes, scores: pd.DataFrame, rate: str, colours: Mapping[str, str], smoothing_steps: int) -> None:
-    smoothed = smooth(scores, smoothing_steps)
-    for reward in _present(scores["reward"]):
-        raw = scores[scores["reward"] == reward].groupby("step")[rate].mean()
-        lines = smoothed[smoothed["reward"] == reward].pivot(index="step", columns="seed", values=rate)
-        bands = np.array([statistics.seed_band(line[~np.isnan(line)]) for line in lines.to_numpy()])
-        ax.fill_between(lines.index, *np.clip(100 * bands.T, 0, 100), color=colours[reward], alpha=0.13, linewidth=0)
-        ax.plot(raw.index, 100 * raw, color=colours[reward], linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
-        ax.plot(lines.index, 100 * lines.mean(axis=1), color=colours[reward], label=reward)
+def _lines(ax: Axes, points: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    for line in present(points["line"]):
+        look, rows = looks[line], points[points["line"] == line].sort_values("x")
+        ax.fill_between(rows["x"], rows["low"], rows["high"], color=look.colour, alpha=0.13, linewidth=0)
+        ax.plot(rows["x"], rows["raw"], color=look.colour, linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
+        stroke = (0, (1, 1)) if look.dotted else "-"
+        ax.plot(rows["x"], rows["value"], color=look.colour, linestyle=stroke, label=line)
+        for row in rows[rows["paper"].notna()].to_dict("records"):
+            # before training, the value belongs to all lines
+            edge = {"markeredgecolor": look.colour} if row["x"] else {}
+            ax.plot([row["x"]], [row["paper"]], zorder=5, clip_on=False, **PAPER | edge)
     ax.grid(axis="y")
-    ax.set_xlim(left=0)
+    ax.set_xlim(left=points["x"].min())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _label_ends(figure: Figure) -> None:
+def _label_ends(ax: Axes) -> None:
     """Write each line's name beside its end, moved up or down where names would overlap."""
-    for ax in figure.axes:
-        lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-        ends = [float(np.asarray(line.get_ydata())[-1]) for line in lines]
-        low, high = ax.get_ylim()
-        for line, end, height in zip(lines, ends, _apart(ends, 0.082 * (high - low), low, high), strict=True):
-            step = float(np.asarray(line.get_xdata())[-1])
-            ax.annotate(
-                str(line.get_label()),
-                (step, end),
-                xytext=(1.045, (height - low) / (high - low)),
-                textcoords="axes fraction",
-                va="center",
-                fontsize=8.5,
-                color=_darker(line.get_color()),
-                arrowprops={
-                    **{"arrowstyle": "-", "color": line.get_color(), "linewidth": 0.8},
-                    **{"relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1},
-                },
-            )
+    lines = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    ends = [float(np.asarray(line.get_ydata())[-1]) for line in lines]
+    low, high = ax.get_ylim()
+    for line, end, height in zip(
+        lines, ends, _apart(ends, 0.082 * (high - low), low, high - 0.04 * (high - low)), strict=True
+    ):
+        step, colour = float(np.asarray(line.get_xdata())[-1]), str(line.get_color())
+        ax.annotate(
+            str(line.get_label()),
+            (step, end),
+            xytext=(1.045, (height - low) / (high - low)),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=8.5,
+            color=darker(colour),
+            arrowprops={
+                **{"arrowstyle": "-", "color": colour, "linewidth": 0.8},
+                **{"relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1},
+            },
+        )
 
 
 def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -210,48 +183,137 @@ def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> lis
     return [float(height) for height in result]
 
 
-def _finish(figure: Figure, axes: "np.ndarray", used: int, title: str, x_label: str, key: bool = False) -> None:
+# ---------------------------------------------------------------- switches of strategy
+
+
+def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figure:
+    """A row of panels for each `panel`: how large each group is, its accuracy before and after, and what it brings.
+
+    Args:
+        rows: panel, line, group (a categorical), size, before, after (within the group; NaN if it is empty) and net (of
+            all problems) with its interval net_low to net_high, in percent (paper, Fig. 7).
+        title: stands over the figure.
+        colours: of the groups.
+    """
+    _refuse_mixture(rows, ["panel", "line", "group"])
+    groups, step = present(rows["group"]), len(present(rows["group"])) + 1
+    parts = [(panel, rows[rows["panel"] == panel]) for panel in present(rows["panel"])]
+    sizes = [step * len(present(here["line"])) for _, here in parts]
+    heads = ("share of problems (%)", "accuracy, before → after (%)", "net newly right (% of all problems)")
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(10.4, 1.5 + 0.5 * len(parts) + 0.155 * sum(sizes)))
+        axes = figure.subplots(len(parts), 3, sharex="col", sharey="row", squeeze=False, height_ratios=sizes)
+        for (size, accuracy, net), (panel, here) in zip(axes, parts, strict=True):
+            lines = present(here["line"])
+            for row in here.to_dict("records"):
+                height = step * lines.index(row["line"]) + groups.index(row["group"])
+                colour = colours[row["group"]]
+                size.barh(height, row["size"], height=0.85, color=colour)
+                net.barh(height, row["net"], height=0.85, color=colour)
+                net.plot([row["net_low"], row["net_high"]], [height] * 2, color="#333333", linewidth=1.1)
+                accuracy.plot([row["before"], row["after"]], [height] * 2, color=colour, linewidth=1.6)
+                accuracy.plot([row["before"]], [height], "o", markersize=4.5, markerfacecolor="white", color=colour)
+                accuracy.plot([row["after"]], [height], "o", markersize=4.5, color=colour)
+            size.set_title(panel)
+            net.axvline(0, color=QUIET, linewidth=1)
+            accuracy.set_xlim(-3, 103)
+            for ax in (size, accuracy, net):
+                ax.grid(axis="x")
+                ax.tick_params(axis="y", length=0, labelcolor="#222222")
+                ax.set_yticks([step * place + (len(groups) - 1) / 2 for place in range(len(lines))], lines)
+            size.set_ylim(step * len(lines) - 1.3, -0.7)
+        key: list[Line2D | Patch] = [Patch(color=colours[group], label=group) for group in groups]
+        _finish(figure, axes, axes.size, title, "", key)
+        for ax, head in zip(axes[-1], heads, strict=True):
+            ax.set_xlabel(head)
+    return figure
+
+
+# ---------------------------------------------------------------- estimates
+
+
+def estimates(rows: pd.DataFrame, marks: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
+    """A mean with its interval for each `line`, and faint behind it what it is the mean of.
+
+    Args:
+        rows: line, value, low, high and text (beside the interval).
+        marks: line and value.
+        title: stands over the figure.
+        x_label: names the axis and its unit.
+        looks: of the lines.
+    """
+    _refuse_mixture(rows, ["line"])
+    lines = present(rows["line"])
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(7.5, 1.3 + 0.6 * len(lines)))
+        ax = figure.subplots()
+        for row in rows.to_dict("records"):
+            height, look = lines.index(row["line"]), looks[row["line"]]
+            behind = marks.loc[marks["line"] == row["line"], "value"]
+            ax.plot(behind, [height] * len(behind), "|", color=look.colour, markersize=13, alpha=0.45)
+            ends = [[row["value"] - row["low"]], [row["high"] - row["value"]]]
+            ax.errorbar(row["value"], height, xerr=ends, fmt="o", color=look.colour, markersize=7, capsize=4)
+            ax.annotate(
+                row["text"],
+                (row["value"], height),
+                xytext=(0, 9),
+                textcoords="offset points",
+                ha="center",
+                fontsize=9,
+                color=darker(look.colour),
+            )
+        ax.axvline(0, color=QUIET, linewidth=1)
+        ax.grid(axis="x")
+        ax.set_yticks(range(len(lines)), lines)
+        ax.tick_params(axis="y", length=0, labelcolor="#222222")
+        ax.spines["left"].set_visible(False)
+        ax.set_ylim(len(lines) - 0.5, -0.75)
+        _finish(figure, np.array([[ax]]), 1, title, x_label, [])
+    return figure
+
+
+# ---------------------------------------------------------------- what all share
+
+
+def present(column: "pd.Series[str]") -> list[str]:
+    """The categories that occur, in their order."""
+    return [name for name in column.cat.categories if (column == name).any()]
+
+
+def _finish(
+    figure: Figure, axes: "np.ndarray", used: int, title: str, x_label: str, key: Sequence[Line2D | Patch]
+) -> None:
     for ax in axes.flat[used:]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, used - axes.shape[1]) : used]:
         ax.set_xlabel(x_label)
         ax.tick_params(labelbottom=True)
     if key:
-        grey = "#555555"
-        figure.legend(
-            handles=[
-                Line2D([], [], color=grey, label="smoothed, with 95 % band over seeds"),
-                Line2D([], [], color=grey, linewidth=1, linestyle=(0, (4, 3)), label="each evaluation"),
-            ],
-            loc="outside lower right",
-            ncols=2,
-            frameon=False,
-            fontsize=9,
-        )
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.legend(handles=list(key), loc="outside lower right", ncols=4, frameon=False, fontsize=9)
+    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, int(9.2 * figure.get_figwidth()))]
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=13, fontweight="bold")
 
 
-def _grid(panels: int, widest: int = 4) -> tuple[int, int]:
-    columns = min(panels, widest)
-    return math.ceil(panels / columns), columns
+def _line_key(points: pd.DataFrame) -> list[Line2D]:
+    smoothed, banded = points["raw"].notna().any(), points["low"].notna().any()
+    label = ("smoothed" if smoothed else "mean") + (", with 95 % band" if banded else "")
+    key = [Line2D([], [], color=QUIET, label=label)]
+    if smoothed:
+        key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="each evaluation"))
+    return key
 
 
-def _refuse_mixture(frame: pd.DataFrame) -> None:
-    """One figure shows one benchmark, prompt and variant, else it would draw one thing over another."""
-    if len(frame[["benchmark", "prompt", "variant"]].drop_duplicates()) > 1:
-        raise ValueError("the rows are of several benchmarks, prompts or variants; draw a figure for each")
+def _paper_key(rows: pd.DataFrame) -> list[Line2D]:
+    return [Line2D([], [], label="the paper's value", **PAPER)] if rows["paper"].notna().any() else []
 
 
-def _present(column: "pd.Series[str]") -> list[str]:
-    """The categories that occur, in their order."""
-    return [name for name in column.cat.categories if (column == name).any()]
+def _grid(panels: int, widest: int) -> tuple[int, int]:
+    """Rows and columns: as few rows as there can be, and as few columns as then do."""
+    rows = math.ceil(panels / widest)
+    return rows, math.ceil(panels / rows)
 
 
-def _range(rates: Sequence[float]) -> str:
-    least, most = percent(min(rates)), percent(max(rates))
-    return least if least == most else f"{least} to {most}"
-
-
-def _darker(colour: object) -> tuple[float, ...]:
-    """Dark enough to be read as text on white."""
-    return tuple(0.72 * part for part in to_rgb(colour))  # type: ignore[arg-type]
+def _refuse_mixture(frame: pd.DataFrame, keys: list[str]) -> None:
+    """A second row of the same keys would be drawn over the first."""
+    if frame.duplicated(keys).any():
+        raise ValueError(f"several rows have the same {', '.join(keys)}; draw a figure for each")

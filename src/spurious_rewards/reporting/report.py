@@ -1,20 +1,23 @@
-"""One HTML file that works from disk: no script, no network, pictures inside.
+"""One HTML file that works from disk: no network, pictures and the little script of the browser inside.
 
 `build` turns parsed inputs into sections, `render` turns sections into HTML; neither reads or writes a file.
 """
 
-import base64
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
 
-from spurious_rewards.analysis import VERDICT_RULE
+from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import tables
-from spurious_rewards.suite import Experiment, Suite
+from spurious_rewards.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,31 @@ class Picture:
 
     @property
     def address(self) -> str:
-        """The picture itself as an address, so that the page needs no other file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+        """The picture itself as an address, so that the page needs no other file.
+
+        Text instead of base64, and without line breaks: a fifth smaller.
+        """
+        return "data:image/svg+xml," + quote(re.sub(rb"\s+", b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with paragraphs, points, tables and pictures under it, in this order."""
+    """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
+    `target` is what makes it, `files` are (address, name) of the files that it was made of, `cases` those of
+    `reporting.qualitative`, for the browser.
+    """
+
+    key: str
     title: str
+    group: str
     paragraphs: Sequence[str] = ()
     points: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
-    tables: Sequence[Table] = field(default=())
+    tables: Sequence[Table] = ()
+    cases: Sequence[Mapping[str, Any]] = ()
+    target: str = ""
+    files: Sequence[tuple[str, str]] = ()
 
 
 @functools.cache
@@ -65,72 +80,72 @@ def _templates() -> jinja2.Environment:
 
 def render(title: str, note: str, sections: Sequence[Section]) -> str:
     """The page; everything in the arguments is escaped."""
-    return _templates().get_template("report.html").render(title=title, note=note, sections=sections)
+    groups: dict[str, list[Section]] = {}
+    for section in sections:
+        groups.setdefault(section.group, []).append(section)
+    return _templates().get_template("report.html").render(title=title, note=note, sections=sections, groups=groups)
+
+
+Page = Mapping[str, Any]
+"""What an exhibit says (`reporting.exhibits.Made.page`)."""
 
 
 def build(
     suite: Suite,
-    experiment: Experiment,
     headline: pd.DataFrame,
+    pages: Sequence[tuple[Page, Mapping[str, bytes]]],
     labels: pd.DataFrame,
     health: pd.DataFrame,
     grading: pd.DataFrame,
-    svgs: Mapping[str, Mapping[str, bytes]],
     manifests: Sequence[Mapping[str, Any]],
 ) -> str:
     """The report of a suite.
 
     Args:
         suite: as it ran.
-        experiment: the suite's headline experiment.
-        headline: `analysis.headline` of it.
-        labels: `analysis.labels_summary`.
-        health: `analysis.training_health`.
-        grading: `analysis.grading`.
-        svgs: benchmark key -> {"bars", "curves", "code"} -> the SVG of that figure.
+        headline: `analysis.headline.headline` of the suite's headline experiment.
+        pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
+        labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
+        health: `analysis.training.training_health` of each experiment, with a column `experiment`.
+        grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
         manifests: of every artifact, in the order to list them.
     """
-    headline, labels, health, grading = (tables.named(frame, suite) for frame in (headline, labels, health, grading))
-    first = next(benchmark.title or key for key, benchmark in suite.benchmarks.items())
-    sections = [Section("What came out", (VERDICT_RULE,), points=findings(headline, first))]
-    for key, benchmark in suite.benchmarks.items():
-        title = benchmark.title or key
-        rows = headline[headline["benchmark"] == title]
-        if rows.empty:
-            continue
-        size = _sizes(rows, experiment)
-        sections.append(
-            Section(
-                title,
-                pictures=_pictures(svgs.get(key, {}), title, size, suite),
-                tables=(Table(f"{suite.title}: {experiment.title}, {title}", tables.headline_text(rows), size),),
-            )
-        )
-    sections += [
+    of_experiments = functools.partial(_by_experiment, suite)
+    sections = [
+        _findings(suite, tables.named(headline, suite)),
+        *(_exhibit(suite, page, svgs) for page, svgs in pages),
         Section(
+            "about-labels",
             "Majority labels",
+            "About",
             (LABELS_NOTE,),
-            tables=_unless_empty("Labels of the training problems", tables.labels_text(labels)),
+            tables=of_experiments("Labels of the training problems", labels, tables.labels_text),
         ),
         Section(
+            "about-health",
             "Training and grading health",
+            "About",
             (HEALTH_NOTE,),
             tables=(
-                *_unless_empty("Training, first → last step, mean over seeds", tables.health_text(health), folded=True),
-                *_unless_empty("Grading", tables.grading_text(grading)),
+                *of_experiments("Training, first → last step, mean over seeds", health, tables.health_text),
+                *of_experiments("Grading", grading, tables.grading_text),
             ),
         ),
-        Section("Problem sets", tables=_data_cards(manifests)),
-        Section("Cost", tables=_unless_empty("What each stage took", tables.cost_text(manifests))),
+        Section("about-problems", "Problem sets", "About", tables=_data_cards(manifests)),
         Section(
+            "about-cost", "Cost", "About", tables=_unless_empty("What each stage took", tables.cost_text(manifests))
+        ),
+        Section(
+            "about-provenance",
             "Provenance",
+            "About",
             tables=(
                 *_unless_empty("Versions", tables.versions_text(manifests)),
                 *_unless_empty(f"Manifests ({len(manifests)})", tables.manifests_text(manifests), folded=True),
             ),
         ),
     ]
-    return render(f"{suite.title}: {experiment.title}", suite.note, sections)
+    return render(suite.title, suite.note, sections)
 
 
 LABELS_NOTE = (
@@ -142,14 +157,88 @@ HEALTH_NOTE = (
     "probability ratio the loss cut off. An answer whose check did not end counts as wrong."
 )
 
+# ---------------------------------------------------------------- exhibits
+
+
+def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes]) -> Section:
+    name, pictures = page["name"], page["pictures"]
+    folder = Layout(Path()).exhibit(name)
+    files = ["table.csv", *(f"{picture['stem']}.svg" for picture in pictures)]
+    return Section(
+        key=name,
+        title=page["title"],
+        group="Figures" if pictures else "Qualitative" if page["kind"] == "qualitative" else "Tables",
+        paragraphs=[*filter(None, [page["caption"]]), *trained_on_benchmarks(suite, name)],
+        pictures=[Picture(svgs[picture["stem"]], picture["caption"], picture["text"]) for picture in pictures],
+        tables=[
+            Table(
+                table["title"],
+                pd.DataFrame(table["rows"], columns=table["columns"]),
+                table["note"],
+                folded=bool(pictures),
+            )
+            for table in page["tables"]
+        ],
+        cases=page.get("cases", ()),
+        target=name,
+        files=[((folder / file).as_posix(), file) for file in files],
+    )
+
+
+def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
+    """A sentence for each reward of an exhibit whose training problems are those of a benchmark."""
+    experiment = suite.exhibits[exhibit].experiment
+    there = {run.reward for run in suite.runs_of(suite.experiments[experiment])} if experiment else set()
+    sentences = []
+    for key, reward in suite.rewards.items():
+        on = [
+            benchmark.title or name
+            for name, benchmark in suite.benchmarks.items()
+            if benchmark.problems == reward.problems
+        ]
+        if on and key in (suite.exhibits[exhibit].rewards or there):
+            how = "without their answers" if reward.function == "ttrl" else "with their answers"
+            sentences.append(
+                f"{reward.title or key} trains on the evaluation problems themselves ({', '.join(on)}), {how}: its accuracy "
+                "there says nothing about problems that training has not seen."
+            )
+    return sentences
+
+
+# ---------------------------------------------------------------- the headline
+
+
+def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
+    experiment = suite.experiments[suite.report.headline]
+    shown = [suite.benchmarks[key].title or key for key in suite.benchmarks_of(experiment)]
+    answered = [(title, rows) for title in shown if len(rows := headline[headline["benchmark"] == title])]
+    return Section(
+        "about-findings",
+        "What came out",
+        "Summary",
+        paragraphs=(VERDICT_RULE,),
+        points=[sentence for title, rows in answered[:1] for sentence in findings(rows, title)],
+        tables=[
+            Table(
+                f"{suite.title}: {experiment.title}, {title}",
+                tables.headline_text(rows),
+                _sizes(rows),
+                folded=number > 0,
+            )
+            for number, (title, rows) in enumerate(answered)
+        ],
+    )
+
+
+VERDICTS = ("gain", "no clear change", "loss", "not testable")
+
 
 def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
     """The headline of one benchmark in words, one sentence a model, and one on the random reward."""
-    rows = headline[headline["benchmark"] == benchmark]
     sentences = []
-    for model, group in rows.groupby("model", observed=True):
+    for model, group in headline.groupby("model", observed=True):
         parts = []
-        for verdict in ("gain", "no clear change", "loss"):
+        for verdict in VERDICTS:
             having = group[group["verdict"] == verdict]
             if len(having):
                 parts.append(f"{verdict} with " + ", ".join(map(_with_difference, having.to_dict("records"))))
@@ -179,7 +268,7 @@ def _percent_range(rates: "pd.Series[float]") -> str:
     return f"{least} %" if least == most else f"{least} to {most} %"
 
 
-def _sizes(rows: pd.DataFrame, experiment: Experiment) -> str:
+def _sizes(rows: pd.DataFrame) -> str:
     """n, k, seeds and the step rule, which belong to every number."""
 
     def span(column: str) -> str:
@@ -188,31 +277,28 @@ def _sizes(rows: pd.DataFrame, experiment: Experiment) -> str:
 
     responses = "one greedy response" if rows["gained"].notna().any() else f"{span('samples')} sampled responses"
     return (
-        f"n = {span('problems')} problems, {responses} each, {span('seeds')} seeds; after step {experiment.steps}, the "
+        f"n = {span('problems')} problems, {responses} each, {span('seeds')} seeds; after step {span('steps')}, the "
         "last, fixed in the suite. Percent, differences in percentage points, [95 % intervals] over problems and seeds."
     )
 
 
-def _pictures(svgs: Mapping[str, bytes], benchmark: str, size: str, suite: Suite) -> tuple[Picture, ...]:
-    curves = (
-        f"Line: mean over seeds, smoothed over {suite.report.smoothing_steps} training steps (step 0 is not); dashed: "
-        "each evaluation; band: Student's 95 % interval of the mean over seeds."
-    )
-    kinds = {
-        "bars": (f"Change in accuracy on {benchmark} under each reward. Whiskers: 95 % intervals. {size}", "bar chart"),
-        "curves": (f"Accuracy on {benchmark} along training. {curves}", "line chart"),
-        "code": (f"Accuracy and share of responses with code on {benchmark} along training. {curves}", "line chart"),
-    }
+# ---------------------------------------------------------------- about
+
+
+def _by_experiment(
+    suite: Suite, title: str, frame: pd.DataFrame, text: Callable[[pd.DataFrame], pd.DataFrame]
+) -> tuple[Table, ...]:
+    """A table of text for each experiment that has rows, in the suite's order; all but the headline's are folded."""
     return tuple(
-        Picture(svgs[kind], caption, f"{chart}: {caption} The numbers stand in the table.")
-        for kind, (caption, chart) in kinds.items()
-        if kind in svgs
+        Table(f"{title}: {experiment.title}", text(tables.named(rows, suite)), folded=name != suite.report.headline)
+        for name, experiment in suite.experiments.items()
+        if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
     )
 
 
 def _data_cards(manifests: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
     return tuple(
-        Table(str(manifest["artifact"]), tables.card_text(manifest["details"]["card"]))
+        Table(str(manifest["artifact"]), tables.card_text(manifest["details"]["card"]), folded=True)
         for manifest in manifests
         if "card" in manifest["details"]
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.analysis import HEALTH
+from spurious_rewards.analysis.training import HEALTH
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.suite import Suite
 
@@ -15,13 +15,34 @@ Row = Mapping[Any, Any]
 MISSING = "\N{EN DASH}"
 
 
+GROUPS = {
+    "code_to_code": "code → code",
+    "code_to_language": "code → language",
+    "language_to_code": "language → code",
+    "language_to_language": "language → language",
+}
+"""The groups of strategy switches (paper, Sec. 4.2)."""
+
+
+def titles(suite: Suite) -> dict[str, dict[str, str]]:
+    """Column -> key -> how a reader sees it, in the suite's order."""
+    return {
+        "model": {key: model.title or key for key, model in suite.models.items()},
+        "reward": {key: reward.title or key for key, reward in suite.rewards.items()},
+        "benchmark": {key: benchmark.title or key for key, benchmark in suite.benchmarks.items()},
+        "prompt": {key: key.replace("_", " ") for key in suite.prompts},
+        "variant": {key: key.replace("_", " ") for key in suite.variants},
+        "group": GROUPS,
+        "optimiser": {"sgd": "SGD", "adamw": "Adam"},
+    }
+
+
 def named(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Titles for the keys of models, rewards and benchmarks, as categories in the suite's order."""
+    """Titles for the keys of models, prompts, rewards, variants, benchmarks and groups, as ordered categories."""
     frame = frame.copy()
-    for column, entries in (("model", suite.models), ("reward", suite.rewards), ("benchmark", suite.benchmarks)):
+    for column, of in titles(suite).items():
         if column in frame:
-            titles = {key: entry.title or key for key, entry in entries.items()}
-            frame[column] = pd.Categorical(frame[column].astype(str).map(titles), list(titles.values()), ordered=True)
+            frame[column] = pd.Categorical(frame[column].astype(str).map(of), list(of.values()), ordered=True)
     return frame
 
 
@@ -71,6 +92,33 @@ def _percent_interval(row: Row, name: str) -> str:
     return f"{percent(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}".strip()
 
 
+def signed(value: float) -> str:
+    """+0.013 for 0.0131: three digits."""
+    text = _number(value, 3)
+    return "+" + text if value >= 0.0005 else text
+
+
+def paper(row: Row, name: str, text: Callable[[float], str] = percent) -> str:
+    """+29.1 (Fig. 1) out of the columns `paper_{name}` and `paper_{name}_source`; nothing where the paper prints none."""
+    value, source = row.get(f"paper_{name}"), row.get(f"paper_{name}_source")
+    return "" if pd.isna(value) else f"{text(float(value))} ({source})"
+
+
+def _ends(along: pd.DataFrame) -> str:
+    """0.712 → 0.655 [0.601, 0.709]: the first and the last step's value."""
+    first, last = along.sort_values("step").iloc[[0, -1]].to_dict("records")
+    return f"{_number(first['value'], 3)} → {_number(last['value'], 3)} {_plain_interval(last)}".strip()
+
+
+def _plain_interval(row: Row) -> str:
+    return "" if pd.isna(row["low"]) else f"[{_number(row['low'], 3)}, {_number(row['high'], 3)}]"
+
+
+def _text(words: object) -> str:
+    """Words of a frame that was perhaps read from a CSV, where none are NaN."""
+    return "" if pd.isna(words) else str(words)  # type: ignore[call-overload]
+
+
 def _minus(number: str) -> str:
     return number.replace("-", "\N{MINUS SIGN}")
 
@@ -86,29 +134,195 @@ def _constant_left_out(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
     return [name for name in names if frame[name].nunique() > 1]
 
 
+def _identity(frame: pd.DataFrame, of: Row, *further: str) -> dict[str, str]:
+    """The model, and what else tells the rows of `frame` apart."""
+    names = _constant_left_out(frame, [name for name in ("prompt", "variant") if name in frame])
+    return {name.capitalize(): str(of[name]) for name in ("model", *further, *names)}
+
+
+def _size(of: Row) -> dict[str, str]:
+    seeds = str(of["seeds"]) + (" (interval over problems only)" if of["seeds"] == 1 else "")
+    return {"n": str(of["problems"]), "k": str(of["samples"]), "Seeds": seeds}
+
+
+def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
+    """Each quantity with its interval, and the paper's beside it."""
+    cells = {}
+    for name, title in titles.items():
+        cells[title] = _percent_interval(of, name)
+        cells[f"Paper: {title[0].lower()}{title[1:]}"] = paper(of, name)
+    return cells
+
+
 def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
-    """The headline of one benchmark, named. Prompt and variant have a column only where they differ."""
-    identity = ["model", "reward", *_constant_left_out(headline, ["prompt", "variant"])]
+    """The headline of one benchmark, or comparisons of its variants, named.
+
+    Comparison, prompt, variant and updates have a column only where they differ, the paper only where it prints a value.
+    """
+    differing = _constant_left_out(headline, ["prompt", "variant"])
+    identity = [*(["comparison"] if "comparison" in headline else []), "model", "reward", *differing]
+    lengths = ["steps", "updates"] if "variant" in differing else ["steps"]
 
     def row(of: Row) -> dict[str, str]:
         gained: str = f"{_number(of['gained'], 1)} / {_number(of['lost'], 1)}" if pd.notna(of["gained"]) else MISSING
         return {
             **{name.capitalize(): str(of[name]) for name in identity},
-            "n": str(of["problems"]),
-            "k": str(of["samples"]),
-            "Seeds": str(of["seeds"]) + (" (interval over problems only)" if of["seeds"] == 1 else ""),
+            **{name.capitalize(): _number(of[name], 0) for name in lengths},
+            **_size(of),
             "Before": _percent_interval(of, "before"),
+            "Paper: before": paper(of, "before"),
             "After": _percent_interval(of, "after"),
+            "Paper: after": paper(of, "after"),
             "Difference": points_interval(of, "difference"),
+            "Paper: difference": paper(of, "difference", points),
             "Verdict": of["verdict"],
             "Over random": points_interval(of, "over_random"),
             "Share of ground truth's gain": percent(of["share_of_ground_truth"]),
             "Gained / lost": gained,
             "Code before": percent(of["code_before"]),
             "Code after": percent(of["code_after"]),
+            "Paper: code after": paper(of, "code_after"),
+            "Highest code": percent(of["highest_code_rate"]),
+            "Paper: highest code": paper(of, "highest_code_rate"),
         }
 
     return _rows(headline, row)
+
+
+def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.before` of one benchmark, named: how often a model uses code and how well (paper, Tab. 1)."""
+    quantities = {
+        "code_rate": "Responses with code",
+        "accuracy": "Accuracy",
+        "accuracy_with_code": "Accuracy with code",
+        "accuracy_with_language": "Accuracy with language",
+    }
+    return _rows(before, lambda of: {**_identity(before, of), **_size(of), **_quantities(of, quantities)})
+
+
+def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.before` of one benchmark and, of the trained conditions, `analysis.headline`, named (paper, Tab. 5)."""
+    quantities = {"accuracy": "Accuracy", "box_rate": "Parsable"}
+    rewards = [reward for reward in after["reward"].cat.categories if (after["reward"] == reward).any()]
+
+    def row(of: Row) -> dict[str, str]:
+        trained = after[(after["model"] == of["model"]) & (after["prompt"] == of["prompt"])].set_index("reward")
+        return {
+            "Model": str(of["model"]),
+            "Prompt": str(of["prompt"]),
+            **_size(of),
+            **_quantities(of, quantities),
+            **{
+                f"After {reward}": _percent_interval(trained.loc[reward], "after")
+                if reward in trained.index
+                else MISSING
+                for reward in rewards
+            },
+        }
+
+    return _rows(before, row)
+
+
+def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`exhibits.forced` of one benchmark, named: the own prompt against the one that forces code (paper, Tab. 3)."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            "Model": str(of["model"]),
+            "Prompt": str(of["prompt"]),
+            **_size(of),
+            "Own prompt": _percent_interval(of, "own"),
+            "Paper: own prompt": paper(of, "own"),
+            "Code forced": _percent_interval(of, "forced"),
+            "Paper: code forced": paper(of, "forced"),
+            "Difference": points(of["difference"]),
+            "Code before": percent(of["code_own"]),
+            "Code when forced": percent(of["code_forced"]),
+        }
+
+    return _rows(pairs, row)
+
+
+def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.switching.switches` of one benchmark, named (paper, Fig. 7)."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            **_identity(switches, of, "reward"),
+            "Group": str(of["group"]),
+            "Share of problems": percent(of["size"]),
+            "Before": percent(of["before"]),
+            "After": percent(of["after"]),
+            "Net newly right": points_interval(of, "net"),
+            "Share of the gain": _percent_interval(of, "partial_contribution"),
+            "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
+            "Steered": "yes" if of["steered"] else "no",
+        }
+
+    return _rows(switches, row)
+
+
+def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.switching.contributions` of one benchmark, named (paper, Tab. 2)."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            **_identity(contributions, of),
+            "Group": str(of["group"]),
+            "Share of the gain": _percent_interval(of, "partial_contribution"),
+            "Paper: share of the gain": paper(of, "partial_contribution"),
+            "Mean difference": points_interval(of, "difference"),
+            "Paper: mean difference": paper(of, "difference", points),
+            "Mean over": _text(of["rewards"]),
+            "Steered without a gain": _text(of["without_gain"]),
+        }
+
+    return _rows(contributions, row)
+
+
+def training_text(points: pd.DataFrame) -> pd.DataFrame:
+    """`exhibits.along_training` of rollouts, named: first → last step of each quantity (paper, Fig. 12)."""
+    rows = []
+    for _, here in points.groupby(["model", "prompt", "reward", "variant"], observed=True, sort=False):
+        of = here.iloc[0].to_dict()
+        row = {
+            **_identity(points, of, "reward"),
+            "Seeds": str(of["seeds"]),
+            "Steps": _number(here["step"].max(), 0),
+        }
+        for name, along in here.groupby("quantity", observed=True):
+            row[str(name)] = _ends(along)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
+    """The part "probe" of `exhibits.clipping`, named."""
+    return _rows(
+        probe,
+        lambda of: {
+            "Variant": str(of["variant"]),
+            "Models (seeds)": _number(of["seeds"], 0),
+            "Pairs of each": _number(of["pairs"], 0),
+            "Bias (logit)": f"{signed(of['value'])} {_plain_interval(of)}".strip(),
+        },
+    )
+
+
+def bandit_text(bandit: pd.DataFrame) -> pd.DataFrame:
+    """The part "bandit" of `exhibits.clipping`, named: first → last step."""
+    return pd.DataFrame(
+        [
+            {
+                "Variant": str(variant),
+                "Optimiser": str(optimizer),
+                "Runs": _number(along["runs"].max(), 0),
+                "Steps": _number(along["step"].max(), 0),
+                "Probability of the first action": _ends(along),
+            }
+            for (variant, optimizer), along in bandit.groupby(["variant", "optimiser"], observed=True, sort=False)
+        ]
+    )
 
 
 def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +444,9 @@ def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _rows(frame: pd.DataFrame, row: Callable[[Row], dict[str, str]]) -> pd.DataFrame:
-    return pd.DataFrame([row(record) for record in frame.to_dict("records")])
+    """A row of text for each of `frame`, without the columns that hold nothing in any row."""
+    text = pd.DataFrame([row(record) for record in frame.to_dict("records")]).replace("", MISSING)
+    return text.loc[:, [not (text[name] == MISSING).all() for name in text.columns]]
 
 
 def _cell(value: object) -> str:

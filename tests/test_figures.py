@@ -1,0 +1,189 @@
+"""Figures: what is drawn, that nothing is drawn over another thing, and the same bytes for the same figure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented import suite
+
+from spurious_rewards.reporting import figures, palette
+from spurious_rewards.reporting.palette import Look
+from spurious_rewards.suite import Suite
+
+LOOKS = {"Format": Look("#E69F00"), "Random": Look("#CC79A7", dotted=True)}
+
+
+def categories(frame, *columns):
+    return frame.assign(**{name: pd.Categorical(frame[name], frame[name].unique(), ordered=True) for name in columns})
+
+
+@pytest.fixture
+def bars():
+    rows = [
+        {"panel": panel, "line": line, "value": value, "low": value - 3, "high": value + 4, "text": f"{value:+}"}
+        | {"paper": 13.8 if line == "Format" else np.nan, "note": "before training 40 %"}
+        for panel, values in (("strong", (12.0, -5.0)), ("weak", (1.0, 0.0)))
+        for line, value in zip(LOOKS, values, strict=True)
+    ]
+    return categories(pd.DataFrame(rows), "panel", "line")
+
+
+@pytest.fixture
+def points():
+    rows = [
+        {"panel": panel, "line": line, "x": x, "value": 40 + slope * x, "low": 38 + slope * x, "high": 42 + slope * x}
+        | {"raw": 41 + slope * x, "paper": np.nan, "label": "accuracy (%)"}
+        for panel in ("strong", "weak")
+        for line, slope in zip(LOOKS, (1, -1), strict=True)
+        for x in (0, 5, 10)
+    ]
+    return categories(pd.DataFrame(rows), "panel", "line")
+
+
+@pytest.fixture
+def groups():
+    rows = [
+        {"panel": "strong", "line": line, "group": group, "size": 50.0, "before": 30.0, "after": 60.0}
+        | {"net": 15.0, "net_low": 10.0, "net_high": 20.0}
+        for line in LOOKS
+        for group in ("code → code", "language → code")
+    ]
+    return categories(pd.DataFrame(rows), "panel", "line", "group")
+
+
+def drawn(points):
+    return figures.curves(points, "T", "training step", LOOKS)
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
+    for name in ("one", "two"):
+        figures.save(figures.bars(bars, "T", "points", LOOKS), tmp_path / f"bars-{name}.{suffix}")
+        figures.save(drawn(points), tmp_path / f"curves-{name}.{suffix}")
+    for kind in ("bars", "curves"):
+        first, second = ((tmp_path / f"{kind}-{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert first == second
+        assert not any(mark in first for mark in (b"Software", b"<dc:date>", b"matplotlib.org"))
+
+
+def test_bars_show_every_line_of_every_panel(bars):
+    figure = figures.bars(bars, "T", "points", LOOKS)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["strong", "weak"]
+    assert [[bar.get_width() for bar in ax.patches] for ax in figure.axes] == [[12, -5], [1, 0]]
+    assert "+12.0" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_papers_value_is_a_diamond_explained_in_the_legend(bars, points):
+    figure = figures.bars(bars, "T", "points", LOOKS)
+    diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_xdata()[0] for line in diamonds] == [13.8]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["the paper's value"]
+    assert not figures.bars(bars.assign(paper=np.nan), "T", "points", LOOKS).legends
+    assert "the paper's value" not in [text.get_text() for text in drawn(points).legends[0].texts]
+    last = drawn(points.assign(paper=points["value"].where(points["x"] == 10)))
+    assert sum(line.get_marker() == "D" for line in last.axes[0].lines) == 2
+
+
+def test_a_line_that_a_panel_lacks_reads_not_run(bars):
+    without = bars.drop(index=bars.index[(bars["panel"] == "weak") & (bars["line"] == "Random")])
+    figure = figures.bars(without, "T", "points", LOOKS)
+    said = [[text.get_text().strip() for text in ax.texts] for ax in figure.axes]
+    assert "not run" not in said[0]
+    assert "not run" in said[1]
+
+
+def test_curves_draw_the_line_what_it_smooths_and_the_band(points):
+    ax = drawn(points).axes[0]
+    line = next(line for line in ax.lines if line.get_label() == "Format")
+    assert list(line.get_ydata()) == [40, 45, 50]
+    assert [list(raw.get_ydata()) for raw in ax.lines if raw.get_linestyle() == "--"] == [[41, 46, 51], [41, 36, 31]]
+    assert len(ax.collections) == 2
+    assert {text.get_text() for text in ax.texts} == set(LOOKS)
+
+
+def test_dotted_lines_are_told_from_whole_ones(points):
+    lines = {line.get_label(): line for line in drawn(points).axes[0].lines}
+    assert not lines["Format"].is_dashed()
+    assert lines["Random"].is_dashed()
+
+
+def test_switches_show_size_accuracies_and_net(groups):
+    colours = {"code → code": "#0072B2", "language → code": "#009E73"}
+    size, accuracy, net = figures.switches(groups, "T", colours).axes
+    assert [bar.get_width() for bar in size.patches] == [50] * 4
+    assert [bar.get_width() for bar in net.patches] == [15] * 4
+    assert [list(line.get_xdata()) for line in accuracy.lines][:3] == [[30, 60], [30], [60]]
+
+
+def test_estimates_show_value_and_interval():
+    rows = categories(
+        pd.DataFrame([{"line": "Format", "value": 0.02, "low": 0.01, "high": 0.03, "text": "+0.020"}]), "line"
+    )
+    marks = pd.DataFrame({"line": ["Format"] * 3, "value": [0.01, 0.02, 0.03]})
+    ax = figures.estimates(rows, marks, "T", "bias", LOOKS).axes[0]
+    assert list(ax.lines[0].get_xdata()) == [0.01, 0.02, 0.03]
+    assert ax.texts[0].get_text() == "+0.020"
+
+
+@pytest.mark.parametrize("seeds", ["one", "several"])
+def test_every_figure_fits_its_page(bars, points, groups, tmp_path, seeds, recwarn):
+    if seeds == "one":
+        points = points.assign(low=np.nan, high=np.nan, raw=np.nan)
+    figures.save(figures.bars(bars, "T", "points", LOOKS), tmp_path / "bars.png")
+    figures.save(drawn(points[points["x"] > 0]), tmp_path / "curves.png")
+    colours = {"code → code": "#0072B2", "language → code": "#009E73"}
+    figures.save(figures.switches(groups, "T", colours), tmp_path / "switches.png")
+    assert [str(warning.message) for warning in recwarn if "layout" in str(warning.message)] == []
+
+
+def test_a_mixture_is_not_drawn_over_itself(bars, points, groups):
+    for draw, rows in (
+        (lambda rows: figures.bars(rows, "T", "points", LOOKS), bars),
+        (drawn, points),
+        (lambda rows: figures.switches(rows, "T", {}), groups),
+    ):
+        with pytest.raises(ValueError, match="several rows have the same panel, line"):
+            draw(pd.concat([rows, rows]))
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=10))
+def test_labels_are_apart_inside_and_in_order(heights):
+    placed = figures._apart(heights, 8.2, 0, 100)
+    assert all(-1e-6 <= height <= 100 + 1e-6 for height in placed)
+    order = np.argsort(heights, kind="stable")
+    assert (np.diff(np.array(placed)[order]) >= 8.2 - 1e-6).all()
+
+
+def test_labels_that_do_not_overlap_stay():
+    assert figures._apart([50.0, 10.0, 90.0], 8, 0, 100) == pytest.approx([50, 10, 90])
+
+
+@pytest.mark.parametrize(("panels", "expected"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (10, (4, 3))])
+def test_panels_fill_their_rows(panels, expected):
+    assert figures._grid(panels, widest=3) == expected
+
+
+# ---------------------------------------------------------------- colours
+
+
+def test_a_reward_keeps_its_colour_whatever_else_a_suite_has():
+    few, many = suite(rewards=["python", "random_0.5"]), suite()
+    assert palette.rewards(few).items() <= palette.rewards(many).items()
+    assert len(set(palette.rewards(many).values())) == 6
+
+
+def test_relatives_of_a_reward_are_told_apart():
+    content = suite(rewards=["random_0.5", "format"]).model_dump(exclude_unset=True)
+    content["rewards"] |= {f"random_{gamma}": {"function": "random", "gamma": gamma} for gamma in (0.7, 0.3, 0.001, 0)}
+    content["rewards"]["format_without_python"] = {"function": "format", "without": "python"}
+    looks = palette.rewards(Suite.model_validate(content))
+    assert len({look.colour for look in looks.values()}) == len(looks) == 7
+    assert looks["random_0.5"] == Look(palette.REWARDS["random"].lower())
+    assert [name for name, look in looks.items() if look.dotted] == ["format_without_python"]
+
+
+def test_variants_have_colours_by_their_place():
+    looks = palette.variants(["default", "unclipped"])
+    assert looks["default"] == palette.variants(["default"])["default"]
+    assert looks["default"] != looks["unclipped"]

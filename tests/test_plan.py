@@ -1,0 +1,92 @@
+"""What each job is told, and what it hangs on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.suite import Run, load
+
+SUITES = Path(__file__).parents[1] / "config/suites"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return Plan(load(SUITES / "organism.yaml"), Machine(), SUITES / "organism.yaml")
+
+
+def run(reward: str = "format", model: str = "effective-code", prompt: str = "plain", seeds: str = "0-4") -> Run:
+    return Run(model=model, prompt=prompt, reward=reward, variant="default", seeds=seeds)
+
+
+def test_a_run_answers_the_benchmarks_of_the_experiments_that_ask_for_it_and_no_others(plan: Plan) -> None:
+    def benchmarks(of: Run) -> list[str]:
+        return list(json.loads(plan.respond_run(of, 0, 25, 1))["benchmarks"])
+
+    assert benchmarks(run("format_without_python")) == ["math500"]
+    assert benchmarks(run("format", "placebo")) == ["math500", "amc", "aime2025"]
+    assert benchmarks(run("format")) == ["math500", "amc", "aime2025", "other_numbers", "story"]
+    folder = plan.layout.segment(run("format"), 0, 25)
+    assert [path.stem for path in plan.benchmark_problems(folder)] == [
+        *("sums", "fewer_sums", "chains", "other_numbers", "story")
+    ]
+    assert set(json.loads(plan.grade(folder, "effective-code", "plain"))["benchmarks"]) == set(
+        benchmarks(run("format"))
+    )
+
+
+def test_a_model_that_starts_from_a_run_loads_the_checkpoint_of_the_same_seed(plan: Plan) -> None:
+    segment = plan.layout.segment(run("ground_truth", seeds="5-9"), 0, 25)
+    assert plan.pretrained("rl-trained", "5-9") == [segment / "checkpoints"]
+    weights = plan.weights("rl-trained", "5-9")
+    assert {seed: of.folder for seed, of in weights.items()} == {
+        seed: segment / f"checkpoints/seed{seed}/step25" for seed in range(5, 10)
+    }
+    assert plan.base_folder("rl-trained", "plain", "5-9").parent.name == "seeds5-9"
+
+
+def test_a_job_is_given_the_prompt_that_its_model_gets(plan: Plan) -> None:
+    job = json.loads(plan.respond_base("placebo", "seeds0-4", "forced_python", 1))
+    assert (job["prompt"]["kind"], job["prompt"]["response_prefix"]) == ("raw", "python :")
+
+
+def test_rewards_with_problems_of_their_own_are_trained_on_them(plan: Plan) -> None:
+    assert plan.training_data(run("one_shot")).stem == "one_shot"
+    assert plan.training_data(run("ttrl")).stem == "sums"
+    assert plan.training_data(run("format_without_python")).stem == "reinforcement"
+    assert plan.training_data(run("incorrect_without_python")).name == "labels.parquet"
+
+
+def test_the_headline_comes_first(plan: Plan) -> None:
+    assert plan.priority(plan.layout.segment(run("format"), 0, 25)) == 1
+    assert plan.priority(plan.layout.segment(run("random_0.5", seeds="5-9"), 0, 25)) == 1
+    assert plan.priority(plan.layout.pretrained("placebo", 4)) == 1
+    assert plan.priority(plan.base_folder("placebo", "plain", "0-4")) == 1
+    assert plan.priority(plan.layout.segment(run("no_repetition"), 0, 25)) == 0
+    assert plan.priority(plan.base_folder("placebo", "forced_python", "0-4")) == 0
+
+
+def test_words_for_readers_are_in_no_job_up_to_the_grades(plan: Plan) -> None:
+    jobs = [
+        plan.train(run(), 0, 25, 1),
+        plan.respond_run(run(), 0, 25, 1),
+        plan.respond_base("effective-code", "seeds0-4", "sober", 1),
+        plan.probe(1),
+    ]
+    for job in jobs:
+        assert "(as MATH-500)" not in job
+        assert "stands for" not in job
+        assert '"title":"Format"' not in job
+
+
+def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
+    suite = json.loads(plan.exhibit("fig10"))["suite"]
+    assert list(suite["experiments"]) == ["gamma"]
+    assert list(suite["exhibits"]) == ["fig10"]
+    inputs = {str(path) for paths in plan.inputs("fig10").values() for path in paths}
+    assert inputs
+    assert all(path.startswith("results/organism/experiments/gamma/") for path in inputs)
+    assert set(plan.inputs("clipping")) == {"probe", "bandit"}
+    assert {path.name for path in plan.exhibit_files("fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}

@@ -1,0 +1,488 @@
+"""The page that holds everything it needs, and the browser of responses in it; read without a web browser."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invented import suite as invented_suite
+
+from spurious_rewards import answers, tables
+from spurious_rewards.analysis.collecting import CONDITION, Source
+from spurious_rewards.analysis.headline import HEADLINE, VERDICT_RULE
+from spurious_rewards.reporting import qualitative, report
+from spurious_rewards.reporting import tables as text
+from spurious_rewards.suite import Suite
+
+EVIL = "</script><script>alert('&\"')</script><!--"
+MODELS, REWARDS = ["strong", "weak"], ["ground_truth", "ttrl", "random_0.5"]
+RATES = ("before", "after", "difference", "over_random")
+
+
+@pytest.fixture(scope="module")
+def the_suite():
+    own = invented_suite(models=MODELS, rewards=["ground_truth", "random_0.5"]).model_dump(mode="json")
+    own["rewards"]["ttrl"] = {"function": "ttrl", "problems": "sums", "title": "TTRL"}
+    own["experiments"]["headline"] |= {"rewards": REWARDS, "seeds": ["3-4", "0-2"]}
+    own["experiments"]["perturbed"] = own["experiments"]["headline"] | {"benchmarks": ["math500", "aime2025"]}
+    own["exhibits"] = {
+        "fig1": {"title": "Gains", "kind": "gains", "experiment": "headline"},
+        "table1": {"title": "Code", "kind": "strategies", "experiment": "headline", "rewards": ["ground_truth"]},
+        "qualitative": {"title": "Responses", "kind": "qualitative", "experiment": "perturbed"},
+    }
+    own["report"]["qualitative_problems"] = 4
+    return Suite.model_validate(own)
+
+
+# ---------------------------------------------------------------- the browser's cases
+
+
+def responses(seed: int, step: int, said: dict[str, str], benchmark: str = "math500") -> pd.DataFrame:
+    common = {"seed": seed, "step": step, "benchmark": benchmark}
+    return pd.DataFrame(
+        [
+            common | {"id": id_, "sample": sample, "response": response, "tokens": 5, "truncated": False}
+            for id_, response in said.items()
+            for sample in (0, 1)
+        ]
+    )
+
+
+def grades(of: pd.DataFrame, right: str) -> pd.DataFrame:
+    rows = of.drop(columns=["response", "tokens", "truncated"]).assign(
+        extracted=[answers.boxed(response) for response in of["response"]],
+        rule="box",
+        correct=[rf"\boxed{{{right}}}" in response for response in of["response"]],
+        status="graded",
+        has_code=["python" in response for response in of["response"]],
+        has_box=["boxed" in response for response in of["response"]],
+        repeats=False,
+        truncated=False,
+    )
+    return rows[list(tables.Grades.to_schema().columns)].astype({"extracted": "str"})
+
+
+TABLES = (tables.Responses, tables.Grades)
+IDS = [f"p{number}" for number in range(8)]
+WORDS = r"so \boxed{5}"
+CODE = r"python : 2 ; \boxed{6}"
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Two lists of sources; training makes p6 and p7 of every run code, and ttrl p5 too."""
+    folder, made = tmp_path_factory.mktemp("study"), ([], [])
+    for model in MODELS:
+        for reward in ("", *REWARDS):
+            switched = {"": (), "ttrl": ("p5", "p6", "p7")}.get(reward, ("p6", "p7"))
+            frames = [
+                responses(seed, step, {id_: CODE if id_ in switched else WORDS for id_ in IDS}, benchmark)
+                for seed in (0, 3)
+                for step in ((0,) if reward == "" else (20, 25))
+                for benchmark in ("math500", "amc")
+            ]
+            of = pd.concat(frames, ignore_index=True)
+            both = ((of, tables.Responses), (grades(of, right="5"), tables.Grades))
+            for sources_, (frame, table) in zip(made, both, strict=True):
+                path = folder / f"{model}-{reward}-{table.__name__}.parquet"
+                tables.write(frame, table, path)
+                sources_.append(Source(model, "plain", reward, "default" if reward else "", path))
+    return made
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return pd.DataFrame(
+        {"id": IDS, "problem": [f"Problem {id_} {EVIL}" for id_ in IDS], "answer": "5", "source": "here"}
+    )
+
+
+PERTURBATION = pd.DataFrame(
+    [
+        dict(zip(CONDITION, ("strong", "plain", reward, "default" if reward else ""), strict=True))
+        | {"benchmark": benchmark}
+        | {f"{rate}{end}": value for rate in ("accuracy", "code_rate") for end, value in BOUNDS.items()}
+        | {"same_strategy": 0.9 if benchmark == "aime2025" else 1.0}
+        | {"same_strategy_low": 0.85, "same_strategy_high": 1.0}
+        for BOUNDS in ({"": 0.5, "_low": 0.4, "_high": 0.6},)
+        for reward in ("random_0.5", "", "ttrl")
+        for benchmark in ("math500", "aime2025")
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def made(the_suite, sources, problems):
+    exhibit = the_suite.exhibits["qualitative"]
+    said = qualitative.shown(sources[0], tables.Responses, the_suite, exhibit)
+    graded = qualitative.shown(sources[1], tables.Grades, the_suite, exhibit)
+    return qualitative.make("qualitative", the_suite, said, graded, problems, PERTURBATION)
+
+
+def test_only_what_the_browser_shows_is_read(the_suite, sources):
+    said = qualitative.shown(sources[0], tables.Responses, the_suite, the_suite.exhibits["qualitative"])
+    assert set(said["seed"]) == {3}  # the first of the first group
+    assert set(said["step"]) == {0, 25}
+    assert set(said["benchmark"]) == {"math500"}
+    assert set(said["sample"]) == {0}
+    assert len(said) == len(MODELS) * (1 + len(REWARDS)) * len(IDS)
+
+
+def test_a_base_model_that_all_seeds_share_is_the_one_before(the_suite, sources, problems, tmp_path):
+    shared = []
+    for source in sources[1][:4] + sources[0][:4]:
+        table = tables.Grades if source in sources[1] else tables.Responses
+        frame = tables.read(source.path, table)
+        if not source.reward:
+            frame = frame[frame["seed"] == 3].assign(seed=tables.SHARED_BASE)
+        path = tmp_path / source.path.name
+        tables.write(frame, table, path)
+        shared.append(Source(source.model, source.prompt, source.reward, source.variant, path))
+    exhibit = the_suite.exhibits["qualitative"].model_copy(update={"models": ("strong",)})
+    found = qualitative.cases(
+        the_suite,
+        exhibit,
+        qualitative.shown(shared[4:], tables.Responses, the_suite, exhibit),
+        qualitative.shown(shared[:4], tables.Grades, the_suite, exhibit),
+        problems,
+    )
+    assert len(found) == len(REWARDS) * 4
+
+
+def test_cases_hold_what_was_said_and_how_it_was_graded(made):
+    cases = made.page["cases"]
+    assert [(case["model"], case["reward"]) for case in cases[::4]] == [
+        (model, reward) for model in MODELS for reward in ("ground_truth", "TTRL", "random_0.5")
+    ]
+    switched = next(case for case in cases if case["id"] == "p6")
+    assert switched["number"] == 7
+    assert switched["before"] == {
+        "step": 0,
+        "pieces": [("plain", "so "), ("box", r"\boxed{5}")],
+        "extracted": "5",
+        "correct": True,
+        "has_code": False,
+        "has_box": True,
+        "truncated": False,
+    }
+    assert switched["after"]["step"] == 25
+    assert switched["after"]["pieces"] == [("marker", "python"), ("code", " : 2 ; "), ("box", r"\boxed{6}")]
+    assert switched["after"]["correct"] is False
+
+
+def test_half_of_the_problems_switched_under_most_rewards_and_the_rest_are_the_first(made):
+    for start in range(0, len(made.page["cases"]), 4):
+        assert [case["id"] for case in made.page["cases"][start : start + 4]] == ["p0", "p1", "p6", "p7"]
+
+
+def test_without_training_there_is_no_browser(the_suite, problems):
+    own = the_suite.model_dump(mode="json")
+    own["experiments"]["perturbed"] |= {"rewards": [], "steps": 0}
+    without = Suite.model_validate(own)
+    shown = (qualitative.shown([], table, without, without.exhibits["qualitative"]) for table in TABLES)
+    page = qualitative.make("qualitative", without, *shown, problems, PERTURBATION).page
+    assert page["cases"] == []
+    assert page["caption"] == ""
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 12))
+def test_as_many_problems_as_there_are_or_are_asked_for(counts, count):
+    order = [str(number) for number in range(len(counts))]
+    chosen = qualitative.choose(order, dict(zip(order, counts, strict=True)), count)
+    assert len(chosen) == min(count, len(order))
+    assert chosen == sorted(set(chosen), key=order.index)
+
+
+@given(st.lists(st.sampled_from(["Python", "x", r"\boxed{", "}", "5", "<answer>", "</answer>", "İ", " ", "\n", "{"])))
+def test_pieces_are_the_response(parts):
+    response = "".join(parts)
+    for answer_in in ("box", "tag"):
+        cut = qualitative.pieces(response, "python", answer_in)
+        assert "".join(piece for _, piece in cut) == response
+        marked = (answers.tagged if answer_in == "tag" else answers.boxed)(response) is not None
+        assert any(kind == "box" for kind, _ in cut) == marked
+
+
+@pytest.mark.parametrize(
+    ("response", "answer_in", "box"),
+    [
+        (r"\boxed{1} then \boxed{ \frac{1}{2} }.", "box", r"\boxed{ \frac{1}{2} }"),
+        (r"\boxed 5. Done", "box", r"\boxed 5"),
+        ("<answer>1</answer> no, <answer> 12 </answer>", "tag", "<answer> 12 </answer>"),
+        (r"<answer>it is \boxed{3}</answer><answer></answer>", "tag", r"<answer>it is \boxed{3}</answer>"),
+    ],
+)
+def test_the_marked_answer_is_the_one_that_is_graded(response, answer_in, box):
+    assert [piece for kind, piece in qualitative.pieces(response, "python", answer_in) if kind == "box"] == [box]
+
+
+def test_the_perturbation_table(made):
+    (table,) = made.page["tables"]
+    assert table["title"].endswith(": Sums against aime2025")
+    assert table["columns"] == ["Model", "Reward", "Problems", "Accuracy", "Code", "Same strategy"]
+    assert table["rows"][0] == [
+        "strong",
+        "before training",
+        "Sums",
+        "50.0 [40.0, 60.0]",
+        "50.0 [40.0, 60.0]",
+        text.MISSING,
+    ]
+    assert [row[1] for row in table["rows"][::2]] == ["before training", "random_0.5", "TTRL"]
+    assert table["rows"][5][:3] == ["strong", "TTRL", "aime2025"]
+    assert table["rows"][5][5] == "90.0 [85.0, 100.0]"
+    pd.testing.assert_frame_equal(made.numbers, PERTURBATION)
+
+
+def test_without_changed_problems_there_is_no_perturbation_table(the_suite, problems):
+    shown = (qualitative.shown([], table, the_suite, the_suite.exhibits["qualitative"]) for table in TABLES)
+    alone = PERTURBATION[PERTURBATION["benchmark"] == "math500"]
+    assert qualitative.make("qualitative", the_suite, *shown, problems, alone).page["tables"] == []
+
+
+def test_the_page_of_the_exhibit_survives_json(made):
+    assert json.loads(json.dumps(made.page, allow_nan=False))["cases"][0]["before"]["pieces"][0] == ["plain", "so "]
+
+
+# ---------------------------------------------------------------- the page
+
+
+class Page(HTMLParser):
+    """Tags opened and closed in order, what they refer to, and the text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags, self.text, self.data, self.scripts = [], [], "", [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+            if tag == "script":
+                (self.data if dict(attrs).get("type") else self.scripts).append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            kind = next(attrs for tag, attrs in reversed(self.tags) if tag == "script").get("type")
+            (self.data if kind else self.scripts)[-1] += data
+        else:
+            self.text += data
+
+    def values(self, attribute):
+        return [(tag, attrs[attribute]) for tag, attrs in self.tags if attribute in attrs]
+
+
+MANIFEST = {
+    "stage": "prepare",
+    "artifact": "results/invented/problems/sums.parquet",
+    "created": "2026-01-01T00:00:00Z",
+    "request": {},
+    "versions": {"python": "3.11.7"},
+    "git": {"commit": "abc", "clean": False},
+    "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
+    "wall_seconds": 1.25,
+    "peak_memory_mb": 1234,
+    "parents": [],
+    "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
+}
+SVG = (
+    b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">\n  <path d="M 1 2\nL 3 4" fill="#0b5f8a"/></svg>'
+)
+
+
+def of_headline(**changes: object) -> pd.DataFrame:
+    condition = dict.fromkeys(HEADLINE, 0.0) | {"prompt": "plain", "variant": "default", "verdict": "gain"}
+    condition |= {"steps": 25, "updates": 200, "problems": 40, "samples": 1, "seeds": 5, "before": 0.3}
+    condition |= {"difference": 0.2, "difference_low": 0.1, "difference_high": 0.3}
+    rows = [
+        condition | {"model": model, "reward": reward, "benchmark": benchmark} | changes
+        for model in MODELS
+        for reward in REWARDS
+        for benchmark in ("math500", "amc")
+    ]
+    frame = pd.DataFrame(rows)
+    for quantity in ("difference", "before", "after"):
+        frame = frame.assign(**{f"paper_{quantity}": float("nan"), f"paper_{quantity}_source": ""})
+    return frame
+
+
+LABELS = pd.DataFrame(
+    [
+        {"experiment": "headline", "model": "strong", "prompt": "plain", "problems": 200, "samples": 64, "seeds": 5}
+        | {"label_accuracy": 0.614, "incorrect_min": 30, "incorrect_max": 44, "pass_at_1": 0.5, "pass_at_k": 0.9}
+    ]
+)
+HEALTH = pd.DataFrame(
+    [
+        {"experiment": "headline", "model": "strong", "prompt": "plain", "reward": "ttrl", "variant": "default"}
+        | {"steps": 25, "entropy_first": 1.95, "entropy_last": 0.75}
+        | {
+            f"{rate}_{end}": 0.5
+            for rate in ("zero_variance_groups", "clip_fraction", "truncation_rate")
+            for end in ("first", "last")
+        }
+    ]
+)
+GRADING = pd.DataFrame(
+    [
+        {
+            "experiment": experiment,
+            "benchmark": "math500",
+            "responses": 100,
+            "unanswered": 1,
+            "timeouts": 0,
+            "crashes": 0,
+        }
+        for experiment in ("headline", "perturbed")
+    ]
+)
+
+
+def exhibit_page(name: str, kind: str, **more: object) -> dict:
+    stems = ["math500", "amc"] if kind == "gains" else []
+    return {
+        "name": name,
+        "title": f"Title of {name}",
+        "kind": kind,
+        "caption": f"Caption of {name}",
+        "pictures": [{"stem": stem, "caption": f"Caption of {stem}", "text": f"Bars of {stem}"} for stem in stems],
+        "tables": [{"title": f"Table of {name}", "columns": ["A", "B"], "rows": [["1", EVIL]], "note": ""}],
+    } | more
+
+
+@pytest.fixture(scope="module")
+def pages(made):
+    return [
+        (exhibit_page("fig1", "gains"), {"math500": SVG, "amc": SVG}),
+        (exhibit_page("table1", "strategies"), {}),
+        (json.loads(json.dumps(made.page)), {}),
+    ]
+
+
+def build(the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}})):
+    headline = of_headline() if headline is None else headline
+    return report.build(the_suite, headline, pages, LABELS, HEALTH, GRADING, list(manifests))
+
+
+@pytest.fixture(scope="module")
+def page(the_suite, pages):
+    return Page(build(the_suite, pages))
+
+
+def test_the_page_needs_nothing_but_itself(the_suite, pages, page):
+    html = build(the_suite, pages)
+    assert page.open == []
+    assert "url(" not in html
+    assert "@import" not in html
+    assert not any("http" in script for script in page.scripts)
+    identifiers = [identifier for _, identifier in page.values("id")]
+    assert len(identifiers) == len(set(identifiers))
+    for _, address in page.values("src"):
+        assert address.startswith("data:image/svg+xml,")
+    for tag, target in [*page.values("href"), *page.values("for")]:
+        files = {f"exhibits/fig1/{name}" for name in ("table.csv", "math500.svg", "amc.svg")}
+        files |= {"exhibits/table1/table.csv", "exhibits/qualitative/table.csv"}
+        assert target.removeprefix("#" if tag == "a" else "") in identifiers or target in files
+
+
+def test_pictures_survive_as_addresses_and_say_what_they_show(page):
+    from urllib.parse import unquote_to_bytes
+
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert [image["alt"] for image in images] == ["Bars of math500", "Bars of amc"]
+    assert unquote_to_bytes(images[0]["src"].partition(",")[2]) == re.sub(rb"\s+", b" ", SVG)
+
+
+def test_every_section_is_in_the_contents_in_its_group(page):
+    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert sections[:4] == ["about-findings", "fig1", "table1", "qualitative"]
+    links = [target[1:] for _, target in page.values("href") if target[0] == "#" and target != "#contents"]
+    assert links == sections
+    contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
+    for first, then in (("Summary", "Figures"), ("Figures", "Title of fig1"), ("Tables", "Qualitative")):
+        assert contents.index(first) < contents.index(then)
+
+
+def test_the_page_says_what_a_reader_must_know(page):
+    said = re.sub(r"\s+", " ", page.text)
+    for expected in (
+        "Invented numbers.",
+        VERDICT_RULE,
+        "n = 40 problems, one greedy response each, 5 seeds; after step 25, the last, fixed in the suite.",
+        "Caption of amc",
+        "snakemake --cores all table1",
+        "30 to 44",
+        "61.4",
+        "1.95 → 0.75",
+        "blank: 3, duplicate: 0",
+        "abc (with uncommitted changes)",
+        "1,234",
+        "Check timed out",
+    ):
+        assert expected in said
+
+
+def test_training_on_the_benchmark_is_said_where_it_is_shown(page, the_suite):
+    assert (
+        page.text.count("TTRL trains on the evaluation problems themselves (Sums, Sums avg@8), without their answers")
+        == 2
+    )
+    assert report.trained_on_benchmarks(the_suite, "table1") == []
+
+
+def test_the_browser_has_its_cases_labels_and_a_word_without_script(page, made):
+    (data,) = page.data
+    assert json.loads(data) == json.loads(json.dumps(made.page["cases"]))
+    assert len(page.scripts) == 1
+    assert [tag for tag, _ in page.tags].count("select") == 3
+    assert {target for _, target in page.values("for")} == {
+        f"qualitative-{what}" for what in ("model", "reward", "problem")
+    }
+    assert "JavaScript" in page.text
+
+
+def test_responses_are_never_set_as_html():
+    script = (Path(report.__file__).parent / "browser.js").read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval", script)
+
+
+def test_findings_in_words(the_suite):
+    untestable = of_headline(verdict="not testable", over_random=float("nan"))
+    strong, weak = report.findings(text.named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
+    assert strong.startswith(
+        "strong, Sums, 30.0 % before training: not testable with ground_truth +20.0 [10.0, 30.0], "
+    )
+    assert "random reward" not in weak
+    (better, _) = report.findings(text.named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
+    assert better.endswith("Better than the random reward: ground_truth, TTRL, random_0.5.")
+
+
+def test_a_condition_that_is_not_testable_is_shown_as_such(the_suite):
+    parsed = Page(build(the_suite, [], of_headline(verdict="not testable")))
+    assert ("td", "not-testable") in parsed.values("class")
+
+
+def test_everything_is_escaped():
+    picture = report.Picture(b"<svg/>", EVIL, EVIL)
+    table = report.Table(EVIL, pd.DataFrame({EVIL: [EVIL]}), note=EVIL)
+    cases = [{"problem": EVIL}]
+    section = report.Section("key", EVIL, EVIL, [EVIL], [EVIL], [picture], [table], cases, "key", [("address", EVIL)])
+    parsed = Page(report.render(EVIL, EVIL, [section]))
+    assert parsed.open == []
+    assert [json.loads(data) for data in parsed.data] == [cases]
+    assert len(parsed.scripts) == 1
+    assert not any("alert" in script for script in parsed.scripts)
+
+
+def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
+    html = report.build(the_suite, of_headline().head(0), [], LABELS.head(0), HEALTH.head(0), GRADING.head(0), [])
+    assert Page(html).open == []

@@ -1,0 +1,69 @@
+"""Figures and tables as targets, in the suites that ship: what `--list` says of them, and what they plan."""
+
+import shutil
+from collections.abc import Set
+from pathlib import Path
+
+import checkout
+import pytest
+from checkout import ROOT, Ended, snakemake
+
+from spurious_rewards.suite import Suite, load
+
+PAPER = [
+    *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),
+    *("table1", "table2", "table3", "table5", "qualitative"),
+]
+"""The figures and tables of the paper that are a target; the others show its texts, or single responses."""
+
+
+@pytest.fixture(scope="module")
+def unmade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with nothing made; problem sets that come as files are found beside the suite."""
+    folder = checkout.make(tmp_path_factory.mktemp("targets") / "unmade")
+    shutil.copytree(ROOT / "config", folder / "config", dirs_exist_ok=True)
+    return folder
+
+
+def shipped(name: str) -> Suite:
+    return load(ROOT / f"config/suites/{name}.yaml")
+
+
+def planned(folder: Path, suite: str, *targets: str) -> Ended:
+    ended = snakemake(folder, "--dry-run", *targets, "--config", f"suite={suite}")
+    assert ended.code == 0, ended.output
+    return ended
+
+
+def made(ended: Ended) -> Set[str]:
+    """Names of the exhibits among the jobs."""
+    return {job.removeprefix("making ").partition(":")[0] for job in ended.jobs if job.startswith("making ")}
+
+
+@pytest.mark.parametrize("suite", ["organism", "paper"])
+def test_every_target_is_listed_with_a_line_that_says_what_it_is(unmade: Path, suite: str) -> None:
+    listed = snakemake(unmade, "--list", "--config", f"suite={suite}").output.splitlines()
+    for name, exhibit in shipped(suite).exhibits.items():
+        assert f"{name} ({exhibit.title})" in listed
+    assert set(PAPER) <= shipped(suite).exhibits.keys()
+
+
+@pytest.mark.parametrize("suite", ["organism", "paper"])
+def test_all_plans_every_exhibit_and_every_segment_once(unmade: Path, suite: str) -> None:
+    ended = planned(unmade, suite)
+    read = shipped(suite)
+    assert made(ended) == read.exhibits.keys()
+    trained = [job for job in ended.jobs if job.startswith("training ")]
+    assert len(trained) == sum(len(read.segments(run)) for run in read.runs)
+    assert len(set(ended.jobs)) == len(ended.jobs)
+
+
+def test_a_target_plans_what_it_needs_and_no_more(unmade: Path) -> None:
+    ended = planned(unmade, "organism", "table3")
+    assert made(ended) == {"table3"}
+    assert not [job for job in ended.jobs if job.startswith(("training ", "sampling "))]
+    answered = [job for job in ended.jobs if job.startswith("answering ")]
+    assert len(answered) == 8
+    together = planned(unmade, "organism", "fig10", "fig11")
+    assert made(together) == {"fig10", "fig11"}
+    assert not [job for job in together.jobs if "no-code" in job]
