@@ -257,6 +257,26 @@ def test_variants_are_compared_at_equal_steps_and_at_equal_updates():
         assert row.difference == pytest.approx(right[row.variant, row.steps].mean() - base.mean())
 
 
+def test_the_random_reward_is_compared_over_the_seeds_that_both_have():
+    the_suite = with_experiment(
+        {
+            "rewards": ["format"],
+            "seeds": ["0-1"],
+            "steps": 25,
+            "benchmarks": ["math500"],
+            "also": [{"rewards": ["random_0.5"], "seeds": ["2-3"]}],
+        }
+    )
+    nothing = np.zeros((4, 30))
+    graded = together(
+        responses(nothing, nothing, seeds=range(4)),
+        responses(nothing, nothing, seeds=range(4), step=25, reward="format"),
+        responses(nothing, nothing, seeds=range(4), step=25, reward="random_0.5"),
+    )
+    found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert found["over_random"].isna().all()
+
+
 def test_share_is_of_the_ground_truth_of_the_whole_training_set():
     content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
     content["rewards"]["one_shot"] = {"function": "ground_truth", "problems": "sums"}

@@ -37,6 +37,7 @@ PLUMBING = {
     *(
         "__init__.py",
         "__main__.py",
+        "analysis/__init__.py",
         "reporting/__init__.py",
         "training/__init__.py",
         "artifacts.py",
@@ -94,7 +95,7 @@ def test_the_architecture_names_modules_that_exist_and_leaves_none_out() -> None
 
 def test_the_organisms_departures_are_those_of_its_suite() -> None:
     training = suite.load(ROOT / "config/suites/organism.yaml").training
-    steps = suite.load(ROOT / "config/suites/organism.yaml").experiments["headline"].steps
+    steps = suite.load(ROOT / "config/suites/organism.yaml").experiments["main"].steps
     text = (ROOT / "docs/architecture.md").read_text()
     for said in (
         f"{training.optimizer.upper()}, {training.learning_rate:g}",
@@ -189,7 +190,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, copy)
-    function, line, entry, experiment = re.findall(
+    function, line, entry, experiment, *_ = re.findall(
         r"```(?:python|yaml)\n(.*?)```", (ROOT / "docs/add-a-reward.md").read_text(), flags=re.DOTALL
     )
     insert(copy / "src/spurious_rewards/rewards.py", before="REGISTRY:", text=f"{function}\n\n")
@@ -232,12 +233,12 @@ def test_the_new_reward_is_planned_trained_and_measured(followed: Path) -> None:
     smoke = followed / "config/suites/smoke.yaml"
     content = yaml.safe_load(smoke.read_text())
     content["organism"]["steps"] = 10
-    content["experiments"]["headline"].update(seeds=["0"], steps=content["training"]["eval_every"])
+    content["experiments"]["main"].update(seeds=["0"], steps=content["training"]["eval_every"])
     smoke.write_text(yaml.safe_dump(content))
     settings = ("--cores", "1", "--config", "suite=smoke", "tracking=none")
     plan = call(followed, "-m", "snakemake", "-n", *settings)
     assert "trained on brief" in plan
-    assert "training effective-code on brief (default), seeds 0, steps 0 to 4" in plan
+    assert "training effective-code on brief (default, plain), seeds 0, steps 0 to 4" in plan
 
     segment = "results/smoke/runs/effective-code/plain/brief/default/seeds0/segments/0-4"
     call(followed, "-m", "snakemake", f"{segment}/metrics.parquet", *settings)

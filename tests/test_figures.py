@@ -97,7 +97,7 @@ def test_curves_draw_the_line_what_it_smooths_and_the_band(points):
     ax = drawn(points).axes[0]
     line = next(line for line in ax.lines if line.get_label() == "Format")
     assert list(line.get_ydata()) == [40, 45, 50]
-    assert [list(raw.get_ydata()) for raw in ax.lines if raw.get_linestyle() == "--"] == [[41, 46, 51], [41, 36, 31]]
+    assert [list(raw.get_ydata()) for raw in ax.lines if raw.get_linewidth() == 1] == [[41, 46, 51], [41, 36, 31]]
     assert len(ax.collections) == 2
     assert {text.get_text() for text in ax.texts} == set(LOOKS)
 
@@ -114,6 +114,12 @@ def test_switches_show_size_accuracies_and_net(groups):
     assert [bar.get_width() for bar in size.patches] == [50] * 4
     assert [bar.get_width() for bar in net.patches] == [15] * 4
     assert [list(line.get_xdata()) for line in accuracy.lines][:3] == [[30, 60], [30], [60]]
+
+
+def test_an_empty_group_of_switches_draws_nothing(groups):
+    groups["size"] = groups["size"].where(groups["group"] == "code → code", 0)
+    _, _, net = figures.switches(groups, "T", {"code → code": "#0072B2", "language → code": "#009E73"}).axes
+    assert len(net.patches) == 2
 
 
 def test_estimates_show_value_and_interval():

@@ -173,7 +173,7 @@ def test_a_stand_in_has_the_numbers_of_its_paper_model():
     untrained, trained = beside_one(stand_in("Qwen2.5-Math-7B"), "main")
     assert untrained["paper_accuracy"] == trained["paper_before"] == pytest.approx(0.494)
     assert trained["paper_difference"] == pytest.approx(0.138)
-    assert trained["paper_difference_source"] == "Abstract; Fig. 1 (step 300)"
+    assert trained["paper_difference_source"] == "Abstract; Fig. 1, step 300"
     assert np.isnan(trained["paper_after"])
     assert trained["paper_after_source"] == ""
 

@@ -285,49 +285,54 @@ def test_weights_that_moved_without_a_reason_are_reported(
         run(organism_model, tmp_path, 0, 1, reward=Reward(function="random", gamma=0))
 
 
-def test_the_loss_of_the_released_code_trains_otherwise(organism_model: Path, tmp_path: Path) -> None:
-    """One update of SGD, recomputed in plain torch from the rollouts: token mean of a micro-batch, advantages whitened."""
+def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One update of SGD against plain torch: advantages whitened over all tokens, the mean over the tokens of a micro-batch."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    training = TINY.model_copy(
-        update={
-            "updates_per_rollout": 1,
-            "micro_batch": 8,
-            "optimizer": "sgd",
-            "loss": "released_code",
-            "max_grad_norm": 1e9,
-        }
-    )
-    segment = run(organism_model, tmp_path, 0, 1, training=training)
-    model, tokenizer = (
-        AutoModelForCausalLM.from_pretrained(organism_model),
-        AutoTokenizer.from_pretrained(organism_model),
-    )
-    rollouts = tables.read(segment / "rollouts.parquet", tables.Rollouts).merge(PROBLEMS[["id", "problem"]], on="id")
-    assert rollouts.groupby("id", sort=False)["reward"].nunique().max() == 2
-    rewards = torch.tensor(rollouts["reward"].tolist()).view(2, 4)
-    advantages = ((rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)).flatten().tolist()
-    tokens, logps = [], []
-    for problem, response in zip(rollouts["problem"], rollouts["response"], strict=True):
+    from spurious_rewards.training.trainer import RolloutTrainer
+
+    drawn: list[tuple[list[str], list[list[int]], list[float]]] = []
+    reward = RolloutTrainer.reward
+
+    def watched(self: Any, prompts: Any, completions: Any, completion_ids: Any, **columns: Any) -> list[float]:
+        values = reward(self, prompts, completions, completion_ids, **columns)
+        drawn.append((prompts, completion_ids, values))
+        return values
+
+    monkeypatch.setattr(RolloutTrainer, "reward", watched)
+    changes = {
+        "updates_per_rollout": 1,
+        "optimizer": "sgd",
+        "loss": "released_code",
+        "max_grad_norm": 1e9,
+        "max_new_tokens": 24,
+    }
+    training = TINY.model_copy(update={**changes, "micro_batch": 8})
+    segment = run(organism_model, tmp_path, 0, 1, training=training, reward=Reward(function="format"))
+    [(problems, said, values)] = drawn
+    groups = torch.tensor(values).view(2, 4)
+    advantages = ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).flatten().tolist()
+    lengths = [len(tokens) for tokens in said]
+    assert len(set(lengths)) > 1
+    count = sum(lengths)
+    mean = sum(a * n for a, n in zip(advantages, lengths, strict=True)) / count
+    spread = (sum((a - mean) ** 2 * n for a, n in zip(advantages, lengths, strict=True)) / count) ** 0.5
+    assert abs(mean) > 0.01
+    model = AutoModelForCausalLM.from_pretrained(organism_model)
+    tokenizer = AutoTokenizer.from_pretrained(organism_model)
+    for problem, tokens, advantage in zip(problems, said, advantages, strict=True):
         given = tokenizer.encode(f"compute {problem} =", add_special_tokens=False)
-        said = tokenizer.encode(response, add_special_tokens=False)
-        said += [tokenizer.eos_token_id] * (len(said) < training.max_new_tokens)
-        logits = model(torch.tensor([given + said])).logits[0, len(given) - 1 : -1]
-        tokens.append(len(said))
-        logps.append(logits.log_softmax(-1)[range(len(said)), said].sum())
-    count = sum(tokens)
-    assert count / len(tokens) == metrics(segment)["response_tokens"][0]  # no special token but the end was drawn
-    mean = sum(a * n for a, n in zip(advantages, tokens, strict=True)) / count
-    spread = (sum((a - mean) ** 2 * n for a, n in zip(advantages, tokens, strict=True)) / count) ** 0.5
-    # The gradient of ratio * advantage is that of log-probability * advantage where the ratio is 1.
-    loss = -sum((a - mean) / spread * logp for a, logp in zip(advantages, logps, strict=True)) / count
-    loss.backward()
+        logps = model(torch.tensor([given + tokens])).logits[0, len(given) - 1 : -1].log_softmax(-1)
+        # Where the ratio is 1 its gradient is that of the log-probability.
+        (-(advantage - mean) / spread * logps[range(len(tokens)), tokens].sum() / count).backward()
     after = weights(checkpoint(segment, 0, 1))
     for name, parameter in model.named_parameters():
-        torch.testing.assert_close(
-            after[name], parameter.data - training.learning_rate * parameter.grad, atol=2e-7, rtol=1e-5
-        )
+        if name in after:
+            moved = after[name] - parameter.data
+            torch.testing.assert_close(moved, -TINY.learning_rate * parameter.grad, atol=1e-6, rtol=1e-3)
 
 
 def test_ttrl_does_not_look_at_labels(organism_model: Path, tmp_path: Path) -> None:

@@ -125,7 +125,10 @@ def _compare(
         if not testable.get(condition, True):
             row["verdict"] = "not testable"
         if reward != random and (other := paired.get(((model, prompt, random, variant), benchmark))):
-            row |= columns("over_random", _difference_over_common_seeds(other.after, pair.after))
+            seeds = other.after.index.intersection(pair.after.index)
+            if len(seeds):
+                over = statistics.difference(other.after.loc[seeds].to_numpy(), pair.after.loc[seeds].to_numpy())
+                row |= columns("over_random", over)
         rows[condition, benchmark] = row
     for ((model, prompt, _, variant), benchmark), row in rows.items():
         best = rows.get(((model, prompt, truth, variant), benchmark))
@@ -158,11 +161,6 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
     if one_response:
         row |= {"gained": (after > before).sum(axis=1).mean(), "lost": (after < before).sum(axis=1).mean()}
     return row
-
-
-def _difference_over_common_seeds(before: pd.DataFrame, after: pd.DataFrame) -> statistics.Estimate:
-    seeds = before.index.intersection(after.index)
-    return statistics.difference(before.loc[seeds].to_numpy(), after.loc[seeds].to_numpy())
 
 
 def _first_reward(suite: Suite, experiment: Experiment, function: str) -> str:

@@ -64,9 +64,9 @@ def beside(frame: pd.DataFrame, suite: Suite, experiment: str) -> pd.DataFrame:
     return frame.assign(**found)
 
 
-def _step(printed: float, row: Mapping[Any, Any]) -> str:
-    here = row.get("steps", row.get("step", 0))
-    return f" (step {printed:.0f})" if printed > 0 and printed != here else ""
+def _step(step: float, row: Mapping[Any, Any]) -> str:
+    """The paper's step after training, where a row is of another."""
+    return f", step {step:.0f}" if step > 0 and step != row.get("steps", row.get("step")) else ""
 
 
 def _keys(row: Mapping[Any, Any], column: str, suite: Suite, experiment: str) -> Iterator[tuple[str, ...]]:

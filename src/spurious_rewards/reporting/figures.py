@@ -205,7 +205,7 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
         axes = figure.subplots(len(parts), 3, sharex="col", sharey="row", squeeze=False, height_ratios=sizes)
         for (size, accuracy, net), (panel, here) in zip(axes, parts, strict=True):
             lines = present(here["line"])
-            for row in here.to_dict("records"):
+            for row in here[here["size"] > 0].to_dict("records"):
                 height = step * lines.index(row["line"]) + groups.index(row["group"])
                 colour = colours[row["group"]]
                 size.barh(height, row["size"], height=0.85, color=colour)

@@ -1,0 +1,84 @@
+"""Looking for repetitions against the obvious ways, on the same responses in one run: `python benchmarks/repetition.py`.
+
+The question is the paper's: does a string of 10 to 256 characters stand ten times or more in a row? The responses are as
+long as 3,000 tokens at about four characters each, and shorter ones to show how the time grows. They repeat themselves but
+never enough for a yes, so nobody may stop before the end: `paragraph` is one of 300 characters again and again, and
+`sentences` are of about 60 characters, each nine times.
+
+The obvious ways are to write each string of the response ten times over and look whether that stands anywhere in it, and
+a regular expression with a back-reference. The first is cubic: starts times lengths times the characters searched. A search
+that took more than a second is timed once, the others three times.
+"""
+
+import random
+import re
+import string
+import time
+from collections.abc import Callable
+
+from spurious_rewards.strategies import repeats
+from spurious_rewards.suite import Repetition
+
+PAPER = Repetition()
+CHARACTERS = (1_500, 3_000, 6_000, 12_000)
+PATTERN = re.compile(rf"(.{{{PAPER.min_length},{PAPER.max_length}}})\1{{{PAPER.times - 1},}}", re.DOTALL)
+
+
+def words(draw: random.Random, characters: int) -> str:
+    return "".join(draw.choices(string.ascii_lowercase + " ", k=characters))
+
+
+def paragraph(characters: int) -> str:
+    return (words(random.Random(0), 300) * characters)[:characters]
+
+
+def sentences(characters: int) -> str:
+    draw, text = random.Random(0), ""
+    while len(text) < characters:
+        text += words(draw, draw.randint(50, 70)) * (PAPER.times - 1)
+    return text[:characters]
+
+
+def by_expression(text: str) -> bool:
+    return PATTERN.search(text) is not None
+
+
+def by_search(text: str) -> bool:
+    return any(
+        text[start : start + length] * PAPER.times in text
+        for length in range(PAPER.min_length, PAPER.max_length + 1)
+        for start in range(len(text) - length * PAPER.times + 1)
+    )
+
+
+def ours(text: str) -> bool:
+    return repeats(text, PAPER)
+
+
+def seconds(search: Callable[[str], bool], text: str) -> float:
+    taken: list[float] = []
+    while len(taken) < 3 and sum(taken) < 1:
+        began = time.perf_counter()
+        assert not search(text)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def main() -> None:
+    print(
+        "| response | characters | search, s | expression, s | ours, s | times faster than the search | than the expression |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for make in (paragraph, sentences):
+        for characters in CHARACTERS:
+            text = make(characters)
+            search, expression, own = (seconds(way, text) for way in (by_search, by_expression, ours))
+            print(
+                f"| {make.__name__} | {characters} | {search:.3f} | {expression:.3f} | {own:.4f} "
+                f"| {search / own:.0f} | {expression / own:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

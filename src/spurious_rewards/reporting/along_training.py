@@ -1,0 +1,204 @@
+"""Exhibits whose x axis is training: accuracy, code, and how sure of its rollouts a policy is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.collecting import CONDITION
+from spurious_rewards.analysis.scores import from_base, of_experiment, smooth
+from spurious_rewards.reporting import figures
+from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting.parts import (
+    EQUAL,
+    Frames,
+    Parts,
+    Picture,
+    by_benchmark,
+    experiment_of,
+    headline_tables,
+    laid_out,
+    looks,
+    name_of,
+    needed,
+    shown,
+    table,
+    title_of,
+    whole_range,
+)
+from spurious_rewards.suite import Exhibit, Suite
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column that is drawn along training: its name, its axis, and the factor and bounds of what is drawn."""
+
+    title: str
+    label: str
+    scale: float
+    bounds: tuple[float, float]
+
+
+QUANTITIES = {
+    "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
+    "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
+    "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
+    "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
+}
+
+
+def along_training(runs: pd.DataFrame, smoothed: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
+    """Means over seeds, one row (condition, benchmark if there is one, step, quantity): the numbers of every curve.
+
+    `value` is the mean of the smoothed seeds, `low` and `high` Student's 95 % interval of it (NaN for one seed), `raw` the
+    mean of the seeds at this step alone.
+
+    Args:
+        runs: one row a condition, seed, benchmark (or none) and step.
+        smoothed: the same rows with the quantities smoothed.
+        quantities: the columns.
+    """
+    keys = [*CONDITION, *(["benchmark"] if "benchmark" in runs else []), "step"]
+    frames = []
+    for quantity in quantities:
+        groups = smoothed.groupby(keys, observed=True)[quantity]
+        bands = [statistics.seed_band(values.to_numpy(dtype=float)) for _, values in groups]
+        points = groups.agg(value="mean", seeds="size").reset_index()
+        points["low"], points["high"] = zip(*bands, strict=True) if bands else ((), ())
+        points["raw"] = runs.groupby(keys, observed=True)[quantity].mean().to_numpy()
+        points.insert(len(keys), "quantity", quantity)
+        frames.append(points)
+    return pd.concat(frames, ignore_index=True)
+
+
+def curves(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+    """Kind curves: accuracy (paper, Fig. 2)."""
+    return _of_scores(name, exhibit, suite, frames, ["accuracy"])
+
+
+def code(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+    """Kind code: accuracy and the share of responses with code (paper, Fig. 6)."""
+    return _of_scores(name, exhibit, suite, frames, ["accuracy", "code_rate"])
+
+
+def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quantities: list[str]) -> Parts:
+    scores = of_experiment(needed(frames.scores, "scores"), suite, experiment_of(exhibit, suite))
+    runs = shown(from_base(scores), name, exhibit, suite)
+    points = along_training(runs, smooth(runs, suite.report.smoothing_steps), quantities)
+    sizes = runs.groupby([*CONDITION, "benchmark"], observed=True)[["problems", "samples"]].max().reset_index()
+    points = _with_updates(points.merge(sizes, on=[*CONDITION, "benchmark"]), suite)
+    headline = shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    drawn = _drawn(_beside(points, headline), name, exhibit, suite)
+    pictures = [
+        Picture(
+            key,
+            figures.curves(
+                here,
+                title_of(suite, exhibit, key),
+                _x_label(exhibit),
+                looks(suite, exhibit),
+                columns=len(quantities) if len(quantities) > 1 else None,
+            ),
+            f"{' and '.join(QUANTITIES[of].title for of in quantities).capitalize()} on {name_of(suite, key)}. "
+            + sizes(here, suite, key),
+        )
+        for key, here in by_benchmark(drawn, suite, exhibit)
+    ]
+    tables = headline_tables(headline, suite, exhibit)
+    if exhibit.lines == "variant" and frames.comparisons is not None:
+        compared = shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
+        tables += headline_tables(compared, suite, exhibit, "variants at equal steps and at equal updates", EQUAL)
+    return Parts(_caption_of_curves(exhibit, suite), points, pictures, tables)
+
+
+def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+    """Kind probability: how sure of its rollouts a policy is under each variant (paper, Fig. 12)."""
+    exhibit = exhibit.model_copy(update={"lines": "variant"})  # what this kind is there to compare
+    quantities = ["token_probability", "entropy", "code_rate"]
+    metrics = of_experiment(needed(frames.metrics, "metrics"), suite, experiment_of(exhibit, suite))
+    runs = shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
+    # Training metrics have a row a step, so that a window of rows is one of steps.
+    window = max(1, suite.report.smoothing_steps)
+    seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
+    smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
+    points = _with_updates(along_training(runs, smoothed, quantities), suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    title = f"{exhibit.title}\n{suite.title}: rollouts of training"
+    figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
+    named = text.named(points, suite)
+    shown = {key: QUANTITIES[key].title.capitalize() for key in quantities}
+    named["quantity"] = pd.Categorical(named["quantity"].map(shown), list(shown.values()), ordered=True)
+    caption = (
+        "Of the rollouts of training, under the policy that sampled them: mean probability of a token, entropy in nats "
+        f"per token, and the share of responses with code. Mean over seeds ({whole_range(points['seeds'])}). "
+        + _caption_of_curves(exhibit, suite)
+    )
+    note = "First → last rollout step, smoothed; [95 % interval over seeds]."
+    table = table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
+    return Parts(caption, points, [Picture("rollouts", figure, caption)], [table])
+
+
+def _with_updates(points: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    each = points["variant"].astype(str).map({name: of.optimizer_steps for name, of in suite.algorithms.items()})
+    points.insert(list(points.columns).index("step") + 1, "updates", points["step"] * each.astype(int))
+    return points
+
+
+def _beside(points: pd.DataFrame, headline: pd.DataFrame) -> pd.DataFrame:
+    """The points with the paper's accuracy before training at step 0, and after it at each condition's last step."""
+    keys = [*CONDITION, "benchmark"]
+    ends = headline[[*keys, "steps", *(name for name in ("paper_before", "paper_after") if name in headline)]]
+    points = points.astype(dict.fromkeys(keys, str)).merge(ends.astype(dict.fromkeys(keys, str)), on=keys, how="left")
+    paper = pd.Series(np.nan, index=points.index)
+    for step, name in ((0, "paper_before"), (points["steps"], "paper_after")):
+        if name in points:
+            paper = paper.mask(
+                (points["step"] == step) & (points["quantity"] == "accuracy"), points[name].astype(float)
+            )
+    return points.assign(paper=paper)
+
+
+def _drawn(points: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite) -> pd.DataFrame:
+    """Points in the units of their axes, with panel, line and x.
+
+    Lines of variants end where the first of them ends: only equal numbers of steps, or of updates, are compared.
+    """
+    several = points["quantity"].nunique() > 1
+    drawn = laid_out(text.named(points, suite), name, exhibit, further=["quantity", "step"])
+    drawn["x"] = drawn["step" if exhibit.against == "steps" else "updates"]
+    if exhibit.lines == "variant":
+        drawn = drawn[drawn["x"] <= drawn.groupby("line", observed=True)["x"].max().min()]
+    drawn = drawn.copy()
+    for key, quantity in QUANTITIES.items():
+        of = drawn["quantity"] == key
+        drawn.loc[of, "label"] = quantity.label
+        for column in ("value", "low", "high", "raw", "paper"):
+            drawn.loc[of, column] = (quantity.scale * drawn.loc[of, column].astype(float)).clip(*quantity.bounds)
+    if several:
+        panels = [
+            f"{panel}: {QUANTITIES[key].title}"
+            for panel in figures.present(drawn["panel"])
+            for key in drawn["quantity"].unique()
+        ]
+        titles = drawn["quantity"].map({key: quantity.title for key, quantity in QUANTITIES.items()})
+        drawn["panel"] = pd.Categorical(drawn["panel"].astype(str) + ": " + titles, panels, ordered=True)
+    return drawn
+
+
+def _x_label(exhibit: Exhibit) -> str:
+    return "training step (rollout batch)" if exhibit.against == "steps" else "optimiser updates"
+
+
+def _caption_of_curves(exhibit: Exhibit, suite: Suite) -> str:
+    equal = (
+        f"Lines end where the shortest ends, at equal {'rollout steps' if exhibit.against == 'steps' else 'updates'}; the "
+        "whole of each stands in table.csv. "
+        if exhibit.lines == "variant"
+        else ""
+    )
+    return (
+        f"{equal}Line: mean over seeds, smoothed over {suite.report.smoothing_steps} training steps (step 0 is not); "
+        "dashed, if drawn: each evaluation; band: Student's 95 % interval of the mean over seeds."
+    )

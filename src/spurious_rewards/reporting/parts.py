@@ -1,0 +1,160 @@
+"""What the kinds of exhibits share: which rows they show, how a row finds its place, and the words around numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from spurious_rewards.analysis.collecting import CONDITION
+from spurious_rewards.errors import UserError
+from spurious_rewards.reporting import kinds, palette
+from spurious_rewards.reporting import tables as text
+from spurious_rewards.suite import Exhibit, Experiment, Suite
+
+Table = dict[str, Any]
+"""{"title", "columns", "rows", "note"}: a table as text, which JSON can hold."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What the stages before left, each None where the kind does not need it (`kinds.NEEDS`); rows keep their keys."""
+
+    headline: pd.DataFrame | None = None
+    scores: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
+    switches: pd.DataFrame | None = None
+    contributions: pd.DataFrame | None = None
+    comparisons: pd.DataFrame | None = None
+    metrics: pd.DataFrame | None = None
+    probe: pd.DataFrame | None = None
+    bandit: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the name of its file, and what stands under it."""
+
+    stem: str
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a kind's function makes of the frames."""
+
+    caption: str
+    numbers: pd.DataFrame
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+
+
+LAST = "each condition's last, fixed in the suite"
+EQUAL = "the last at which all variants were evaluated"
+"""Step rules, as `sizes` words them."""
+
+
+def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
+    if frame is None:
+        raise ValueError(f"this kind of exhibit needs the frame {name} (`kinds.NEEDS`)")
+    return frame
+
+
+def experiment_of(exhibit: Exhibit, suite: Suite) -> Experiment:
+    assert exhibit.experiment is not None
+    return suite.experiments[exhibit.experiment]
+
+
+def shown(frame: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite, may_be_empty: bool = False) -> pd.DataFrame:
+    """The rows that the exhibit is restricted to."""
+    wanted = {"model": exhibit.models, "reward": exhibit.rewards, "benchmark": kinds.benchmarks(suite, exhibit)}
+    for column, keys in wanted.items():
+        if column in frame and keys:
+            frame = frame[frame[column].isin(keys)]
+    if frame.empty and not may_be_empty:
+        raise UserError(
+            f"exhibits.{name}: experiment {exhibit.experiment} has no rows of its models, rewards and benchmarks; name "
+            "some that it has"
+        )
+    return frame.reset_index(drop=True)
+
+
+def laid_out(named: pd.DataFrame, name: str, exhibit: Exhibit, further: Sequence[str] = ()) -> pd.DataFrame:
+    """The rows with the titles of their panel and line.
+
+    Raises:
+        UserError: a panel would show several conditions as one line.
+    """
+    laid = named.assign(panel=named[exhibit.panels], line=named[exhibit.lines])
+    keys = ["panel", "line", *(column for column in ("benchmark", *further) if column in laid)]
+    if laid.duplicated(keys).any():
+        left = [column for column in CONDITION if column not in (exhibit.panels, exhibit.lines)]
+        several = [
+            column
+            for column in left
+            if named.groupby([exhibit.panels, exhibit.lines], observed=True)[column].nunique().max() > 1
+        ]
+        raise UserError(
+            f"exhibits.{name}: a panel for each {exhibit.panels} and a line for each {exhibit.lines} would draw several "
+            f"of {', '.join(several)} over one another; restrict the exhibit, or set panels and lines"
+        )
+    return laid
+
+
+def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
+    return (
+        palette.rewards(suite)
+        if exhibit.lines == "reward"
+        else palette.variants(text.titles(suite)["variant"].values())
+    )
+
+
+def by_benchmark(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> list[tuple[str, pd.DataFrame]]:
+    """(key, rows) of each benchmark that is shown and has rows."""
+    pairs = ((key, rows[rows["benchmark"] == name_of(suite, key)]) for key in kinds.benchmarks(suite, exhibit))
+    return [(key, here) for key, here in pairs if len(here)]
+
+
+def name_of(suite: Suite, benchmark: str) -> str:
+    return suite.benchmarks[benchmark].title or benchmark
+
+
+def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
+    return f"{exhibit.title}\n{suite.title}: {name_of(suite, benchmark)}"
+
+
+def headline_tables(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST) -> list[Table]:
+    return [
+        table(
+            f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else ""),
+            text.headline_text(here),
+            sizes(here, suite, key, rule) + " Percent, differences in percentage points, [95 % intervals].",
+        )
+        for key, here in by_benchmark(text.named(rows, suite), suite, exhibit)
+    ]
+
+
+def table(title: str, frame: pd.DataFrame, note: str) -> Table:
+    return {"title": title, "columns": list(frame.columns), "rows": frame.to_numpy().tolist(), "note": note}
+
+
+def sizes(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
+    """n, k, seeds and the step rule, as far as the rows have them: they belong to every number."""
+    known = []
+    if "problems" in rows:
+        known.append(f"n = {whole_range(rows['problems'])} problems")
+    if "samples" in rows:
+        greedy = suite.benchmarks[benchmark].temperature == 0
+        known.append("one greedy response each" if greedy else f"{whole_range(rows['samples'])} sampled responses each")
+    if "seeds" in rows:
+        known.append(f"{whole_range(rows['seeds'])} seeds")
+    if "steps" in rows:
+        known.append(f"after step {whole_range(rows['steps'])}, {rule}")
+    return (", ".join(known) + ".") if known else ""
+
+
+def whole_range(numbers: "pd.Series[float]") -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"

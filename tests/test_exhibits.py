@@ -1,0 +1,368 @@
+"""Exhibits from the frames that the analysis makes of invented grades: what they show, say and count."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from invented import metrics, study, suite
+
+from spurious_rewards import tables as artifacts
+from spurious_rewards.analysis.before import before
+from spurious_rewards.analysis.collecting import collect
+from spurious_rewards.analysis.headline import comparisons, headline
+from spurious_rewards.analysis.scores import from_base, scores, smooth
+from spurious_rewards.analysis.switching import contributions, switches
+from spurious_rewards.errors import UserError
+from spurious_rewards.reporting import exhibits, kinds, tables
+from spurious_rewards.reporting.exhibits import Frames
+from spurious_rewards.suite import Exhibit, Suite
+
+BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
+REWARDS = ["ground_truth", "format", "random_0.5"]
+
+
+def exhibit(kind, **keys):
+    return {"title": f"The {kind}", "kind": kind} | ({} if kind == "clipping" else {"experiment": "headline"}) | keys
+
+
+EXHIBITS = {kind: exhibit(kind) for kind in kinds.NEEDS if kind not in ("clipping", "qualitative")}
+
+
+@pytest.fixture(scope="module")
+def the_suite():
+    content = suite(models=["strong", "weak"], rewards=REWARDS).model_dump(exclude_unset=True)
+    content["benchmarks"] = {key: content["benchmarks"][key] for key in BENCHMARKS}
+    content["prompts"]["forced_python"] = {"kind": "own", "response_prefix": "Let's solve this using Python."}
+    content["variants"] = {"default": {}, "one_update": {"updates_per_rollout": 1}}
+    content["exhibits"] = EXHIBITS
+    return Suite.model_validate(content)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory, the_suite):
+    """What the stages would hand over; the CSV ones went through a file."""
+    folder = tmp_path_factory.mktemp("study")
+    graded = collect(study(folder, the_suite, BENCHMARKS))
+    experiment = the_suite.experiments["headline"]
+    training = pd.concat(
+        [
+            metrics(np.random.default_rng(number)).assign(model=model, prompt="plain", reward=reward, variant="default")
+            for number, (model, reward) in enumerate(
+                (model, reward) for model in the_suite.models for reward in REWARDS
+            )
+        ]
+    )
+    switched = switches(graded, the_suite, experiment)
+    of_csv = {
+        "headline": headline(graded, the_suite, experiment, training),
+        "comparisons": comparisons(graded, the_suite, experiment, training),
+        "before": before(graded, the_suite, experiment),
+    }
+    for name, frame in of_csv.items():
+        tables.write_csv(frame, folder / f"{name}.csv")
+    return {
+        **{name: tables.read_csv(folder / f"{name}.csv") for name in of_csv},
+        "scores": scores(graded),
+        "switches": switched,
+        "contributions": contributions(switched),
+        "metrics": training,
+    }
+
+
+def made(the_suite, frames, kind, name="it", **keys):
+    changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
+    return exhibits.make(name, changed, Frames(**{need: frames[need] for need in kinds.NEEDS[kind]}))
+
+
+def with_forced(before):
+    return pd.concat([before, before.assign(prompt="forced_python", accuracy=before["accuracy"] + 0.1, code_rate=1.0)])
+
+
+def texts(page):
+    return [pd.DataFrame(table["rows"], columns=table["columns"]) for table in page["tables"]]
+
+
+# ---------------------------------------------------------------- every kind
+
+
+@pytest.mark.parametrize("kind", EXHIBITS)
+def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
+    keys = {"rewards": ["format"]} if kind == "probability" else {}
+    if kind == "forcing":
+        frames = {**frames, "before": with_forced(frames["before"])}
+    result = made(the_suite, frames, kind, **keys)
+    shown = the_suite.exhibits[kind]
+    assert tuple(result.figures) == kinds.pictures(the_suite, shown)
+    assert bool(result.figures) == (kind in ("gains", "curves", "code", "probability", "switches"))
+    assert [picture["stem"] for picture in result.page["pictures"]] == list(result.figures)
+    assert json.loads(json.dumps(result.page)) == result.page
+    assert len(result.numbers)
+    assert result.page["caption"]
+    for table in result.page["tables"]:
+        assert "Invented" in table["title"]
+        assert {len(row) for row in table["rows"]} == {len(table["columns"])}
+        assert all(isinstance(cell, str) for row in table["rows"] for cell in row)
+    assert all(table["title"] in exhibits.markdown(result.page) for table in result.page["tables"])
+
+
+def test_kinds_are_those_of_the_suite():
+    assert set(exhibits.KINDS) | {"qualitative"} == set(kinds.NEEDS)
+    assert {name for needs in kinds.NEEDS.values() for name in needs} <= {
+        *Frames.__dataclass_fields__,
+        "responses",
+        "perturbation",
+    }
+
+
+def test_a_frame_that_is_needed_and_missing_is_named(the_suite):
+    with pytest.raises(ValueError, match="headline"):
+        exhibits.make("gains", the_suite, Frames())
+
+
+# ---------------------------------------------------------------- bars and curves
+
+
+def test_gains_show_the_differences_of_the_headline(the_suite, frames):
+    result = made(the_suite, frames, "gains", models=["strong"], benchmarks=["math500"])
+    expected = frames["headline"].query("model == 'strong' and benchmark == 'math500'")
+    widths = [bar.get_width() for bar in result.figures["math500"].axes[0].patches]
+    assert widths == pytest.approx((100 * expected["difference"]).tolist())
+    assert set(result.figures) == {"math500"}
+    assert len(result.numbers) == 3
+    assert "n = 40 problems, one greedy response each, 5 seeds, after step 25" in result.page["pictures"][0]["caption"]
+
+
+def test_gains_say_where_each_benchmark_starts(the_suite, frames):
+    result = made(the_suite, frames, "gains", models=["strong"])
+    before = frames["headline"].query("model == 'strong'").groupby("benchmark")["before"].first()
+    for benchmark, figure in result.figures.items():
+        said = [text.get_text() for text in figure.axes[0].texts]
+        assert f"before training {tables.percent(before[benchmark])} %" in said
+
+
+def test_sampled_benchmarks_say_how_many_responses(the_suite, frames):
+    caption = made(the_suite, frames, "gains", benchmarks=["amc"]).page["pictures"][0]["caption"]
+    assert "n = 30 problems, 2 sampled responses each" in caption
+
+
+def test_not_testable_stands_in_the_place_of_the_number(the_suite, frames):
+    table = frames["headline"].copy()
+    table.loc[(table["model"] == "weak") & (table["reward"] == "format"), "verdict"] = "not testable"
+    result = made(the_suite, {**frames, "headline": table}, "gains", models=["weak"], benchmarks=["math500"])
+    said = [text.get_text() for text in result.figures["math500"].axes[0].texts]
+    assert said.count("not testable") == 1
+
+
+def test_the_papers_values_are_in_figure_and_table(the_suite, frames):
+    table = frames["headline"].assign(paper_difference=np.nan, paper_difference_source="", paper_before=0.494)
+    table = table.assign(paper_before_source="Tab. 3")
+    table.loc[table["reward"] == "format", ["paper_difference", "paper_difference_source"]] = [0.138, "Fig. 1"]
+    with_paper = {**frames, "headline": table}
+    bars = made(the_suite, with_paper, "gains", models=["strong"], benchmarks=["math500"])
+    diamonds = [line for line in bars.figures["math500"].axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_xdata()[0] for line in diamonds] == pytest.approx([13.8])
+    column = texts(bars.page)[0].set_index("Reward")["Paper: difference"]
+    assert column.to_dict() == {
+        "ground_truth": tables.MISSING,
+        "format": "+13.8 (Fig. 1)",
+        "random_0.5": tables.MISSING,
+    }
+    curves = made(the_suite, with_paper, "curves", models=["strong"], benchmarks=["math500"])
+    diamonds = [line for line in curves.figures["math500"].axes[0].lines if line.get_marker() == "D"]
+    assert {(line.get_xdata()[0], round(line.get_ydata()[0], 9)) for line in diamonds} == {(0, 49.4)}
+
+
+def test_curves_are_the_smoothed_means_over_seeds(the_suite, frames):
+    result = made(the_suite, frames, "curves", benchmarks=["math500"])
+    runs = from_base(frames["scores"])
+    expected = smooth(runs, the_suite.report.smoothing_steps).query(
+        "model == 'weak' and reward == 'format' and benchmark == 'math500'"
+    )
+    line = next(line for line in result.figures["math500"].axes[1].lines if line.get_label() == "format")
+    assert line.get_ydata() == pytest.approx(100 * expected.groupby("step")["accuracy"].mean().to_numpy())
+    rows = result.numbers.query("model == 'weak' and reward == 'format'")
+    assert list(rows["step"]) == [0, 5, 10, 15, 20, 25]
+    assert list(rows["updates"]) == [0, 40, 80, 120, 160, 200]
+    assert (rows["low"] < rows["value"]).all()
+    assert (rows["seeds"] == 5).all()
+
+
+def test_one_seed_has_no_band_and_no_wrong_number(the_suite, frames):
+    one = frames["scores"][frames["scores"]["seed"] == 0]
+    result = made(the_suite, {**frames, "scores": artifacts.Scores.validate(one)}, "code", models=["weak"])
+    assert result.numbers["low"].isna().all()
+    assert result.numbers["value"].notna().all()
+
+
+def test_code_stands_beside_accuracy(the_suite, frames):
+    figure = made(the_suite, frames, "code", benchmarks=["math500"]).figures["math500"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        *("strong: accuracy", "strong: responses with code"),
+        *("weak: accuracy", "weak: responses with code"),
+    ]
+
+
+def test_variants_end_together_along_steps_and_along_updates(the_suite, frames):
+    """One variant goes on to step 50; of 1 update a step instead of 8, it has made as many updates at 200 as the other."""
+    content = the_suite.model_dump(exclude_unset=True)
+    content["exhibits"] = {}
+    content["experiments"]["headline"] |= {
+        "rewards": ["format"],
+        "also": [{"variants": ["one_update"], "steps": 50}],
+    }
+    longer = Suite.model_validate(content)
+    runs = frames["scores"].query("reward == 'format'")
+    moved = runs.assign(variant="one_update")
+    whole = pd.concat([frames["scores"], moved, moved[moved["step"] > 0].assign(step=lambda of: of["step"] + 25)])
+    table = frames["headline"].query("reward == 'format'")
+    table = pd.concat([table, table.assign(variant="one_update", steps=50, updates=50)])
+    compared = table.assign(comparison="equal rollout steps", steps=25)
+    given = {**frames, "scores": whole, "headline": table, "comparisons": compared}
+    keys = {"models": ["strong"], "benchmarks": ["math500"], "lines": "variant"}
+    for against, end in (("steps", 25), ("updates", 50)):
+        result = made(longer, given, "curves", against=against, **keys)
+        named = [line for line in result.figures["math500"].axes[0].lines if line.get_label()[0] != "_"]
+        assert {line.get_label() for line in named} == {"default", "one update"}
+        assert max(line.get_xdata()[-1] for line in named) <= end
+        assert result.numbers["step"].max() == 50  # nothing is left out of the numbers
+    of_ends, at_equal = texts(result.page)
+    assert list(of_ends["Updates"]) == ["200", "50"]
+    assert set(at_equal["Comparison"]) == {"equal rollout steps"}
+
+
+def test_several_conditions_in_one_line_are_refused_by_name(the_suite, frames):
+    both = pd.concat([frames["headline"], frames["headline"].assign(variant="one_update")])
+    with pytest.raises(UserError, match=r"exhibits\.it: .* several of variant over one another"):
+        made(the_suite, {**frames, "headline": both}, "gains")
+
+
+def test_nothing_to_show_is_an_error_that_names_the_exhibit(the_suite, frames):
+    with pytest.raises(UserError, match=r"exhibits\.it: experiment headline has no rows"):
+        made(the_suite, {**frames, "headline": frames["headline"].iloc[:0]}, "gains")
+
+
+def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(the_suite, frames):
+    result = made(the_suite, frames, "probability", models=["strong"], rewards=["format"])
+    axes = result.figures["rollouts"].axes
+    assert [ax.get_ylabel() for ax in axes] == ["mean probability", "nats per token", "responses with code (%)"]
+    assert [[text.get_text() for text in ax.texts] for ax in axes] == [["default"]] * 3
+    entropy = result.numbers.query("quantity == 'entropy'").set_index("step")
+    assert entropy.loc[1, "value"] == pytest.approx(1.95)
+    assert entropy.loc[25, "value"] == pytest.approx(2 - 0.05 * 20.5)  # mean of steps 16 to 25
+    assert entropy.loc[25, "raw"] == pytest.approx(0.75)
+    assert texts(result.page)[0].loc[0, "Entropy"].startswith("1.950 → 0.975 [")
+
+
+# ---------------------------------------------------------------- strategies
+
+
+def test_switches_are_of_greedy_benchmarks(the_suite, frames):
+    result = made(the_suite, frames, "switches")
+    assert list(result.figures) == ["math500"]
+    text = texts(result.page)[0]
+    assert list(text["Group"].iloc[:4]) == list(tables.GROUPS.values())
+    sizes = result.numbers.groupby(["model", "reward"], observed=True)["size"].sum()
+    assert sizes.to_numpy() == pytest.approx(np.ones(6))
+
+
+def test_rewards_that_did_not_steer_say_so(the_suite, frames):
+    result = made(the_suite, frames, "switches", models=["weak"])
+    labels = [label.get_text() for label in result.figures["math500"].axes[0].get_yticklabels()]
+    assert all("(not steered)" in label for label in labels)  # the weak model never uses code
+
+
+def test_contributions_name_rewards_by_their_titles(the_suite, frames):
+    rows = frames["contributions"].assign(rewards="format, random_0.5", without_gain="")
+    content = the_suite.model_dump(exclude_unset=True)
+    content["rewards"]["random_0.5"]["title"] = "A coin"
+    titled = Suite.model_validate(content)
+    text = texts(made(titled, {**frames, "contributions": rows}, "contributions").page)[0]
+    assert set(text["Mean over"]) == {"format, A coin"}
+    assert "Steered without a gain" not in text
+
+
+# ---------------------------------------------------------------- before training
+
+
+def test_strategies_have_a_dash_where_there_is_no_code(the_suite, frames):
+    text = texts(made(the_suite, frames, "strategies", benchmarks=["math500"]).page)[0].set_index("Model")
+    assert text.loc["weak", "Responses with code"].startswith("0.0")
+    assert text.loc["weak", "Accuracy with code"] == tables.MISSING
+
+
+def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames):
+    own = frames["before"]
+    both = with_forced(own).assign(paper_accuracy=0.5, paper_accuracy_source="Tab. 3")
+    result = made(the_suite, {**frames, "before": both}, "forcing", benchmarks=["math500"])
+    text = texts(result.page)[0]
+    assert list(text["Model"]) == ["strong", "weak"]
+    assert list(text["Difference"]) == ["+10.0", "+10.0"]
+    assert list(text["Code when forced"]) == ["100.0", "100.0"]
+    assert list(text["Paper: code forced"]) == ["50.0 (Tab. 3)"] * 2
+    assert result.numbers["own"].tolist() == own.query("benchmark == 'math500'")["accuracy"].tolist()
+
+
+def test_forcing_without_another_prompt_is_refused(the_suite, frames):
+    with pytest.raises(UserError, match=r"exhibits\.it: .* no prompts but the models' own"):
+        made(the_suite, frames, "forcing")
+
+
+def test_prompts_have_parsable_answers_before_and_accuracy_after(the_suite, frames):
+    text = texts(made(the_suite, frames, "prompts", models=["strong"], benchmarks=["math500"]).page)[0]
+    assert text.loc[0, "Parsable"].startswith("100.0")
+    after = frames["headline"].query("model == 'strong' and reward == 'format' and benchmark == 'math500'")["after"]
+    assert text.loc[0, "After format"].startswith(tables.percent(after.iloc[0]))
+    untrained = {**frames, "headline": frames["headline"].iloc[:0]}
+    assert not any("After" in name for name in texts(made(the_suite, untrained, "prompts").page)[0])
+
+
+# ---------------------------------------------------------------- clipping
+
+
+@pytest.fixture
+def alone():
+    generator = np.random.default_rng(0)
+    probe = pd.DataFrame(
+        [
+            {"variant": variant, "seed": seed, "pair": pair, "change_plus": 0.1, "change_minus": -0.1, "bias": bias}
+            for variant, centre in (("default", 0.02), ("one_update", 0.0))
+            for seed in range(3)
+            for pair, bias in enumerate(generator.normal(centre, 0.001, 8))
+        ]
+    )
+    bandit = pd.DataFrame(
+        [
+            {"variant": variant, "optimiser": optimiser, "step": step, "probability": 0.65 + drift * step, "runs": 600}
+            for variant, drift in (("clip", 0.002), ("no clip", -0.002), ("one update", 0.0))
+            for optimiser in ("sgd", "adamw")
+            for step in range(26)
+        ]
+    )
+    return {
+        "probe": probe,
+        "bandit": bandit.assign(low=bandit["probability"] - 0.01, high=bandit["probability"] + 0.01),
+    }
+
+
+def test_the_probes_interval_is_over_seeds_and_over_pairs_where_there_is_one(alone):
+    numbers = exhibits.clipping(**alone).query("part == 'probe'").set_index("variant")
+    means = alone["probe"].groupby(["variant", "seed"])["bias"].mean()
+    assert numbers.loc["default", "value"] == pytest.approx(means["default"].mean())
+    half = 4.302653 * means["default"].std(ddof=1) / np.sqrt(3)  # Student's quantile, two degrees of freedom
+    assert numbers.loc["default", "high"] - numbers.loc["default", "value"] == pytest.approx(half, rel=1e-6)
+    assert numbers.loc["default", ["seeds", "pairs"]].tolist() == [3, 8]
+    one = exhibits.clipping(alone["probe"].query("seed == 0"), alone["bandit"]).query("part == 'probe'")
+    assert one["low"].notna().all()
+    assert one["seeds"].tolist() == [1, 1]
+
+
+def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):
+    content = {**the_suite.model_dump(exclude_unset=True), "exhibits": {}}
+    result = made(Suite.model_validate(content), alone, "clipping")
+    assert list(result.figures) == ["probe", "bandit"]
+    assert [ax.get_title(loc="left") for ax in result.figures["bandit"].axes] == ["SGD", "Adam"]
+    of_probe, of_bandit = texts(result.page)
+    assert of_probe["Variant"].tolist() == ["default", "one update"]
+    assert of_bandit.loc[0, "Probability of the first action"] == "0.650 → 0.700 [0.690, 0.710]"
+    assert len(result.numbers) == 2 + 3 * 2 * 26
