@@ -1,4 +1,4 @@
-"""How long Snakemake takes to find that a suite has nothing left to do: `python benchmarks/planning.py`.
+"""How long Snakemake takes to find what a suite has left to do: `python benchmarks/planning.py`.
 
 A finished suite is read from results/ in the working directory. One that is not finished is planned too, and the table
 says how many jobs it still has.
@@ -36,13 +36,13 @@ def plan(suite: str, *options: str) -> tuple[float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", default="organism")
-    suite = parser.parse_args().suite
-    seconds, left = plan(suite)
-    _, jobs = plan(suite, "--forceall")
+    parser.add_argument("--suites", nargs="+", default=["organism", "paper"])
     print("| suite | jobs in all | jobs left | `snakemake -n`, s |")
     print("|---|---|---|---|")
-    print(f"| {suite} | {jobs} | {left} | {seconds:.1f} |")
+    for suite in parser.parse_args().suites:
+        seconds, left = plan(suite)
+        _, jobs = plan(suite, "--forceall")
+        print(f"| {suite} | {jobs} | {left} | {seconds:.1f} |")
 
 
 if __name__ == "__main__":

@@ -325,7 +325,8 @@ def alone():
     generator = np.random.default_rng(0)
     probe = pd.DataFrame(
         [
-            {"variant": variant, "seed": seed, "pair": pair, "change_plus": 0.1, "change_minus": -0.1, "bias": bias}
+            {**{"model": model, "variant": variant, "seed": seed, "pair": pair}, "bias": bias + further}
+            for model, further in (("strong", 0.0), ("weak", 0.01))
             for variant, centre in (("default", 0.02), ("one_update", 0.0))
             for seed in range(3)
             for pair, bias in enumerate(generator.normal(centre, 0.001, 8))
@@ -346,15 +347,15 @@ def alone():
 
 
 def test_the_probes_interval_is_over_seeds_and_over_pairs_where_there_is_one(alone):
-    numbers = exhibits.clipping(**alone).query("part == 'probe'").set_index("variant")
-    means = alone["probe"].groupby(["variant", "seed"])["bias"].mean()
+    numbers = exhibits.clipping(**alone).query("part == 'probe' and model == 'strong'").set_index("variant")
+    means = alone["probe"].query("model == 'strong'").groupby(["variant", "seed"])["bias"].mean()
     assert numbers.loc["default", "value"] == pytest.approx(means["default"].mean())
     half = 4.302653 * means["default"].std(ddof=1) / np.sqrt(3)  # Student's quantile, two degrees of freedom
     assert numbers.loc["default", "high"] - numbers.loc["default", "value"] == pytest.approx(half, rel=1e-6)
     assert numbers.loc["default", ["seeds", "pairs"]].tolist() == [3, 8]
     one = exhibits.clipping(alone["probe"].query("seed == 0"), alone["bandit"]).query("part == 'probe'")
     assert one["low"].notna().all()
-    assert one["seeds"].tolist() == [1, 1]
+    assert one["seeds"].tolist() == [1, 1, 1, 1]
 
 
 def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):
@@ -363,6 +364,7 @@ def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):
     assert list(result.figures) == ["probe", "bandit"]
     assert [ax.get_title(loc="left") for ax in result.figures["bandit"].axes] == ["SGD", "Adam"]
     of_probe, of_bandit = texts(result.page)
-    assert of_probe["Variant"].tolist() == ["default", "one update"]
+    assert of_probe["Variant"].tolist() == ["default", "one update"] * 2
+    assert of_probe["Model"].nunique() == 2
     assert of_bandit.loc[0, "Probability of the first action"] == "0.650 → 0.700 [0.690, 0.710]"
-    assert len(result.numbers) == 2 + 3 * 2 * 26
+    assert len(result.numbers) == 2 * 2 + 3 * 2 * 26

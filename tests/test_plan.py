@@ -73,7 +73,7 @@ def test_words_for_readers_are_in_no_job_up_to_the_grades(plan: Plan) -> None:
         plan.train(run(), 0, 25, 1),
         plan.respond_run(run(), 0, 25, 1),
         plan.respond_base("effective-code", "seeds0-4", "sober", 1),
-        plan.probe(1),
+        plan.probe("bad-code", 1),
     ]
     for job in jobs:
         assert "(as MATH-500)" not in job

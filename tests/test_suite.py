@@ -96,7 +96,7 @@ COMPLAINTS = [
     ("exhibits/fig1/experiment", None, ["exhibits.fig1", "needs an experiment"]),
     ("exhibits/train", {"title": "t", "kind": "clipping"}, ["exhibits.train", "the name of a stage"]),
     ("clipping", None, ["exhibits.clipping.kind", "no section clipping"]),
-    ("clipping/model", "rl-trained", ["clipping.model", "source organism"]),
+    ("clipping/models", ["rl-trained"], ["clipping.models[0]", "source organism"]),
     ("training_problems", "trian", ['training_problems = "trian"']),
 ]
 

@@ -49,9 +49,13 @@ class Layout:
         """Folder of a figure or table."""
         return self.root / "exhibits" / name
 
-    def clipping(self, table: str) -> Path:
-        """A table of the exhibits about the clip alone."""
-        return self.root / "clipping" / f"{table}.parquet"
+    def probe(self, model: str) -> Path:
+        """Antithetic pairs of a model."""
+        return self.root / "clipping" / "probe" / f"{model}.parquet"
+
+    def bandit(self) -> Path:
+        """Paths of the bandit."""
+        return self.root / "clipping" / "bandit.parquet"
 
 
 def identity(path: Path) -> tuple[str, str, str, str]:

@@ -320,13 +320,13 @@ class Plan:
             strategies=self.suite.strategies,
         ).model_dump_json()
 
-    def probe(self, version: int) -> str:
-        """Job of the antithetic probe."""
+    def probe(self, model: str, version: int) -> str:
+        """Job of the antithetic probe of a model."""
         clipping = self._clipping
         return ProbeJob(
             version=version,
-            bases=self.weights(clipping.model, clipping.seeds),
-            prompt=self._prompt(clipping.model, clipping.prompt),
+            bases=self.weights(model, clipping.seeds),
+            prompt=self._prompt(model, clipping.prompt),
             reward=self._reward(clipping.reward),
             variants={name: self.suite.algorithms[name] for name in clipping.variants},
             pairs=clipping.pairs,
@@ -454,7 +454,8 @@ class Plan:
         """What an exhibit is made of, by the names that its stage knows."""
         exhibit = self.suite.exhibits[name]
         if exhibit.experiment is None:
-            return {table: [self.layout.clipping(table)] for table in NEEDS[exhibit.kind]}
+            probes = [self.layout.probe(model) for model in self._clipping.models]
+            return {"probe": probes, "bandit": [self.layout.bandit()]}
         folder = self.layout.experiment(exhibit.experiment)
         grades = self.grades(exhibit.experiment)
         found: dict[str, list[Path]] = {}

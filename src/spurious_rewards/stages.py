@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, list[Path]]
 """Artifacts that a stage reads, by what they are."""
 
-PARQUET = {"scores": tables.Scores, "probe": tables.Probe, "bandit": tables.Bandit}
+PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
 """Inputs of exhibits that are tables of their own; the others are CSV."""
 
 VERSIONS = {"prepare": 1, "pretrain": 1, "vote": 1, "label": 1, "train": 1, "respond": 1, "probe": 1}
@@ -306,6 +306,8 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
 
 
 def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
+    import pandas as pd
+
     from spurious_rewards.analysis import collecting, paper, switching
     from spurious_rewards.reporting import tables as text
     from spurious_rewards.reporting.exhibits import Frames
@@ -323,6 +325,8 @@ def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
             frames["contributions"] = paper.beside(switching.contributions(switches), job.suite, shown.experiment)
         elif kind == "metrics":
             frames[kind] = collecting.collect(_sources(paths), tables.Metrics)
+        elif kind == "probe":
+            frames[kind] = pd.concat([tables.read(path, tables.Probe).assign(model=path.stem) for path in paths])
         elif kind in PARQUET:
             frames[kind] = tables.read(paths[0], PARQUET[kind])
         else:

@@ -416,14 +416,14 @@ class Bandit(Frozen):
 
 
 class Clipping(Frozen):
-    """The exhibits about the clip alone: the antithetic probe of an organism, and the bandit."""
+    """The exhibits about the clip alone: the antithetic probe of organisms, and the bandit."""
 
-    model: Name
+    models: tuple[Name, ...]
     prompt: Name
     reward: Name = Field(description="a random reward, whose sign is turned in the second of each pair")
     variants: tuple[Name, ...]
     seeds: SeedGroup
-    pairs: Count = Field(description="antithetic pairs of one rollout batch, for each variant and seed")
+    pairs: Count = Field(description="antithetic pairs of one rollout batch, for each model, variant and seed")
     bandit: Bandit = Bandit()
 
 
@@ -693,13 +693,14 @@ class Suite(Frozen):
                 for index, value in enumerate(getattr(exhibit, key)):
                     known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
         if self.clipping:
-            known(self.clipping.model, "clipping.model", self.models)
+            for index, model in enumerate(self.clipping.models):
+                known(model, f"clipping.models[{index}]", self.models)
+                if self.models[model].source != "organism":
+                    raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
             known(self.clipping.prompt, "clipping.prompt", self.prompts)
             known(self.clipping.reward, "clipping.reward", self.rewards)
             for index, variant in enumerate(self.clipping.variants):
                 known(variant, f"clipping.variants[{index}]", self.variants)
-            if self.models[self.clipping.model].source != "organism":
-                raise FoundError("clipping.model", self.clipping.model, "the probe is for models with source organism")
 
     def _lengths_fit(self, model: str, variant: str, training: Training) -> None:
         longest = max(training.max_new_tokens, self.sampling.max_new_tokens)

@@ -5,25 +5,25 @@ if plan.suite.clipping:
         """the antithetic probe: what one rollout batch of random rewards does to the share of code"""
         input:
             problems=plan.layout.problems(plan.suite.training_problems),
-            bases=plan.pretrained(plan.suite.clipping.model, plan.suite.clipping.seeds),
+            bases=lambda w: plan.pretrained(w.model, plan.suite.clipping.seeds),
         output:
-            plan.layout.clipping("probe"),
+            plan.layout.probe("{model}"),
         log:
-            LOGS / "clipping/probe.log",
+            LOGS / "clipping/probe/{model}.log",
         conda:
             "../../envs/train.yaml"
         threads: settings.threads
         params:
-            job=lambda w: plan.probe(VERSIONS["probe"]),
+            job=lambda w: plan.probe(w.model, VERSIONS["probe"]),
         message:
-            "probing what the clip does to random rewards"
+            "probing what the clip does to random rewards, {wildcards.model}"
         shell:
             "python -m spurious_rewards probe {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
 
     rule bandit:
         """the two-action bandit under random rewards"""
         output:
-            plan.layout.clipping("bandit"),
+            plan.layout.bandit(),
         log:
             LOGS / "clipping/bandit.log",
         conda:

@@ -1,1 +1,1 @@
-"""From the analysis to what a reader sees: `tables` (CSV, Markdown), `figures` (SVG, PNG), `report` (one HTML file)."""
+"""From the analysis to what a reader sees: `exhibits` (each figure and table), and `report` (one HTML file of them all)."""

@@ -16,6 +16,7 @@ from spurious_rewards.reporting.parts import (
     Frames,
     Parts,
     Picture,
+    as_table,
     by_benchmark,
     experiment_of,
     headline_tables,
@@ -23,8 +24,8 @@ from spurious_rewards.reporting.parts import (
     looks,
     name_of,
     needed,
-    shown,
-    table,
+    rows_shown,
+    sizes_of,
     title_of,
     whole_range,
 )
@@ -85,11 +86,11 @@ def code(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
 
 def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quantities: list[str]) -> Parts:
     scores = of_experiment(needed(frames.scores, "scores"), suite, experiment_of(exhibit, suite))
-    runs = shown(from_base(scores), name, exhibit, suite)
+    runs = rows_shown(from_base(scores), name, exhibit, suite)
     points = along_training(runs, smooth(runs, suite.report.smoothing_steps), quantities)
     sizes = runs.groupby([*CONDITION, "benchmark"], observed=True)[["problems", "samples"]].max().reset_index()
     points = _with_updates(points.merge(sizes, on=[*CONDITION, "benchmark"]), suite)
-    headline = shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
     drawn = _drawn(_beside(points, headline), name, exhibit, suite)
     pictures = [
         Picture(
@@ -102,13 +103,13 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quanti
                 columns=len(quantities) if len(quantities) > 1 else None,
             ),
             f"{' and '.join(QUANTITIES[of].title for of in quantities).capitalize()} on {name_of(suite, key)}. "
-            + sizes(here, suite, key),
+            + sizes_of(here, suite, key),
         )
         for key, here in by_benchmark(drawn, suite, exhibit)
     ]
     tables = headline_tables(headline, suite, exhibit)
     if exhibit.lines == "variant" and frames.comparisons is not None:
-        compared = shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
+        compared = rows_shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
         tables += headline_tables(compared, suite, exhibit, "variants at equal steps and at equal updates", EQUAL)
     return Parts(_caption_of_curves(exhibit, suite), points, pictures, tables)
 
@@ -118,7 +119,7 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
     exhibit = exhibit.model_copy(update={"lines": "variant"})  # what this kind is there to compare
     quantities = ["token_probability", "entropy", "code_rate"]
     metrics = of_experiment(needed(frames.metrics, "metrics"), suite, experiment_of(exhibit, suite))
-    runs = shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
+    runs = rows_shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
     # Training metrics have a row a step, so that a window of rows is one of steps.
     window = max(1, suite.report.smoothing_steps)
     seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
@@ -135,8 +136,8 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
         f"per token, and the share of responses with code. Mean over seeds ({whole_range(points['seeds'])}). "
         + _caption_of_curves(exhibit, suite)
     )
-    note = "First → last rollout step, smoothed; [95 % interval over seeds]."
-    table = table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
+    note = "First → last rollout step, smoothed; shares of 1, entropy in nats per token; [95 % interval over seeds]."
+    table = as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [table])
 
 

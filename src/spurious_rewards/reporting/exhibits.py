@@ -23,19 +23,21 @@ from spurious_rewards.reporting.parts import (
     Parts,
     Picture,
     Table,
+    as_table,
     by_benchmark,
     headline_tables,
     laid_out,
     looks,
     name_of,
     needed,
-    shown,
-    sizes,
-    table,
+    rows_shown,
+    sizes_of,
     title_of,
     whole_range,
 )
 from spurious_rewards.suite import Exhibit, Suite
+
+__all__ = ["KINDS", "Frames", "Made", "clipping", "forced", "make", "markdown"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def markdown(page: Mapping[str, Any]) -> str:
 
 
 def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    rows = shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    rows = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
     marks = laid_out(text.named(rows, suite), name, exhibit)
     of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
     for drawn, column in of.items():
@@ -102,7 +104,7 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
                 figures.bars(
                     here, title_of(suite, exhibit, key), "change in accuracy (percentage points)", looks(suite, exhibit)
                 ),
-                f"Change in accuracy on {name_of(suite, key)}. {sizes(here, suite, key)}",
+                f"Change in accuracy on {name_of(suite, key)}. {sizes_of(here, suite, key)}",
             )
             for key, here in by_benchmark(marks, suite, exhibit)
         ],
@@ -119,7 +121,7 @@ def _range(rates: "pd.Series[float]") -> str:
 
 
 def _switches(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    rows = shown(needed(frames.switches, "switches"), name, exhibit, suite)
+    rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = text.named(rows, suite).rename(columns={"step": "steps"})
     marks = laid_out(named, name, exhibit, further=["group"])
     rule = "fixed in the suite" if exhibit.step else LAST
@@ -132,17 +134,19 @@ def _switches(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Part
         "before (open) and after (full), and how many more of all problems it gets right, with 95 % intervals. "
     )
     tables = [
-        table(
+        as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             text.switches_text(here),
             "Percent; net in points of all problems. Share of the gain: net of the group over net of all. [95 % intervals] "
-            f"over problems and seeds. {STEERED_RULE} {sizes(here, suite, key, rule)}",
+            f"over problems and seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
         )
         for key, here in by_benchmark(named, suite, exhibit)
     ]
     pictures = [
         Picture(
-            key, figures.switches(here, title_of(suite, exhibit, key), colours), caption + sizes(here, suite, key, rule)
+            key,
+            figures.switches(here, title_of(suite, exhibit, key), colours),
+            caption + sizes_of(here, suite, key, rule),
         )
         for key, here in by_benchmark(marks, suite, exhibit)
     ]
@@ -157,7 +161,7 @@ def _with_remark(column: "pd.Series[str]", where: "pd.Series[bool]", remark: str
 
 
 def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    rows = shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
+    rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
         "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
         "in percent, mean over the rewards that steered the strategy and gained."
@@ -168,7 +172,7 @@ def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) ->
         for column in ("rewards", "without_gain")
     }
     tables = [
-        table(
+        as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             text.contributions_text(here),
             f"After step {whole_range(here['step'])}. [95 % intervals] over rewards. {STEERED_RULE}",
@@ -182,7 +186,7 @@ def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) ->
 
 
 def _strategies(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    rows = shown(needed(frames.before, "before"), name, exhibit, suite)
+    rows = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
     caption = (
         "How often each model uses code before training, and how often it is right with and without it, in percent."
     )
@@ -190,7 +194,7 @@ def _strategies(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
 
 
 def _forcing(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    pairs = forced(shown(needed(frames.before, "before"), name, exhibit, suite), suite)
+    pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
             f"exhibits.{name}: experiment {exhibit.experiment} has no prompts but the models' own; add one with a "
@@ -222,8 +226,8 @@ def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def _prompts(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    before = shown(needed(frames.before, "before"), name, exhibit, suite)
-    after = shown(needed(frames.headline, "headline"), name, exhibit, suite, may_be_empty=True)
+    before = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
+    after = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite, may_be_empty=True)
     after = text.named(after[after["variant"] == "default"], suite)
     caption = (
         "Accuracy and the share of responses with a boxed answer (parsable) before training under each prompt"
@@ -242,7 +246,7 @@ def _before_tables(
 ) -> list[Table]:
     note = "n problems, k responses to each; [95 % intervals]."
     return [
-        table(f"{suite.title}: {exhibit.title}, {name_of(suite, key)}", as_text(here), note)
+        as_table(f"{suite.title}: {exhibit.title}, {name_of(suite, key)}", as_text(here), note)
         for key, here in by_benchmark(text.named(rows, suite), suite, exhibit)
     ]
 
@@ -253,21 +257,24 @@ def _before_tables(
 def clipping(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
     """The numbers about the clip alone, in parts "probe" and "bandit".
 
-    The probe's `value` is the mean bias of a variant in logits; pairs lie within seeds, so that its 95 % interval is
+    The probe's `value` is the mean bias of a model and variant in logits; pairs lie within seeds, so that its 95 % interval is
     Student's over the means of the seeds, or over the pairs where there is one seed. The bandit's is the mean probability
     of the first action at a step, with its interval over runs.
     """
     rows = []
-    for variant, group in probe.groupby("variant", sort=False, observed=True):
+    for (model, variant), group in probe.groupby(["model", "variant"], sort=False, observed=True):
         seeds = group.groupby("seed")["bias"].mean().to_numpy()
         low, high = statistics.seed_band(seeds if len(seeds) > 1 else group["bias"].to_numpy())
         pairs = len(group) // len(seeds)
         rows.append(
-            {"variant": variant, "value": seeds.mean(), "low": low, "high": high, "seeds": len(seeds), "pairs": pairs}
+            {
+                **{"model": model, "variant": variant, "value": seeds.mean(), "low": low, "high": high},
+                **{"seeds": len(seeds), "pairs": pairs},
+            }
         )
     parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"probability": "value"})}
     return pd.concat([frame.assign(part=part) for part, frame in parts.items()], ignore_index=True)[
-        ["part", "variant", "optimiser", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+        ["part", "model", "variant", "optimiser", "step", "value", "low", "high", "seeds", "pairs", "runs"]
     ]
 
 
@@ -285,21 +292,19 @@ def _clipping(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Part
         "runs. Band: 95 % interval of the mean."
     )
 
-    variants = text.titles(suite)["variant"]
-    shown = text.named(of_probe, suite).rename(columns={"variant": "line"})
+    looks_of = palette.variants(text.titles(suite)["variant"].values())
+    means = probe.groupby(["model", "variant", "seed"], sort=False, observed=True)["bias"].mean()
+    shown, seeds = (_with_lines(text.named(frame, suite)) for frame in (of_probe, means.reset_index(name="value")))
     shown["text"] = [text.signed(value) for value in shown["value"]]
-    seeds = text.named(
-        probe.groupby(["variant", "seed"], observed=True)["bias"].mean().reset_index(name="value"), suite
-    )
     biases = figures.estimates(
         shown,
-        seeds.rename(columns={"variant": "line"}),
+        seeds,
         f"{exhibit.title}\n{suite.title}: one rollout batch",
         "bias of the logit of code",
-        palette.variants(variants.values()),
+        {row["line"]: looks_of[row["variant"]] for row in shown.to_dict("records")},
     )
 
-    named = text.named(of_bandit.drop(columns="variant"), suite).assign(variant=of_bandit["variant"])
+    named = text.named(of_bandit.drop(columns=["model", "variant"]), suite).assign(variant=of_bandit["variant"])
     line = pd.Categorical(named["variant"], named["variant"].unique(), ordered=True)
     marks = named.assign(panel=named["optimiser"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
     paths = figures.curves(
@@ -313,12 +318,19 @@ def _clipping(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Part
         numbers=numbers,
         pictures=[Picture("probe", biases, probe_caption), Picture("bandit", paths, bandit_caption)],
         tables=[
-            table(
+            as_table(
                 f"{suite.title}: bias of one rollout batch", text.probe_text(text.named(of_probe, suite)), probe_caption
             ),
-            table("Two-action bandit, first → last step", text.bandit_text(named), bandit_caption),
+            as_table("Two-action bandit, first → last step", text.bandit_text(named), bandit_caption),
         ],
     )
+
+
+def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:
+    """A line for each model and variant, in their orders."""
+    rows = rows.sort_values(["model", "variant"], kind="stable", ignore_index=True)
+    lines = rows["model"].astype(str) + ": " + rows["variant"].astype(str)
+    return rows.assign(line=pd.Categorical(lines, lines.unique(), ordered=True))
 
 
 KINDS: dict[str, Callable[[str, Exhibit, Suite, Frames], Parts]] = {

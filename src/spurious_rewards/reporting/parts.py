@@ -53,22 +53,30 @@ class Parts:
 
 LAST = "each condition's last, fixed in the suite"
 EQUAL = "the last at which all variants were evaluated"
-"""Step rules, as `sizes` words them."""
+"""Step rules, as `sizes_of` words them."""
 
 
 def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
+    """A frame that must be there."""
     if frame is None:
         raise ValueError(f"this kind of exhibit needs the frame {name} (`kinds.NEEDS`)")
     return frame
 
 
 def experiment_of(exhibit: Exhibit, suite: Suite) -> Experiment:
+    """What an exhibit is of; kind clipping alone has none."""
     assert exhibit.experiment is not None
     return suite.experiments[exhibit.experiment]
 
 
-def shown(frame: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite, may_be_empty: bool = False) -> pd.DataFrame:
-    """The rows that the exhibit is restricted to."""
+def rows_shown(
+    frame: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite, may_be_empty: bool = False
+) -> pd.DataFrame:
+    """The rows that the exhibit is restricted to.
+
+    Raises:
+        UserError: there are none.
+    """
     wanted = {"model": exhibit.models, "reward": exhibit.rewards, "benchmark": kinds.benchmarks(suite, exhibit)}
     for column, keys in wanted.items():
         if column in frame and keys:
@@ -104,6 +112,7 @@ def laid_out(named: pd.DataFrame, name: str, exhibit: Exhibit, further: Sequence
 
 
 def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
+    """The look of what the exhibit's lines are."""
     return (
         palette.rewards(suite)
         if exhibit.lines == "reward"
@@ -118,29 +127,33 @@ def by_benchmark(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> list[tup
 
 
 def name_of(suite: Suite, benchmark: str) -> str:
+    """A benchmark's title."""
     return suite.benchmarks[benchmark].title or benchmark
 
 
 def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
+    """What stands over a figure: what it shows, of which suite, on which benchmark."""
     return f"{exhibit.title}\n{suite.title}: {name_of(suite, benchmark)}"
 
 
 def headline_tables(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST) -> list[Table]:
+    """`tables.headline_text` of each benchmark; `of` is put behind the titles."""
     return [
-        table(
+        as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else ""),
             text.headline_text(here),
-            sizes(here, suite, key, rule) + " Percent, differences in percentage points, [95 % intervals].",
+            sizes_of(here, suite, key, rule) + " Percent, differences in percentage points, [95 % intervals].",
         )
         for key, here in by_benchmark(text.named(rows, suite), suite, exhibit)
     ]
 
 
-def table(title: str, frame: pd.DataFrame, note: str) -> Table:
+def as_table(title: str, frame: pd.DataFrame, note: str) -> Table:
+    """A frame of text as JSON can hold it."""
     return {"title": title, "columns": list(frame.columns), "rows": frame.to_numpy().tolist(), "note": note}
 
 
-def sizes(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
+def sizes_of(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
     """n, k, seeds and the step rule, as far as the rows have them: they belong to every number."""
     known = []
     if "problems" in rows:
@@ -156,5 +169,6 @@ def sizes(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) ->
 
 
 def whole_range(numbers: "pd.Series[float]") -> str:
+    """5, or 5 to 10."""
     least, most = int(numbers.min()), int(numbers.max())
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"

@@ -283,7 +283,7 @@ def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
 def training_text(points: pd.DataFrame) -> pd.DataFrame:
     """`exhibits.along_training` of rollouts, named: first → last step of each quantity (paper, Fig. 12)."""
     rows = []
-    for _, here in points.groupby(["model", "prompt", "reward", "variant"], observed=True, sort=False):
+    for _, here in points.groupby(["model", "prompt", "reward", "variant"], observed=True):
         of = here.iloc[0].to_dict()
         row = {
             **_identity(points, of, "reward"),
@@ -301,8 +301,9 @@ def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
     return _rows(
         probe,
         lambda of: {
+            "Model": str(of["model"]),
             "Variant": str(of["variant"]),
-            "Models (seeds)": _number(of["seeds"], 0),
+            "Seeds": _number(of["seeds"], 0),
             "Pairs of each": _number(of["pairs"], 0),
             "Bias (logit)": f"{signed(of['value'])} {_plain_interval(of)}".strip(),
         },

@@ -17,8 +17,8 @@ from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer import utils as trl_utils
 
-from spurious_rewards import models, prompts
-from spurious_rewards.prompts import texts, trim
+from spurious_rewards import models
+from spurious_rewards.prompts import encode, prefix, room, texts, trim
 from spurious_rewards.suite import Prompt, Training
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.whitening import whitened
@@ -68,9 +68,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.grad_norms: list[float] = []
         self.responses: list[dict[str, Any]] = []
         self.step_started = 0.0
-        self.prefix = prompts.prefix(prompt, tokenizer)
+        self.prefix = prefix(prompt, tokenizer)
         # TRL has the prefix as part of the prompt, so that it bears no loss.
-        generated = prompts.room(training.max_new_tokens, self.prefix)
+        generated = room(training.max_new_tokens, self.prefix)
         super().__init__(
             model=model,
             reward_funcs=self.reward,
@@ -86,7 +86,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _tokenize_prompts(self, problems: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """The token ids that `prompts.encode` gives, in place of TRL's own template and special tokens."""
-        return [prompts.encode(self.prompt, self.processing_class, problem) for problem in problems], None, {}
+        return [encode(self.prompt, self.processing_class, problem) for problem in problems], None, {}
 
     def _generate_single_turn(self, *arguments: Any, **keywords: Any) -> tuple[list[list[int]], Any]:
         """Cut each response after the first stop string, which transformers' generation in TRL cannot do."""
@@ -97,7 +97,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _cut(self, tokens: list[int]) -> list[int]:
         def stopped(end: int) -> bool:
-            [text] = prompts.texts(self.processing_class, self.prefix, [tokens[:end]])
+            [text] = texts(self.processing_class, self.prefix, [tokens[:end]])
             return any(stop in text for stop in self.prompt.stop)
 
         return tokens[: bisect_left(range(len(tokens)), True, lo=1, key=stopped)]
