@@ -87,3 +87,17 @@ def test_seeds_with_other_problems_are_refused():
     whole = responses(np.eye(2, 4), np.eye(2, 4), seeds=[0, 1])
     with pytest.raises(UserError, match="grades of strong, plain, math500: not every seed has all 4 problems"):
         table(untrained(), whole.iloc[:-1])
+
+
+def test_other_prompts_are_compared_with_the_own_one_over_the_same_seeds_and_problems():
+    own, forced = [[1, 0, 0, 1], [1, 0, 1, 0]], [[1, 1, 0, 1], [1, 1, 1, 0]]
+    found = table(
+        untrained(),
+        responses(own, np.zeros((2, 4)), seeds=[0, 1]),
+        responses(forced, np.eye(2, 4), seeds=[0, 1], prompt="forced"),
+    )
+    row = row_of(found, model="strong", prompt="forced", benchmark="math500")
+    expected = statistics.difference(np.array(own, float), np.array(forced, float))
+    assert row["over_own_prompt"] == 0.25
+    assert (row["over_own_prompt_low"], row["over_own_prompt_high"]) == (expected.low, expected.high)
+    assert np.isnan(row_of(found, model="strong", prompt="plain", benchmark="math500")["over_own_prompt"])

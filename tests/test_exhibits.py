@@ -76,7 +76,9 @@ def made(the_suite, frames, kind, name="it", **keys):
 
 
 def with_forced(before):
-    return pd.concat([before, before.assign(prompt="forced_python", accuracy=before["accuracy"] + 0.1, code_rate=1.0)])
+    over = {"over_own_prompt": 0.1, "over_own_prompt_low": 0.04, "over_own_prompt_high": 0.16}
+    forced = before.assign(prompt="forced_python", accuracy=before["accuracy"] + 0.1, code_rate=1.0, **over)
+    return pd.concat([before, forced])
 
 
 def texts(page):
@@ -297,7 +299,7 @@ def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames
     result = made(the_suite, {**frames, "before": both}, "forcing", benchmarks=["math500"])
     text = texts(result.page)[0]
     assert list(text["Model"]) == ["strong", "weak"]
-    assert list(text["Difference"]) == ["+10.0", "+10.0"]
+    assert list(text["Difference"]) == ["+10.0 [4.0, 16.0]"] * 2
     assert list(text["Code when forced"]) == ["100.0", "100.0"]
     assert list(text["Paper: code forced"]) == ["50.0 (Tab. 3)"] * 2
     assert result.numbers["own"].tolist() == own.query("benchmark == 'math500'")["accuracy"].tolist()

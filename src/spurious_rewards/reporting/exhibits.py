@@ -220,9 +220,8 @@ def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     is_own = before["prompt"].astype(str) == before["model"].astype(str).map(prompts)
     own = before[is_own].rename(columns={old: new.replace("forced", "own") for old, new in columns.items()})
     other = before[~is_own].rename(columns=columns)
-    kept = ["model", "benchmark", *(name for name in own.columns if name.split("_")[-1] == "own" or "own_" in name)]
-    pairs = other.merge(own[kept], on=["model", "benchmark"])
-    return pairs.assign(difference=pairs["forced"] - pairs["own"])
+    kept = [name for old, new in columns.items() if (name := new.replace("forced", "own")) in own]
+    return other.merge(own[["model", "benchmark", *kept]], on=["model", "benchmark"])
 
 
 def _prompts(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:

@@ -212,6 +212,7 @@ def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
             "Prompt": str(of["prompt"]),
             **_size(of),
             **_quantities(of, quantities),
+            "Over own prompt": MISSING if pd.isna(of["over_own_prompt"]) else points_interval(of, "over_own_prompt"),
             **{
                 f"After {reward}": _percent_interval(trained.loc[reward], "after")
                 if reward in trained.index
@@ -235,7 +236,7 @@ def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
             "Paper: own prompt": paper(of, "own"),
             "Code forced": _percent_interval(of, "forced"),
             "Paper: code forced": paper(of, "forced"),
-            "Difference": points(of["difference"]),
+            "Difference": points_interval(of, "over_own_prompt"),
             "Code before": percent(of["code_own"]),
             "Code when forced": percent(of["code_forced"]),
         }
