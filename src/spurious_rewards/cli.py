@@ -29,7 +29,8 @@ J = TypeVar("J", bound=Frozen)
 Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in plan.py)")]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="the artifact to write")]
 Inputs = Annotated[
-    list[str], typer.Option("--input", metavar="KIND=PATH", help="an artifact to read; as many as there are")
+    list[str],
+    typer.Option("--input", metavar="KIND=PATH", help="an artifact to read", default_factory=list),
 ]
 
 
