@@ -30,7 +30,7 @@ Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (th
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="the artifact to write")]
 Inputs = Annotated[
     list[str],
-    typer.Option("--input", metavar="KIND=PATH", help="an artifact to read", default_factory=list),
+    typer.Option("--input", metavar="KIND=PATH", help="an artifact to read", default_factory=list, show_default=False),
 ]
 
 
