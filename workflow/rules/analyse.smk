@@ -2,6 +2,7 @@ EXPERIMENT = plan.layout.experiment("{experiment}")
 
 
 rule score:
+    """scores and tables of numbers of an experiment"""
     input:
         grades=lambda w: plan.grades(w.experiment),
         metrics=lambda w: plan.metrics(w.experiment),
@@ -24,6 +25,7 @@ rule score:
 
 
 rule summarise:
+    """what votes and training of an experiment were like"""
     input:
         labels=lambda w: plan.voted(w.experiment, "labels"),
         votes=lambda w: plan.voted(w.experiment, "vote_grades"),
@@ -47,6 +49,7 @@ rule summarise:
 
 
 rule report:
+    """the report, from every figure and table"""
     input:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],

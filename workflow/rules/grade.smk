@@ -1,4 +1,5 @@
 rule grade_base:
+    """what a model before training answered, and whether it is right"""
     input:
         responses=BASE / "responses.parquet",
         problems=benchmark_problems(BASE),
@@ -19,6 +20,7 @@ rule grade_base:
 
 
 use rule grade_base as grade_run with:
+    """what a segment's checkpoints answered, and whether it is right"""
     input:
         responses=SEGMENT / "responses.parquet",
         problems=benchmark_problems(SEGMENT),

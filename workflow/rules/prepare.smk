@@ -1,4 +1,5 @@
 rule prepare:
+    """problems, cleaned, in one schema"""
     input:
         lambda w: plan.local_problems(w.set),
     output:

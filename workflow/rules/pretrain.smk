@@ -1,12 +1,13 @@
 rule pretrain:
+    """an organism, the model before training"""
     output:
         directory(plan.layout.pretrained("{model}", "{seed}")),
     log:
         LOGS / "pretrain/{model}/seed{seed}.log",
+    priority: first(plan.layout.pretrained("{model}", "{seed}"))
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
-    priority: first(plan.layout.pretrained("{model}", "{seed}"))
     params:
         job=lambda w: plan.pretrain(w.model, int(w.seed), VERSIONS["pretrain"]),
     message:

@@ -1,4 +1,5 @@
 rule respond_base:
+    """answers of a model before training"""
     input:
         problems=benchmark_problems(BASE),
         bases=lambda w: plan.pretrained(w.model, group_of(w.bases)),
@@ -6,10 +7,10 @@ rule respond_base:
         BASE / "responses.parquet",
     log:
         LOGS / "respond/{model}/{bases}/{prompt}.log",
+    priority: first(BASE)
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
-    priority: first(BASE)
     params:
         job=lambda w: plan.respond_base(w.model, w.bases, w.prompt, VERSIONS["respond"]),
     message:
@@ -19,6 +20,7 @@ rule respond_base:
 
 
 rule respond_run:
+    """answers of a segment's checkpoints"""
     input:
         problems=benchmark_problems(SEGMENT),
         checkpoints=SEGMENT / "checkpoints",
@@ -26,10 +28,10 @@ rule respond_run:
         SEGMENT / "responses.parquet",
     log:
         LOGS / "respond/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    priority: first(SEGMENT)
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
-    priority: first(SEGMENT)
     params:
         job=lambda w: plan.respond_run(run_of(w), int(w.start), int(w.stop), VERSIONS["respond"]),
     message:

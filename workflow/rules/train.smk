@@ -1,4 +1,5 @@
 rule train:
+    """a segment of a run: every evaluated checkpoint of its span"""
     input:
         data=lambda w: plan.training_data(run_of(w)),
         bases=lambda w: plan.pretrained(w.model, w.seeds),
@@ -9,10 +10,10 @@ rule train:
         rollouts=SEGMENT / "rollouts.parquet",
     log:
         LOGS / "train/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    priority: first(SEGMENT)
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
-    priority: first(SEGMENT)
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",

@@ -1,4 +1,5 @@
 rule vote:
+    """samples of the model before training on the training problems"""
     input:
         problems=plan.layout.problems(plan.suite.training_problems),
         bases=lambda w: plan.pretrained(w.model, group_of(w.bases)),
@@ -6,10 +7,10 @@ rule vote:
         BASE / "votes.parquet",
     log:
         LOGS / "vote/{model}/{bases}/{prompt}.log",
+    priority: first(BASE)
     conda:
         "../../envs/respond.yaml"
     threads: settings.threads
-    priority: first(BASE)
     params:
         job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
     message:
@@ -19,6 +20,7 @@ rule vote:
 
 
 rule label:
+    """majority labels, and the grades of the samples that voted"""
     input:
         votes=BASE / "votes.parquet",
         problems=plan.layout.problems(plan.suite.training_problems),
@@ -27,9 +29,9 @@ rule label:
         labels=BASE / "labels.parquet",
     log:
         LOGS / "label/{model}/{bases}/{prompt}.log",
+    priority: first(BASE)
     conda:
         "../../envs/analyse.yaml"
-    priority: first(BASE)
     params:
         job=lambda w: plan.label(w.model, w.prompt, VERSIONS["label"]),
     message:
