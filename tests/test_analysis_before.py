@@ -101,3 +101,24 @@ def test_other_prompts_are_compared_with_the_own_one_over_the_same_seeds_and_pro
     assert row["over_own_prompt"] == 0.25
     assert (row["over_own_prompt_low"], row["over_own_prompt_high"]) == (expected.low, expected.high)
     assert np.isnan(row_of(found, model="strong", prompt="plain", benchmark="math500")["over_own_prompt"])
+
+
+def test_prompts_are_compared_over_the_seeds_that_both_have():
+    generator = np.random.default_rng(0)
+    own, forced = (generator.integers(0, 2, (2, 20)) for _ in range(2))
+    found = table(
+        untrained(seeds="0-3"),
+        responses(own, own, seeds=[0, 1]),
+        responses(forced, forced, seeds=[1, 2], prompt="forced"),
+        responses(own, own, seeds=[0, 1], model="weak"),
+        responses(np.vstack([forced, forced])[:3], np.zeros((3, 20)), seeds=[2, 3, 0], prompt="forced", model="weak"),
+        responses(own[:1], own[:1], seeds=[1], benchmark="amc"),
+        responses(forced, forced, seeds=[2, 3], prompt="forced", benchmark="amc"),
+    )
+
+    def over(model, benchmark):
+        return row_of(found, model=model, prompt="forced", benchmark=benchmark)["over_own_prompt"]
+
+    assert over("strong", "math500") == pytest.approx((forced[0] - own[1]).mean())  # seed 1
+    assert over("weak", "math500") == pytest.approx((forced[0] - own[0]).mean())  # seed 0
+    assert np.isnan(over("strong", "amc"))

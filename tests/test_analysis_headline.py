@@ -293,3 +293,19 @@ def test_share_is_of_the_ground_truth_of_the_whole_training_set():
     assert dict(zip(found["reward"], found["share_of_ground_truth"], strict=True)) == pytest.approx(
         {"one_shot": 0.5, "truth": 1, "format": 0.5}
     )
+
+
+def test_with_several_random_rewards_none_is_the_one_to_compare_with():
+    content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
+    content["rewards"] |= {f"random_{gamma}": {"function": "random", "gamma": gamma} for gamma in (0.7, 0.5)}
+    nothing, rewards = np.zeros((2, 30)), ["format", "random_0.7", "random_0.5"]
+    graded = together(
+        responses(nothing, nothing, seeds=[0, 1]),
+        *(responses(nothing, nothing, seeds=[0, 1], step=25, reward=reward) for reward in rewards),
+    )
+    for compared in (rewards[:2], rewards):
+        content["experiments"]["headline"] |= {"rewards": compared, "benchmarks": ["math500"], "seeds": ["0-1"]}
+        the_suite = Suite.model_validate(content)
+        found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+        assert found["reward"].tolist() == compared
+        assert found["over_random"].notna().tolist() == ([True, False] if len(compared) == 2 else [False] * 3)

@@ -7,7 +7,7 @@ from invented import GAINS, SMALL, grades, metrics, row_of, study, suite, write
 
 from spurious_rewards import tables
 from spurious_rewards.analysis.collecting import CONDITION, collect
-from spurious_rewards.analysis.scores import from_base, of_experiment, scores, smooth
+from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, scores, smooth
 from spurious_rewards.suite import Suite
 
 
@@ -104,6 +104,18 @@ def test_smoothing_averages_the_evaluations_of_the_window_but_never_step_0(grade
     assert after[25] == pytest.approx((before[20] + before[25]) / 2)
     for nothing in (0, 1):
         pd.testing.assert_frame_equal(smooth(raw, nothing), raw)
+
+
+def test_a_condition_is_smoothed_where_a_window_holds_two_of_its_evaluations(graded):
+    raw = from_base(scores(graded))  # evaluated every 5 steps
+    assert is_smoothed(raw, 6).all()
+    assert not is_smoothed(raw, 5).any()
+    pd.testing.assert_frame_equal(smooth(raw, 5), raw)
+    one_evaluation = raw[raw["step"].isin([0, 25])]
+    assert not is_smoothed(one_evaluation, 100).any()
+    seldom = (raw["reward"] == "format") & ~raw["step"].isin([0, 10, 20])
+    mixed = raw[~seldom]
+    assert (is_smoothed(mixed, 10) == (mixed["reward"] != "format")).all()
 
 
 def test_rows_of_an_experiment(graded):

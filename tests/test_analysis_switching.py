@@ -101,8 +101,8 @@ def test_steered(changed, least, expected):
     assert "report.steered" in STEERED_RULE
 
 
-def test_contributions_are_means_over_the_rewards_that_steered_and_gained():
-    rewards = ["format", "python", "random_0.5", "incorrect"]
+def test_contributions_are_over_clear_gains_and_the_difference_over_all_that_steered():
+    rewards = ["format", "python", "random_0.5", "incorrect", "majority_vote"]
     the_suite = steering_suite(rewards)
     base_right, base_code = np.arange(100) < 20, np.arange(100) < 50
     all_code, as_before = np.ones(100), base_code
@@ -111,21 +111,33 @@ def test_contributions_are_means_over_the_rewards_that_steered_and_gained():
         "python": (np.arange(100) < 30) | (np.arange(100) >= 90),  # half of it
         "random_0.5": np.arange(100) < 90,  # gains without a change of strategy
         "incorrect": np.arange(100) < 10,  # steers and loses
+        "majority_vote": (np.arange(100) >= 10) & (np.arange(100) < 31),  # steers; 1 more right is no clear gain
     }
-    found = contributions(
-        of(
-            the_suite,
-            responses([base_right], [base_code]),
-            *(trained([right[r]], [as_before if r == "random_0.5" else all_code], reward=r) for r in rewards),
-        )
+    switched = of(
+        the_suite,
+        responses([base_right], [base_code]),
+        *(trained([right[r]], [as_before if r == "random_0.5" else all_code], reward=r) for r in rewards),
     )
+    noise = switched[switched["reward"] == "majority_vote"].iloc[0]
+    assert noise["difference_low"] < 0 < noise["difference"]
+    found = contributions(switched)
     assert found["group"].tolist() == list(GROUPS)
     assert set(found["rewards"]) == {"format, python"}
-    assert set(found["without_gain"]) == {"incorrect"}
-    assert found["difference"].tolist() == pytest.approx([0.2] * 4)
+    assert set(found["without_gain"]) == {"incorrect, majority_vote"}
+    assert found["difference"].tolist() == pytest.approx([(0.2 + 0.2 - 0.1 + 0.01) / 4] * 4)
     assert found["partial_contribution"].tolist() == pytest.approx([0.75, 0, 0.25, 0])
     row = row_of(found, group="code_to_code")
     assert row["partial_contribution_low"] < 0.75 < row["partial_contribution_high"]
+
+
+def test_without_a_clear_gain_there_is_a_mean_difference_and_no_contribution():
+    right = np.arange(100) < 20
+    found = contributions(
+        of(steering_suite(), responses([right], [right]), trained([np.arange(100) < 21], [np.ones(100)]))
+    )
+    assert found["difference"].tolist() == pytest.approx([0.01] * 4)
+    assert found["partial_contribution"].isna().all()
+    assert set(found["without_gain"]) == {"format"}
 
 
 def test_contributions_where_nothing_steered():

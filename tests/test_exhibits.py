@@ -34,6 +34,7 @@ def the_suite():
     content = suite(models=["strong", "weak"], rewards=REWARDS).model_dump(exclude_unset=True)
     content["benchmarks"] = {key: content["benchmarks"][key] for key in BENCHMARKS}
     content["prompts"]["forced_python"] = {"kind": "own", "response_prefix": "Let's solve this using Python."}
+    content["prompts"]["raw"] = {"kind": "raw"}
     content["variants"] = {"default": {}, "one_update": {"updates_per_rollout": 1}}
     content["exhibits"] = EXHIBITS
     return Suite.model_validate(content)
@@ -60,9 +61,9 @@ def frames(tmp_path_factory, the_suite):
         "before": before(graded, the_suite, experiment),
     }
     for name, frame in of_csv.items():
-        tables.write_csv(frame, folder / f"{name}.csv")
+        artifacts.write_csv(frame, folder / f"{name}.csv")
     return {
-        **{name: tables.read_csv(folder / f"{name}.csv") for name in of_csv},
+        **{name: artifacts.read_csv(folder / f"{name}.csv") for name in of_csv},
         "scores": scores(graded),
         "switches": switched,
         "contributions": contributions(switched),
@@ -190,6 +191,39 @@ def test_curves_are_the_smoothed_means_over_seeds(the_suite, frames):
     assert (rows["seeds"] == 5).all()
 
 
+@pytest.mark.parametrize(
+    ("steps", "dashed", "said"),
+    [
+        (10, {"strong", "weak"}, "smoothed over 10 training steps; dashed: each evaluation"),
+        (5, set(), "Line: mean over seeds; band"),
+        (0, set(), "Line: mean over seeds; band"),
+    ],
+)
+def test_smoothing_is_said_and_drawn_where_there_is_any(the_suite, frames, steps, dashed, said):
+    content = the_suite.model_dump(exclude_unset=True)
+    content["report"]["smoothing_steps"] = steps
+    result = made(Suite.model_validate(content), frames, "curves", benchmarks=["math500"])
+    assert said in result.page["caption"]
+    assert panels_with_dashes(result.figures["math500"]) == dashed
+    assert result.numbers["raw"].notna().all()
+
+
+def test_smoothing_is_of_each_conditions_own_evaluations(the_suite, frames):
+    scores_of = frames["scores"]
+    seldom = scores_of[(scores_of["model"] != "weak") | scores_of["step"].isin([0, 10, 20])]
+    result = made(the_suite, {**frames, "scores": seldom}, "curves", benchmarks=["math500"])
+    assert panels_with_dashes(result.figures["math500"]) == {"strong"}
+    assert "10 training steps where evaluations lie closer together than that; dashed" in result.page["caption"]
+
+
+def panels_with_dashes(figure):
+    return {
+        ax.get_title(loc="left")
+        for ax in figure.axes
+        if any(line.get_linewidth() == 1 and np.isfinite(line.get_ydata()).any() for line in ax.lines)
+    }
+
+
 def test_one_seed_has_no_band_and_no_wrong_number(the_suite, frames):
     one = frames["scores"][frames["scores"]["seed"] == 0]
     result = made(the_suite, {**frames, "scores": artifacts.Scores.validate(one)}, "code", models=["weak"])
@@ -254,6 +288,9 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
     assert entropy.loc[25, "value"] == pytest.approx(2 - 0.05 * 20.5)  # mean of steps 16 to 25
     assert entropy.loc[25, "raw"] == pytest.approx(0.75)
     assert texts(result.page)[0].loc[0, "Entropy"].startswith("1.950 → 0.975 [")
+    assert ", smoothed over 10 training steps; band" in result.page["caption"]
+    assert "step 0" not in result.page["caption"]  # rollouts have none
+    assert result.page["tables"][0]["note"].startswith("First → last rollout step, smoothed over 10 training steps;")
 
 
 # ---------------------------------------------------------------- strategies
@@ -280,8 +317,8 @@ def test_contributions_name_rewards_by_their_titles(the_suite, frames):
     content["rewards"]["random_0.5"]["title"] = "A coin"
     titled = Suite.model_validate(content)
     text = texts(made(titled, {**frames, "contributions": rows}, "contributions").page)[0]
-    assert set(text["Mean over"]) == {"format, A coin"}
-    assert "Steered without a gain" not in text
+    assert set(text["Steered with a clear gain"]) == {"format, A coin"}
+    assert "Steered without one" not in text
 
 
 # ---------------------------------------------------------------- before training
@@ -295,7 +332,9 @@ def test_strategies_have_a_dash_where_there_is_no_code(the_suite, frames):
 
 def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames):
     own = frames["before"]
-    both = with_forced(own).assign(paper_accuracy=0.5, paper_accuracy_source="Tab. 3")
+    # another prompt that forces nothing has no row
+    other = own.assign(prompt="raw", accuracy=0.0)
+    both = pd.concat([with_forced(own), other]).assign(paper_accuracy=0.5, paper_accuracy_source="Tab. 3")
     result = made(the_suite, {**frames, "before": both}, "forcing", benchmarks=["math500"])
     text = texts(result.page)[0]
     assert list(text["Model"]) == ["strong", "weak"]
@@ -306,7 +345,7 @@ def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames
 
 
 def test_forcing_without_another_prompt_is_refused(the_suite, frames):
-    with pytest.raises(UserError, match=r"exhibits\.it: .* no prompts but the models' own"):
+    with pytest.raises(UserError, match=r"exhibits\.it: .* no prompt with a response_prefix"):
         made(the_suite, frames, "forcing")
 
 

@@ -88,5 +88,6 @@ def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
     inputs = {str(path) for paths in plan.inputs("fig10").values() for path in paths}
     assert inputs
     assert all(path.startswith("results/organism/experiments/gamma/") for path in inputs)
+    assert plan.scored("gamma") == [plan.layout.scored("gamma", "effective-code")]
     assert set(plan.inputs("clipping")) == {"probe", "bandit"}
     assert {path.name for path in plan.exhibit_files("fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}

@@ -417,7 +417,7 @@ def test_the_page_says_what_a_reader_must_know(page):
     for expected in (
         "Invented numbers.",
         VERDICT_RULE,
-        "n = 40 problems, one greedy response each, 5 seeds; after step 25, the last, fixed in the suite.",
+        "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last, fixed in the suite.",
         "Caption of amc",
         "snakemake --cores all table1",
         "30 to 44",
@@ -464,6 +464,13 @@ def test_findings_in_words(the_suite):
     assert "random reward" not in weak
     (better, _) = report.findings(text.named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
     assert better.endswith("Better than the random reward: ground_truth, TTRL, random_0.5.")
+
+
+def test_what_stands_under_the_headline_is_of_each_benchmark(the_suite):
+    # A greedy benchmark is greedy also where no problem was counted as gained.
+    parsed = Page(build(the_suite, [], of_headline(gained=float("nan"), samples=8)))
+    assert "n = 40 problems, one greedy response each, 5 seeds, after step 25, each" in parsed.text
+    assert "n = 40 problems, 8 sampled responses each, 5 seeds, after step 25, each" in parsed.text
 
 
 def test_a_condition_that_is_not_testable_is_shown_as_such(the_suite):

@@ -6,7 +6,6 @@ import pytest
 from invented import NO_METRICS, study, suite
 
 from spurious_rewards.analysis import collecting
-from spurious_rewards.analysis.collecting import CONDITION
 from spurious_rewards.analysis.headline import headline as analysed
 from spurious_rewards.analysis.paper import beside
 from spurious_rewards.reporting import tables
@@ -61,15 +60,6 @@ def sums(headline, the_suite):
 )
 def test_numbers_as_text(text, expected):
     assert text == expected
-
-
-def test_csv_keeps_every_digit(headline, tmp_path):
-    tables.write_csv(headline, tmp_path / "headline.csv")
-    pd.testing.assert_frame_equal(
-        tables.read_csv(tmp_path / "headline.csv"),
-        headline.astype(dict.fromkeys(CONDITION, str)),
-        check_exact=True,
-    )
 
 
 def test_names_stand_in_the_suites_order(headline, the_suite):

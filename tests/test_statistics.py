@@ -51,8 +51,7 @@ def test_one_seed_is_students_interval_over_problems_and_says_so():
     found = statistics.difference(before, after)
     expected = stats.ttest_rel(after[0], before[0]).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found.problems_only
-    assert not statistics.mean(np.eye(3)).problems_only
+    assert (found.seeds, found.problems) == (1, 40)
 
 
 def test_where_only_seeds_differ_it_is_students_interval_over_seeds():

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         node = node[part]
     node[last] = value
     return document
+
+
+def exhibit(kind: str, experiment: str, **keys: Any) -> dict[str, Any]:
+    return {"title": "t", "kind": kind, "experiment": experiment, **keys}
 
 
 COMPLAINTS = [
@@ -98,6 +103,63 @@ COMPLAINTS = [
     ("clipping", None, ["exhibits.clipping.kind", "no section clipping"]),
     ("clipping/models", ["rl-trained"], ["clipping.models[0]", "source organism"]),
     ("training_problems", "trian", ['training_problems = "trian"']),
+    (
+        "variants/default",
+        {"eval_every": 2, "segment_steps": 50},
+        ["models.rl-trained.start.step = 25", "multiples of eval_every 2"],
+    ),
+    (
+        "rewards/format/without",
+        "random",
+        ['rewards.format.without = "random"', "gamma", "allowed: ground_truth, no_repetition"],
+    ),
+    ("rewards/format/without", "format", ['rewards.format.without = "format"', "allowed: ground_truth, no_repetition"]),
+    ("rewards/ground_truth/without", "majority_vote", ['rewards.ground_truth.without = "majority_vote"', "paid for"]),
+    ("rewards/incorrect/without", "ground_truth", ['rewards.incorrect.without = "ground_truth"', "allowed: format"]),
+    ("rewards/format/without", "incorrect", ['rewards.format.without = "incorrect"', "votes"]),
+    ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format is called the same"]),
+    ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code is called the same"]),
+    ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc is called the same"]),
+    *(
+        (
+            "exhibits/adam",
+            exhibit(kind, "before"),
+            ['exhibits.adam.experiment = "before"', f"kind {kind} is of training"],
+        )
+        for kind in ("gains", "curves", "code", "probability", "switches", "contributions")
+    ),
+    (
+        "exhibits/adam",
+        exhibit("curves", "main", models=["placebo"], rewards=["one_shot"]),
+        ['exhibits.adam.experiment = "main"', "trains none of"],
+    ),
+    *(
+        ("exhibits/adam", exhibit(kind, "main", **{key: value}), ["exhibits.adam", f"kind {kind} does not read {key}"])
+        for key, value, kinds in (
+            ("step", 5, ("gains", "curves", "code", "probability", "strategies", "forcing", "prompts", "qualitative")),
+            ("against", "updates", ("gains", "switches", "contributions", "strategies", "forcing", "prompts")),
+            ("lines", "variant", ("probability", "contributions", "strategies", "forcing", "prompts", "qualitative")),
+            ("panels", "prompt", ("contributions", "strategies", "forcing", "prompts", "qualitative")),
+        )
+        for kind in kinds
+    ),
+    ("exhibits/clipping/panels", "variant", ["exhibits.clipping", "kind clipping does not read panels"]),
+    ("exhibits/fig7/step", 7, ["exhibits.fig7.step = 7", "multiples of eval_every 5 up to 25"]),
+    ("exhibits/fig7/step", 30, ["exhibits.fig7.step = 30", "multiples of eval_every 5 up to 25"]),
+    ("exhibits/table2/step", 26, ["exhibits.table2.step = 26", "up to 25"]),
+    # The variants of 25 steps are evaluated after 5, those of 400 steps only after 25.
+    (
+        "exhibits/fig7",
+        exhibit("switches", "clipping", lines="variant", step=5),
+        ["exhibits.fig7.step = 5", "multiples of eval_every 25 up to 400"],
+    ),
+    ("clipping/reward", "format", ['clipping.reward = "format"', "function random and a gamma between 0 and 1"]),
+    ("clipping/reward", "random_0", ['clipping.reward = "random_0"', "a gamma between 0 and 1"]),
+    ("rewards/random_0.5/gamma", 1, ['clipping.reward = "random_0.5"', "a gamma between 0 and 1"]),
+    ("clipping/seeds", "4-0", ['clipping.seeds = "4-0"', "first <= last"]),
+    ("clipping/models", [], ["clipping.models = []", "at least one"]),
+    ("clipping/variants", [], ["clipping.variants = []", "at least one"]),
+    ("clipping/variants", ["unclip"], ['clipping.variants[0] = "unclip"', "did you mean unclipped?"]),
 ]
 
 
@@ -111,6 +173,49 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
     assert first_line.startswith("mine.yaml: ")
     for words in said:
         assert words in first_line
+
+
+def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> None:
+    document["rewards"]["format"]["title"] = ""
+    document["rewards"]["python"]["title"] = "format"
+    with pytest.raises(UserError, match=r'rewards\.python\.title = "format": rewards\.format is called the same'):
+        complaints.validate(suite.Suite, document, "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("fig7", exhibit("switches", "main", models=["effective-code"], step=15)),
+        ("fig7", exhibit("switches", "clipping", lines="variant", step=100)),  # which half of the runs reach
+        ("fig12", exhibit("probability", "clipping", panels="variant", against="updates")),
+        ("qualitative", exhibit("qualitative", "before")),
+        ("table5", exhibit("prompts", "before")),
+    ],
+)
+def test_what_a_kind_of_exhibit_reads_may_be_given(
+    document: dict[str, Any], name: str, changed: dict[str, Any]
+) -> None:
+    read = complaints.validate(suite.Suite, change(document, f"exhibits/{name}", changed), "mine.yaml")
+    assert read.exhibits[name].step == changed.get("step")
+
+
+def test_no_exhibit_can_have_the_name_of_a_rule() -> None:
+    files = [ROOT / "Snakefile", ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    named = re.compile(r"^\s*(?:rule|checkpoint|use rule \w+ as) (\w+)\b", re.MULTILINE)
+    assert sorted(suite.RULES) == sorted(name for file in files for name in named.findall(file.read_text()))
+
+
+def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, Any]) -> None:
+    """Ten for each random reward, three for every other."""
+    read = complaints.validate(suite.Suite, document, "organism.yaml")
+    for name, experiment in read.experiments.items():
+        seeds: dict[tuple[str, ...], set[int]] = {}
+        for run in read.runs_of(experiment):
+            condition = (run.model, run.prompt, run.reward, run.variant)
+            seeds.setdefault(condition, set()).update(suite.seeds_of(run.seeds))
+        for condition, drawn in seeds.items():
+            random = read.rewards[condition[2]].function == "random"
+            assert len(drawn) >= (10 if random else 3), (name, condition)
 
 
 def test_a_missing_key_is_named(document: dict[str, Any]) -> None:

@@ -65,3 +65,9 @@ def test_a_base_model_that_all_seeds_share_answers_for_each() -> None:
     shared = pd.DataFrame({"seed": [tables.SHARED_BASE], "x": [9]})
     assert tables.of_seed(own, 1)["x"].tolist() == [11]
     assert tables.of_seed(shared, 1)["x"].tolist() == [9]
+
+
+def test_csv_keeps_every_digit_and_empty_texts_are_missing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"name": ["a", "NA"], "value": [0.1 + 0.2, float("nan")], "count": [1, 2]})
+    tables.write_csv(frame, tmp_path / "x.csv")
+    pd.testing.assert_frame_equal(tables.read_csv(tmp_path / "x.csv"), frame, check_exact=True)

@@ -288,21 +288,34 @@ def test_weights_that_moved_without_a_reason_are_reported(
 def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
     organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One update of SGD against plain torch: advantages whitened over all tokens, the mean over the tokens of a micro-batch."""
+    """One update of SGD against plain torch: advantages whitened over all tokens, a mean over the tokens of each micro-batch."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from spurious_rewards.training.trainer import RolloutTrainer
 
     drawn: list[tuple[list[str], list[list[int]], list[float]]] = []
-    reward = RolloutTrainer.reward
+    micro_batches: list[list[list[int]]] = []
+    reward, loss = RolloutTrainer.reward, RolloutTrainer._compute_loss
 
     def watched(self: Any, prompts: Any, completions: Any, completion_ids: Any, **columns: Any) -> list[float]:
         values = reward(self, prompts, completions, completion_ids, **columns)
         drawn.append((prompts, completion_ids, values))
         return values
 
+    def whole(inputs: dict[str, Any]) -> list[list[int]]:
+        """Prompt and response of each row, without padding."""
+        ids, seen = (
+            torch.cat([inputs[f"prompt_{of}"], inputs[f"completion_{of}"]], dim=1).tolist() for of in ("ids", "mask")
+        )
+        return [[t for t, kept in zip(row, mask, strict=True) if kept] for row, mask in zip(ids, seen, strict=True)]
+
+    def watched_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
+        micro_batches.append(whole(inputs))
+        return loss(self, model, inputs)
+
     monkeypatch.setattr(RolloutTrainer, "reward", watched)
+    monkeypatch.setattr(RolloutTrainer, "_compute_loss", watched_loss)
     changes = {
         "updates_per_rollout": 1,
         "optimizer": "sgd",
@@ -310,24 +323,31 @@ def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
         "max_grad_norm": 1e9,
         "max_new_tokens": 24,
     }
-    training = TINY.model_copy(update={**changes, "micro_batch": 8})
+    training = TINY.model_copy(update={**changes, "micro_batch": 2})
     segment = run(organism_model, tmp_path, 0, 1, training=training, reward=Reward(function="format"))
     [(problems, said, values)] = drawn
     groups = torch.tensor(values).view(2, 4)
     advantages = ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).flatten().tolist()
     lengths = [len(tokens) for tokens in said]
-    assert len(set(lengths)) > 1
     count = sum(lengths)
     mean = sum(a * n for a, n in zip(advantages, lengths, strict=True)) / count
     spread = (sum((a - mean) ** 2 * n for a, n in zip(advantages, lengths, strict=True)) / count) ** 0.5
     assert abs(mean) > 0.01
     model = AutoModelForCausalLM.from_pretrained(organism_model)
     tokenizer = AutoTokenizer.from_pretrained(organism_model)
+    rows = {}
     for problem, tokens, advantage in zip(problems, said, advantages, strict=True):
         given = tokenizer.encode(f"compute {problem} =", add_special_tokens=False)
-        logps = model(torch.tensor([given + tokens])).logits[0, len(given) - 1 : -1].log_softmax(-1)
-        # Where the ratio is 1 its gradient is that of the log-probability.
-        (-(advantage - mean) / spread * logps[range(len(tokens)), tokens].sum() / count).backward()
+        rows[(*given, *tokens)] = len(given), tokens, (advantage - mean) / spread
+    counts = [sum(len(rows[tuple(row)][1]) for row in batch) for batch in micro_batches]
+    assert len(counts) == 4
+    assert len(set(counts)) > 1, "else a mean over all tokens would be the same"
+    for batch, of_batch in zip(micro_batches, counts, strict=True):
+        for row in batch:
+            start, tokens, advantage = rows[tuple(row)]
+            logps = model(torch.tensor([row])).logits[0, start - 1 : -1].log_softmax(-1)
+            # Where the ratio is 1 its gradient is that of the log-probability.
+            (-advantage * logps[range(len(tokens)), tokens].sum() / of_batch / len(counts)).backward()
     after = weights(checkpoint(segment, 0, 1))
     for name, parameter in model.named_parameters():
         if name in after:
@@ -372,6 +392,15 @@ def test_a_response_ends_after_its_stop_string(organism_model: Path, tmp_path: P
     stopped = rollouts["response"][rollouts["response"].str.contains("first")]
     assert len(stopped) > 3
     assert stopped.str.endswith("first").all()
+
+
+def test_a_response_that_stops_on_its_last_token_is_not_truncated(organism_model: Path, tmp_path: Path) -> None:
+    prompt = Prompt(kind="raw", user="compute {} =", stop=("python",))
+    segment = run(organism_model, tmp_path, 0, 1, training=TINY.model_copy(update={"max_new_tokens": 1}), prompt=prompt)
+    said = tables.read(segment / "rollouts.parquet", tables.Rollouts)["response"]
+    # Whatever is one word and no special token, of which nothing is left in the text, either stops or is cut off.
+    assert set(said) > {"python"}
+    assert metrics(segment)["truncation_rate"].tolist() == [said.ne("").mean() - said.eq("python").mean()]
 
 
 # ---------------------------------------------------------------- what the model is given

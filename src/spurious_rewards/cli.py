@@ -116,14 +116,14 @@ def bandit(job: Job, output: Output) -> None:
 
 @app.command()
 def score(job: Job, output: Output, inputs: Inputs) -> None:
-    """Scores and tables of numbers of an experiment, from its grades and metrics."""
-    stages.score(_parse(plan.AnalyseJob, job), output, _by_name(inputs))
+    """Scores and tables of numbers of an experiment and model, from its grades and metrics."""
+    stages.score(_parse(plan.ScoreJob, job), output, _by_name(inputs))
 
 
 @app.command()
 def summarise(job: Job, folder: Output, inputs: Inputs) -> None:
     """What voting and training were like."""
-    stages.summarise(_parse(plan.AnalyseJob, job), folder, _by_name(inputs))
+    stages.summarise(_parse(plan.SummariseJob, job), folder, _by_name(inputs))
 
 
 @app.command()

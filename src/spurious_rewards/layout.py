@@ -42,8 +42,12 @@ class Layout:
         return self.run(run) / "segments" / f"{start}-{stop}"
 
     def experiment(self, name: str) -> Path:
-        """Folder of what is made of an experiment's grades: scores and tables of numbers."""
+        """Folder of what is made of an experiment."""
         return self.root / "experiments" / name
+
+    def scored(self, experiment: str, model: str) -> Path:
+        """Folder of what is made of an experiment's grades of one model: scores and tables of numbers."""
+        return self.experiment(experiment) / model
 
     def exhibit(self, name: str) -> Path:
         """Folder of a figure or table."""

@@ -6,6 +6,7 @@ command line reads them back with the same classes.
 
 import os
 from collections import defaultdict
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ from spurious_rewards.suite import (
     Organism,
     ProblemSet,
     Prompt,
+    Report,
     Reward,
     Run,
     Sampling,
@@ -147,15 +149,22 @@ class BanditJob(Frozen):
     bandit: Bandit
 
 
-class AnalyseJob(Frozen):
-    """What is made of the grades of one experiment; `suite` holds no other."""
+class ScoreJob(Frozen):
+    """Scores and tables of one experiment and model; `suite` holds no other experiment, and this one no other model."""
+
+    suite: Suite
+    experiment: str
+
+
+class SummariseJob(Frozen):
+    """What the votes and the training of an experiment were like; `suite` holds no other."""
 
     suite: Suite
     experiment: str
 
 
 class ExhibitJob(Frozen):
-    """A figure or table; `suite` holds no other, and no experiment but its own."""
+    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own."""
 
     suite: Suite
     exhibit: str
@@ -165,6 +174,10 @@ class ReportJob(Frozen):
     """The report of a suite."""
 
     suite: Suite
+
+
+UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
+"""Keys of `Training` that are about more than one rollout batch, at values that no suite changes."""
 
 
 class Plan:
@@ -243,7 +256,7 @@ class Plan:
             version=version,
             bases=self.weights(model, group_of(bases)),
             prompt=self._prompt(model, prompt),
-            vote=self.suite.vote,
+            vote=self.suite.vote.model_copy(update={"equivalence": "math"}),  # which is for counting
             pool_size=self.suite.pool_size,
             max_prompt_tokens=self.suite.training.max_prompt_tokens,
             sampling=self.suite.sampling,
@@ -328,7 +341,7 @@ class Plan:
             bases=self.weights(model, clipping.seeds),
             prompt=self._prompt(model, clipping.prompt),
             reward=self._reward(clipping.reward),
-            variants={name: self.suite.algorithms[name] for name in clipping.variants},
+            variants={name: self.suite.algorithms[name].model_copy(update=UNPROBED) for name in clipping.variants},
             pairs=clipping.pairs,
             strategies=self.suite.strategies,
             threads=self.machine.threads,
@@ -343,27 +356,43 @@ class Plan:
         assert self.suite.clipping is not None
         return self.suite.clipping
 
-    def analyse(self, experiment: str) -> str:
-        """Job of everything that is made of an experiment's grades but its figures and tables."""
-        return AnalyseJob(suite=self._alone(experiment), experiment=experiment).model_dump_json()
+    def score(self, experiment: str, model: str) -> str:
+        """Job of an experiment's numbers on one model."""
+        suite = self._alone(experiment, [model])
+        return ScoreJob(suite=suite, experiment=experiment).model_dump_json()
+
+    def summarise(self, experiment: str) -> str:
+        """Job of what votes and training of an experiment were like."""
+        return SummariseJob(suite=self._alone(experiment), experiment=experiment).model_dump_json()
 
     def exhibit(self, name: str) -> str:
         """Job of a figure or table."""
         exhibit = self.suite.exhibits[name]
-        return ExhibitJob(suite=self._alone(exhibit.experiment, name), exhibit=name).model_dump_json()
+        if exhibit.experiment is None:
+            suite = self._alone(self.suite.report.headline).model_copy(update={"clipping": self.suite.clipping})
+        else:
+            suite = self._alone(exhibit.experiment, exhibit.models)
+        shown = {
+            "exhibits": {name: exhibit},
+            "report": self.suite.report.model_copy(
+                update={"headline": exhibit.experiment or self.suite.report.headline}
+            ),
+        }
+        return ExhibitJob(suite=suite.model_copy(update=shown), exhibit=name).model_dump_json()
 
     def report(self) -> str:
         """Job of the report."""
         return ReportJob(suite=self.suite).model_dump_json()
 
-    def _alone(self, experiment: str | None, *exhibits: str) -> Suite:
-        """The suite with one experiment (the headline for exhibits that have none) and some exhibits only."""
-        name = experiment or self.suite.report.headline
+    def _alone(self, name: str, models: Collection[str] = ()) -> Suite:
+        """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""
+        experiment = self.suite.experiments[name]
         return self.suite.model_copy(
             update={
-                "experiments": {name: self.suite.experiments[name]},
-                "exhibits": {exhibit: self.suite.exhibits[exhibit] for exhibit in exhibits},
-                "report": self.suite.report.model_copy(update={"headline": name}),
+                "experiments": {name: experiment.of_models(models) if models else experiment},
+                "exhibits": {},
+                "clipping": None,
+                "report": Report(headline=name),
             }
         )
 
@@ -419,18 +448,22 @@ class Plan:
             if segment[1] == start
         ]
 
-    def grades(self, experiment: str) -> list[Path]:
-        """Grades of all runs of an experiment, those of the untrained models first."""
-        chosen = self.suite.experiments[experiment]
+    def grades(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
+        """Grades of all runs of an experiment, or of some of its models, those of the untrained models first."""
+        chosen = self._of_models(experiment, models)
         return [folder / "grades.parquet" for folder in [*self._bases(chosen), *self._segments(chosen)]]
 
     def every_grade(self) -> list[Path]:
         """Grades of all experiments, each once."""
         return list(dict.fromkeys(path for name in self.suite.experiments for path in self.grades(name)))
 
-    def metrics(self, experiment: str) -> list[Path]:
-        """Training metrics of all runs of an experiment."""
-        return [folder / "metrics.parquet" for folder in self._segments(self.suite.experiments[experiment])]
+    def metrics(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
+        """Training metrics of all runs of an experiment, or of some of its models."""
+        return [folder / "metrics.parquet" for folder in self._segments(self._of_models(experiment, models))]
+
+    def _of_models(self, experiment: str, models: Collection[str]) -> Experiment:
+        chosen = self.suite.experiments[experiment]
+        return chosen.of_models(models) if models else chosen
 
     def _bases(self, experiment: Experiment) -> list[Path]:
         return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
@@ -456,16 +489,16 @@ class Plan:
         if exhibit.experiment is None:
             probes = [self.layout.probe(model) for model in self._clipping.models]
             return {"probe": probes, "bandit": [self.layout.bandit()]}
-        folder = self.layout.experiment(exhibit.experiment)
-        grades = self.grades(exhibit.experiment)
+        folders = self.scored(exhibit.experiment, exhibit.models)
+        grades = self.grades(exhibit.experiment, exhibit.models)
         found: dict[str, list[Path]] = {}
         for frame in NEEDS[exhibit.kind]:
             if frame == "scores":
-                found[frame] = [folder / "scores.parquet"]
+                found[frame] = [folder / "scores.parquet" for folder in folders]
             elif frame in ("headline", "comparisons", "before"):
-                found[frame] = [folder / f"{frame}.csv"]
+                found[frame] = [folder / f"{frame}.csv" for folder in folders]
             elif frame == "metrics":
-                found[frame] = self.metrics(exhibit.experiment)
+                found[frame] = self.metrics(exhibit.experiment, exhibit.models)
             elif frame == "responses":
                 found[frame] = [path.with_name("responses.parquet") for path in grades]
                 shown = self.suite.benchmarks_of(self.suite.experiments[exhibit.experiment])
@@ -474,6 +507,11 @@ class Plan:
             else:  # what is worked out of single responses
                 found["grades"] = grades
         return found
+
+    def scored(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
+        """Folders of the numbers of an experiment, one for each of its models or of some."""
+        shown = models or self.suite.experiments[experiment].all_models
+        return [self.layout.scored(experiment, model) for model in shown]
 
     def exhibit_files(self, name: str) -> list[Path]:
         """Everything that an exhibit is."""
@@ -485,7 +523,8 @@ class Plan:
     def analysed(self, experiment: str) -> list[Path]:
         """What is made of every experiment, whatever its exhibits."""
         folder = self.layout.experiment(experiment)
-        return [folder / name for name in ("scores.parquet", "headline.csv", "headline.md", "labels.csv", "health.csv")]
+        tables = [each / name for each in self.scored(experiment) for name in ("headline.csv", "grading.csv")]
+        return [folder / "labels.csv", folder / "health.csv", *tables]
 
     # ------------------------------------------------------------ what is made first
 

@@ -48,7 +48,7 @@ def room(max_new_tokens: int, prefix: Sequence[int]) -> int:
     """How many tokens may be generated after `prefix`, which counts as part of the response.
 
     Raises:
-        UserError: none.
+        UserError: the prefix leaves nothing to generate.
     """
     if len(prefix) >= max_new_tokens:
         raise UserError(

@@ -15,7 +15,6 @@ from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import (
-    AnalyseJob,
     BanditJob,
     ExhibitJob,
     GradeJob,
@@ -25,6 +24,8 @@ from spurious_rewards.plan import (
     ProbeJob,
     ReportJob,
     RespondJob,
+    ScoreJob,
+    SummariseJob,
     TrainJob,
     VoteJob,
     trained,
@@ -33,6 +34,8 @@ from spurious_rewards.progress import Progress
 from spurious_rewards.provenance import Recorder, fingerprint
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from spurious_rewards.analysis.collecting import Source
     from spurious_rewards.reporting.exhibits import Frames, Made
 
@@ -239,46 +242,42 @@ def bandit(job: BanditJob, output: Path) -> None:
     recorder.write(output)
 
 
-def score(job: AnalyseJob, output: Path, inputs: Inputs) -> None:
-    """Scores of an experiment, and beside them its tables of numbers and what became of the grading."""
+def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
+    """Scores of an experiment on one model, and beside them its tables of numbers and what became of the grading."""
     from spurious_rewards.analysis import before, collecting, headline, labels, paper, scores
-    from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("score", job.model_dump(mode="json"))
     suite, experiment = job.suite, job.suite.experiments[job.experiment]
     graded = collecting.collect(_sources(inputs.get("grades", [])))
     metrics = collecting.collect(_sources(inputs.get("metrics", [])), tables.Metrics)
-    table = paper.beside(headline.headline(graded, suite, experiment, metrics), suite, job.experiment)
+    metrics = scores.of_experiment(metrics, suite, experiment)  # a run may be longer for another experiment
     found = {
-        "headline": table,
+        "headline": paper.beside(headline.headline(graded, suite, experiment, metrics), suite, job.experiment),
         "comparisons": headline.comparisons(graded, suite, experiment, metrics),
         "before": paper.beside(before.before(graded, suite, experiment), suite, job.experiment),
         "grading": labels.grading(graded),
     }
     for name, frame in found.items():
-        text.write_csv(frame, output.with_name(f"{name}.csv"))
-    readable = [
-        text.markdown(text.headline_text(rows), f"{suite.title}: {experiment.title}, {benchmark}")
-        for benchmark, rows in text.named(table, suite).groupby("benchmark", sort=False, observed=True)
-    ]
-    with replacing(output.with_name("headline.md")) as temporary:
-        temporary.write_text("\n".join(readable))
+        tables.write_csv(frame, output.with_name(f"{name}.csv"))
     tables.write(scores.scores(graded), tables.Scores, output)
     recorder.write(output, [path for paths in inputs.values() for path in paths])
 
 
-def summarise(job: AnalyseJob, folder: Path, inputs: Inputs) -> None:
+def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
     """What voting and training were like, as labels.csv and health.csv in `folder`."""
     from spurious_rewards.analysis.collecting import collect
     from spurious_rewards.analysis.labels import labels_summary
+    from spurious_rewards.analysis.scores import of_experiment
     from spurious_rewards.analysis.training import training_health
-    from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("summarise", job.model_dump(mode="json"))
     labels, votes, metrics = (inputs.get(name, []) for name in ("labels", "votes", "metrics"))
     of_votes = collect(_sources(labels), tables.Labels), collect(_sources(votes))
-    text.write_csv(labels_summary(*of_votes), folder / "labels.csv")
-    text.write_csv(training_health(collect(_sources(metrics), tables.Metrics)), folder / "health.csv")
+    of_training = of_experiment(
+        collect(_sources(metrics), tables.Metrics), job.suite, job.suite.experiments[job.experiment]
+    )
+    tables.write_csv(labels_summary(*of_votes), folder / "labels.csv")
+    tables.write_csv(training_health(of_training), folder / "health.csv")
     recorder.write(folder / "labels.csv", [*labels, *votes])
     recorder.write(folder / "health.csv", metrics)
 
@@ -286,7 +285,6 @@ def summarise(job: AnalyseJob, folder: Path, inputs: Inputs) -> None:
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
     """A figure or table: its pictures, its numbers, and the page.json that the report shows."""
     from spurious_rewards.reporting import exhibits, figures
-    from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("exhibit", job.model_dump(mode="json"))
     made = (
@@ -297,7 +295,7 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
     for stem, figure in made.figures.items():
         figures.save(figure, folder / f"{stem}.svg")
         figures.save(figure, folder / f"{stem}.png")
-    text.write_csv(made.numbers, folder / "table.csv")
+    tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
         temporary.write_text(exhibits.markdown(made.page))
     with replacing(folder / "page.json") as temporary:
@@ -309,7 +307,6 @@ def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
     import pandas as pd
 
     from spurious_rewards.analysis import collecting, paper, switching
-    from spurious_rewards.reporting import tables as text
     from spurious_rewards.reporting.exhibits import Frames
 
     shown = job.suite.exhibits[job.exhibit]
@@ -328,9 +325,9 @@ def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
         elif kind == "probe":
             frames[kind] = pd.concat([tables.read(path, tables.Probe).assign(model=path.stem) for path in paths])
         elif kind in PARQUET:
-            frames[kind] = tables.read(paths[0], PARQUET[kind])
+            frames[kind] = pd.concat([tables.read(path, PARQUET[kind]) for path in paths], ignore_index=True)
         else:
-            frames[kind] = text.read_csv(paths[0])
+            frames[kind] = _joined(paths)
     return Frames(**frames)
 
 
@@ -351,6 +348,14 @@ def _qualitative(job: ExhibitJob, inputs: Inputs) -> "Made":
     )
 
 
+def _joined(paths: list[Path]) -> "DataFrame":
+    """The rows of several CSV files, of which some may have none."""
+    import pandas as pd
+
+    frames = [tables.read_csv(path) for path in paths]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
 def report(job: ReportJob, output: Path) -> None:
     """The report of a suite from what the stages before it left beside it."""
     import pandas as pd
@@ -358,29 +363,36 @@ def report(job: ReportJob, output: Path) -> None:
     from spurious_rewards.layout import Layout
     from spurious_rewards.provenance import ancestry
     from spurious_rewards.reporting import report as page
-    from spurious_rewards.reporting import tables as text
 
     recorder = Recorder("report", job.model_dump(mode="json"))
     layout, suite = Layout(output.parent), job.suite
-    experiments = {name: layout.experiment(name) for name in suite.experiments}
     exhibits = [layout.exhibit(name) for name in suite.exhibits]
-    frames = {
-        name: pd.concat(
-            [text.read_csv(folder / f"{name}.csv").assign(experiment=key) for key, folder in experiments.items()],
-            ignore_index=True,
-        )
-        for name in ("labels", "health", "grading")
+    experiments = {name: layout.experiment(name) for name in suite.experiments}
+    scored = {
+        name: [layout.scored(name, model) for model in experiment.all_models]
+        for name, experiment in suite.experiments.items()
     }
+    files = {
+        "labels": {name: [folder / "labels.csv"] for name, folder in experiments.items()},
+        "health": {name: [folder / "health.csv"] for name, folder in experiments.items()},
+        "grading": {name: [folder / "grading.csv" for folder in folders] for name, folders in scored.items()},
+    }
+    frames = {
+        kind: pd.concat([_joined(paths).assign(experiment=name) for name, paths in of.items()], ignore_index=True)
+        for kind, of in files.items()
+    }
+    grading = frames.pop("grading").groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     pages = []
     for folder in exhibits:
         said = json.loads((folder / "page.json").read_text())
         pages.append((said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}))
     made = [
-        *(folder / name for folder in experiments.values() for name in ("scores.parquet", "labels.csv", "health.csv")),
+        *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
+        *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
     ]
-    headline = text.read_csv(experiments[suite.report.headline] / "headline.csv")
-    html = page.build(suite, headline, pages, manifests=ancestry(made), **frames)
+    headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
+    html = page.build(suite, headline, pages, grading=grading, manifests=ancestry(made), **frames)
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)

@@ -28,11 +28,6 @@ class Estimate:
     seeds: int
     problems: int
 
-    @property
-    def problems_only(self) -> bool:
-        """Whether there was only one seed."""
-        return self.seeds == 1
-
 
 def mean(values: Array) -> Estimate:
     """Mean of rates in [0, 1], shape (seeds, problems), each the mean over a problem's samples."""

@@ -6,6 +6,7 @@ Everything here is frozen data and pure functions of it; no torch, no files but 
 
 import hashlib
 import re
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -359,7 +360,7 @@ class OtherGrid(Frozen):
     variants: tuple[Name, ...] | None = None
     prompts: tuple[Name, ...] | None = None
     seeds: tuple[SeedGroup, ...] | None = None
-    steps: Count | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
 
 
 class Experiment(Grid):
@@ -374,6 +375,18 @@ class Experiment(Grid):
         """The experiment's own grid and the further ones, whole."""
         own = {key: getattr(self, key) for key in Grid.model_fields}
         return tuple(Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (OtherGrid(), *self.also))
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """The models of all its grids."""
+        return tuple(dict.fromkeys(model for grid in self.grids for model in grid.models))
+
+    def of_models(self, models: Collection[str]) -> "Experiment":
+        """What the experiment has of these models; it must have one of them."""
+        kept = [(grid, tuple(model for model in grid.models if model in models)) for grid in self.grids]
+        first, *others = ({**grid.model_dump(), "models": names} for grid, names in kept if names)
+        also = tuple(OtherGrid(**grid) for grid in others)
+        return Experiment(title=self.title, benchmarks=self.benchmarks, also=also, **first)
 
 
 class Run(Frozen):
@@ -433,6 +446,17 @@ RULES = (
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
+KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "switches", "contributions")
+"""Kinds of exhibit that show what training did, and so need runs."""
+
+KINDS_READING = {
+    "panels": ("gains", "curves", "code", "probability", "switches"),
+    "lines": ("gains", "curves", "code", "switches"),
+    "against": ("curves", "code", "probability"),
+    "step": ("switches", "contributions"),
+}
+"""The kinds of exhibit that a key changes; to the others it may not be given."""
+
 
 class Exhibit(Frozen):
     """A figure or table, which is a target by its name: what it shows, of which experiment."""
@@ -446,15 +470,25 @@ class Exhibit(Frozen):
     models: tuple[Name, ...] = Field((), description="empty: every model of the experiment")
     rewards: tuple[Name, ...] = Field((), description="empty: every reward of the experiment")
     benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the experiment")
-    panels: Literal["model", "prompt", "variant"] = Field("model", description="curves: what each panel shows one of")
-    lines: Literal["reward", "variant"] = Field("reward", description="curves: what each line shows one of")
-    against: Literal["steps", "updates"] = Field("steps", description="curves: rollout steps, or optimiser updates")
+    panels: Literal["model", "prompt", "variant"] = Field("model", description="what each panel shows one of")
+    lines: Literal["reward", "variant"] = Field("reward", description="what each line shows one of")
+    against: Literal["steps", "updates"] = Field("steps", description="the x axis: rollout steps, or optimiser updates")
     step: Count | None = Field(None, description="switches, contributions: the step to look at; null: the last")
 
     @model_validator(mode="after")
     def _has_an_experiment(self) -> "Exhibit":
         if (self.kind == "clipping") != (self.experiment is None):
             raise ValueError("an exhibit needs an experiment, unless its kind is clipping")
+        return self
+
+    @model_validator(mode="after")
+    def _kind_reads_its_keys(self) -> "Exhibit":
+        for key, kinds in KINDS_READING.items():
+            default = Exhibit.model_fields[key].default
+            if self.kind not in kinds and getattr(self, key) != default:
+                raise ValueError(
+                    f"kind {self.kind} does not read {key} {getattr(self, key)}; allowed with kind {', '.join(kinds)}"
+                )
         return self
 
 
@@ -488,7 +522,7 @@ class Suite(Frozen):
     variants: dict[Name, dict[str, Any]] = Field({"default": {}}, description="what each changes in `training`")
     vote: Vote = Vote()
     vote_problems: Count | None = Field(
-        None, description="train on so many problems; null: as many as the longest run reaches"
+        None, description="rewards on votes: vote on so many problems; null: as many as their longest run reaches"
     )
     sampling: Sampling = Sampling()
     strategies: Strategies = Strategies()
@@ -582,6 +616,16 @@ class Suite(Frozen):
         # Imported here: the registry is code, the suite is data, and only this check needs to know both.
         from spurious_rewards.rewards import REGISTRY
 
+        known("default", "variants", self.variants)
+        for name, change in self.variants.items():
+            for key in change:
+                known(key, f"variants.{name}", Training.model_fields)
+            try:
+                Training(**{**self.training.model_dump(), **change})
+            except ValidationError as error:
+                detail = error.errors()[0]
+                where = ".".join(["variants", name, *map(str, detail["loc"])])
+                raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
         known(self.training_problems, "training_problems", self.problems)
         for name, benchmark in self.benchmarks.items():
             known(benchmark.problems, f"benchmarks.{name}.problems", self.problems)
@@ -602,35 +646,55 @@ class Suite(Frozen):
                 known(model.start.model, f"models.{name}.start.model", self.models)
                 if self.models[model.start.model].source == "run":
                     raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
-                if model.start.step % self.training.eval_every:
+                every = self.algorithms["default"].eval_every
+                if model.start.step % every:
                     raise FoundError(
-                        f"models.{name}.start.step",
-                        model.start.step,
-                        f"allowed: multiples of eval_every {self.training.eval_every}",
+                        f"models.{name}.start.step", model.start.step, f"allowed: multiples of eval_every {every}"
                     )
         for name, reward in self.rewards.items():
             known(reward.function, f"rewards.{name}.function", REGISTRY)
             if reward.without is not None:
                 known(reward.without, f"rewards.{name}.without", REGISTRY)
+                paid = REGISTRY[reward.function]
+                allowed = [
+                    key
+                    for key, function in REGISTRY.items()
+                    if function is not paid and key not in ("random", *REWARDS_ON_VOTES)
+                ]
+                if reward.without not in allowed:
+                    raise FoundError(
+                        f"rewards.{name}.without",
+                        reward.without,
+                        f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
+                        f"allowed: {', '.join(sorted(allowed))}",
+                    )
             if reward.problems is not None:
                 known(reward.problems, f"rewards.{name}.problems", self.problems)
         for name, problem_set in self.problems.items():
             if problem_set.generated and self.organism is None:
                 raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
-        known("default", "variants", self.variants)
         known(self.report.headline, "report.headline", self.experiments)
-        for name, change in self.variants.items():
-            for key in change:
-                known(key, f"variants.{name}", Training.model_fields)
-            try:
-                Training(**{**self.training.model_dump(), **change})
-            except ValidationError as error:
-                detail = error.errors()[0]
-                where = ".".join(["variants", name, *map(str, detail["loc"])])
-                raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
+        self._titles_differ()
         self._experiments_fit()
         self._exhibits_fit()
+        self._clipping_fits()
         return self
+
+    def _titles_differ(self) -> None:
+        # Tables and figures choose rows by title.
+        sections: dict[str, Mapping[str, Model | Reward | Benchmark]] = {
+            "models": self.models,
+            "rewards": self.rewards,
+            "benchmarks": self.benchmarks,
+        }
+        for section, entries in sections.items():
+            seen: dict[str, str] = {}
+            for name, entry in entries.items():
+                title = entry.title or name
+                if seen.setdefault(title, name) != name:
+                    raise FoundError(
+                        f"{section}.{name}.title", title, f"{section}.{seen[title]} is called the same; give it another"
+                    )
 
     def _experiments_fit(self) -> None:
         seen: dict[int, str] = {}
@@ -692,15 +756,58 @@ class Suite(Frozen):
             for key, there in shown.items():
                 for index, value in enumerate(getattr(exhibit, key)):
                     known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
-        if self.clipping:
-            for index, model in enumerate(self.clipping.models):
-                known(model, f"clipping.models[{index}]", self.models)
-                if self.models[model].source != "organism":
-                    raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
-            known(self.clipping.prompt, "clipping.prompt", self.prompts)
-            known(self.clipping.reward, "clipping.reward", self.rewards)
-            for index, variant in enumerate(self.clipping.variants):
-                known(variant, f"clipping.variants[{index}]", self.variants)
+            if exhibit.kind in KINDS_OF_TRAINING:
+                self._runs_can_be_shown(exhibit, experiment, where)
+
+    def _runs_can_be_shown(self, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
+        shown = {
+            run: steps
+            for run, steps in self.runs_of(experiment).items()
+            if run.model in (exhibit.models or (run.model,)) and run.reward in (exhibit.rewards or (run.reward,))
+        }
+        if not shown:
+            raise FoundError(
+                f"{where}.experiment",
+                exhibit.experiment,
+                f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
+                "rewards; name an experiment that does",
+            )
+        if exhibit.step is not None:
+            long_enough = [run for run, steps in shown.items() if steps >= exhibit.step]
+            missed = [run for run in long_enough if exhibit.step % self.algorithms[run.variant].eval_every]
+            if missed or not long_enough:
+                multiple_of = sorted({self.algorithms[run.variant].eval_every for run in missed or shown})
+                raise FoundError(
+                    f"{where}.step",
+                    exhibit.step,
+                    f"allowed: multiples of eval_every {', '.join(map(str, multiple_of))} up to {max(shown.values())}",
+                )
+
+    def _clipping_fits(self) -> None:
+        if self.clipping is None:
+            return
+        for key, names in (("models", self.models), ("variants", self.variants)):
+            values = getattr(self.clipping, key)
+            if not values:
+                raise FoundError(f"clipping.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+            for index, value in enumerate(values):
+                known(value, f"clipping.{key}[{index}]", names)
+        for index, model in enumerate(self.clipping.models):
+            if self.models[model].source != "organism":
+                raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
+        known(self.clipping.prompt, "clipping.prompt", self.prompts)
+        known(self.clipping.reward, "clipping.reward", self.rewards)
+        gamma = self.rewards[self.clipping.reward].gamma
+        if gamma is None or not 0 < gamma < 1:
+            raise FoundError(
+                "clipping.reward",
+                self.clipping.reward,
+                "allowed: a reward with function random and a gamma between 0 and 1",
+            )
+        if not seeds_of(self.clipping.seeds):
+            raise FoundError(
+                "clipping.seeds", self.clipping.seeds, "an empty range; allowed: first-last with first <= last"
+            )
 
     def _lengths_fit(self, model: str, variant: str, training: Training) -> None:
         longest = max(training.max_new_tokens, self.sampling.max_new_tokens)

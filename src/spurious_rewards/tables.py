@@ -228,3 +228,14 @@ def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The rows of a seed, or those of a base model that all seeds share."""
     own = frame[frame["seed"] == seed]
     return own if len(own) else frame[frame["seed"] == SHARED_BASE]
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a small result as CSV with full precision, whole or not at all."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read what `write_csv` wrote, to the last digit."""
+    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])

@@ -15,8 +15,8 @@ from checkout import LAST, RESULTS, Ended, artifacts, change_suite, limit_files,
 from spurious_rewards import cli
 from spurious_rewards.artifacts import remove
 
-HEADLINE = RESULTS / "experiments/main"
-SCORED = ("scores.parquet", "headline.csv", "headline.md", "grading.csv")
+HEADLINE = RESULTS / "experiments/main/organism"
+SCORED = ("scores.parquet", "headline.csv", "comparisons.csv", "before.csv", "grading.csv")
 SUITE = "config/suites/tiny.yaml"
 
 

@@ -20,7 +20,7 @@ GRADED = {
     ),
 }
 ANALYSED = {
-    "scoring experiment main",
+    "scoring experiment main, organism",
     "summarising votes and training of experiment main",
     "making fig1: What each reward gains",
     "making table1: Share of code",
@@ -166,7 +166,9 @@ def test_a_new_group_of_seeds_trains_only_itself(finished: Path) -> None:
 def test_a_second_experiment_on_the_same_runs_trains_nothing(finished: Path) -> None:
     shared = {"title": "One reward, half as long", "models": ["organism"], "rewards": ["random"], "seeds": ["0-1"]}
     change_suite(finished, "experiments/second", {**shared, "steps": 2})
-    assert planned(finished, str(RESULTS / "experiments/second/headline.csv")) == {"scoring experiment second"}
+    assert planned(finished, str(RESULTS / "experiments/second/organism/headline.csv")) == {
+        "scoring experiment second, organism"
+    }
 
 
 def test_the_number_of_cores_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ def test_a_target_plans_what_it_needs_and_no_more(unmade: Path) -> None:
     assert not [job for job in ended.jobs if job.startswith(("training ", "sampling "))]
     answered = [job for job in ended.jobs if job.startswith("answering ")]
     assert len(answered) == 8
+    of_one_family = planned(unmade, "organism", "fig2")
+    assert made(of_one_family) == {"fig2"}
+    assert not [job for job in of_one_family.jobs if "no-code" in job or "placebo" in job]
     together = planned(unmade, "organism", "fig10", "fig11")
     assert made(together) == {"fig10", "fig11"}
     assert not [job for job in together.jobs if "no-code" in job]

@@ -1,25 +1,25 @@
 EXPERIMENT = plan.layout.experiment("{experiment}")
+SCORED = plan.layout.scored("{experiment}", "{model}")
 
 
 rule score:
-    """scores and tables of numbers of an experiment"""
+    """scores and tables of numbers of an experiment, for one of its models"""
     input:
-        grades=lambda w: plan.grades(w.experiment),
-        metrics=lambda w: plan.metrics(w.experiment),
+        grades=lambda w: plan.grades(w.experiment, [w.model]),
+        metrics=lambda w: plan.metrics(w.experiment, [w.model]),
     output:
-        scores=EXPERIMENT / "scores.parquet",
-        tables=[EXPERIMENT / f"{name}.csv" for name in ("headline", "comparisons", "before", "grading")],
-        readable=EXPERIMENT / "headline.md",
+        scores=SCORED / "scores.parquet",
+        tables=[SCORED / f"{name}.csv" for name in ("headline", "comparisons", "before", "grading")],
     log:
-        LOGS / "score/{experiment}.log",
+        LOGS / "score/{experiment}/{model}.log",
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=lambda w: plan.analyse(w.experiment),
+        job=lambda w: plan.score(w.experiment, w.model),
         files=lambda w, input: named_files(input),
         code=fingerprint("score"),
     message:
-        "scoring experiment {wildcards.experiment}"
+        "scoring experiment {wildcards.experiment}, {wildcards.model}"
     shell:
         "python -m spurious_rewards score {params.job:q} {output.scores:q} {params.files:q} 2> {log:q}"
 
@@ -38,7 +38,7 @@ rule summarise:
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=lambda w: plan.analyse(w.experiment),
+        job=lambda w: plan.summarise(w.experiment),
         folder=lambda w: plan.layout.experiment(w.experiment),
         files=lambda w, input: named_files(input),
         code=fingerprint("summarise"),

@@ -1,7 +1,7 @@
 """Models before training, one row a model, prompt and benchmark (paper, Tab. 1, 3 and 5)."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,11 @@ from spurious_rewards.analysis.collecting import RATES, grids, per_problem
 from spurious_rewards.analysis.headline import columns
 from spurious_rewards.suite import Experiment, Suite, seeds_of
 
-QUANTITIES = ["accuracy", "code_rate", "box_rate", "accuracy_with_code", "accuracy_with_language"]
+SHARES = ["accuracy", "code_rate", "box_rate", "accuracy_with_code", "accuracy_with_language"]
 
 BEFORE = [
     *("model", "prompt", "benchmark", "problems", "samples", "seeds", "responses_with_code", "responses_with_language"),
-    *(f"{name}{end}" for name in (*QUANTITIES, "over_own_prompt") for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in (*SHARES, "over_own_prompt") for end in ("", "_low", "_high")),
 ]
 
 
@@ -25,7 +25,8 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
     Rates are fractions of 1; `box_rate` is the paper's "parsable". Accuracy with code is over the responses with code,
     and with language over the others; NaN where there are none. 95 % intervals: Wilson's where there is one seed and
     one response a problem, else over problems and seeds, crossed (`statistics.mean`, `statistics.ratio`). `over_own_prompt`
-    is the difference from the accuracy under the model's own prompt, over the same seeds and problems.
+    is the difference from the accuracy under the model's own prompt, over the same problems and the seeds that both
+    prompts have; NaN if they have none in common.
 
     Args:
         graded: tables.Grades, collected.
@@ -38,20 +39,24 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
     base = graded[(graded["reward"] == "") & (graded["step"] == 0)]
     responses = dict(iter(base.groupby(["model", "prompt"], observed=True, sort=False)))
     rows = []
-    right: dict[tuple[str, str, str], statistics.Array] = {}
+    right: dict[tuple[str, str, str], pd.DataFrame] = {}
     for (model, prompt), wanted in seeds.items():
         if (model, prompt) in responses:
             these = responses[model, prompt]
             these = these[these["seed"].isin(wanted)].assign(right_with_code=lambda of: of["correct"] & of["has_code"])
             rates = per_problem(these, {**RATES, "right_with_code": "right_with_code"}).astype({"id": str})
             for benchmark, grid in grids(rates, suite.benchmarks_of(experiment)):
-                right[model, prompt, benchmark] = grid["accuracy"].to_numpy()
+                right[model, prompt, benchmark] = cast(pd.DataFrame, grid["accuracy"])
                 rows.append({"model": model, "prompt": prompt, "benchmark": benchmark, **_quantities(grid)})
     for row in rows:
         model, prompt, benchmark = row["model"], row["prompt"], row["benchmark"]
         own = right.get((model, suite.models[model].prompt, benchmark))
         if own is not None and prompt != suite.models[model].prompt:
-            row |= columns("over_own_prompt", statistics.difference(own, right[model, prompt, benchmark]))
+            other = right[model, prompt, benchmark]
+            seeds_of_both = own.index.intersection(other.index)
+            if len(seeds_of_both):
+                pair = own.loc[seeds_of_both].to_numpy(), other.loc[seeds_of_both].to_numpy()
+                row |= columns("over_own_prompt", statistics.difference(*pair))
     return pd.DataFrame(rows, columns=BEFORE)
 
 

@@ -13,8 +13,9 @@ VERDICT_RULE = (
     "A difference is accuracy after the last training step minus accuracy before training, the step fixed in the suite "
     'before the run. The verdict is "gain" if the whole 95 % interval lies above 0, "loss" if it lies below 0, '
     'otherwise "no clear change"; it is "not testable" if in no rollout group of the whole training, of any seed, two '
-    "rewards differed, for then there was nothing to learn from. A reward beats the random reward if the interval of "
-    "its difference from the random reward's runs, paired by seed and problem, lies above 0. Intervals take seeds and "
+    "rewards differed, for then there was nothing to learn from. A reward beats the random reward, where an "
+    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0. "
+    "Intervals take seeds and "
     "problems as drawn at random and crossed (two-way random effects, Satterthwaite's degrees of freedom); with one "
     "seed they are over problems only. They are not corrected for the number of comparisons."
 )
@@ -34,8 +35,9 @@ def headline(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics
     Rates are fractions of 1; `*_low` and `*_high` are the ends of 95 % intervals (`statistics`). `steps` are rollout
     steps, `updates` optimiser steps. Gained and lost are problems, mean over seeds, for benchmarks of one response a
     problem. `highest_code_rate` is the highest of all evaluations after the start, mean over seeds. `over_random` is the
-    difference from the runs of the experiment's first random reward with the same model, prompt and variant, over the
-    seeds that both have; `share_of_ground_truth` is the difference over ground truth's, where that one is a gain.
+    difference from the runs of the experiment's random reward with the same model, prompt and variant, over the seeds that
+    both have; `share_of_ground_truth` is the difference over ground truth's, where that one is a gain. Both are NaN where
+    the experiment has several plain rewards of that function: none of them is the one to compare with.
     Verdicts: `VERDICT_RULE`.
 
     Args:
@@ -105,7 +107,7 @@ def _compare(
     graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame, ends: Mapping[Condition, End]
 ) -> pd.DataFrame:
     paired = pairs(graded, ends, suite.benchmarks_of(experiment))
-    random, truth = (_first_reward(suite, experiment, function) for function in ("random", "ground_truth"))
+    random, truth = (_only_reward(suite, experiment, function) for function in ("random", "ground_truth"))
     testable = _testable(metrics)
     code = graded.groupby([*CONDITION, "benchmark", "seed", "step"], observed=True)["has_code"].mean()
 
@@ -163,10 +165,12 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
     return row
 
 
-def _first_reward(suite: Suite, experiment: Experiment, function: str) -> str:
-    """The experiment's first reward that is this function and nothing more, or "" (which is no run's reward)."""
-    for name in (reward for grid in experiment.grids for reward in grid.rewards):
-        reward = suite.rewards[name]
-        if (reward.function, reward.without, reward.problems) == (function, None, None):
-            return name
-    return ""
+def _only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
+    """The experiment's one reward that is this function and nothing more; "" (no run's reward) for none or several."""
+    plain = [
+        name
+        for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
+        if (suite.rewards[name].function, suite.rewards[name].without, suite.rewards[name].problems)
+        == (function, None, None)
+    ]
+    return plain[0] if len(plain) == 1 else ""

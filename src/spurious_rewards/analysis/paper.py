@@ -14,7 +14,7 @@ import pandas as pd
 
 from spurious_rewards.suite import Suite
 
-QUANTITIES = {
+PRINTED_AS = {
     "accuracy": "accuracy",
     "after": "accuracy",
     "before": "accuracy",
@@ -42,7 +42,7 @@ def printed() -> pd.DataFrame:
 
 
 def beside(frame: pd.DataFrame, suite: Suite, experiment: str) -> pd.DataFrame:
-    """The frame with `paper_{column}` (a fraction of 1) and `paper_{column}_source` for each column of QUANTITIES.
+    """The frame with `paper_{column}` (a fraction of 1) and `paper_{column}_source` for each column of PRINTED_AS.
 
     NaN and "" where the paper prints nothing. A model's numbers stand beside the model of the suite that has its name, or
     names it as its `paper`. A row takes what is printed for its experiment; of a model before training, else what is
@@ -54,7 +54,7 @@ def beside(frame: pd.DataFrame, suite: Suite, experiment: str) -> pd.DataFrame:
         experiment: the key of the experiment, as the paper suite names it.
     """
     known: dict[Any, Any] = printed().set_index(KEYS).to_dict("index")
-    columns = [column for column in QUANTITIES if column in frame]
+    columns = [column for column in PRINTED_AS if column in frame]
     found: dict[str, list[Any]] = {f"paper_{column}{end}": [] for column in columns for end in ("", "_source")}
     for row in frame.to_dict("records"):
         for column in columns:
@@ -79,4 +79,4 @@ def _keys(row: Mapping[Any, Any], column: str, suite: Suite, experiment: str) ->
     for where in (experiment, "before") if before_training else (experiment,):
         for prompt in (row["prompt"], "") if row["prompt"] == model.prompt else (row["prompt"],):
             name = model.paper or row["model"]
-            yield where, name, prompt, reward, variant, row["benchmark"], group, QUANTITIES[column]
+            yield where, name, prompt, reward, variant, row["benchmark"], group, PRINTED_AS[column]

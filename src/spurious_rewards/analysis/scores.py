@@ -1,5 +1,6 @@
 """Curves along training: grades -> scores -> from_base -> of_experiment -> smooth."""
 
+import numpy as np
 import pandas as pd
 from pandera.typing.pandas import DataFrame
 
@@ -59,3 +60,14 @@ def smooth(scores: pd.DataFrame, steps: int) -> pd.DataFrame:
         smoothed.append(here.drop(columns=list(RATES)).merge(window, left_on=keys, right_index=True))
     whole: pd.DataFrame = pd.concat(smoothed)[list(scores.columns)]
     return whole.sort_values([*keys, "step"], ignore_index=True)
+
+
+def is_smoothed(frame: pd.DataFrame, steps: int) -> "pd.Series[bool]":
+    """For each row, whether `smooth` finds more than one evaluation of its condition in any window of so many steps."""
+    evaluated = frame["step"].where(frame["step"] > 0)
+    keys = [frame[name] for name in CONDITION]
+    return evaluated.groupby(keys, observed=True).transform(_closest) < steps
+
+
+def _closest(steps: "pd.Series[float]") -> float:
+    return float(np.diff(np.unique(steps.dropna().astype(float))).min(initial=np.inf))

@@ -76,9 +76,10 @@ def switches(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: i
 def contributions(switches: pd.DataFrame) -> pd.DataFrame:
     """Means over the rewards that steered the strategy, one row (model, prompt, variant, benchmark, group).
 
-    `partial_contribution` and `difference` are means over `rewards`: those that steered the strategy and gained
-    accuracy. Rewards that steered it without a gain have no partial contributions; they stand in `without_gain` and
-    count in neither mean. Low and high are Student's 95 % interval over the rewards, NaN for fewer than two.
+    `difference` is the mean over all that steered it, as the paper's is. `partial_contribution` is over `rewards`: those
+    of them whose gain is clear, the 95 % interval of their difference above 0. A contribution to a gain that may be none is
+    noise over noise, so that the others, in `without_gain`, do not count in it. Low and high are Student's 95 % interval
+    over the rewards, NaN for fewer than two.
 
     Args:
         switches: what `switches` gives.
@@ -87,15 +88,15 @@ def contributions(switches: pd.DataFrame) -> pd.DataFrame:
     keys = ["model", "prompt", "variant", "benchmark", "group"]
     for key, group in switches.groupby(keys, observed=True, sort=False):
         steered = group[group["steered"].astype(bool)]
-        gained = steered[steered["difference"] > 0]
+        clear = steered["difference_low"] > 0
         row: dict[str, Any] = {
             **dict(zip(keys, key, strict=True)),
             "step": group["step"].max(),
-            "rewards": ", ".join(gained["reward"]),
-            "without_gain": ", ".join(steered.loc[steered["difference"] <= 0, "reward"]),
+            "rewards": ", ".join(steered.loc[clear, "reward"]),
+            "without_gain": ", ".join(steered.loc[~clear, "reward"]),
         }
-        for name in ("partial_contribution", "difference"):
-            values = gained[name].to_numpy(float)
+        for name, over in (("partial_contribution", steered[clear]), ("difference", steered)):
+            values = over[name].to_numpy(float)
             low, high = statistics.seed_band(values)
             row |= {name: values.mean() if len(values) else np.nan, f"{name}_low": low, f"{name}_high": high}
         rows.append(row)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.collecting import CONDITION
-from spurious_rewards.analysis.scores import from_base, of_experiment, smooth
+from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, smooth
 from spurious_rewards.reporting import figures
 from spurious_rewards.reporting import tables as text
 from spurious_rewards.reporting.parts import (
@@ -42,7 +42,7 @@ class Quantity:
     bounds: tuple[float, float]
 
 
-QUANTITIES = {
+DRAWN_AS = {
     "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
     "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
     "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
@@ -91,7 +91,10 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quanti
     sizes = runs.groupby([*CONDITION, "benchmark"], observed=True)[["problems", "samples"]].max().reset_index()
     points = _with_updates(points.merge(sizes, on=[*CONDITION, "benchmark"]), suite)
     headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
-    drawn = _drawn(_beside(points, headline), name, exhibit, suite)
+    smoothed = is_smoothed(points, suite.report.smoothing_steps)
+    # Where nothing was smoothed, each evaluation is the line itself.
+    marks = _beside(points.assign(raw=points["raw"].where(smoothed)), headline)
+    drawn = _drawn(marks, name, exhibit, suite)
     pictures = [
         Picture(
             key,
@@ -102,7 +105,7 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quanti
                 looks(suite, exhibit),
                 columns=len(quantities) if len(quantities) > 1 else None,
             ),
-            f"{' and '.join(QUANTITIES[of].title for of in quantities).capitalize()} on {name_of(suite, key)}. "
+            f"{' and '.join(DRAWN_AS[of].title for of in quantities).capitalize()} on {name_of(suite, key)}. "
             + sizes_of(here, suite, key),
         )
         for key, here in by_benchmark(drawn, suite, exhibit)
@@ -111,7 +114,9 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quanti
     if exhibit.lines == "variant" and frames.comparisons is not None:
         compared = rows_shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
         tables += headline_tables(compared, suite, exhibit, "variants at equal steps and at equal updates", EQUAL)
-    return Parts(_caption_of_curves(exhibit, suite), points, pictures, tables)
+    dashed = "; dashed: each evaluation (step 0 is not smoothed)" if smoothed.any() else ""
+    caption = f"{_equal(exhibit)}Line: mean over seeds{_smoothed(smoothed, suite)}{dashed}; {BAND}"
+    return Parts(caption, points, pictures, tables)
 
 
 def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
@@ -125,18 +130,19 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
     seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
     smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
     points = _with_updates(along_training(runs, smoothed, quantities), suite)
+    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
     title = f"{exhibit.title}\n{suite.title}: rollouts of training"
     figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
     named = text.named(points, suite)
-    shown = {key: QUANTITIES[key].title.capitalize() for key in quantities}
+    shown = {key: DRAWN_AS[key].title.capitalize() for key in quantities}
     named["quantity"] = pd.Categorical(named["quantity"].map(shown), list(shown.values()), ordered=True)
     caption = (
         "Of the rollouts of training, under the policy that sampled them: mean probability of a token, entropy in nats "
-        f"per token, and the share of responses with code. Mean over seeds ({whole_range(points['seeds'])}). "
-        + _caption_of_curves(exhibit, suite)
+        f"per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
     )
-    note = "First → last rollout step, smoothed; shares of 1, entropy in nats per token; [95 % interval over seeds]."
+    note = f"First → last rollout step{how}; shares of 1, entropy in nats per token; [95 % interval over seeds]."
     table = as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [table])
 
@@ -172,18 +178,18 @@ def _drawn(points: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite) -> p
     if exhibit.lines == "variant":
         drawn = drawn[drawn["x"] <= drawn.groupby("line", observed=True)["x"].max().min()]
     drawn = drawn.copy()
-    for key, quantity in QUANTITIES.items():
+    for key, quantity in DRAWN_AS.items():
         of = drawn["quantity"] == key
         drawn.loc[of, "label"] = quantity.label
         for column in ("value", "low", "high", "raw", "paper"):
             drawn.loc[of, column] = (quantity.scale * drawn.loc[of, column].astype(float)).clip(*quantity.bounds)
     if several:
         panels = [
-            f"{panel}: {QUANTITIES[key].title}"
+            f"{panel}: {DRAWN_AS[key].title}"
             for panel in figures.present(drawn["panel"])
             for key in drawn["quantity"].unique()
         ]
-        titles = drawn["quantity"].map({key: quantity.title for key, quantity in QUANTITIES.items()})
+        titles = drawn["quantity"].map({key: quantity.title for key, quantity in DRAWN_AS.items()})
         drawn["panel"] = pd.Categorical(drawn["panel"].astype(str) + ": " + titles, panels, ordered=True)
     return drawn
 
@@ -192,14 +198,19 @@ def _x_label(exhibit: Exhibit) -> str:
     return "training step (rollout batch)" if exhibit.against == "steps" else "optimiser updates"
 
 
-def _caption_of_curves(exhibit: Exhibit, suite: Suite) -> str:
-    equal = (
-        f"Lines end where the shortest ends, at equal {'rollout steps' if exhibit.against == 'steps' else 'updates'}; the "
-        "whole of each stands in table.csv. "
-        if exhibit.lines == "variant"
-        else ""
-    )
-    return (
-        f"{equal}Line: mean over seeds, smoothed over {suite.report.smoothing_steps} training steps (step 0 is not); "
-        "dashed, if drawn: each evaluation; band: Student's 95 % interval of the mean over seeds."
-    )
+BAND = "band: Student's 95 % interval of the mean over seeds."
+
+
+def _equal(exhibit: Exhibit) -> str:
+    if exhibit.lines != "variant":
+        return ""
+    measure = "rollout steps" if exhibit.against == "steps" else "updates"
+    return f"Lines end where the shortest ends, at equal {measure}; the whole of each stands in table.csv. "
+
+
+def _smoothed(smoothed: "pd.Series[bool]", suite: Suite) -> str:
+    """How a line was smoothed, if it was, by what `is_smoothed` says of its points."""
+    if not smoothed.any():
+        return ""
+    where = "" if smoothed.all() else " where evaluations lie closer together than that"
+    return f", smoothed over {suite.report.smoothing_steps} training steps{where}"

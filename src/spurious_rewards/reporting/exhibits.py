@@ -94,7 +94,7 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
     tested = marks["verdict"] != "not testable"
     marks["text"] = marks["difference"].map(text.points).where(tested, "not testable")
     of_panel = marks.groupby(["benchmark", "panel"], observed=True)["before"]
-    marks["note"] = "before training " + of_panel.transform(_range) + " %"
+    marks["note"] = "before training " + of_panel.transform(text.percent_range) + " %"
     return Parts(
         caption="How much training under each reward changes accuracy. Whiskers: 95 % intervals.",
         numbers=rows,
@@ -110,11 +110,6 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
         ],
         tables=headline_tables(rows, suite, exhibit),
     )
-
-
-def _range(rates: "pd.Series[float]") -> str:
-    least, most = text.percent(rates.min()), text.percent(rates.max())
-    return least if least == most else f"{least} to {most}"
 
 
 # ---------------------------------------------------------------- strategies
@@ -164,7 +159,8 @@ def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) ->
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
         "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
-        "in percent, mean over the rewards that steered the strategy and gained."
+        "in percent, mean over the rewards that steered the strategy with a clear gain (95 % interval above 0); the mean "
+        "difference is over all rewards that steered it."
     )
     rewards = text.titles(suite)["reward"]
     entitled = {
@@ -197,8 +193,8 @@ def _forcing(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts
     pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
-            f"exhibits.{name}: experiment {exhibit.experiment} has no prompts but the models' own; add one with a "
-            "response_prefix, and name the own ones beside it"
+            f"exhibits.{name}: experiment {exhibit.experiment} has no prompt with a response_prefix beside a model's "
+            "own; add one, and name the own ones beside it"
         )
     caption = (
         "Accuracy before training under each model's own prompt and when the prompt makes every response begin with code, "
@@ -208,7 +204,11 @@ def _forcing(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts
 
 
 def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Each model's other prompts beside its own, one row (model, prompt, benchmark): `own` and `forced` accuracy."""
+    """Each model's prompts with a `response_prefix` beside its own, one row (model, prompt, benchmark).
+
+    `own` and `forced` are the accuracies, `code_own` and `code_forced` the shares of code. Other prompts force nothing and
+    have no row.
+    """
     renamed = {"accuracy": "forced", "code_rate": "code_forced"}
     columns = {
         f"{start}{old}{end}": f"{start}{new}{end}"
@@ -219,7 +219,11 @@ def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     prompts = {key: model.prompt for key, model in suite.models.items()}
     is_own = before["prompt"].astype(str) == before["model"].astype(str).map(prompts)
     own = before[is_own].rename(columns={old: new.replace("forced", "own") for old, new in columns.items()})
-    other = before[~is_own].rename(columns=columns)
+    prefixes = [
+        suite.prompt(model, prompt).response_prefix
+        for model, prompt in zip(before["model"], before["prompt"], strict=True)
+    ]
+    other: pd.DataFrame = before[~is_own & (np.array(prefixes) != "")].rename(columns=columns)
     kept = [name for old, new in columns.items() if (name := new.replace("forced", "own")) in own]
     return other.merge(own[["model", "benchmark", *kept]], on=["model", "benchmark"])
 

@@ -295,11 +295,10 @@ def _finish(
 
 
 def _line_key(points: pd.DataFrame) -> list[Line2D]:
-    smoothed, banded = points["raw"].notna().any(), points["low"].notna().any()
-    label = ("smoothed" if smoothed else "mean") + (", with 95 % band" if banded else "")
+    label = "mean, with 95 % band" if points["low"].notna().any() else "mean"
     key = [Line2D([], [], color=QUIET, label=label)]
-    if smoothed:
-        key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="each evaluation"))
+    if points["raw"].notna().any():
+        key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="not smoothed"))
     return key
 
 

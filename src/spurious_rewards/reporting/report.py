@@ -17,6 +17,7 @@ import pandas as pd
 from spurious_rewards.analysis.headline import VERDICT_RULE
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import tables
+from spurious_rewards.reporting.parts import name_of, sizes_of
 from spurious_rewards.suite import Suite
 
 
@@ -210,22 +211,23 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
 
 def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
     experiment = suite.experiments[suite.report.headline]
-    shown = [suite.benchmarks[key].title or key for key in suite.benchmarks_of(experiment)]
-    answered = [(title, rows) for title in shown if len(rows := headline[headline["benchmark"] == title])]
+    names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
+    answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
     return Section(
         "about-findings",
         "What came out",
         "Summary",
         paragraphs=(VERDICT_RULE,),
-        points=[sentence for title, rows in answered[:1] for sentence in findings(rows, title)],
+        points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
             Table(
-                f"{suite.title}: {experiment.title}, {title}",
+                f"{suite.title}: {experiment.title}, {names[key]}",
                 tables.headline_text(rows),
-                _sizes(rows),
+                f"{sizes_of(rows, suite, key)} Percent, differences in percentage points, [95 % intervals] over problems "
+                "and seeds.",
                 folded=number > 0,
             )
-            for number, (title, rows) in enumerate(answered)
+            for number, (key, rows) in enumerate(answered.items())
         ],
     )
 
@@ -245,7 +247,7 @@ def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
         beats = group[group["over_random_low"] > 0]
         compared = group["over_random"].notna().any()
         sentences.append(
-            f"{model}, {benchmark}, {_percent_range(group['before'])} before training: {'; '.join(parts)}."
+            f"{model}, {benchmark}, {tables.percent_range(group['before'])} % before training: {'; '.join(parts)}."
             + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if compared else "")
         )
     return sentences
@@ -261,25 +263,6 @@ def _names(rows: pd.DataFrame) -> list[str]:
 
 def _name(row: tables.Row) -> str:
     return str(row["reward"]) if row["variant"] == "default" else f"{row['reward']} ({row['variant']})"
-
-
-def _percent_range(rates: "pd.Series[float]") -> str:
-    least, most = tables.percent(rates.min()), tables.percent(rates.max())
-    return f"{least} %" if least == most else f"{least} to {most} %"
-
-
-def _sizes(rows: pd.DataFrame) -> str:
-    """n, k, seeds and the step rule, which belong to every number."""
-
-    def span(column: str) -> str:
-        least, most = rows[column].min(), rows[column].max()
-        return str(least) if least == most else f"{least} to {most}"
-
-    responses = "one greedy response" if rows["gained"].notna().any() else f"{span('samples')} sampled responses"
-    return (
-        f"n = {span('problems')} problems, {responses} each, {span('seeds')} seeds; after step {span('steps')}, the "
-        "last, fixed in the suite. Percent, differences in percentage points, [95 % intervals] over problems and seeds."
-    )
 
 
 # ---------------------------------------------------------------- about

@@ -1,13 +1,11 @@
 """Frames as a reader sees them: names instead of keys, rounded percent, CSV and Markdown."""
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from spurious_rewards.analysis.training import HEALTH
-from spurious_rewards.artifacts import replacing
 from spurious_rewards.suite import Suite
 
 Row = Mapping[Any, Any]
@@ -46,17 +44,6 @@ def named(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     return frame
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write with full precision, whole or not at all."""
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False)
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote, to the last digit."""
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
-
-
 def markdown(text: pd.DataFrame, title: str) -> str:
     """A Markdown table under its title; `text` holds strings, as the functions below make them."""
     rows = [list(text.columns), ["---"] * text.shape[1], *text.to_numpy().tolist()]
@@ -70,6 +57,12 @@ def markdown(text: pd.DataFrame, title: str) -> str:
 def percent(rate: float) -> str:
     """51.0 for 0.51."""
     return MISSING if pd.isna(rate) else _minus(f"{100 * rate:z.1f}")
+
+
+def percent_range(rates: "pd.Series[float]") -> str:
+    """51.0, or 49.4 to 51.0."""
+    least, most = percent(rates.min()), percent(rates.max())
+    return least if least == most else f"{least} to {most}"
 
 
 def points(rate: float) -> str:
@@ -274,8 +267,8 @@ def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
             "Paper: share of the gain": paper(of, "partial_contribution"),
             "Mean difference": points_interval(of, "difference"),
             "Paper: mean difference": paper(of, "difference", points),
-            "Mean over": _text(of["rewards"]),
-            "Steered without a gain": _text(of["without_gain"]),
+            "Steered with a clear gain": _text(of["rewards"]),
+            "Steered without one": _text(of["without_gain"]),
         }
 
     return _rows(contributions, row)

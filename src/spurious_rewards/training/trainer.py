@@ -117,7 +117,12 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         places = [divmod(first + i, group) for i in range(len(completions))]
         step = self.state.global_step // self.training_settings.optimizer_steps + 1
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
-        truncated = [len(ids) >= self.max_completion_length and ids[-1] not in ends for ids in completion_ids]
+        truncated = [
+            len(ids) >= self.max_completion_length
+            and ids[-1] not in ends
+            and not any(stop in response for stop in self.prompt.stop)
+            for ids, response in zip(completion_ids, responses, strict=True)
+        ]
         judged = self.scorer.judge(
             responses,
             columns["answer"],
