@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_an_unknown_suite_lists_those_there_are() -> None:
     with pytest.raises(
-        UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, small, smoke"
+        UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, paper, small, smoke"
     ):
         machine.suite_file("organsim", ROOT)
 

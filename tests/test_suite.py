@@ -128,11 +128,6 @@ COMPLAINTS = [
         )
         for kind in ("gains", "curves", "code", "probability", "switches", "contributions")
     ),
-    (
-        "exhibits/adam",
-        exhibit("curves", "main", models=["placebo"], rewards=["one_shot"]),
-        ['exhibits.adam.experiment = "main"', "trains none of"],
-    ),
     *(
         ("exhibits/adam", exhibit(kind, "main", **{key: value}), ["exhibits.adam", f"kind {kind} does not read {key}"])
         for key, value, kinds in (
@@ -216,6 +211,13 @@ def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, An
         for condition, drawn in seeds.items():
             random = read.rewards[condition[2]].function == "random"
             assert len(drawn) >= (10 if random else 3), (name, condition)
+
+
+def test_an_exhibit_of_conditions_that_nobody_trains_is_refused(document: dict[str, Any]) -> None:
+    document["experiments"]["main"]["also"] = [{"models": ["effective-code"], "rewards": ["one_shot"]}]
+    document["exhibits"]["adam"] = exhibit("curves", "main", models=["placebo"], rewards=["one_shot"])
+    with pytest.raises(UserError, match=r'exhibits\.adam\.experiment = "main": .*trains none of'):
+        complaints.validate(suite.Suite, document, "mine.yaml")
 
 
 def test_a_missing_key_is_named(document: dict[str, Any]) -> None:
