@@ -62,7 +62,7 @@ wildcard_constraints:
 
 
 def first(folder):
-    """Priority of a rule that writes into `folder` (with wildcards): the headline experiment is made first."""
+    """Priority of what writes into `folder` (with wildcards), for the headline experiment is made first."""
     return lambda wildcards: plan.priority(Path(str(folder).format(**wildcards)))
 
 
