@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import complaints, suite
+from spurious_rewards import complaints, consistency, suite
 from spurious_rewards.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -197,7 +197,7 @@ def test_what_a_kind_of_exhibit_reads_may_be_given(
 def test_no_exhibit_can_have_the_name_of_a_rule() -> None:
     files = [ROOT / "Snakefile", ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     named = re.compile(r"^\s*(?:rule|checkpoint|use rule \w+ as) (\w+)\b", re.MULTILINE)
-    assert sorted(suite.RULES) == sorted(name for file in files for name in named.findall(file.read_text()))
+    assert sorted(consistency.RULES) == sorted(name for file in files for name in named.findall(file.read_text()))
 
 
 def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, Any]) -> None:

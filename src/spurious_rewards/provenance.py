@@ -24,7 +24,18 @@ from spurious_rewards.artifacts import replacing
 
 PACKAGE = Path(__file__).parent
 
-NEUTRAL = {"suite", "complaints", "machine", "plan", "layout", "artifacts", "errors", "provenance", "progress"}
+NEUTRAL = {
+    "suite",
+    "complaints",
+    "consistency",
+    "machine",
+    "plan",
+    "layout",
+    "artifacts",
+    "errors",
+    "provenance",
+    "progress",
+}
 """Modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
 

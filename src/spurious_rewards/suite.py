@@ -6,15 +6,16 @@ Everything here is frozen data and pure functions of it; no torch, no files but 
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from spurious_rewards.complaints import FoundError, known, plain, read_yaml, validate
+from spurious_rewards.complaints import read_yaml, validate
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 """A name that also stands in paths."""
@@ -440,15 +441,6 @@ class Clipping(Frozen):
     bandit: Bandit = Bandit()
 
 
-RULES = (
-    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
-    *("grade_base", "grade_run", "probe", "bandit", "score", "summarise", "report"),
-)
-"""Names of the workflow's own rules, which no exhibit can have."""
-
-KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "switches", "contributions")
-"""Kinds of exhibit that show what training did, and so need runs."""
-
 KINDS_READING = {
     "panels": ("gains", "curves", "code", "probability", "switches"),
     "lines": ("gains", "curves", "code", "switches"),
@@ -554,12 +546,10 @@ class Suite(Frozen):
         longest: dict[Run, int] = {}
         for grid in experiment.grids:
             for model in grid.models:
-                for prompt in grid.prompts or (self.models[model].prompt,):
-                    for reward in grid.rewards:
-                        for variant in grid.variants:
-                            for seeds in grid.seeds:
-                                run = Run(model=model, prompt=prompt, reward=reward, variant=variant, seeds=seeds)
-                                longest[run] = max(longest.get(run, 0), grid.steps)
+                prompts = grid.prompts or (self.models[model].prompt,)
+                for prompt, reward, variant, seeds in product(prompts, grid.rewards, grid.variants, grid.seeds):
+                    run = Run(model=model, prompt=prompt, reward=reward, variant=variant, seeds=seeds)
+                    longest[run] = max(longest.get(run, 0), grid.steps)
         return longest
 
     def bases_of(self, experiment: Experiment) -> list[tuple[str, str, str]]:
@@ -612,212 +602,12 @@ class Suite(Frozen):
         return self.vote_problems or max(reached, default=1)
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "Suite":
-        # Imported here: the registry is code, the suite is data, and only this check needs to know both.
-        from spurious_rewards.rewards import REGISTRY
+    def _fits(self) -> "Suite":
+        # Imported here: the checks are about these classes, and about the registry, which is code where the suite is data.
+        from spurious_rewards.consistency import check
 
-        known("default", "variants", self.variants)
-        for name, change in self.variants.items():
-            for key in change:
-                known(key, f"variants.{name}", Training.model_fields)
-            try:
-                Training(**{**self.training.model_dump(), **change})
-            except ValidationError as error:
-                detail = error.errors()[0]
-                where = ".".join(["variants", name, *map(str, detail["loc"])])
-                raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
-        known(self.training_problems, "training_problems", self.problems)
-        for name, benchmark in self.benchmarks.items():
-            known(benchmark.problems, f"benchmarks.{name}.problems", self.problems)
-        for name, model in self.models.items():
-            known(model.prompt, f"models.{name}.prompt", self.prompts)
-            if self.prompts[model.prompt].kind == "own":
-                raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind own")
-            if model.source == "organism" and self.organism is None:
-                raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
-            if model.family and self.organism and len(model.family.code_rate) != len(self.organism.words):
-                raise FoundError(
-                    f"models.{name}.family.code_rate",
-                    list(model.family.code_rate),
-                    f"allowed: {len(self.organism.words)} rates, one for each of organism.words",
-                )
-            if model.start:
-                known(model.start.reward, f"models.{name}.start.reward", self.rewards)
-                known(model.start.model, f"models.{name}.start.model", self.models)
-                if self.models[model.start.model].source == "run":
-                    raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
-                every = self.algorithms["default"].eval_every
-                if model.start.step % every:
-                    raise FoundError(
-                        f"models.{name}.start.step", model.start.step, f"allowed: multiples of eval_every {every}"
-                    )
-        for name, reward in self.rewards.items():
-            known(reward.function, f"rewards.{name}.function", REGISTRY)
-            if reward.without is not None:
-                known(reward.without, f"rewards.{name}.without", REGISTRY)
-                paid = REGISTRY[reward.function]
-                allowed = [
-                    key
-                    for key, function in REGISTRY.items()
-                    if function is not paid and key not in ("random", *REWARDS_ON_VOTES)
-                ]
-                if reward.without not in allowed:
-                    raise FoundError(
-                        f"rewards.{name}.without",
-                        reward.without,
-                        f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
-                        f"allowed: {', '.join(sorted(allowed))}",
-                    )
-            if reward.problems is not None:
-                known(reward.problems, f"rewards.{name}.problems", self.problems)
-        for name, problem_set in self.problems.items():
-            if problem_set.generated and self.organism is None:
-                raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
-        known(self.report.headline, "report.headline", self.experiments)
-        self._titles_differ()
-        self._experiments_fit()
-        self._exhibits_fit()
-        self._clipping_fits()
+        check(self)
         return self
-
-    def _titles_differ(self) -> None:
-        # Tables and figures choose rows by title.
-        sections: dict[str, Mapping[str, Model | Reward | Benchmark]] = {
-            "models": self.models,
-            "rewards": self.rewards,
-            "benchmarks": self.benchmarks,
-        }
-        for section, entries in sections.items():
-            seen: dict[str, str] = {}
-            for name, entry in entries.items():
-                title = entry.title or name
-                if seen.setdefault(title, name) != name:
-                    raise FoundError(
-                        f"{section}.{name}.title", title, f"{section}.{seen[title]} is called the same; give it another"
-                    )
-
-    def _experiments_fit(self) -> None:
-        seen: dict[int, str] = {}
-        for name, experiment in self.experiments.items():
-            for index, benchmark in enumerate(experiment.benchmarks):
-                known(benchmark, f"experiments.{name}.benchmarks[{index}]", self.benchmarks)
-            for number, grid in enumerate(experiment.grids):
-                self._grid_fits(grid, f"experiments.{name}" + (f".also[{number - 1}]" if number else ""), seen)
-
-    def _grid_fits(self, grid: Grid, where: str, seen: dict[int, str]) -> None:
-        for key, names in (
-            ("models", self.models),
-            ("rewards", self.rewards),
-            ("variants", self.variants),
-            ("prompts", self.prompts),
-        ):
-            values = getattr(grid, key)
-            if not values and (key in ("models", "variants") or (key == "rewards" and grid.steps)):
-                raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(names)}")
-            for index, value in enumerate(values):
-                known(value, f"{where}.{key}[{index}]", names)
-        if grid.rewards and not grid.steps:
-            raise FoundError(f"{where}.steps", 0, "training takes at least one step; without training, name no rewards")
-        if not grid.seeds:
-            raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
-        for group in grid.seeds:
-            if not seeds_of(group):
-                raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
-            for seed in seeds_of(group):
-                if seen.setdefault(seed, group) != group:
-                    raise FoundError(
-                        f"{where}.seeds", group, f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job'
-                    )
-        for variant in grid.variants:
-            training = self.algorithms[variant]
-            if grid.steps % training.eval_every:
-                raise FoundError(
-                    f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}"
-                )
-            for model in grid.models:
-                self._lengths_fit(model, variant, training)
-
-    def _exhibits_fit(self) -> None:
-        for name, exhibit in self.exhibits.items():
-            where = f"exhibits.{name}"
-            if name in RULES:
-                raise FoundError(where, exhibit.title, "this is the name of a stage; call the exhibit otherwise")
-            if exhibit.experiment is None:
-                if self.clipping is None:
-                    raise FoundError(f"{where}.kind", exhibit.kind, "the suite has no section clipping; add one")
-                continue
-            known(exhibit.experiment, f"{where}.experiment", self.experiments)
-            experiment = self.experiments[exhibit.experiment]
-            shown = {
-                "models": [model for grid in experiment.grids for model in grid.models],
-                "rewards": [reward for grid in experiment.grids for reward in grid.rewards],
-                "benchmarks": self.benchmarks_of(experiment),
-            }
-            for key, there in shown.items():
-                for index, value in enumerate(getattr(exhibit, key)):
-                    known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
-            if exhibit.kind in KINDS_OF_TRAINING:
-                self._runs_can_be_shown(exhibit, experiment, where)
-
-    def _runs_can_be_shown(self, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
-        shown = {
-            run: steps
-            for run, steps in self.runs_of(experiment).items()
-            if run.model in (exhibit.models or (run.model,)) and run.reward in (exhibit.rewards or (run.reward,))
-        }
-        if not shown:
-            raise FoundError(
-                f"{where}.experiment",
-                exhibit.experiment,
-                f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
-                "rewards; name an experiment that does",
-            )
-        if exhibit.step is not None:
-            long_enough = [run for run, steps in shown.items() if steps >= exhibit.step]
-            missed = [run for run in long_enough if exhibit.step % self.algorithms[run.variant].eval_every]
-            if missed or not long_enough:
-                multiple_of = sorted({self.algorithms[run.variant].eval_every for run in missed or shown})
-                raise FoundError(
-                    f"{where}.step",
-                    exhibit.step,
-                    f"allowed: multiples of eval_every {', '.join(map(str, multiple_of))} up to {max(shown.values())}",
-                )
-
-    def _clipping_fits(self) -> None:
-        if self.clipping is None:
-            return
-        for key, names in (("models", self.models), ("variants", self.variants)):
-            values = getattr(self.clipping, key)
-            if not values:
-                raise FoundError(f"clipping.{key}", [], f"name at least one; allowed: {', '.join(names)}")
-            for index, value in enumerate(values):
-                known(value, f"clipping.{key}[{index}]", names)
-        for index, model in enumerate(self.clipping.models):
-            if self.models[model].source != "organism":
-                raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
-        known(self.clipping.prompt, "clipping.prompt", self.prompts)
-        known(self.clipping.reward, "clipping.reward", self.rewards)
-        gamma = self.rewards[self.clipping.reward].gamma
-        if gamma is None or not 0 < gamma < 1:
-            raise FoundError(
-                "clipping.reward",
-                self.clipping.reward,
-                "allowed: a reward with function random and a gamma between 0 and 1",
-            )
-        if not seeds_of(self.clipping.seeds):
-            raise FoundError(
-                "clipping.seeds", self.clipping.seeds, "an empty range; allowed: first-last with first <= last"
-            )
-
-    def _lengths_fit(self, model: str, variant: str, training: Training) -> None:
-        longest = max(training.max_new_tokens, self.sampling.max_new_tokens)
-        if training.max_prompt_tokens + longest > self.models[model].max_positions:
-            raise FoundError(
-                f"models.{model}.max_positions",
-                self.models[model].max_positions,
-                f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
-                f"fit; allowed: at least {training.max_prompt_tokens + longest}",
-            )
 
 
 def load(path: Path) -> Suite:

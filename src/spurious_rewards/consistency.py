@@ -1,0 +1,262 @@
+"""Whether the parts of a suite fit each other: names that exist, steps that are evaluated, lengths that fit.
+
+What a single value may be, its class in `suite` says.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from spurious_rewards.complaints import FoundError, known, plain
+from spurious_rewards.rewards import REGISTRY
+from spurious_rewards.suite import (
+    REWARDS_ON_VOTES,
+    Benchmark,
+    Exhibit,
+    Experiment,
+    Grid,
+    Model,
+    Reward,
+    Suite,
+    Training,
+    seeds_of,
+)
+
+RULES = (
+    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
+    *("grade_base", "grade_run", "probe", "bandit", "score", "summarise", "report"),
+)
+"""Names of the workflow's own rules, which no exhibit can have."""
+
+KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "switches", "contributions")
+"""Kinds of exhibit that show what training did, and so need runs."""
+
+
+def check(suite: Suite) -> None:
+    """Whether the parts of a suite fit each other.
+
+    Raises:
+        FoundError: at the first that does not.
+    """
+    _variants_fit(suite)  # first, for the others ask what the variants come to
+    _problems_fit(suite)
+    _models_fit(suite)
+    _rewards_fit(suite)
+    _titles_differ(suite)
+    known(suite.report.headline, "report.headline", suite.experiments)
+    _experiments_fit(suite)
+    _exhibits_fit(suite)
+    _clipping_fits(suite)
+
+
+def _variants_fit(suite: Suite) -> None:
+    known("default", "variants", suite.variants)
+    for name, change in suite.variants.items():
+        for key in change:
+            known(key, f"variants.{name}", Training.model_fields)
+        try:
+            Training(**{**suite.training.model_dump(), **change})
+        except ValidationError as error:
+            detail = error.errors()[0]
+            where = ".".join(["variants", name, *map(str, detail["loc"])])
+            raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
+
+
+def _problems_fit(suite: Suite) -> None:
+    known(suite.training_problems, "training_problems", suite.problems)
+    for name, benchmark in suite.benchmarks.items():
+        known(benchmark.problems, f"benchmarks.{name}.problems", suite.problems)
+    for name, problem_set in suite.problems.items():
+        if problem_set.generated and suite.organism is None:
+            raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+
+
+def _models_fit(suite: Suite) -> None:
+    for name, model in suite.models.items():
+        known(model.prompt, f"models.{name}.prompt", suite.prompts)
+        if suite.prompts[model.prompt].kind == "own":
+            raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind own")
+        if model.source == "organism" and suite.organism is None:
+            raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
+        if model.family and suite.organism and len(model.family.code_rate) != len(suite.organism.words):
+            raise FoundError(
+                f"models.{name}.family.code_rate",
+                list(model.family.code_rate),
+                f"allowed: {len(suite.organism.words)} rates, one for each of organism.words",
+            )
+        if model.start:
+            known(model.start.reward, f"models.{name}.start.reward", suite.rewards)
+            known(model.start.model, f"models.{name}.start.model", suite.models)
+            if suite.models[model.start.model].source == "run":
+                raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
+            every = suite.algorithms["default"].eval_every
+            if model.start.step % every:
+                raise FoundError(
+                    f"models.{name}.start.step", model.start.step, f"allowed: multiples of eval_every {every}"
+                )
+
+
+def _rewards_fit(suite: Suite) -> None:
+    for name, reward in suite.rewards.items():
+        known(reward.function, f"rewards.{name}.function", REGISTRY)
+        if reward.without is not None:
+            known(reward.without, f"rewards.{name}.without", REGISTRY)
+            paid = REGISTRY[reward.function]
+            allowed = [
+                key
+                for key, function in REGISTRY.items()
+                if function is not paid and key not in ("random", *REWARDS_ON_VOTES)
+            ]
+            if reward.without not in allowed:
+                raise FoundError(
+                    f"rewards.{name}.without",
+                    reward.without,
+                    f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
+                    f"allowed: {', '.join(sorted(allowed))}",
+                )
+        if reward.problems is not None:
+            known(reward.problems, f"rewards.{name}.problems", suite.problems)
+
+
+def _titles_differ(suite: Suite) -> None:
+    # Tables and figures choose rows by title.
+    sections: dict[str, Mapping[str, Model | Reward | Benchmark]] = {
+        "models": suite.models,
+        "rewards": suite.rewards,
+        "benchmarks": suite.benchmarks,
+    }
+    for section, entries in sections.items():
+        seen: dict[str, str] = {}
+        for name, entry in entries.items():
+            title = entry.title or name
+            if seen.setdefault(title, name) != name:
+                raise FoundError(
+                    f"{section}.{name}.title", title, f"{section}.{seen[title]} is called the same; give it another"
+                )
+
+
+def _experiments_fit(suite: Suite) -> None:
+    seen: dict[int, str] = {}
+    for name, experiment in suite.experiments.items():
+        for index, benchmark in enumerate(experiment.benchmarks):
+            known(benchmark, f"experiments.{name}.benchmarks[{index}]", suite.benchmarks)
+        for number, grid in enumerate(experiment.grids):
+            _grid_fits(suite, grid, f"experiments.{name}" + (f".also[{number - 1}]" if number else ""), seen)
+
+
+def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> None:
+    for key, names in (
+        ("models", suite.models),
+        ("rewards", suite.rewards),
+        ("variants", suite.variants),
+        ("prompts", suite.prompts),
+    ):
+        values = getattr(grid, key)
+        if not values and (key in ("models", "variants") or (key == "rewards" and grid.steps)):
+            raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+        for index, value in enumerate(values):
+            known(value, f"{where}.{key}[{index}]", names)
+    if grid.rewards and not grid.steps:
+        raise FoundError(f"{where}.steps", 0, "training takes at least one step; without training, name no rewards")
+    if not grid.seeds:
+        raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
+    for group in grid.seeds:
+        if not seeds_of(group):
+            raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+        for seed in seeds_of(group):
+            if seen.setdefault(seed, group) != group:
+                raise FoundError(
+                    f"{where}.seeds", group, f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job'
+                )
+    for variant in grid.variants:
+        training = suite.algorithms[variant]
+        if grid.steps % training.eval_every:
+            raise FoundError(f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}")
+        for model in grid.models:
+            _lengths_fit(suite, model, variant, training)
+
+
+def _lengths_fit(suite: Suite, model: str, variant: str, training: Training) -> None:
+    longest = max(training.max_new_tokens, suite.sampling.max_new_tokens)
+    if training.max_prompt_tokens + longest > suite.models[model].max_positions:
+        raise FoundError(
+            f"models.{model}.max_positions",
+            suite.models[model].max_positions,
+            f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
+            f"fit; allowed: at least {training.max_prompt_tokens + longest}",
+        )
+
+
+def _exhibits_fit(suite: Suite) -> None:
+    for name, exhibit in suite.exhibits.items():
+        where = f"exhibits.{name}"
+        if name in RULES:
+            raise FoundError(where, exhibit.title, "this is the name of a stage; call the exhibit otherwise")
+        if exhibit.experiment is None:
+            if suite.clipping is None:
+                raise FoundError(f"{where}.kind", exhibit.kind, "the suite has no section clipping; add one")
+            continue
+        known(exhibit.experiment, f"{where}.experiment", suite.experiments)
+        experiment = suite.experiments[exhibit.experiment]
+        shown = {
+            "models": [model for grid in experiment.grids for model in grid.models],
+            "rewards": [reward for grid in experiment.grids for reward in grid.rewards],
+            "benchmarks": suite.benchmarks_of(experiment),
+        }
+        for key, there in shown.items():
+            for index, value in enumerate(getattr(exhibit, key)):
+                known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
+        if exhibit.kind in KINDS_OF_TRAINING:
+            _runs_can_be_shown(suite, exhibit, experiment, where)
+
+
+def _runs_can_be_shown(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
+    shown = {
+        run: steps
+        for run, steps in suite.runs_of(experiment).items()
+        if run.model in (exhibit.models or (run.model,)) and run.reward in (exhibit.rewards or (run.reward,))
+    }
+    if not shown:
+        raise FoundError(
+            f"{where}.experiment",
+            exhibit.experiment,
+            f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
+            "rewards; name an experiment that does",
+        )
+    if exhibit.step is not None:
+        long_enough = [run for run, steps in shown.items() if steps >= exhibit.step]
+        missed = [run for run in long_enough if exhibit.step % suite.algorithms[run.variant].eval_every]
+        if missed or not long_enough:
+            multiple_of = sorted({suite.algorithms[run.variant].eval_every for run in missed or shown})
+            raise FoundError(
+                f"{where}.step",
+                exhibit.step,
+                f"allowed: multiples of eval_every {', '.join(map(str, multiple_of))} up to {max(shown.values())}",
+            )
+
+
+def _clipping_fits(suite: Suite) -> None:
+    if suite.clipping is None:
+        return
+    for key, names in (("models", suite.models), ("variants", suite.variants)):
+        values = getattr(suite.clipping, key)
+        if not values:
+            raise FoundError(f"clipping.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+        for index, value in enumerate(values):
+            known(value, f"clipping.{key}[{index}]", names)
+    for index, model in enumerate(suite.clipping.models):
+        if suite.models[model].source != "organism":
+            raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
+    known(suite.clipping.prompt, "clipping.prompt", suite.prompts)
+    known(suite.clipping.reward, "clipping.reward", suite.rewards)
+    gamma = suite.rewards[suite.clipping.reward].gamma
+    if gamma is None or not 0 < gamma < 1:
+        raise FoundError(
+            "clipping.reward",
+            suite.clipping.reward,
+            "allowed: a reward with function random and a gamma between 0 and 1",
+        )
+    if not seeds_of(suite.clipping.seeds):
+        raise FoundError(
+            "clipping.seeds", suite.clipping.seeds, "an empty range; allowed: first-last with first <= last"
+        )
