@@ -91,3 +91,13 @@ def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
     assert plan.scored("gamma") == [plan.layout.scored("gamma", "effective-code")]
     assert set(plan.inputs("clipping")) == {"probe", "bandit"}
     assert {path.name for path in plan.exhibit_files("fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}
+
+
+def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
+    path = SUITES / "paper.yaml"
+    paper = Plan(load(path), Machine(suite="paper"), path)
+    segments = {grades.parent.name for grades in paper.inputs("fig7")["grades"] if "/runs/" in str(grades)}
+    assert segments == {"100-150"}, "the one that holds step 150"
+    read = paper.inputs("qualitative")
+    assert {responses.parent.name for responses in read["responses"]} == {"chat_default", "250-300"}
+    assert len(read["grades"]) == len(read["responses"]) == 6

@@ -368,17 +368,13 @@ class Plan:
     def exhibit(self, name: str) -> str:
         """Job of a figure or table."""
         exhibit = self.suite.exhibits[name]
-        if exhibit.experiment is None:
-            suite = self._alone(self.suite.report.headline).model_copy(update={"clipping": self.suite.clipping})
-        else:
-            suite = self._alone(exhibit.experiment, exhibit.models)
+        alone = self._alone(exhibit.experiment or self.suite.report.headline, exhibit.models)
         shown = {
             "exhibits": {name: exhibit},
-            "report": self.suite.report.model_copy(
-                update={"headline": exhibit.experiment or self.suite.report.headline}
-            ),
+            "clipping": None if exhibit.experiment else self.suite.clipping,
+            "report": self.suite.report.model_copy(update={"headline": alone.report.headline}),
         }
-        return ExhibitJob(suite=suite.model_copy(update=shown), exhibit=name).model_dump_json()
+        return ExhibitJob(suite=alone.model_copy(update=shown), exhibit=name).model_dump_json()
 
     def report(self) -> str:
         """Job of the report."""
@@ -476,6 +472,17 @@ class Plan:
             if start < steps
         ]
 
+    def _before_and_after(self, experiment: Experiment, step: int | None) -> list[Path]:
+        """Folders of the models before training and of the one segment of each run that holds a step, or its last."""
+        at = {run: step or steps for run, steps in self.suite.runs_of(experiment).items()}
+        segments = [
+            self.layout.segment(run, start, stop)
+            for run, looked_at in at.items()
+            for start, stop in self.suite.segments(run)
+            if start < looked_at <= stop
+        ]
+        return [*self._bases(experiment), *segments]
+
     def voted(self, experiment: str, table: str) -> list[Path]:
         """A table of the votes ("labels", "vote_grades") of each model that an experiment trains on votes."""
         runs = self.suite.runs_of(self.suite.experiments[experiment])
@@ -490,7 +497,7 @@ class Plan:
             probes = [self.layout.probe(model) for model in self._clipping.models]
             return {"probe": probes, "bandit": [self.layout.bandit()]}
         folders = self.scored(exhibit.experiment, exhibit.models)
-        grades = self.grades(exhibit.experiment, exhibit.models)
+        compared = self._before_and_after(self._of_models(exhibit.experiment, exhibit.models), exhibit.step)
         found: dict[str, list[Path]] = {}
         for frame in NEEDS[exhibit.kind]:
             if frame == "scores":
@@ -500,12 +507,12 @@ class Plan:
             elif frame == "metrics":
                 found[frame] = self.metrics(exhibit.experiment, exhibit.models)
             elif frame == "responses":
-                found[frame] = [path.with_name("responses.parquet") for path in grades]
+                found[frame] = [folder / "responses.parquet" for folder in compared]
                 shown = self.suite.benchmarks_of(self.suite.experiments[exhibit.experiment])
                 names = dict.fromkeys(self.suite.benchmarks[benchmark].problems for benchmark in shown)
                 found["problems"] = [self.layout.problems(name) for name in names]
             else:  # what is worked out of single responses
-                found["grades"] = grades
+                found["grades"] = [folder / "grades.parquet" for folder in compared]
         return found
 
     def scored(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
