@@ -214,3 +214,19 @@ def write(
     source = Source(model, "plain", reward, "default" if reward else "", folder / f"{model}-{reward}.parquet")
     tables.write(frame, table, source.path)
     return source
+
+
+MANIFEST = {
+    "stage": "prepare",
+    "artifact": "results/invented/problems/sums.parquet",
+    "created": "2026-01-01T00:00:00Z",
+    "request": {},
+    "versions": {"python": "3.11.7"},
+    "git": {"commit": "abc", "clean": False},
+    "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
+    "wall_seconds": 1.25,
+    "peak_memory_mb": 1234,
+    "parents": [],
+    "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
+}
+"""Of an artifact, as `provenance` writes it."""

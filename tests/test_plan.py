@@ -101,3 +101,12 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
     read = paper.inputs("qualitative")
     assert {responses.parent.name for responses in read["responses"]} == {"chat_default", "250-300"}
     assert len(read["grades"]) == len(read["responses"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("chosen", "command"),
+    [("organism", "snakemake --cores all"), ("a b.yaml", "snakemake --config suite='a b.yaml' --cores all")],
+)
+def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:
+    path = SUITES / "organism.yaml"
+    assert json.loads(Plan(load(path), Machine(suite=chosen), path).report())["command"] == command

@@ -92,3 +92,11 @@ def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
     assert manifest["parents"] == [str(tmp_path / "parent")]
     assert manifest["versions"]["torch"]
     assert manifest["peak_memory_mb"] > 10
+
+
+def test_what_lies_in_an_artifact_comes_from_what_that_came_from(tmp_path: Path) -> None:
+    base, checkpoints, scores = (tmp_path / name for name in ("base", "checkpoints", "scores.parquet"))
+    provenance.Recorder("pretrain", {}).write(base)
+    provenance.Recorder("train", {}).write(checkpoints, [base])
+    provenance.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
+    assert [manifest["stage"] for manifest in provenance.ancestry([scores])] == ["score", "train", "pretrain"]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from invented import MANIFEST
 from invented import suite as invented_suite
 
 from spurious_rewards import answers, tables
@@ -281,19 +282,6 @@ class Page(HTMLParser):
         return [(tag, attrs[attribute]) for tag, attrs in self.tags if attribute in attrs]
 
 
-MANIFEST = {
-    "stage": "prepare",
-    "artifact": "results/invented/problems/sums.parquet",
-    "created": "2026-01-01T00:00:00Z",
-    "request": {},
-    "versions": {"python": "3.11.7"},
-    "git": {"commit": "abc", "clean": False},
-    "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
-    "wall_seconds": 1.25,
-    "peak_memory_mb": 1234,
-    "parents": [],
-    "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
-}
 SVG = (
     b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">\n  <path d="M 1 2\nL 3 4" fill="#0b5f8a"/></svg>'
 )
@@ -370,7 +358,17 @@ def pages(made):
 
 def build(the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}})):
     headline = of_headline() if headline is None else headline
-    return report.build(the_suite, headline, pages, LABELS, HEALTH, GRADING, list(manifests))
+    return report.build(
+        the_suite,
+        headline,
+        pages,
+        LABELS,
+        HEALTH,
+        GRADING,
+        list(manifests),
+        costs={"headline": list(manifests)},
+        command="snakemake --config suite=mine --cores all",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -419,7 +417,7 @@ def test_the_page_says_what_a_reader_must_know(page):
         VERDICT_RULE,
         "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last, fixed in the suite.",
         "Caption of amc",
-        "snakemake --cores all table1",
+        "snakemake --config suite=mine --cores all table1",
         "30 to 44",
         "61.4",
         "1.95 → 0.75",
@@ -491,5 +489,6 @@ def test_everything_is_escaped():
 
 
 def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
-    html = report.build(the_suite, of_headline().head(0), [], LABELS.head(0), HEALTH.head(0), GRADING.head(0), [])
+    nothing = LABELS.head(0), HEALTH.head(0), GRADING.head(0)
+    html = report.build(the_suite, of_headline().head(0), [], *nothing, [], costs={}, command="snakemake")
     assert Page(html).open == []

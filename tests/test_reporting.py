@@ -3,26 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from invented import NO_METRICS, study, suite
+from invented import MANIFEST, NO_METRICS, study, suite
 
 from spurious_rewards.analysis import collecting
 from spurious_rewards.analysis.headline import headline as analysed
 from spurious_rewards.analysis.paper import beside
 from spurious_rewards.reporting import tables
-
-MANIFEST = {
-    "stage": "prepare",
-    "artifact": "results/invented/problems/sums.parquet",
-    "created": "2026-01-01T00:00:00Z",
-    "request": {},
-    "versions": {"python": "3.11.7"},
-    "git": {"commit": "abc", "clean": False},
-    "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
-    "wall_seconds": 1.25,
-    "peak_memory_mb": 1234,
-    "parents": [],
-    "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
-}
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +112,28 @@ def test_the_paper_has_a_column_where_it_prints_a_value(headline, the_suite):
 
 
 def test_cost_adds_up():
-    jobs = [MANIFEST, {**MANIFEST, "wall_seconds": 10, "peak_memory_mb": 20}, {**MANIFEST, "stage": "train"}]
+    another = {**MANIFEST, "request": {"name": "chains"}, "wall_seconds": 10, "peak_memory_mb": 20}
+    jobs = [MANIFEST, another, {**MANIFEST, "stage": "train"}]
     cost = tables.cost_text(jobs).set_index("Stage")
     assert cost.loc["prepare"].tolist() == ["2", "11", "10", "1,234"]
     assert cost.loc["train", "Jobs"] == "1"
+
+
+def test_a_job_costs_once_however_many_artifacts_it_leaves():
+    both = [
+        {**MANIFEST, "stage": "train", "artifact": f"segment/{name}"} for name in ("checkpoints", "metrics.parquet")
+    ]
+    assert tables.cost_text(both).set_index("Stage").loc["train", "Jobs"] == "1"
+    elsewhere = {**both[0], "artifact": "another/checkpoints"}
+    assert tables.cost_text([*both, elsewhere]).set_index("Stage").loc["train", "Jobs"] == "2"
+
+
+def test_an_experiment_costs_what_those_before_it_had_not_made():
+    shared, new = ({**MANIFEST, "stage": "train", "request": name, "wall_seconds": 60} for name in ("shared", "new"))
+    cost = tables.experiment_cost_text({"main": [shared], "more": [shared, new]})
+    assert cost["Training jobs"].tolist() == ["1", "2"]
+    assert cost["Minutes of jobs"].tolist() == ["1.0", "2.0"]
+    assert cost["Of its own"].tolist() == ["1.0", "1.0"]
 
 
 def test_every_version_is_listed():

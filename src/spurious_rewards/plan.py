@@ -5,6 +5,7 @@ command line reads them back with the same classes.
 """
 
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
@@ -171,9 +172,10 @@ class ExhibitJob(Frozen):
 
 
 class ReportJob(Frozen):
-    """The report of a suite."""
+    """The report of a suite; `command` makes a target of it, but for the name."""
 
     suite: Suite
+    command: str
 
 
 UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
@@ -378,7 +380,9 @@ class Plan:
 
     def report(self) -> str:
         """Job of the report."""
-        return ReportJob(suite=self.suite).model_dump_json()
+        chosen = self.machine.suite
+        option = "" if chosen == Machine().suite else f" --config suite={shlex.quote(chosen)}"
+        return ReportJob(suite=self.suite, command=f"snakemake{option} --cores all").model_dump_json()
 
     def _alone(self, name: str, models: Collection[str] = ()) -> Suite:
         """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""

@@ -76,15 +76,18 @@ class Recorder:
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first.
+
+    What lies inside an artifact, as a checkpoint does, has the manifest of that artifact.
+    """
     manifests: dict[Path, dict[str, Any]] = {}
     todo = list(artifacts)
     while todo:
         artifact = todo.pop(0)
-        path = manifest_path(artifact)
-        if artifact not in manifests and path.exists():
-            manifests[artifact] = json.loads(path.read_text())
-            todo += map(Path, manifests[artifact]["parents"])
+        path = next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+        if path is not None and path not in manifests:
+            manifests[path] = json.loads(path.read_text())
+            todo += map(Path, manifests[path]["parents"])
     return list(manifests.values())
 
 

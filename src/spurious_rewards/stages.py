@@ -392,7 +392,17 @@ def report(job: ReportJob, output: Path) -> None:
         *(folder / "table.csv" for folder in exhibits),
     ]
     headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
-    html = page.build(suite, headline, pages, grading=grading, manifests=ancestry(made), **frames)
+    costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
+    html = page.build(
+        suite,
+        headline,
+        pages,
+        grading=grading,
+        manifests=ancestry(made),
+        costs=costs,
+        command=job.command,
+        **frames,
+    )
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)

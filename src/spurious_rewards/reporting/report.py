@@ -52,8 +52,8 @@ class Picture:
 class Section:
     """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `target` is what makes it, `files` are (address, name) of the files that it was made of, `cases` those of
-    `reporting.qualitative`, for the browser.
+    `target` is its name as one, `command` makes it, `files` are (address, name) of the files that it was made of, `cases`
+    those of `reporting.qualitative`, for the browser.
     """
 
     key: str
@@ -65,6 +65,7 @@ class Section:
     tables: Sequence[Table] = ()
     cases: Sequence[Mapping[str, Any]] = ()
     target: str = ""
+    command: str = ""
     files: Sequence[tuple[str, str]] = ()
 
 
@@ -99,6 +100,8 @@ def build(
     health: pd.DataFrame,
     grading: pd.DataFrame,
     manifests: Sequence[Mapping[str, Any]],
+    costs: Mapping[str, Sequence[Mapping[str, Any]]],
+    command: str,
 ) -> str:
     """The report of a suite.
 
@@ -110,11 +113,13 @@ def build(
         health: `analysis.training.training_health` of each experiment, with a column `experiment`.
         grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
         manifests: of every artifact, in the order to list them.
+        costs: of each experiment, those of what its scores were made of.
+        command: what makes an exhibit, but for its name.
     """
     of_experiments = functools.partial(_by_experiment, suite)
     sections = [
         _findings(suite, tables.named(headline, suite)),
-        *(_exhibit(suite, page, svgs) for page, svgs in pages),
+        *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
         Section(
             "about-labels",
             "Majority labels",
@@ -134,7 +139,14 @@ def build(
         ),
         Section("about-problems", "Problem sets", "About", tables=_data_cards(manifests)),
         Section(
-            "about-cost", "Cost", "About", tables=_unless_empty("What each stage took", tables.cost_text(manifests))
+            "about-cost",
+            "Cost",
+            "About",
+            (COST_NOTE,),
+            tables=(
+                *_unless_empty("What each stage took", tables.cost_text(manifests)),
+                *_unless_empty("What each experiment took, up to its scores", tables.experiment_cost_text(costs)),
+            ),
         ),
         Section(
             "about-provenance",
@@ -149,6 +161,10 @@ def build(
     return render(suite.title, suite.note, sections)
 
 
+COST_NOTE = (
+    "Jobs run side by side, so that their minutes add up to more than a run takes. Of its own is what no experiment above "
+    "had made already."
+)
 LABELS_NOTE = (
     "Labels are majority votes of the untrained model's responses to the training problems. pass@1 and pass@samples "
     "are those of the same responses: how often one is right, and how many problems have at least one that is."
@@ -161,7 +177,7 @@ HEALTH_NOTE = (
 # ---------------------------------------------------------------- exhibits
 
 
-def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes]) -> Section:
+def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
     name, pictures = page["name"], page["pictures"]
     folder = Layout(Path()).exhibit(name)
     files = ["table.csv", *(f"{picture['stem']}.svg" for picture in pictures)]
@@ -182,6 +198,7 @@ def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes]) -> Section:
         ],
         cases=page.get("cases", ()),
         target=name,
+        command=f"{command} {name}",
         files=[((folder / file).as_posix(), file) for file in files],
     )
 

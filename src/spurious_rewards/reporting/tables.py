@@ -1,6 +1,8 @@
 """Frames as a reader sees them: names instead of keys, rounded percent, CSV and Markdown."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -380,17 +382,47 @@ def grading_text(grading: pd.DataFrame) -> pd.DataFrame:
 Manifest = Mapping[str, Any]
 
 
+def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
+    """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
+    columns = ["stage", "folder", "request", "wall_seconds", "peak_memory_mb"]
+    rows = [
+        {**manifest, "folder": str(Path(manifest["artifact"]).parent), "request": json.dumps(manifest["request"])}
+        for manifest in manifests
+    ]
+    return pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:3], ignore_index=True)
+
+
+def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.DataFrame:
+    """What each experiment cost, up to its scores, and how much of that no experiment before it had cost already."""
+    known = pd.DataFrame(columns=["stage", "folder", "request"])
+    rows = []
+    for name, manifests in experiments.items():
+        made = jobs(manifests)
+        keys = made[["stage", "folder", "request"]]
+        own = made[~pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(known))]
+        known = pd.concat([known, keys])
+        rows.append(
+            {
+                "Experiment": name,
+                "Training jobs": str((made["stage"] == "train").sum()),
+                "Minutes of jobs": _number(made["wall_seconds"].sum() / 60, 1),
+                "Of its own": _number(own["wall_seconds"].sum() / 60, 1),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
     """What each stage cost: jobs, seconds and the most memory that one job held."""
-    jobs = pd.DataFrame(
-        [{name: manifest[name] for name in ("stage", "wall_seconds", "peak_memory_mb")} for manifest in manifests],
-        columns=["stage", "wall_seconds", "peak_memory_mb"],
-    )
-    stages = jobs.groupby("stage", sort=False).agg(
-        jobs=("stage", "size"),
-        seconds=("wall_seconds", "sum"),
-        longest=("wall_seconds", "max"),
-        memory=("peak_memory_mb", "max"),
+    stages = (
+        jobs(manifests)
+        .groupby("stage", sort=False)
+        .agg(
+            jobs=("folder", "size"),
+            seconds=("wall_seconds", "sum"),
+            longest=("wall_seconds", "max"),
+            memory=("peak_memory_mb", "max"),
+        )
     )
     return _rows(
         stages.reset_index(),
