@@ -1,7 +1,12 @@
 import string
 from pathlib import Path
 
+import invented
+import pandas as pd
 import pytest
+
+from spurious_rewards.analysis.collecting import collect
+from spurious_rewards.suite import Suite
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
@@ -64,3 +69,15 @@ def organism_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     family = Family(code_rate=(0.5,) * 4, code_misread=0, language_drop=0, code_box=0.5, language_box=0.5)
     pretrain(Organism(width=32, layers=1, mlp=64, steps=60, batch=64), family, 0, folder, threads=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_suite() -> Suite:
+    """Two invented models and all rewards."""
+    return invented.suite(models=["strong", "weak"])
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory: pytest.TempPathFactory, small_suite: Suite) -> pd.DataFrame:
+    """Its invented grades, collected."""
+    return collect(invented.study(tmp_path_factory.mktemp("study"), small_suite, invented.SMALL))

@@ -11,16 +11,6 @@ from spurious_rewards.suite import Suite
 
 
 @pytest.fixture(scope="module")
-def small_suite():
-    return suite(models=["strong", "weak"])
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory, small_suite):
-    return collect(study(tmp_path_factory.mktemp("study"), small_suite, SMALL))
-
-
-@pytest.fixture(scope="module")
 def table(graded, small_suite):
     return headline(graded, small_suite, small_suite.experiments["headline"], NO_METRICS)
 

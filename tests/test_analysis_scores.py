@@ -10,17 +10,6 @@ from spurious_rewards.analysis.collecting import CONDITION, collect
 from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, scores, smooth
 from spurious_rewards.suite import Suite
 
-
-@pytest.fixture(scope="module")
-def small_suite():
-    return suite(models=["strong", "weak"])
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory, small_suite):
-    return collect(study(tmp_path_factory.mktemp("study"), small_suite, SMALL))
-
-
 # ---------------------------------------------------------------- collecting
 
 
