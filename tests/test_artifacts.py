@@ -87,12 +87,14 @@ from spurious_rewards.errors import UserError
 artifact, log = map(Path, sys.argv[1:])
 while not (artifact.parent / "go").exists():
     pass
-for _ in range(200):
+entered = 0
+while entered < 30:
     try:
         with exclusive(artifact):
             with log.open("a") as file: file.write("in\\n")
             time.sleep(0.001)
             with log.open("a") as file: file.write("out\\n")
+            entered += 1
     except UserError:
         pass
 """
@@ -105,5 +107,4 @@ def test_two_writers_are_never_in_at_once(tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     assert [racer.wait() for racer in racers] == [0, 0, 0]
     lines = log.read_text().split()
-    assert len(lines) > 100
-    assert lines == ["in", "out"] * (len(lines) // 2)
+    assert lines == ["in", "out"] * 90
