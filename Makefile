@@ -1,7 +1,9 @@
 # make reproduce    from nothing to results/organism/report.html
 # make resume       go on after a crash of any kind
 # make smoke        the same stages on a cut-down suite, in minutes
-# make test, lint   what CI runs
+# make test, lint   what CI runs, with
+# make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
+# make test-slurm   the workflow through a real SLURM on this machine (as root)
 # make benchmarks   the speed table of docs/benchmarks.md
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce resume smoke test lint benchmarks schema
+.PHONY: reproduce resume smoke test test-vllm test-slurm lint benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
@@ -24,6 +26,15 @@ smoke: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/pytest
 
+test-vllm:
+	PYTHON=$(PYTHON) tests/with_vllm/install.sh
+	VLLM_CPU_KVCACHE_SPACE=2 .venv-vllm/bin/python -m pytest tests/with_vllm
+
+test-slurm: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,slurm]'
+	tests/slurm/lab.sh install
+	$(BIN)/python -m pytest tests/slurm
+
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -32,6 +43,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/snakemake --lint
 
 benchmarks: $(VENV)/installed-dev
+	PYTHON=$(PYTHON) tests/with_vllm/install.sh
 	$(BIN)/python benchmarks/run.py
 
 schema: $(VENV)/installed

@@ -16,6 +16,7 @@ rule all:
     input:
         plan.layout.root / "report.html",
         plan.every_grade(),
+        plan.pruned(),
     localrule: True
 
 
@@ -32,6 +33,7 @@ include: "workflow/rules/vote.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/respond.smk"
 include: "workflow/rules/grade.smk"
+include: "workflow/rules/prune.smk"
 include: "workflow/rules/clipping.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/exhibit.smk"

@@ -9,14 +9,20 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
-API = re.compile(r"/api/(?:datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree|paths-info)/(?P<rest>.*))?$")
+API = re.compile(
+    r"/api/(?:datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree|paths-info|auth-check)/?(?P<rest>.*))?$"
+)
 FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rest>.*)$")
+
+
+LARGE = ".safetensors"
+"""Files that the hub keeps apart, under their SHA-256."""
 
 
 def commit_of(files: Mapping[str, bytes]) -> str:
@@ -31,6 +37,13 @@ class Hub:
     repositories: dict[str, list[dict[str, bytes]]]
     requests: list[str] = field(default_factory=list)
     endpoint: str = ""
+    gated: set[str] = field(default_factory=set)
+    """Repositories that only those with a token are let into."""
+    down: bool = False
+    stalls_after: int | None = None
+    """Send so many bytes of a large file, then no more."""
+    corrupts: bool = False
+    """Send large files with another last byte."""
 
     def files(self, repository: str, revision: str) -> dict[str, bytes] | None:
         """The files at a branch ("main") or commit."""
@@ -60,7 +73,11 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             path, query = unquote(urlsplit(self.path).path), urlsplit(self.path).query
+            if hub.down:
+                return self._send(503, b"")
             hub.requests.append(f"{self.command} {path}")
+            if path.split("/resolve/")[0].strip("/") in hub.gated and "Authorization" not in self.headers:
+                return self._send(403, b"", {"X-Error-Code": "GatedRepo"})
             if match := API.match(path):
                 self._answer_api(match["id"], match["what"], match["rest"] or "main", body.decode() or query)
             elif match := FILE.match(path):
@@ -69,15 +86,22 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
                 self._send(404, b"{}")
 
         def _answer_api(self, repository: str, what: str | None, rest: str, arguments: str) -> None:
+            if what == "auth-check":
+                closed = repository in hub.gated and "Authorization" not in self.headers
+                return self._send(403, b"", {"X-Error-Code": "GatedRepo"}) if closed else self._send_json({})
             revision, _, folder = rest.partition("/")
             files = hub.files(repository, revision)
             if files is None:
                 known = repository in hub.repositories
                 return self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound" if known else "RepoNotFound"})
-            entries = [
+            entries: list[dict[str, object]] = [
                 {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
                 for path, content in files.items()
             ]
+            for entry in entries:
+                if str(entry["path"]).endswith(LARGE):
+                    digest = hashlib.sha256(files[str(entry["path"])]).hexdigest()
+                    entry["lfs"] = {"oid": digest, "size": entry["size"], "pointerSize": 130}
             if what == "paths-info":
                 wanted = parse_qs(arguments)["paths"]
                 return self._send_json([entry for entry in entries if entry["path"] in wanted])
@@ -101,15 +125,28 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
             files = hub.files(repository, revision)
             if files is None or path not in files:
                 return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
-            tag = {"ETag": f'"{hashlib.sha1(files[path]).hexdigest()}"', "X-Repo-Commit": commit_of(files)}
-            return self._send(200, files[path], tag)
+            content, large = files[path], path.endswith(LARGE)
+            digest = (hashlib.sha256 if large else hashlib.sha1)(content).hexdigest()
+            headers = {"ETag": f'"{digest}"', "X-Repo-Commit": commit_of(files)}
+            if hub.corrupts and large:
+                content = content[:-1] + bytes([content[-1] ^ 1])
+            if hub.stalls_after is not None and large and self.command == "GET":
+                return self._stall(content, headers, hub.stalls_after)
+            return self._send(200, content, headers)
+
+        def _stall(self, content: bytes, headers: Mapping[str, str], after: int) -> None:
+            self._send(200, content[:after], {**headers, "Content-Length": str(len(content))})
+            self.wfile.flush()
+            self.close_connection = True
+            with suppress(ConnectionResetError):
+                self.rfile.read(1)  # until the client is gone
 
         def _send_json(self, content: object) -> None:
             self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
         def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
             self.send_response(status)
-            for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":

@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from spurious_rewards.artifacts import exclusive, replacing
@@ -77,6 +79,124 @@ def test_a_lock_of_another_host_is_never_taken_over(tmp_path: Path) -> None:
     (tmp_path / ".artifact.lock").write_text(json.dumps({"host": "elsewhere", "pid": 1, "started": 0}))
     with pytest.raises(UserError, match="on elsewhere"), exclusive(tmp_path / "artifact"):
         pass
+
+
+# ---------------------------------------------------------------- holders that are SLURM jobs
+
+
+@pytest.fixture
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A squeue that answers what a file says, as the real one does for a job that it forgot if the file is not there."""
+    answer, program = tmp_path / "answer", tmp_path / "bin/squeue"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\ncat {answer} 2>/dev/null || {{ echo slurm_load_jobs error: Invalid job id specified >&2; exit 1; }}\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    return answer
+
+
+def hold(path: Path, job: str, request: str = "request", **of_process: object) -> Path:
+    """A lock left at `path` by a process of a SLURM job on another node."""
+    lock = path.with_name(f".{path.name}.lock")
+    lock.write_text(json.dumps({"host": "node7", "pid": 1, "started": 0, "job": job, "request": request} | of_process))
+    return lock
+
+
+def test_a_slurm_job_that_is_gone_or_waits_again_is_taken_over(tmp_path: Path, squeue: Path) -> None:
+    path = tmp_path / "artifact"
+    for state in (None, "PENDING\n"):
+        lock = hold(path, "12")
+        if state:
+            squeue.write_text(state)
+        with exclusive(path, "request") as made:
+            assert not made
+            assert json.loads(lock.read_text())["pid"] == os.getpid()
+        assert not lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("request_of_holder", "makes", "expected"),
+    [("request", True, True), ("request", False, False), ("another", True, False), ("", True, False)],
+)
+def test_a_slurm_job_that_lives_is_waited_for(
+    tmp_path: Path,
+    squeue: Path,
+    capsys: pytest.CaptureFixture[str],
+    request_of_holder: str,
+    makes: bool,
+    expected: bool,
+) -> None:
+    path = tmp_path / "artifact"
+    path.write_text("of a request long ago")
+    os.utime(path, (1, 1))
+    squeue.write_text("RUNNING\n")
+    lock = hold(path, "12", request_of_holder)
+
+    def finish() -> None:
+        if makes:
+            with replacing(path) as temporary:
+                temporary.write_text("new")
+        lock.unlink()
+
+    holder = threading.Timer(0.5, finish)
+    holder.start()
+    with exclusive(path, request_of_holder and "request") as made:
+        assert made is expected
+        assert lock.exists() is not expected
+    assert not lock.exists()
+    said = capsys.readouterr().err
+    assert f"{path}: is being written by SLURM job 12; waiting for it\n" in said
+    assert (f"{path}: made by SLURM job 12\n" in said) is expected
+
+
+def test_our_own_job_requeued_takes_its_lock_over_unless_the_very_process_lives(
+    tmp_path: Path, squeue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "artifact"
+    squeue.write_text("RUNNING\n")
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    hold(path, "12")
+    with exclusive(path, "request") as made:
+        assert not made
+    process = psutil.Process()
+    hold(path, "12", host=socket.gethostname(), pid=process.pid, started=process.create_time())
+    with pytest.raises(UserError, match=f"process {os.getpid()}, which still runs"), exclusive(path, "request"):
+        pass
+
+
+def test_a_process_that_outlived_its_slurm_job_is_not_taken_over(tmp_path: Path, squeue: Path) -> None:
+    process = psutil.Process()
+    lock = hold(tmp_path / "artifact", "12", host=socket.gethostname(), pid=process.pid, started=process.create_time())
+    with pytest.raises(UserError, match="which still runs"), exclusive(tmp_path / "artifact", "request"):
+        pass
+    assert lock.exists()
+
+
+def test_tasks_of_an_array_are_told_apart(tmp_path: Path, squeue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    squeue.write_text("RUNNING\n")
+    for name, value in {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "2"}.items():
+        monkeypatch.setenv(name, value)
+    with exclusive(tmp_path / "artifact"):
+        assert json.loads((tmp_path / ".artifact.lock").read_text())["job"] == "12_2"
+
+
+@pytest.mark.parametrize(("program", "complaint"), [("exit 1", "Unable to contact"), (None, "there is no squeue here")])
+def test_nothing_is_taken_over_if_slurm_cannot_be_asked(
+    tmp_path: Path, squeue: Path, monkeypatch: pytest.MonkeyPatch, program: str | None, complaint: str
+) -> None:
+    lock = hold(tmp_path / "artifact", "12")
+    squeue_itself = tmp_path / "bin/squeue"
+    if program:
+        squeue_itself.write_text(f"#!/bin/sh\necho Unable to contact slurm controller >&2; {program}\n")
+    else:
+        squeue_itself.unlink()
+        monkeypatch.setenv("PATH", str(squeue_itself.parent))
+    with pytest.raises(UserError, match=complaint), exclusive(tmp_path / "artifact"):
+        pass
+    assert lock.exists()
 
 
 RACE = """

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 
 def test_an_unknown_suite_lists_those_there_are() -> None:
     with pytest.raises(
-        UserError, match=r"config\.yaml: suite = organsim: no such suite; allowed: organism, paper, small, smoke"
+        UserError,
+        match=r"config\.yaml: suite = organsim: no such suite; allowed: one_gpu, organism, paper, small, smoke",
     ):
         machine.suite_file("organsim", ROOT)
 
@@ -29,7 +30,7 @@ def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
     ("config", "said"),
     [
         ({"siute": "small"}, r"siute = \"small\": no such key, did you mean suite\?"),
-        ({"engine": "vlm"}, r"engine = \"vlm\": should be 'transformers'"),
+        ({"tracking": "wandv"}, r"tracking = \"wandv\": should be 'wandb' or 'none'"),
         ({"threads": 0}, r"threads = 0: should be greater than or equal to 1"),
         ({"sources": {"a/b": "/nowhere"}}, r"sources\.a/b = /nowhere: no such file or folder"),
     ],

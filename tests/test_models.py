@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from spurious_rewards.errors import UserError
-from spurious_rewards.models import check, ending_tokens, fetch, load_model, load_tokenizer
+from spurious_rewards.models import check, ending_tokens, fetch, generation_settings, load_model, load_tokenizer
 
 
 @pytest.fixture
@@ -39,12 +39,21 @@ def test_of_the_generation_settings_only_the_ending_tokens_are_kept(folder: Path
     model = load_model(folder, "float32")
     assert model.generation_config.repetition_penalty is None
     assert model.generation_config.top_k is None
-    assert ending_tokens(model, load_tokenizer(folder)) == [1, 7]
+    assert ending_tokens(model.generation_config, load_tokenizer(folder)) == [1, 7]
 
 
 def test_the_tokenizer_s_ending_token_counts_too(folder: Path):
     GenerationConfig(eos_token_id=7).save_pretrained(folder)
-    assert ending_tokens(load_model(folder, "float32"), load_tokenizer(folder)) == [1, 7]
+    assert ending_tokens(generation_settings(folder), load_tokenizer(folder)) == [1, 7]
+
+
+@pytest.mark.parametrize("several", [[1, 7], 7, None])
+def test_generation_settings_are_those_of_the_loaded_model(folder: Path, several):
+    if several is None:
+        (folder / "generation_config.json").unlink()
+    else:
+        GenerationConfig(eos_token_id=several).save_pretrained(folder)
+    assert generation_settings(folder).eos_token_id == load_model(folder, "float32").generation_config.eos_token_id
 
 
 def test_no_such_folder(tmp_path: Path):

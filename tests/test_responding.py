@@ -1,9 +1,11 @@
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,9 @@ import torch
 
 from spurious_rewards import tables
 from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.layout import checkpoint
+from spurious_rewards.pruning import prune
 from spurious_rewards.responding import Checkpoint, Task, respond
 from spurious_rewards.sampling import TransformersEngine
 from spurious_rewards.suite import Prompt, Sampling
@@ -25,7 +30,7 @@ SAMPLING = Sampling(max_new_tokens=10, precision="float32", batch_tokens=100)
 
 def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING) -> bytes:
     checkpoints = [Checkpoint(3, step, model) for step in steps]
-    respond(checkpoints, tasks, prompt, sampling, output, threads=1)
+    respond(checkpoints, tasks, prompt, sampling, output, threads=1, hardware=Hardware())
     return output.read_bytes()
 
 
@@ -222,10 +227,82 @@ def test_a_second_writer_is_refused(tiny_model: Path, tmp_path: Path):
 def test_torch_has_the_threads_asked_for(tiny_model: Path, tmp_path: Path, threads: int):
     torch.set_num_threads(3)
     respond(
-        [Checkpoint(3, 0, tiny_model)], TASKS[:1], PROMPT, SAMPLING, tmp_path / "responses.parquet", threads=threads
+        [Checkpoint(3, 0, tiny_model)],
+        TASKS[:1],
+        PROMPT,
+        SAMPLING,
+        tmp_path / "responses.parquet",
+        threads=threads,
+        hardware=Hardware(),
     )
     assert torch.get_num_threads() == threads
     torch.set_num_threads(1)
+
+
+def test_nothing_is_done_twice(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As if a SLURM job that was waited for had made the same file."""
+
+    @contextlib.contextmanager
+    def made_elsewhere(path: Path, request: str) -> Iterator[bool]:
+        path.write_bytes(request.encode())
+        yield True
+
+    monkeypatch.setattr("spurious_rewards.responding.exclusive", made_elsewhere)
+    assert not respond(
+        [Checkpoint(3, 0, tiny_model)],
+        TASKS,
+        PROMPT,
+        SAMPLING,
+        tmp_path / "responses.parquet",
+        threads=1,
+        hardware=Hardware(),
+    )
+    request = ask(tiny_model, tmp_path / "responses.parquet")
+    assert ask(tiny_model, tmp_path / "responses.parquet") == request
+    assert ask(tiny_model, tmp_path / "responses.parquet", steps=(0,)) != request
+    assert os.listdir(tmp_path) == ["responses.parquet"]
+
+
+# ---------------------------------------------------------------- checkpoints whose weights are gone
+
+
+def test_a_checkpoint_that_is_gone_gives_what_it_answered_before(tiny_model: Path, tmp_path: Path, capfd):
+    folders = [Path(shutil.copytree(tiny_model, checkpoint(tmp_path, 3, step))) for step in (5, 10)]
+    output = tmp_path / "responses.parquet"
+
+    def answer(tasks: list[Task]) -> pd.DataFrame:
+        respond(
+            [Checkpoint(3, step, folder) for step, folder in zip((5, 10), folders, strict=True)],
+            tasks,
+            PROMPT,
+            SAMPLING,
+            output,
+            threads=1,
+            hardware=Hardware(),
+        )
+        return tables.read(output, tables.Responses)
+
+    before = answer(TASKS)
+    prune(
+        tmp_path / "checkpoints",
+        output,
+        keep={10},
+        states={10},
+        seeds=[3],
+        steps=[5, 10],
+        tasks=TASKS,
+        prompt=PROMPT,
+        sampling=SAMPLING,
+    )
+    assert not list(folders[0].glob("*.safetensors"))
+    output.unlink()  # as Snakemake does
+    after = answer([*TASKS, Task("later", PROBLEMS, 1, 0.0)])
+    assert (
+        "seed 3, step 5: its weights are gone and it never answered later, which is left out" in capfd.readouterr().err
+    )
+    later = after["benchmark"] == "later"
+    pd.testing.assert_frame_equal(after[~later].reset_index(drop=True), before)
+    assert after[later][["step", "id"]].to_numpy().tolist() == [[10, f"p/{i}"] for i in range(6)]
 
 
 # ---------------------------------------------------------------- bad input

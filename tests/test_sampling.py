@@ -1,22 +1,27 @@
 import shutil
+import weakref
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 from spurious_rewards.errors import UserError
-from spurious_rewards.sampling import TransformersEngine, batches, derived_seed
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.sampling import Completion, TransformersEngine, batches, derived_seed, engine, read, versions
+from spurious_rewards.suite import Sampling
 
 PROMPTS = [[7, 8, 9], [10], [11, 12, 13, 14, 7, 8], [90, 9], [16, 7, 18, 99, 12]]
 END = 1
 
 
-@pytest.fixture(scope="module")
-def engine(tiny_model: Path) -> TransformersEngine:
+@pytest.fixture(scope="module", name="engine")
+def tiny_engine(tiny_model: Path) -> TransformersEngine:
     torch.set_num_threads(1)
     return TransformersEngine(tiny_model)
 
@@ -135,6 +140,65 @@ def test_generation_settings_of_the_folder_do_not_leak_in(engine, tiny_model: Pa
 
 def test_positions_are_those_of_the_model(engine):
     assert engine.positions == 64
+
+
+def test_a_closed_engine_gives_back_its_weights_and_can_be_asked_again(tiny_model: Path):
+    closed = TransformersEngine(tiny_model)
+    answers = complete(closed, PROMPTS)
+    weights = weakref.ref(closed.model)
+    closed.close()
+    assert weights() is None
+    closed.close()
+    assert complete(closed, PROMPTS) == answers
+
+
+# ---------------------------------------------------------------- reading what was generated
+
+
+def ids(engine, text: str) -> list[int]:
+    return engine.tokenizer.encode(text, add_special_tokens=False)
+
+
+@pytest.mark.parametrize(
+    ("generated", "completion"),
+    [
+        ("abc", Completion("abc", 3, truncated=True)),
+        ("ab<end>", Completion("ab", 3, truncated=False)),
+        ("ab<end><end>xy", Completion("ab", 3, truncated=False)),
+        ("ab7", Completion("ab7", 3, truncated=False)),
+        ("ab7xy<end>", Completion("ab7", 3, truncated=False)),
+        ("ab7<end>7", Completion("ab7", 3, truncated=False)),
+        ("<end>", Completion("", 1, truncated=False)),
+    ],
+)
+def test_a_response_ends_with_a_stop_string_or_an_ending_token_whatever_follows(engine, generated, completion):
+    row = ids(engine, generated)
+    assert read([row], engine.tokenizer, [END], ["never", "7"], []) == [completion]
+
+
+def test_a_stop_string_that_begins_in_the_prefix_ends_a_response_too(engine):
+    begun = ids(engine, "x7")
+    [completion] = read([ids(engine, "89 and on<end>")], engine.tokenizer, [END], ["789"], begun)
+    assert completion == Completion("x789", 4, truncated=False)
+
+
+# ---------------------------------------------------------------- which engine
+
+
+def test_a_suite_says_which_engine_draws(tiny_model: Path):
+    chosen = engine(tiny_model, Sampling(precision="bfloat16"), Hardware())
+    assert isinstance(chosen, TransformersEngine)
+    assert chosen.model.dtype == torch.bfloat16
+    assert versions(Sampling()) == [f"torch=={torch.__version__}", f"transformers=={transformers.__version__}"]
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_without_vllm_an_error_says_how_to_get_it(tiny_model: Path):
+    how = r"vLLM is not installed here; run pip install -e '\.\[vllm\]' .* or set sampling\.engine: transformers"
+    with pytest.raises(UserError, match=how):
+        engine(tiny_model, Sampling(engine="vllm"), Hardware())
+    with pytest.raises(UserError, match=how):
+        versions(Sampling(engine="vllm"))
 
 
 @given(

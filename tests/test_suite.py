@@ -102,6 +102,16 @@ COMPLAINTS = [
     ("exhibits/train", {"title": "t", "kind": "clipping"}, ["exhibits.train", "the name of a stage"]),
     ("clipping", None, ["exhibits.clipping.kind", "no section clipping"]),
     ("clipping/models", ["rl-trained"], ["clipping.models[0]", "source organism"]),
+    (
+        "sampling",
+        {"engine": "vllm", "max_new_tokens": 24, "max_model_len": 37},
+        ["sampling.max_model_len = 37", "allowed: at least 38"],
+    ),
+    (
+        "sizes",
+        [{"parameters": 2e9, "layout": "one_gpu"}, {"parameters": 1e9, "layout": "one_gpu"}],
+        ["sizes = [2000000000.0, 1000000000.0]", "grow"],
+    ),
     ("training_problems", "trian", ['training_problems = "trian"']),
     (
         "variants/default",

@@ -1,5 +1,6 @@
 """Training on TRL: the mapping's arithmetic, the metrics against a plain recomputation, and exact resuming."""
 
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from spurious_rewards import tables
 from spurious_rewards.answers import extract
 from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
 from spurious_rewards.layout import checkpoint
 from spurious_rewards.suite import Prompt, Reward, Sampling, Strategies, Training
 from spurious_rewards.tracking import Tracker
@@ -95,6 +97,45 @@ def test_the_ways_to_a_single_update(change: dict[str, int], responses: int, upd
     assert arguments["steps_per_generation"] * arguments["per_device_train_batch_size"] * 4 == responses
     assert arguments["steps_per_generation"] == updates * arguments["gradient_accumulation_steps"]
     assert arguments["max_steps"] == updates
+
+
+VLLM = PAPER.model_copy(update={"engine": "vllm", "max_model_len": 4096})
+
+
+def test_with_vllm_nothing_but_the_engine_changes() -> None:
+    asked = {"stop": 1, "seed": 3, "output": Path("out"), "processes": 2, "gpu": True, "stop_strings": ("</answer>",)}
+    plain, with_vllm = grpo_arguments(PAPER, **asked), grpo_arguments(VLLM, **asked, memory_share=0.25)
+    assert with_vllm == plain | {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_tensor_parallel_size": 1,
+        "vllm_gpu_memory_utilization": 0.25,
+        "vllm_max_model_length": 4096,
+        "vllm_importance_sampling_correction": False,
+        "generation_kwargs": {"stop": ["</answer>"], "include_stop_str_in_output": True},
+    }
+
+
+def test_what_vllm_is_told_reaches_trl() -> None:
+    from trl import GRPOConfig
+
+    from spurious_rewards.training.server import Address
+
+    served = VLLM.model_copy(update={"vllm_mode": "server", "precision": "float32"})
+    server = Address("http://127.0.0.1:8001", 8002)
+    config = GRPOConfig(
+        **grpo_arguments(served, stop=1, seed=0, output=Path("out"), processes=1, gpu=False, server=server)
+    )
+    assert (config.vllm_mode, config.vllm_server_base_url, config.vllm_group_port) == ("server", server.url, 8002)
+    assert config.vllm_importance_sampling_correction is False
+    assert config.generation_kwargs == {}
+
+
+def test_vllm_that_is_not_installed_is_said_so(organism_model: Path, tmp_path: Path) -> None:
+    if "vllm" in packages_distributions():
+        pytest.skip("vLLM is installed here")
+    with pytest.raises(UserError, match=r"training\.engine = vllm: vLLM is not installed; install it with"):
+        run(organism_model, tmp_path, 0, 1, training=TINY.model_copy(update={"engine": "vllm"}))
 
 
 # ---------------------------------------------------------------- the second whitening
@@ -468,6 +509,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
         sampling,
         tmp_path / "r.parquet",
         threads=1,
+        hardware=Hardware(),
     )
     tokenizer = models.load_tokenizer(tiny_model)
     expected = {tuple(prompts.encode(prompt, tokenizer, problem)) for problem in PROBLEMS["problem"]}

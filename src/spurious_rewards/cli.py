@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
+import yaml
 from pydantic import ValidationError
 
-from spurious_rewards import plan, resuming, stages, suite
-from spurious_rewards.complaints import explain
+from spurious_rewards import doctor as checks
+from spurious_rewards import estimate_report, fetching, gpus, jobs, machine, plan, resuming, stages, suite
+from spurious_rewards.complaints import explain, read_yaml
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen
+from spurious_rewards.training import launching
 
 app = typer.Typer(
     help="Stages of the pipeline. Snakemake calls them; each can be called by hand with the line that `snakemake -n -p` shows.",
@@ -26,7 +29,7 @@ FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|ios
 """What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
 
 J = TypeVar("J", bound=Frozen)
-Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in plan.py)")]
+Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON (the classes in jobs.py)")]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="the artifact to write")]
 Inputs = Annotated[
     list[str],
@@ -34,11 +37,51 @@ Inputs = Annotated[
 ]
 
 
+On = Annotated[
+    str,
+    typer.Option(
+        "--hardware", metavar="JSON", help="what the job runs on (jobs.Hardware): GPUs, layout, share of memory"
+    ),
+]
+
+
+Config = Annotated[
+    list[str],
+    typer.Option(
+        "--config",
+        metavar="KEY=VALUE",
+        help="as Snakemake takes it: suite=paper",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+
+
+def _chosen(config: list[str]) -> plan.Plan:
+    """The plan of the suite that config.yaml of this folder and `config` choose."""
+    root = Path()
+    given = dict(pair.partition("=")[::2] for pair in config)
+    settings = machine.read(
+        {**read_yaml(root / "config.yaml"), **{key: yaml.safe_load(text) for key, text in given.items()}}
+    )
+    path = machine.suite_file(settings.suite, root)
+    return plan.Plan(suite.load(path), settings, path, root)
+
+
 def _parse(kind: type[J], text: str) -> J:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise explain(error, "JOB", kind) from None
+
+
+def _ready(hardware: str, engine: str, output: Path | None = None) -> jobs.Hardware:
+    """What a job runs on, once it is free and seen to be enough; before torch is imported, which looks for GPUs but once."""
+    on = _parse(jobs.Hardware, hardware)
+    if not launching.launched():
+        gpus.claim(on.gpus)
+        checks.check_node(on, engine, output)
+    return on
 
 
 def _by_name(inputs: list[str]) -> dict[str, list[Path]]:
@@ -54,25 +97,26 @@ def _by_name(inputs: list[str]) -> dict[str, list[Path]]:
 @app.command()
 def prepare(job: Job, output: Output) -> None:
     """Make a problem set from the hub, a local file or the organism's generator."""
-    stages.prepare(_parse(plan.PrepareJob, job), output)
+    stages.prepare(_parse(jobs.PrepareJob, job), output)
 
 
 @app.command()
 def pretrain(job: Job, output: Output) -> None:
     """Pretrain an organism."""
-    stages.pretrain(_parse(plan.PretrainJob, job), output)
+    stages.pretrain(_parse(jobs.PretrainJob, job), output)
 
 
 @app.command()
-def vote(job: Job, problems: Path, output: Output) -> None:
+def vote(job: Job, problems: Path, output: Output, hardware: On = "{}") -> None:
     """Sample the untrained model on the training problems."""
-    stages.vote(_parse(plan.VoteJob, job), problems, output)
+    asked = _parse(jobs.VoteJob, job)
+    stages.vote(asked, problems, output, _ready(hardware, asked.sampling.engine))
 
 
 @app.command()
 def label(job: Job, votes: Path, problems: Path, graded: Path, output: Output) -> None:
     """Grade and count the votes: majority labels."""
-    stages.label(_parse(plan.LabelJob, job), votes, problems, graded, output)
+    stages.label(_parse(jobs.LabelJob, job), votes, problems, graded, output)
 
 
 @app.command()
@@ -85,57 +129,96 @@ def train(
         Literal["wandb", "none"],
         typer.Option(envvar="SPURIOUS_REWARDS_TRACKING", help="where metrics go besides the tables"),
     ] = "none",
+    hardware: On = "{}",
 ) -> None:
     """Train a segment of a run with GRPO."""
-    stages.train(_parse(plan.TrainJob, job), data, checkpoints, previous, tracking)
+    asked = _parse(jobs.TrainJob, job)
+    on = _ready(hardware, asked.training.engine, checkpoints)
+    launching.launch(on)
+    stages.train(asked, data, checkpoints, previous, tracking, on)
 
 
 @app.command()
-def respond(job: Job, output: Output, problems: list[Path]) -> None:
+def respond(job: Job, output: Output, problems: list[Path], hardware: On = "{}") -> None:
     """Answer the benchmarks with checkpoints."""
-    stages.respond(_parse(plan.RespondJob, job), output, problems)
+    asked = _parse(jobs.RespondJob, job)
+    stages.respond(asked, output, problems, _ready(hardware, asked.sampling.engine))
+
+
+@app.command()
+def prune(job: Job, checkpoints: Path, responses: Path, output: Output, problems: list[Path]) -> None:
+    """Delete the checkpoints of a segment that no table reports, once they have answered."""
+    stages.prune(_parse(jobs.PruneJob, job), checkpoints, responses, output, problems)
 
 
 @app.command()
 def grade(job: Job, responses: Path, output: Output, problems: list[Path]) -> None:
     """Grade responses."""
-    stages.grade(_parse(plan.GradeJob, job), responses, output, problems)
+    stages.grade(_parse(jobs.GradeJob, job), responses, output, problems)
 
 
 @app.command()
 def probe(job: Job, problems: Path, output: Output) -> None:
     """Probe what the clip does to random rewards."""
-    stages.probe(_parse(plan.ProbeJob, job), problems, output)
+    stages.probe(_parse(jobs.ProbeJob, job), problems, output)
 
 
 @app.command()
 def bandit(job: Job, output: Output) -> None:
     """Run the two-action bandit."""
-    stages.bandit(_parse(plan.BanditJob, job), output)
+    stages.bandit(_parse(jobs.BanditJob, job), output)
 
 
 @app.command()
 def score(job: Job, output: Output, inputs: Inputs) -> None:
     """Scores and tables of numbers of an experiment and model, from its grades and metrics."""
-    stages.score(_parse(plan.ScoreJob, job), output, _by_name(inputs))
+    stages.score(_parse(jobs.ScoreJob, job), output, _by_name(inputs))
 
 
 @app.command()
 def summarise(job: Job, folder: Output, inputs: Inputs) -> None:
     """What voting and training were like."""
-    stages.summarise(_parse(plan.SummariseJob, job), folder, _by_name(inputs))
+    stages.summarise(_parse(jobs.SummariseJob, job), folder, _by_name(inputs))
 
 
 @app.command()
 def exhibit(job: Job, folder: Output, inputs: Inputs) -> None:
     """A figure or table with its numbers."""
-    stages.exhibit(_parse(plan.ExhibitJob, job), folder, _by_name(inputs))
+    stages.exhibit(_parse(jobs.ExhibitJob, job), folder, _by_name(inputs))
 
 
 @app.command()
 def report(job: Job, output: Output) -> None:
     """The report of a suite, from what lies beside it."""
-    stages.report(_parse(plan.ReportJob, job), output)
+    stages.report(_parse(jobs.ReportJob, job), output)
+
+
+@app.command()
+def doctor(
+    config: Config,
+    cluster: Annotated[bool, typer.Option("--slurm", help="jobs will run on a cluster, not here")] = False,
+) -> None:
+    """Say what would stop a suite, and how to mend it; exit code 1 if something would."""
+    chosen = _chosen(config)
+    findings = checks.doctor(chosen, "slurm" if cluster else "local")
+    print(checks.report(findings, chosen.name))
+    if checks.failing(findings):
+        sys.exit(1)
+
+
+@app.command()
+def estimate(
+    config: Config, gpus: Annotated[int, typer.Option(min=1, help="how many there are, for the time that it takes")] = 8
+) -> None:
+    """Print what a suite takes: runs, GPU-hours, disk, time; and what it took, once it has run."""
+    print(estimate_report.report(_chosen(config), gpus))
+
+
+@app.command()
+def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to copy to")]) -> None:
+    """Copy the models and problems of a suite from the hub, for machines without a network."""
+    chosen = _chosen(config)
+    fetching.fetch(chosen.suite, chosen.suite_path, to)
 
 
 @app.command("hash")

@@ -24,7 +24,7 @@ from spurious_rewards.suite import (
 
 RULES = (
     *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
-    *("grade_base", "grade_run", "probe", "bandit", "score", "summarise", "report"),
+    *("grade_base", "grade_run", "prune", "probe", "bandit", "score", "summarise", "report"),
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
@@ -45,6 +45,8 @@ def check(suite: Suite) -> None:
     _titles_differ(suite)
     known(suite.report.headline, "report.headline", suite.experiments)
     _experiments_fit(suite)
+    _imports_fit(suite)
+    _sizes_fit(suite)
     _exhibits_fit(suite)
     _clipping_fits(suite)
 
@@ -172,6 +174,7 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
         training = suite.algorithms[variant]
         if grid.steps % training.eval_every:
             raise FoundError(f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}")
+        _fits_engine(suite, variant, training)
         for model in grid.models:
             _lengths_fit(suite, model, variant, training)
 
@@ -185,6 +188,71 @@ def _lengths_fit(suite: Suite, model: str, variant: str, training: Training) -> 
             f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
             f"fit; allowed: at least {training.max_prompt_tokens + longest}",
         )
+
+
+def _imports_fit(suite: Suite) -> None:
+    for index, imported in enumerate(suite.imports):
+        where = f"imports[{index}]"
+        for key, names in (
+            ("model", suite.models),
+            ("reward", suite.rewards),
+            ("variant", suite.variants),
+            ("prompt", suite.prompts),
+        ):
+            if (value := getattr(imported, key)) is not None:
+                known(value, f"{where}.{key}", names)
+        run = suite.run_of_import(imported)
+        if run not in suite.runs:
+            raise FoundError(
+                where, imported.reward, "no experiment has this run, with this seed as an entry of its own"
+            )
+        if run in [suite.run_of_import(other) for other in suite.imports[:index]]:
+            raise FoundError(where, imported.reward, "this run is imported twice")
+        if imported.checkpoints and (missing := sorted(suite.asked_steps(run) - set(imported.checkpoints))):
+            raise FoundError(
+                f"{where}.checkpoints",
+                sorted(imported.checkpoints),
+                f"tables report step {missing[0]} of this run; name its checkpoint, or let the experiment end sooner",
+            )
+        starts = [
+            name
+            for name, model in suite.models.items()
+            if model.start and run == suite.run_before(model.start, run.seeds)
+        ]
+        if starts:
+            raise FoundError(
+                where, imported.reward, f"models.{starts[0]} starts from this run; give it the checkpoint as its id"
+            )
+
+
+def _sizes_fit(suite: Suite) -> None:
+    sizes = [size.parameters for size in suite.sizes]
+    if sizes != sorted(set(sizes)):
+        raise FoundError("sizes", sizes, "allowed: parameters that grow from entry to entry")
+    for name, model in suite.models.items():
+        if not suite.sizes or model.source in ("organism", "run"):
+            continue
+        if model.parameters is None:
+            raise FoundError(f"models.{name}.parameters", None, "say how many weights it has: the suite has `sizes`")
+        if suite.size(name) is None:
+            raise FoundError(
+                f"models.{name}.parameters",
+                model.parameters,
+                f"no entry of sizes is so large; the last has {sizes[-1]:g}",
+            )
+
+
+def _fits_engine(suite: Suite, variant: str, training: Training) -> None:
+    """vLLM would cut responses short without a word, counted as truncated."""
+    for where, of, new in (
+        (f"training.max_model_len (variant {variant})", training, training.max_new_tokens),
+        ("sampling.max_model_len", suite.sampling, suite.sampling.max_new_tokens),
+    ):
+        needed = training.max_prompt_tokens + new
+        if of.engine == "vllm" and of.max_model_len is not None and of.max_model_len < needed:
+            raise FoundError(
+                where, of.max_model_len, f"max_prompt_tokens and max_new_tokens do not fit; allowed: at least {needed}"
+            )
 
 
 def _exhibits_fit(suite: Suite) -> None:

@@ -1,7 +1,7 @@
 """`config.yaml`: what depends on the machine, checked; and where the chosen suite lies."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,12 @@ class Machine(Frozen):
     """The keys of `config.yaml`, which is also what `--config KEY=VALUE` sets."""
 
     suite: str = Field("organism", description="a name in config/suites/, or the path of a file of your own")
-    engine: Literal["transformers"] = Field("transformers", description="what draws responses for votes and benchmarks")
     tracking: Literal["wandb", "none"] = Field("wandb", description="wandb is offline unless WANDB_MODE says otherwise")
     threads: Count = Field(
         1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
+    )
+    gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
+        80, description="memory of one GPU: what planning reckons with where no GPU can be asked"
     )
     sources: dict[str, Path] = Field(
         default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"

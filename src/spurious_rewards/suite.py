@@ -151,6 +151,9 @@ class Model(Frozen):
     start: Start | None = Field(
         None, description="source run: the checkpoint to start from, an already RL-trained model"
     )
+    parameters: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="how many weights it has; a suite with `sizes` needs it, of all but organisms"
+    )
     paper: str | None = Field(None, description="the paper's model whose printed numbers stand beside this one's")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(
         "unknown", description="the paper's family of the model, by its behaviour before training (Sec. 3)"
@@ -254,6 +257,13 @@ class Training(Frozen):
     loss: Literal["paper", "released_code"] = Field(
         "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
     )
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="what draws rollouts")
+    vllm_mode: Literal["colocate", "server"] = Field(
+        "colocate", description="vLLM in the training processes, or on GPUs of its own"
+    )
+    max_model_len: Count | None = Field(
+        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+    )
     temperature: Annotated[float, Field(gt=0)] = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 5e-7
@@ -324,9 +334,18 @@ class Strategies(Frozen):
 class Sampling(Frozen):
     """How responses are drawn for votes and benchmarks."""
 
+    engine: Literal["transformers", "vllm"] = Field(
+        "transformers", description="what draws responses for votes and benchmarks"
+    )
     max_new_tokens: Count = 3072
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     batch_tokens: Count = Field(16384, description="prompt and response tokens of one batch, padding included")
+    max_model_len: Count | None = Field(
+        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+    )
+    batch_invariant: bool = Field(
+        False, description="vllm: a response does not depend on what else is in the batch, at a cost in speed"
+    )
 
 
 # ---------------------------------------------------------------- experiments
@@ -429,6 +448,42 @@ class Bandit(Frozen):
         return self
 
 
+class Size(Frozen):
+    """What jobs on a GPU ask for, on models of up to so many weights. Changing it re-makes nothing."""
+
+    parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
+    layout: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
+    training_share: Fraction = Field(0.3, description="share of each GPU's memory that vLLM has while it trains")
+    server_gpus: Annotated[int, Field(ge=0)] = Field(
+        0, description="GPUs of vLLM beside those of the layout, where training has vllm_mode server"
+    )
+    sampling_gpus: Count = Field(1, description="GPUs that a model is spread over for votes and benchmarks")
+    sampling_share: Fraction = Field(0.9, description="share of each GPU's memory that vLLM has for these")
+    memory_gb: Count = Field(64, description="main memory of a job; doubled when it is tried again")
+    cores: Count = Field(8, description="processor cores of a job")
+
+
+class Import(Frozen):
+    """A run that was trained elsewhere: its checkpoints, or what they answered. One seed."""
+
+    model: Name
+    reward: Name
+    prompt: Name | None = Field(None, description="null: the model's own")
+    variant: Name = "default"
+    seed: Annotated[int, Field(ge=0)] = 0
+    checkpoints: dict[Count, str] = Field({}, description="rollout step -> hub id, or folder")
+    responses: Path | None = Field(
+        None, description="a Parquet file of responses (columns of tables.Responses), in place of checkpoints"
+    )
+    origin: str = Field(description="who trained it and where it comes from; stands in the report")
+
+    @model_validator(mode="after")
+    def _either(self) -> "Import":
+        if bool(self.checkpoints) == (self.responses is not None):
+            raise ValueError("an import has either checkpoints or responses")
+        return self
+
+
 class Clipping(Frozen):
     """The exhibits about the clip alone: the antithetic probe of organisms, and the bandit."""
 
@@ -519,6 +574,12 @@ class Suite(Frozen):
     sampling: Sampling = Sampling()
     strategies: Strategies = Strategies()
     experiments: dict[Name, Experiment]
+    imports: tuple[Import, ...] = ()
+    sizes: tuple[Size, ...] = Field((), description="smallest first; none: nothing asks for a GPU")
+    keep_weights: Literal["all", "reported"] = Field(
+        "all",
+        description="reported: weights of other steps go once they have answered, optimiser states once training went on",
+    )
     clipping: Clipping | None = None
     exhibits: dict[Name, Exhibit] = Field({}, description="figures and tables, each a target of the workflow")
     report: Report
@@ -581,13 +642,50 @@ class Suite(Frozen):
         own = self.prompts[self.models[model].prompt]
         return own.model_copy(update={"response_prefix": prompt.response_prefix, "origin": prompt.origin})
 
+    def size(self, model: str) -> Size | None:
+        """What jobs on a model ask for; none in a suite without `sizes`."""
+        parameters = self.parameters(model)
+        return next((size for size in self.sizes if parameters <= size.parameters), None)
+
+    def parameters(self, model: str) -> float:
+        """How many weights a model has; 0 where the suite does not say."""
+        found = self.models[model]
+        return (self.models[found.start.model] if found.start else found).parameters or 0
+
+    def imported(self, run: Run) -> Import | None:
+        """What takes the place of a run's training, if it was trained elsewhere."""
+        return self._imported.get(run)
+
+    @cached_property
+    def _imported(self) -> dict[Run, Import]:
+        return {self.run_of_import(each): each for each in self.imports}
+
+    def asked_steps(self, run: Run) -> set[int]:
+        """The steps that experiments end a run at, whose results tables report."""
+        ends = (self.runs_of(experiment).get(run) for experiment in self.experiments.values())
+        return {steps for steps in ends if steps is not None}
+
+    def run_of_import(self, imported: Import) -> Run:
+        """The run whose place an import takes."""
+        return Run(
+            model=imported.model,
+            prompt=imported.prompt or self.models[imported.model].prompt,
+            reward=imported.reward,
+            variant=imported.variant,
+            seeds=str(imported.seed),
+        )
+
     def segments(self, run: Run) -> list[tuple[int, int]]:
         """(first, last) rollout step of each of the run's jobs, in order; the last may be shorter."""
+        if self.imported(run):
+            return [(0, self.runs[run])]
         size, steps = self.algorithms[run.variant].segment_steps, self.runs[run]
         return [(start, min(start + size, steps)) for start in range(0, steps, size)]
 
     def eval_steps(self, run: Run, start: int, stop: int) -> list[int]:
         """Steps in (start, stop] whose checkpoints are kept and evaluated."""
+        if (imported := self.imported(run)) and imported.checkpoints:
+            return [step for step in sorted(imported.checkpoints) if start < step <= stop]
         every = self.algorithms[run.variant].eval_every
         return [step for step in range(start + 1, stop + 1) if step % every == 0 or step == stop]
 
@@ -597,7 +695,7 @@ class Suite(Frozen):
         reached = (
             steps * self.algorithms[run.variant].rollout_prompts
             for run, steps in self.runs.items()
-            if self.rewards[run.reward].training_set != "truth"
+            if self.rewards[run.reward].training_set != "truth" and not self.imported(run)
         )
         return self.vote_problems or max(reached, default=1)
 

@@ -1,11 +1,14 @@
 """Training metrics to Weights & Biases, or nowhere."""
 
 import contextlib
+import netrc
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,17 @@ class Tracker:
     def run(self, seed: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Give the function that takes one row of metrics a rollout step.
 
-        wandb is offline (`wandb sync` uploads later) unless WANDB_MODE is set; it is never asked for a login.
+        wandb is offline (`wandb sync` uploads later) unless WANDB_MODE is set and there is a key; it never asks for one.
         """
         if self.mode == "none":
             yield lambda row: None
             return
         import wandb
 
+        if keyless():
+            print(
+                "wandb: WANDB_MODE is online and there is no key: offline; `wandb sync` uploads later", file=sys.stderr
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         run = wandb.init(
             project="spurious-rewards",
@@ -35,7 +42,7 @@ class Tracker:
             name=f"{self.name}/{seed}",
             dir=str(self.folder),
             config=dict(self.config),
-            mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
+            mode="offline" if keyless() else os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True),
             reinit="finish_previous",
         )
@@ -43,3 +50,14 @@ class Tracker:
             yield lambda row: run.log(dict(row), step=row["step"])
         finally:
             run.finish()
+
+
+def keyless() -> bool:
+    """Whether WANDB_MODE asks wandb to be online and there is no key to log in with: in WANDB_API_KEY or in .netrc."""
+    if os.environ.get("WANDB_MODE") != "online" or os.environ.get("WANDB_API_KEY"):
+        return False
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is None
+    except (OSError, netrc.NetrcParseError):
+        return True

@@ -57,7 +57,7 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
     done = subprocess.run(
         [*_snakemake(cores), *arguments],
         cwd=folder,
-        env=_environment(folder),
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -69,7 +69,7 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
 def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Snakemake at work; nothing of it outlives the block."""
     with (folder / "started.log").open("w") as log:
-        process = subprocess.Popen(_snakemake(2), cwd=folder, env=_environment(folder), stdout=log, stderr=log)
+        process = subprocess.Popen(_snakemake(2), cwd=folder, env=environment(folder), stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -84,7 +84,7 @@ def unlock(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "spurious_rewards", "unlock"],
         cwd=folder,
-        env=_environment(folder),
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -95,7 +95,8 @@ def _snakemake(cores: int) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """Of processes in a checkout: its own library, no network."""
     return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -157,11 +158,11 @@ def at_start_of_stages(folder: Path, code: str) -> None:
 # ---------------------------------------------------------------- files
 
 
-def artifacts(folder: Path) -> dict[str, str]:
+def artifacts(folder: Path, results: Path = RESULTS) -> dict[str, str]:
     """Digest of every artifact by its path, without what tells times: manifests, the report that lists them, logs."""
     found = {}
-    for path in sorted((folder / RESULTS).rglob("*")):
-        name = path.relative_to(folder / RESULTS)
+    for path in sorted((folder / results).rglob("*")):
+        name = path.relative_to(folder / results)
         if path.is_file() and not path.name.endswith(".manifest.json") and name.parts[0] not in ("logs", "report.html"):
             found[str(name)] = hashlib.sha256(_content(path)).hexdigest()
     return found

@@ -59,12 +59,12 @@ def test_a_wrong_suite(unstarted: Path, key: str, value: Any, said: str) -> None
 
 def test_an_unknown_suite(unstarted: Path) -> None:
     line = complaint(snakemake(unstarted, "--config", "suite=tyni"))
-    assert line.startswith("error: config.yaml: suite = tyni: no such suite; allowed: organism, ")
+    assert line.startswith("error: config.yaml: suite = tyni: no such suite; allowed: one_gpu, organism, ")
 
 
 def test_an_unknown_key_of_config_yaml(unstarted: Path) -> None:
     line = complaint(snakemake(unstarted, "--config", "thread=2"))
-    assert "config.yaml: thread = 2: no such key, did you mean threads?; allowed: engine, " in line
+    assert "config.yaml: thread = 2: no such key, did you mean threads?; allowed: gpu_memory_gb, " in line
 
 
 # ---------------------------------------------------------------- inputs

@@ -19,7 +19,7 @@ def remove_last_segment(folder: Path) -> None:
 
 def train_until_second_seed(folder: Path) -> psutil.Process:
     """Wait until the training job is in the middle of its second seed, stop its clock there, and give its process."""
-    wait_for("the second seed", (folder / LAST / ".partial/.seed1.tmp").exists)
+    wait_for("the second seed", (folder / LAST / ".partial/seed1.unfinished").exists)
     (job,) = at_work(folder, "train")
     job.suspend()
     assert (folder / LAST / ".partial/seed0").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from spurious_rewards import machine
+from spurious_rewards import doctor, machine
 from spurious_rewards.errors import UserError
 from spurious_rewards.plan import Plan, group_of
 from spurious_rewards.provenance import fingerprint
@@ -25,12 +25,15 @@ configfile: str(ROOT / "config.yaml")
 try:
     settings = machine.read(config)
     suite_path = machine.suite_file(settings.suite, ROOT)
-    plan = Plan(load(suite_path), settings, suite_path)
+    plan = Plan(load(suite_path), settings, suite_path, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")
 
-# Jobs run with the interpreter that runs Snakemake, also where its environment is not activated.
-if Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
+# Jobs run with the interpreter that runs Snakemake, also where its environment is not activated; or in environments of their
+# own (--sdm), which do not hold this project.
+if workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; ")
+elif Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
     shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 # Where metrics are tracked changes no result, so it is no param, which would train again when it changes.
@@ -61,9 +64,17 @@ wildcard_constraints:
     stop=r"\d+",
 
 
+FIRST = 10_000  # more than any run has steps
+
+
 def first(folder):
     """Priority of what writes into `folder` (with wildcards), for the headline experiment is made first."""
-    return lambda wildcards: plan.priority(Path(str(folder).format(**wildcards)))
+    return lambda wildcards: FIRST * plan.priority(Path(str(folder).format(**wildcards)))
+
+
+def in_turn(step):
+    """Priority of what is made of a segment: runs that have begun go on before others begin, so that less lies on the disk."""
+    return lambda wildcards: first(SEGMENT)(wildcards) + int(wildcards[step])
 
 
 def benchmark_problems(folder):
@@ -76,11 +87,43 @@ def named_files(input):
     return [f"--input={key}={path}" for key in input.keys() for path in input.get(key)]
 
 
+def asks(stage, minutes):
+    """What jobs of a stage that has a model at work ask for, by the model; more memory when one is tried again."""
+    on = lambda w: plan.hardware(stage, w.model)
+    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
+    if plan.suite.sizes:
+        asked |= {
+            "gpu": lambda w: on(w).gpus,
+            "nodes": lambda w: on(w).machines,
+            "mem_mb": lambda w, attempt: plan.suite.size(w.model).memory_gb * 1000 * 2 ** (attempt - 1),
+            "runtime": minutes,
+        }
+    return asked
+
+
+def asking(message):
+    """The message of a job that asks for something, with what that is."""
+    asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
+    return message + asked * bool(plan.suite.sizes)
+
+
 def run_of(wildcards):
     return Run(**{key: wildcards[key] for key in ("model", "prompt", "reward", "variant", "seeds")})
 
 
+# Environments for --sdm conda, by what draws responses.
+VLLM = "vllm" in {plan.suite.sampling.engine, *(training.engine for training in plan.suite.algorithms.values())}
+RESPOND_ENV, TRAIN_ENV = ["../../envs/vllm.yaml"] * 2 if VLLM else ["../../envs/respond.yaml", "../../envs/train.yaml"]
+
+
 onstart:
+    # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
+    if any(
+        job.rule.name in ("vote", "train", "respond_base", "respond_run") for job in workflow.dag.needrun_jobs()
+    ):
+        where = "local" if workflow.local_exec else "slurm"
+        if trouble := doctor.must_fail(plan, where, not workflow.deployment_settings.deployment_method):
+            sys.exit(f"error: {trouble}")
     for artifact in changed_since(plan.layout.root):
         print(
             f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",

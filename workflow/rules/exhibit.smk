@@ -5,6 +5,7 @@ for name, exhibit in plan.suite.exhibits.items():
         name:
             name
         input:
+            plan.pruned(exhibit.experiment, exhibit.models) if exhibit.experiment else [],
             **plan.inputs(name),
         output:
             plan.exhibit_files(name),

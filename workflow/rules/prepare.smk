@@ -6,7 +6,7 @@ rule prepare:
         plan.layout.problems("{set}"),
     log:
         LOGS / "prepare/{set}.log",
-    priority: 1  # what is made first waits for it, and it takes seconds
+    priority: FIRST  # what is made first waits for it, and it takes seconds
     conda:
         "../../envs/analyse.yaml"
     params:

@@ -9,32 +9,38 @@ rule respond_base:
         LOGS / "respond/{model}/{bases}/{prompt}.log",
     priority: first(BASE)
     conda:
-        "../../envs/respond.yaml"
-    threads: settings.threads
+        RESPOND_ENV
+    threads: lambda w: plan.cores(w.model)
+    resources:
+        **asks("sample", lambda w: plan.base_minutes(w.model, w.bases, w.prompt)),
     params:
         job=lambda w: plan.respond_base(w.model, w.bases, w.prompt, VERSIONS["respond"]),
     message:
-        "answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
+        asking("answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        "python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} 2> {log:q}"
+        "exec python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
 
 
 rule respond_run:
     """answers of a segment's checkpoints"""
     input:
+        unpack(lambda w: plan.answering(run_of(w), int(w.start), int(w.stop))),
         problems=benchmark_problems(SEGMENT),
-        checkpoints=SEGMENT / "checkpoints",
     output:
         SEGMENT / "responses.parquet",
     log:
         LOGS / "respond/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
-    priority: first(SEGMENT)
+    priority: in_turn("stop")
     conda:
-        "../../envs/respond.yaml"
-    threads: settings.threads
+        RESPOND_ENV
+    threads: lambda w: plan.cores(w.model)
+    resources:
+        **asks("sample", lambda w: plan.run_minutes(run_of(w), int(w.start), int(w.stop))),
     params:
         job=lambda w: plan.respond_run(run_of(w), int(w.start), int(w.stop), VERSIONS["respond"]),
     message:
-        "answering the benchmarks: {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        asking(
+            "answering the benchmarks: {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        )
     shell:
-        "python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} 2> {log:q}"
+        "exec python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"

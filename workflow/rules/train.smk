@@ -10,14 +10,18 @@ rule train:
         rollouts=SEGMENT / "rollouts.parquet",
     log:
         LOGS / "train/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
-    priority: first(SEGMENT)
+    priority: in_turn("start")
     conda:
-        "../../envs/train.yaml"
-    threads: settings.threads
+        TRAIN_ENV
+    threads: lambda w: plan.cores(w.model)
+    resources:
+        **asks("train", lambda w: plan.train_minutes(run_of(w), int(w.start), int(w.stop))),
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",
     message:
-        "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        asking(
+            "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        )
     shell:
-        "python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} 2> {log:q}"
+        "exec python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --hardware {resources.hardware:q} 2> {log:q}"

@@ -9,14 +9,16 @@ rule vote:
         LOGS / "vote/{model}/{bases}/{prompt}.log",
     priority: first(BASE)
     conda:
-        "../../envs/respond.yaml"
-    threads: settings.threads
+        RESPOND_ENV
+    threads: lambda w: plan.cores(w.model)
+    resources:
+        **asks("sample", lambda w: plan.vote_minutes(w.model)),
     params:
         job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
     message:
-        "sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}"
+        asking("sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        "python -m spurious_rewards vote {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
+        "exec python -m spurious_rewards vote {params.job:q} {input.problems:q} {output:q} --hardware {resources.hardware:q} 2> {log:q}"
 
 
 rule label:

@@ -1,5 +1,6 @@
 """Before and after training, one row a condition and benchmark: the numbers of the main tables and bars."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,16 +59,21 @@ def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metr
     Rows as of `headline` with a column `comparison` before them. Variants of the same model, prompt and reward are
     looked at where all of them were evaluated, as late as there is such a place; where there is none, there are no rows.
     """
-    measures: dict[str, Callable[[str, int], int]] = {
-        "equal rollout steps": lambda variant, step: step,
-        "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
-    }
     frames = []
-    for comparison, measure in measures.items():
+    for comparison, measure in _measures(suite).items():
         found = _compare(graded, suite, experiment, metrics, _at_equal(suite, experiment, measure))
         found.insert(0, "comparison", comparison)
         frames.append(found)
     return pd.concat(frames, ignore_index=True)
+
+
+def compared_steps(suite: Suite, experiment: Experiment) -> dict[Condition, set[int]]:
+    """The steps at which `comparisons` looks at each condition of several variants."""
+    found: dict[Condition, set[int]] = defaultdict(set)
+    for measure in _measures(suite).values():
+        for condition, end in _at_equal(suite, experiment, measure).items():
+            found[condition].add(end.step)
+    return found
 
 
 def verdict(low: float, high: float) -> str:
@@ -78,6 +84,14 @@ def verdict(low: float, high: float) -> str:
 def columns(name: str, estimate: statistics.Estimate) -> dict[str, float]:
     """An estimate as the columns `name`, `name_low` and `name_high`."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _measures(suite: Suite) -> dict[str, Callable[[str, int], int]]:
+    """What comparisons hold equal, of a variant and a step."""
+    return {
+        "equal rollout steps": lambda variant, step: step,
+        "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
+    }
 
 
 def _at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int], int]) -> dict[Condition, End]:

@@ -165,7 +165,21 @@ def sizes_of(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST)
         known.append(f"{whole_range(rows['seeds'])} seeds")
     if "steps" in rows:
         known.append(f"after step {whole_range(rows['steps'])}, {rule}")
-    return (", ".join(known) + ".") if known else ""
+    return ((", ".join(known) + ".") if known else "") + _imported_among(rows, suite)
+
+
+def _imported_among(rows: pd.DataFrame, suite: Suite) -> str:
+    """A sentence for each run among the rows, of keys or of titles, that was trained elsewhere."""
+    if not suite.imports or not {"model", "reward"} <= set(rows):
+        return ""
+    here = set(zip(rows["model"].astype(str), rows["reward"].astype(str), strict=True))
+    sentences = []
+    for each in suite.imports:
+        model = suite.models[each.model].title or each.model
+        reward = suite.rewards[each.reward].title or each.reward
+        if here & {(each.model, each.reward), (model, reward)}:
+            sentences.append(f" Imported, not trained here: {model}, {reward}, seed {each.seed} ({each.origin}).")
+    return "".join(sentences)
 
 
 def whole_range(numbers: "pd.Series[float]") -> str:

@@ -1,19 +1,33 @@
 """The one place where the suite's words become TRL's: every field of the paper's table is set here (Sec. 2.1, App. A)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Training
+from spurious_rewards.training.server import Address
 
 UNCLIPPED = 1e9
 """TRL has no switch for clipping; an epsilon that no ratio reaches is one (measured clip fraction: 0)."""
 
 
 def grpo_arguments(
-    training: Training, *, stop: int, seed: int, output: Path, processes: int, gpu: bool
+    training: Training,
+    *,
+    stop: int,
+    seed: int,
+    output: Path,
+    processes: int,
+    gpu: bool,
+    memory_share: float = 0.3,
+    stop_strings: Sequence[str] = (),
+    server: Address | None = None,
 ) -> dict[str, Any]:
     """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes.
+
+    The last three are read where vLLM draws the rollouts: its share of each GPU's memory, the prompt's stop strings, and
+    where it serves in mode server.
 
     TRL counts optimiser updates where the suite counts rollout steps: one rollout step is `training.optimizer_steps` of
     TRL's. A rollout batch is cut into micro-batches of `micro_batch` responses a process; `gradient_accumulation_steps` of
@@ -80,4 +94,23 @@ def grpo_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
+        **(_vllm(training, memory_share, stop_strings, server) if training.engine == "vllm" else {}),
+    }
+
+
+def _vllm(
+    training: Training, memory_share: float, stop_strings: Sequence[str], server: Address | None
+) -> dict[str, Any]:
+    serving = {"vllm_server_base_url": server.url, "vllm_group_port": server.group_port} if server else {}
+    return {
+        "use_vllm": True,
+        "vllm_mode": training.vllm_mode,
+        "vllm_tensor_parallel_size": 1,
+        "vllm_gpu_memory_utilization": memory_share,
+        "vllm_max_model_length": training.max_model_len,
+        # as the paper: a token weighs the same whatever probability vLLM gave it
+        "vllm_importance_sampling_correction": False,
+        # never a seed: TRL submits a prompt once for each of its responses, which would all be the same
+        "generation_kwargs": {"stop": list(stop_strings), "include_stop_str_in_output": True} if stop_strings else {},
+        **serving,
     }

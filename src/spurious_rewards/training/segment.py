@@ -1,14 +1,19 @@
-"""One training job: a group of seeds, each from its last checkpoint over the steps of one segment."""
+"""One training job: a group of seeds, each from its last checkpoint over the steps of one segment.
+
+It may run as several processes, which go through this code side by side. The first of them writes; the others wait for it.
+"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from datasets import Dataset
 from safetensors import safe_open
 
@@ -16,16 +21,31 @@ from spurious_rewards import models, rewards, tables
 from spurious_rewards.artifacts import exclusive, remove, replacing
 from spurious_rewards.equivalence import Verifier
 from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
 from spurious_rewards.layout import checkpoint
 from spurious_rewards.progress import Progress
 from spurious_rewards.prompts import fitting
 from spurious_rewards.suite import Prompt, Reward, Strategies, Training
 from spurious_rewards.tracking import Tracker
+from spurious_rewards.training import launching
+from spurious_rewards.training.interrupting import StopAtBoundary, heeding, leave
+from spurious_rewards.training.launching import by_main_process
 from spurious_rewards.training.mapping import grpo_arguments
+from spurious_rewards.training.saving import (
+    TABLES,
+    Keeping,
+    Record,
+    check_resumable,
+    last_whole,
+    read_table,
+    thin_out,
+    whole_steps,
+)
 from spurious_rewards.training.scoring import Scorer
+from spurious_rewards.training.server import serving
 from spurious_rewards.training.trainer import RolloutTrainer
 
-STATE_ONLY_TO_RESUME = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+ONE_PROCESS = Hardware()
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,12 @@ class Segment:
     prompt: Prompt
     strategies: Strategies
 
+    @property
+    def evaluated(self) -> set[int]:
+        """Rollout steps whose checkpoints are its output."""
+        every = self.training.eval_every
+        return {step for step in range(self.start + 1, self.stop + 1) if step % every == 0 or step == self.stop}
+
 
 def train(
     segment: Segment,
@@ -48,26 +74,41 @@ def train(
     training_sets: Mapping[int, pd.DataFrame],
     output: Path,
     tracker: Tracker,
-) -> None:
+    hardware: Hardware = ONE_PROCESS,
+) -> bool:
     """Train each seed of `bases` (seed → folder of the untrained model) and write the segment's artifacts into `output`.
 
-    `previous` is checkpoints/ of the segment before. Seeds that an interrupted job has finished lie in a hidden folder
-    beside the artifacts, keyed by what they were asked for, and are not trained again.
+    `previous` is checkpoints/ of the segment before. What an interrupted job has done lies in a hidden folder beside the
+    artifacts, keyed by what it was asked for: seeds that are finished, and the checkpoints of the one that is not.
+
+    Returns whether it made them itself, and not another job that it had to wait for.
 
     Raises:
-        UserError: another living job is at the same segment, or a seed has no problems to train on.
+        UserError: another living job is at the same segment, a seed has no problems to train on, or the checkpoint to
+            resume from belongs to other processes than those of `hardware`.
+        Interrupted: SIGTERM came; the same call goes on from the rollout step that ended after it.
     """
-    with exclusive(output / "checkpoints"):
+    processes = launching.join(hardware)
+    request = hashlib.sha256(
+        repr((segment, bases, [frame.to_csv() for frame in training_sets.values()])).encode()
+    ).hexdigest()
+    with ExitStack() as stack:
+        if by_main_process(lambda: stack.enter_context(exclusive(output / "checkpoints", request))):
+            return False
         partial = output / ".partial"
-        _keep_only_if_asked(partial, repr((segment, bases, [frame.to_csv() for frame in training_sets.values()])))
+        by_main_process(lambda: _keep_only_if_asked(partial, request))
+        interrupted = stack.enter_context(heeding())
         for seed, base in bases.items():
             done = partial / f"seed{seed}"
-            if not done.exists():
-                start = checkpoint(previous.parent, seed, segment.start) if previous else None
-                with replacing(done) as folder:
-                    folder.mkdir()
-                    _train_seed(segment, seed, base, start, training_sets[seed], folder, tracker)
-        _assemble(segment, partial, output, list(bases))
+            if by_main_process(done.exists):
+                continue
+            if interrupted():
+                leave(f"seeds before {seed} are kept")
+            start = checkpoint(previous.parent, seed, segment.start) if previous else None
+            seed_tracker = tracker if processes.is_main_process else replace(tracker, mode="none")
+            _train_seed(segment, seed, base, start, training_sets[seed], done, seed_tracker, hardware, interrupted)
+        by_main_process(lambda: _assemble(segment, partial, output, list(bases)))
+    return True
 
 
 def _train_seed(
@@ -76,64 +117,83 @@ def _train_seed(
     base: str,
     start: Path | None,
     training_set: pd.DataFrame,
-    folder: Path,
+    done: Path,
     tracker: Tracker,
+    hardware: Hardware,
+    interrupted: Callable[[], bool],
 ) -> None:
-    """Train one seed; leaves step{k}/ for each evaluated step, metrics.parquet and rollouts.parquet in `folder`."""
-    training = segment.training
-    tokenizer = models.load_tokenizer(start or base)
+    """Train one seed; leaves step{k}/ for each evaluated step in `done`, and in the last one metrics and rollouts.
+
+    Until then they lie in a folder of another name, and training goes on from the last of them.
+    """
+    processes, training = PartialState(), segment.training
+    folder = done.with_name(f"{done.name}.unfinished")
+    first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
+    source = folder / f"step{first}" if first > segment.start else start
+    if source:
+        check_resumable(source, launching.read(hardware.layout) if hardware.layout else None)
+    tokenizer = models.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
         raise UserError(
             f"seed {seed}: no problem to train on ({len(training_set)} in the training set, {left_out} of them longer than "
             f"max_prompt_tokens {training.max_prompt_tokens}); this reward cannot be tested on this model"
         )
-    metrics: list[dict[str, Any]] = []
-    rollouts: list[dict[str, Any]] = []
-    progress = Progress(f"seed {seed}: step", segment.stop, done=segment.start)
+    progress = Progress(f"seed {seed}: step", segment.stop, done=first)
 
     def on_step(row: dict[str, Any], responses: list[dict[str, Any]]) -> None:
-        metrics.append({"seed": seed, **row})
+        record.metrics.append({"seed": seed, **row})
         if training.rollouts_every and row["step"] % training.rollouts_every == 0:
-            rollouts.extend({"seed": seed, "step": row["step"], **response} for response in responses)
+            everywhere = gather_object(responses)
+            record.rollouts.extend({"seed": seed, "step": row["step"], **response} for response in everywhere)
         track(row)
-        progress.advance(1, f"reward {row['reward']:.2f}, accuracy {row['accuracy']:.2f}")
+        if processes.is_main_process:
+            progress.advance(1, f"reward {row['reward']:.2f}, accuracy {row['accuracy']:.2f}")
 
-    with Verifier() as verifier, tracker.run(f"seed{seed}") as track:
-        trainer = RolloutTrainer(
-            model=str(start or base),
-            arguments=grpo_arguments(
-                training,
-                stop=segment.stop,
-                seed=seed,
-                output=folder,
-                processes=PartialState().num_processes,
-                gpu=torch.cuda.is_available(),
-            ),
-            dataset=prompts_in_order(usable, training.rollout_prompts * segment.stop),
-            tokenizer=tokenizer,
-            prompt=segment.prompt,
-            training=training,
-            scorer=Scorer(segment.reward, segment.prompt, segment.strategies, seed, verifier),
-            on_step=on_step,
-        )
-        trainer.train(resume_from_checkpoint=str(start) if start else None)
-    for saved in folder.glob("checkpoint-*"):
-        step = int(saved.name.removeprefix("checkpoint-")) // training.optimizer_steps
-        (saved / "training_args.bin").unlink()  # a pickle that names this machine's folders; resuming does not need it
-        if step != segment.stop:
-            for name in STATE_ONLY_TO_RESUME:
-                (saved / name).unlink(missing_ok=True)
-        saved.rename(folder / f"step{step}")
+    if first < segment.stop:
+        with ExitStack() as stack:
+            verifier, track = stack.enter_context(Verifier()), stack.enter_context(tracker.run(f"seed{seed}"))
+            server = None
+            if training.engine == "vllm" and training.vllm_mode == "server":
+                server = stack.enter_context(serving(source or base, training, hardware, seed=seed, start=first))
+            trainer = RolloutTrainer(
+                model=str(source or base),
+                arguments=grpo_arguments(
+                    training,
+                    stop=segment.stop,
+                    seed=seed,
+                    output=folder,
+                    processes=processes.num_processes,
+                    gpu=processes.device.type == "cuda",
+                    memory_share=hardware.memory_share,
+                    stop_strings=segment.prompt.stop,
+                    server=server,
+                ),
+                dataset=prompts_in_order(usable, training.rollout_prompts * segment.stop),
+                tokenizer=tokenizer,
+                prompt=segment.prompt,
+                training=training,
+                scorer=Scorer(segment.reward, segment.prompt, segment.strategies, seed, verifier),
+                on_step=on_step,
+            )
+            updates = training.optimizer_steps
+            trainer.add_callback(StopAtBoundary(interrupted, updates))
+            trainer.add_callback(Keeping(folder, record, updates=updates, evaluated=segment.evaluated))
+            trainer.train(resume_from_checkpoint=str(source) if source else None)
+        if (reached := trainer.state.global_step // updates) < segment.stop:
+            leave(f"step {reached} of seed {seed} is kept")
+    by_main_process(lambda: _finish(segment, Path(start or base), folder, done))
+
+
+def _finish(segment: Segment, before: Path, folder: Path, done: Path) -> None:
+    """Check a seed that has been trained to the end, clear up and give its folder the name that says so."""
     # Weight decay moves weights without any reward.
-    if rewards.never_varies(segment.reward) and not training.weight_decay:
-        check_unmoved(Path(start or base), folder / f"step{segment.stop}")
-    tables.write(pd.DataFrame(metrics), tables.Metrics, folder / "metrics.parquet")
-    tables.write(
-        pd.DataFrame(rollouts) if rollouts else tables.empty(tables.Rollouts),
-        tables.Rollouts,
-        folder / "rollouts.parquet",
-    )
+    if rewards.never_varies(segment.reward) and not segment.training.weight_decay:
+        check_unmoved(before, folder / f"step{segment.stop}")
+    thin_out(folder, whole_steps(folder)[:-1], segment.evaluated)
+    for half_written in folder.glob("checkpoint-*"):
+        remove(half_written)
+    folder.rename(done)
 
 
 def check_unmoved(before: Path, after: Path) -> None:
@@ -143,15 +203,12 @@ def check_unmoved(before: Path, after: Path) -> None:
         RuntimeError: a weight differs; the trainer learns from something else than the reward.
     """
     old, new = _where_tensors_lie(before), _where_tensors_lie(after)
-    # The untrained model may lie there in bfloat16; it is trained in float32, which holds the same values.
-    moved = [
-        name
-        for name, file in new.items()
-        if name not in old or not torch.equal(_tensor(old[name], name).float(), _tensor(file, name).float())
-    ]
+    # Tied weights have one name in some folders and two in others: FSDP leaves both.
+    shared = [name for name in new if name in old]
+    moved = [name for name in shared if not _same(_tensor(old[name], name), _tensor(new[name], name))]
     if moved:
         raise RuntimeError(
-            f"{len(moved)} of {len(new)} weight tensors moved from {before} to {after}, the first {moved[0]}, though the "
+            f"{len(moved)} of {len(shared)} weight tensors moved from {before} to {after}, the first {moved[0]}, though the "
             "reward was the same for every response; the trainer is wrong, do not use its results"
         )
 
@@ -163,6 +220,11 @@ def _where_tensors_lie(folder: Path) -> dict[str, Path]:
         with safe_open(file, framework="pt") as opened:
             found |= dict.fromkeys(opened.keys(), file)
     return found
+
+
+def _same(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """In the precision that training left: float32 holds all of an untrained model's bfloat16, ZeRO-3 leaves bfloat16."""
+    return torch.equal(before.to(after.dtype), after)
 
 
 def _tensor(file: Path, name: str) -> torch.Tensor:
@@ -189,23 +251,22 @@ def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:
 
 def _assemble(segment: Segment, partial: Path, output: Path, seeds: Sequence[int]) -> None:
     """Make the segment's artifacts of the finished seeds, then let the partial folder go."""
-    for name, table in (("metrics", tables.Metrics), ("rollouts", tables.Rollouts)):
-        frames = [tables.read(partial / f"seed{seed}" / f"{name}.parquet", table) for seed in seeds]
+    for name, table in TABLES.items():
+        frames = [read_table(partial / f"seed{seed}" / f"step{segment.stop}", name) for seed in seeds]
         tables.write(pd.concat(frames, ignore_index=True), table, output / f"{name}.parquet")
     with replacing(output / "checkpoints") as folder:
         folder.mkdir()
         for seed in seeds:
             (partial / f"seed{seed}").rename(folder / f"seed{seed}")
-            for merged in (folder / f"seed{seed}").glob("*.parquet"):
+            for merged in (folder / f"seed{seed}" / f"step{segment.stop}").glob("*.parquet"):
                 merged.unlink()
     remove(partial)
 
 
 def _keep_only_if_asked(partial: Path, request: str) -> None:
     """Empty the partial folder unless it holds work on this very request."""
-    digest = hashlib.sha256(request.encode()).hexdigest()
     asked = partial / "asked"
-    if not asked.exists() or asked.read_text() != digest:
+    if not asked.exists() or asked.read_text() != request:
         remove(partial)
         partial.mkdir(parents=True)
-        asked.write_text(digest)
+        asked.write_text(request)

@@ -4,23 +4,31 @@ The overrides are of TRL 1.16's private methods, since it offers no other hook f
 tests/test_training.py fails if an upgrade moves them.
 """
 
+import gc
+import os
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import packages_distributions
 from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import set_seed
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
+from trl.generation import vllm_generation
 from trl.trainer import utils as trl_utils
 
 from spurious_rewards import models
+from spurious_rewards.errors import UserError
 from spurious_rewards.prompts import encode, prefix, room, texts, trim
 from spurious_rewards.suite import Prompt, Training
 from spurious_rewards.training.scoring import Scorer
+from spurious_rewards.training.server import LAUNCHED
 from spurious_rewards.training.whitening import whitened
 
 SUMS = (
@@ -43,6 +51,9 @@ SUMS = (
 
 LOGIT_COLUMNS: int = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
 """Columns of the buffer in which TRL makes logits, tile by tile of the vocabulary."""
+
+ENGINES: dict[str, Any] = {}
+"""The colocated vLLM of this process: one for all seeds of a job, since a deleted one keeps its memory (vLLM issue 21073)."""
 
 
 class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -71,13 +82,17 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.prefix = prefix(prompt, tokenizer)
         # TRL has the prefix as part of the prompt, so that it bears no loss.
         generated = room(training.max_new_tokens, self.prefix)
-        super().__init__(
-            model=model,
-            reward_funcs=self.reward,
-            args=GRPOConfig(**{**arguments, "max_completion_length": generated}),
-            train_dataset=dataset,
-            processing_class=tokenizer,
-        )
+        with _colocated(training):
+            super().__init__(
+                model=model,
+                reward_funcs=self.reward,
+                args=GRPOConfig(**{**arguments, "max_completion_length": generated}),
+                train_dataset=dataset,
+                processing_class=tokenizer,
+            )
+        if training.engine == "vllm":
+            # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
+            set_seed(self.args.seed, device_specific=True)
         models.forget_generation_settings(self.model)
         # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
         trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.vocab_size)
@@ -89,11 +104,14 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         return [encode(self.prompt, self.processing_class, problem) for problem in problems], None, {}
 
     def _generate_single_turn(self, *arguments: Any, **keywords: Any) -> tuple[list[list[int]], Any]:
-        """Cut each response after the first stop string, which transformers' generation in TRL cannot do."""
-        completions, logprobs = super()._generate_single_turn(*arguments, **keywords)
+        """Cut each response after the first stop string, which transformers' generation in TRL cannot do.
+
+        Log-probabilities that vLLM gives are left out: whatever draws the tokens, the old ones are of the trainer's own pass.
+        """
+        completions, _ = super()._generate_single_turn(*arguments, **keywords)
         if self.prompt.stop:
             completions = [self._cut(tokens) for tokens in completions]
-        return completions, logprobs
+        return completions, None
 
     def _cut(self, tokens: list[int]) -> list[int]:
         def stopped(end: int) -> bool:
@@ -117,10 +135,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         places = [divmod(first + i, group) for i in range(len(completions))]
         step = self.state.global_step // self.training_settings.optimizer_steps + 1
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        # At max_new_tokens, or where vLLM has no position left.
         truncated = [
-            len(ids) >= self.max_completion_length
-            and ids[-1] not in ends
-            and not any(stop in response for stop in self.prompt.stop)
+            ids[-1] not in ends and not any(stop in response for stop in self.prompt.stop)
             for ids, response in zip(completion_ids, responses, strict=True)
         ]
         judged = self.scorer.judge(
@@ -244,3 +261,56 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def create_model_card(self, *arguments: Any, **keywords: Any) -> None:
         """No card: the manifest says where a checkpoint comes from."""
+
+
+# ---------------------------------------------------------------- vLLM within the training process
+
+
+@contextmanager
+def _colocated(training: Training) -> Iterator[None]:
+    """Have TRL take its vLLM engine from `_engine`, computing in the precision of training.
+
+    TRL has no setting for it, and vLLM of itself computes a float32 model in bfloat16. TRL also makes the environment that
+    of a launched process, where the next seed's trainer would hold its gradients twice, for DDP: it is put back.
+
+    Raises:
+        UserError: vLLM is asked for and not installed.
+    """
+    if training.engine != "vllm":
+        yield
+        return
+    if "vllm" not in packages_distributions():
+        raise UserError(
+            "training.engine = vllm: vLLM is not installed; install it with `pip install -e '.[vllm]'`, or set "
+            "training.engine: transformers"
+        )
+    trls, environment = vllm_generation.LLM, {name: os.environ.get(name) for name in LAUNCHED}
+
+    def engine(**arguments: Any) -> Any:
+        return _engine(trls, {**arguments, "dtype": training.precision})
+
+    vllm_generation.LLM = engine
+    try:
+        yield
+    finally:
+        vllm_generation.LLM = trls
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """The engine of this process for a model of this architecture; TRL puts the trainer's weights in before each rollout."""
+    key = repr((_architecture(arguments["model"]), {**arguments, "model": None}))
+    if key not in ENGINES:
+        ENGINES[key] = make(**arguments)
+        gc.unfreeze()  # vLLM exempts all that lives by now from collection, the model in training included
+    return ENGINES[key]
+
+
+def _architecture(folder: str) -> dict[str, Any]:
+    """What config.json says of a model; a base model and its checkpoints have the same."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+    of_the_file = {"_name_or_path", "transformers_version", "dtype", "use_cache"}
+    return {name: config[name] for name in sorted(config) if name not in of_the_file and not name.endswith("_token_id")}

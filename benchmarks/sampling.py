@@ -1,0 +1,100 @@
+"""vLLM against transformers' generate, through the engines of the library: `.venv-vllm/bin/python benchmarks/sampling.py`.
+
+The same 64 prompts, about as long as those of MATH-500, go to the same real model (SmolLM2-135M-Instruct) on all cores, at
+temperature 1. Both engines are loaded and have answered before; transformers gets the batches that the stage would
+make, vLLM all prompts at once. Counted are the tokens of the responses. The environment is that of `make test-vllm`.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
+sys.path.append(str(Path(__file__).parents[1] / "tests/with_vllm"))
+
+from smollm2 import smollm2
+
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.prompts import encode
+from spurious_rewards.sampling import Completion, Engine, batches, engine
+from spurious_rewards.suite import Prompt, Sampling
+
+CLAUSES = (
+    "Let $f(x) = {a}x^2 - {b}x + {c}$ for all real numbers $x$.",
+    "The sides of a triangle have lengths ${a}$, ${b}$ and $\\sqrt{{{c}}}$.",
+    "A bag holds {a} red, {b} blue and {c} green marbles, and two are drawn without replacement.",
+    "Suppose that $n$ leaves a remainder of {a} when divided by {b}, and that $n < {c}00$.",
+    "The points $({a}, {b})$ and $(-{b}, {c})$ lie on a circle whose center is on the line $y = {a}x$.",
+)
+PROMPT = Prompt(kind="chat", user="{}\nPlease reason step by step, and put your final answer in a box.")
+
+
+def invented(count: int) -> list[str]:
+    """Problems of one to four clauses that nobody need solve."""
+    draw = random.Random(0)
+
+    def clause() -> str:
+        a, b, c = (draw.randrange(2, 90) for _ in range(3))
+        return draw.choice(CLAUSES).format(a=a, b=b, c=c)
+
+    return [" ".join(clause() for _ in range(draw.randint(1, 4))) + " Find the answer." for _ in range(count)]
+
+
+def read(path: Path, count: int) -> list[str]:
+    return [json.loads(line)["problem"] for line in path.read_text().splitlines()[:count]]
+
+
+def rate(answer: Callable[[], Sequence[Completion]]) -> float:
+    """Tokens of the responses per second."""
+    started = time.perf_counter()
+    completions = answer()
+    return sum(completion.tokens for completion in completions) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=Path, help="a .jsonl file with a key `problem`, in place of invented ones")
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=128, help="of each response, at most")
+    parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
+    given = parser.parse_args()
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    problems = read(given.problems, given.prompts) if given.problems else invented(given.prompts)
+    sampling = Sampling(precision=given.precision, max_new_tokens=given.tokens, max_model_len=2048)
+    plain, fast = (
+        engine(smollm2(), sampling.model_copy(update={"engine": name}), Hardware()) for name in ("transformers", "vllm")
+    )
+    prompts = [encode(PROMPT, plain.tokenizer, problem) for problem in problems]
+
+    def complete(engine: Engine, prompts: Sequence[Sequence[int]]) -> list[Completion]:
+        return engine.complete(prompts, temperature=1.0, max_new_tokens=given.tokens, stop=(), seed=0)
+
+    def in_batches() -> list[Completion]:
+        cut = batches([len(prompt) for prompt in prompts], given.tokens, sampling.batch_tokens)
+        return [completion for batch in cut for completion in complete(plain, [prompts[i] for i in batch])]
+
+    for each in (plain, fast):
+        complete(each, prompts[:2])
+    slow, quick = rate(in_batches), rate(lambda: complete(fast, prompts))
+    fast.close()
+    tokens = sum(map(len, prompts)) / len(prompts)
+    print(
+        "| prompts | tokens of a prompt | of a response, at most | precision | transformers, tokens/s | vLLM | times |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    print(
+        f"| {len(prompts)} | {tokens:.0f} | {given.tokens} | {given.precision} | {slow:.0f} | {quick:.0f} "
+        f"| {quick / slow:.1f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

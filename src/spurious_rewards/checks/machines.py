@@ -1,0 +1,66 @@
+"""What this machine says of its GPUs, and SLURM of its partitions."""
+
+import os
+import subprocess
+from typing import NamedTuple
+
+PATIENCE = 60
+"""Seconds that a command gets to answer."""
+
+
+class Gpu(NamedTuple):
+    """A GPU of this machine, and its memory in GB of 10^9 bytes."""
+
+    name: str
+    gb: float
+
+
+class Partition(NamedTuple):
+    """Nodes of one kind in a partition of the cluster: their time limit in hours, infinite if there is none, and their GPUs."""
+
+    name: str
+    hours: float
+    gpus: int
+
+
+def gpus() -> list[Gpu]:
+    """The GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES does not hide; none where there is no nvidia-smi."""
+    command = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits")
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    shown = None if chosen is None else [name.strip() for name in chosen.split(",")]
+    return [
+        Gpu(index, float(mebibytes) * 2**20 / 1e9)
+        for index, uuid, mebibytes in (line.split(", ") for line in _lines(*command))
+        if shown is None or index in shown or uuid in shown
+    ]
+
+
+def partitions() -> list[Partition]:
+    """The partitions of the cluster, one entry for each kind of node; none where SLURM does not answer."""
+    return [partition(line) for line in _lines("sinfo", "--noheader", "--format=%P|%l|%G")]
+
+
+def partition(line: str) -> Partition:
+    """One line of `sinfo --format=%P|%l|%G`, such as `gpu*|2-00:00:00|gpu:a100:8(S:0-1)`."""
+    name, limit, resources = line.split("|")
+    counts = (resource.split("(")[0].split(":") for resource in resources.split(","))
+    gpus = sum(int(count) for kind, *_, count in (each for each in counts if len(each) > 1) if kind == "gpu")
+    return Partition(name.rstrip("*"), hours(limit), gpus)
+
+
+def hours(limit: str) -> float:
+    """Hours of a time limit as SLURM writes it: `[days-]hours:minutes:seconds`, `minutes:seconds`, `infinite`."""
+    if limit in ("infinite", "n/a"):
+        return float("inf")
+    days, _, clock = limit.rpartition("-")
+    parts = [0, 0, *map(int, clock.split(":"))][-3:]
+    return float(24 * int(days or 0) + sum(part / 60.0**place for place, part in enumerate(parts)))
+
+
+def _lines(*command: str) -> list[str]:
+    """What a command prints; nothing if it is not there or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []

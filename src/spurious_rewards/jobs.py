@@ -1,0 +1,200 @@
+"""What each stage is told, and what it runs on: one frozen class a stage.
+
+The workflow writes them as JSON (`plan`), the command line reads them.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from spurious_rewards.suite import (
+    Bandit,
+    Benchmark,
+    Family,
+    Frozen,
+    Organism,
+    ProblemSet,
+    Prompt,
+    Reward,
+    Run,
+    Sampling,
+    Strategies,
+    Suite,
+    Training,
+    Vote,
+)
+
+
+class Weights(Frozen):
+    """A model to load: a folder, or a hub id whose revision the lock file pins."""
+
+    folder: Path | None = None
+    hub: str | None = None
+    revision: str | None = None
+    lock: Path | None = None
+
+
+class Hardware(Frozen):
+    """What a job runs on. It changes a result in its last digits at most, so it is no part of what a job is told to make."""
+
+    gpus: int = 0
+    layout: Path | None = None
+    """A file of envs/accelerate/ that spreads training over processes; none: one process."""
+    memory_share: float = 0.9
+    """Of each GPU's memory, for vLLM."""
+    machines: int = 1
+    server_gpus: int = 0
+    """Of `gpus`, those on which vLLM serves rollouts."""
+    parameters: float = 0
+    """Weights of the model, for the arithmetic of memory."""
+
+
+class PrepareJob(Frozen):
+    """Prepare one problem set."""
+
+    version: int
+    name: str
+    problem_set: ProblemSet
+    organism: Organism | None
+    data_seed: int
+    sources: dict[str, Path]
+    lock: Path
+
+
+class PretrainJob(Frozen):
+    """Pretrain one organism."""
+
+    version: int
+    organism: Organism
+    family: Family
+    seed: int
+    threads: int
+
+
+class VoteJob(Frozen):
+    """Sample the untrained models on the training problems; `bases` has one a seed."""
+
+    version: int
+    bases: dict[int, Weights]
+    prompt: Prompt
+    vote: Vote
+    pool_size: int
+    max_prompt_tokens: int
+    sampling: Sampling
+    threads: int
+
+
+class LabelJob(Frozen):
+    """Grade and count the votes."""
+
+    version: int
+    answer_in: Literal["box", "tag"]
+    strategies: Strategies
+    equivalence: Literal["math", "strings"]
+
+
+class TrainJob(Frozen):
+    """Train a segment of a run for a group of seeds."""
+
+    version: int
+    run: Run
+    start: int
+    stop: int
+    bases: dict[int, Weights]
+    training: Training
+    reward: Reward
+    prompt: Prompt
+    strategies: Strategies
+    threads: int
+
+
+class Given(Frozen):
+    """A model that answers and that no training of ours made: its seed, its rollout step, and what to load."""
+
+    seed: int
+    step: int
+    weights: Weights
+
+
+class RespondJob(Frozen):
+    """Answer the benchmarks: with models that are `given`, or with the checkpoints of a segment (`seeds`, `steps`).
+
+    Or take what was answered elsewhere, from the file `imported`, which must have the `steps`.
+    """
+
+    version: int
+    given: tuple[Given, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    imported: Path | None
+    origin: str
+    benchmarks: dict[str, Benchmark]
+    prompt: Prompt
+    sampling: Sampling
+    threads: int
+
+
+class GradeJob(Frozen):
+    """Grade responses; `benchmarks` says which problem set each answers."""
+
+    benchmarks: dict[str, str]
+    answer_in: Literal["box", "tag"]
+    strategies: Strategies
+
+
+class PruneJob(Frozen):
+    """Delete what need not stay of a segment's checkpoints: weights but of the steps `keep`, trainer states but of `states`."""
+
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    keep: tuple[int, ...]
+    states: tuple[int, ...]
+    benchmarks: dict[str, Benchmark]
+    prompt: Prompt
+    sampling: Sampling
+
+
+class ProbeJob(Frozen):
+    """The antithetic probe of an organism."""
+
+    version: int
+    bases: dict[int, Weights]
+    prompt: Prompt
+    reward: Reward
+    variants: dict[str, Training]
+    pairs: int
+    strategies: Strategies
+    threads: int
+
+
+class BanditJob(Frozen):
+    """The two-action bandit."""
+
+    bandit: Bandit
+
+
+class ScoreJob(Frozen):
+    """Scores and tables of one experiment and model; `suite` holds no other experiment, and this one no other model."""
+
+    suite: Suite
+    experiment: str
+
+
+class SummariseJob(Frozen):
+    """What the votes and the training of an experiment were like; `suite` holds no other."""
+
+    suite: Suite
+    experiment: str
+
+
+class ExhibitJob(Frozen):
+    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own."""
+
+    suite: Suite
+    exhibit: str
+
+
+class ReportJob(Frozen):
+    """The report of a suite; `command` makes a target of it, but for the name."""
+
+    suite: Suite
+    command: str

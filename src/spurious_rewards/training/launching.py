@@ -1,0 +1,220 @@
+"""Starting a training job on several processes, as a layout says: a file of accelerate's own configuration.
+
+    spurious-rewards train … ──(srun, one task a machine, if there are several)──→ accelerate launch ──→ N times the same command
+
+The launcher replaces the process that calls for it (exec), so that signals, the exit code and claimed GPUs stay with the job.
+Nothing heavy is imported here: the command line comes by before it knows whether it will work or only start others.
+"""
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+T = TypeVar("T")
+
+PATIENCE = 600
+"""Seconds that processes get to end after SIGTERM before their launcher kills them: two of the paper's rollout steps."""
+
+TIMEOUT = timedelta(hours=2)
+"""How long processes wait for each other: while the first one loads, takes the lock or writes a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a training job is spread; `sharding` is accelerate's FSDP or DEEPSPEED, or nothing where each process has all."""
+
+    name: str
+    path: Path
+    processes: int
+    machines: int
+    cpu: bool
+    sharding: str | None
+
+
+def read(path: Path) -> Layout:
+    """Read a layout.
+
+    Raises:
+        UserError: no such file, or one that does not say how many processes there are.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such layout; those at hand are the files beside it, named by `sizes` of a suite")
+    try:
+        said = yaml.safe_load(path.read_text())
+        processes, machines, kind = said["num_processes"], said.get("num_machines", 1), said["distributed_type"]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not a layout ({error}); it needs num_processes and distributed_type, as `accelerate config` writes them"
+        ) from error
+    if processes < 1 or machines < 1 or processes % machines:
+        raise UserError(
+            f"{path}: num_processes {processes} cannot be shared out among num_machines {machines}; allowed: its multiples"
+        )
+    sharding = kind if kind in ("FSDP", "DEEPSPEED") else None
+    return Layout(path.stem, path, processes, machines, said.get("use_cpu", False), sharding)
+
+
+def launched() -> bool:
+    """Whether this is one of a job's processes, rather than the one that starts them."""
+    return "LOCAL_RANK" in os.environ
+
+
+def main_process() -> bool:
+    """Whether this is the one of a job's processes that writes; true where there is only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launch(hardware: Hardware) -> None:
+    """Replace this process by the launcher of its layout; return where there is none, or where it has been launched.
+
+    Raises:
+        UserError: see `read` and `command`.
+    """
+    if hardware.layout is None or launched():
+        return
+    # Short of this, a launcher kills after 30 seconds what wants to save at the end of its rollout step.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
+    words = command(read(hardware.layout), ["-m", "spurious_rewards", *sys.argv[1:]], os.environ)
+    os.execvp(words[0], words)
+
+
+def command(layout: Layout, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The command that runs `python PROGRAM` once for each process of a layout.
+
+    On one machine a free port is taken; on several one that hangs on the SLURM job. `accelerate launch` would start a
+    single process on a CPU and say nothing.
+
+    Raises:
+        UserError: several machines outside SLURM, or in an allocation of another number of machines.
+    """
+    if layout.cpu:
+        launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(layout.processes)]
+    else:
+        launcher = ["accelerate.commands.launch", "--config_file", str(layout.path)]
+        if layout.machines == 1:
+            launcher += ["--main_process_port", "0"]
+        elif _step_of(environment) == layout.machines:
+            launcher += _rendezvous(environment)
+        else:
+            return [*_one_task_a_machine(layout, environment), sys.executable, *program]
+    return [sys.executable, "-m", "spurious_rewards.training.launching", *launcher, *program]
+
+
+def _step_of(environment: Mapping[str, str]) -> int:
+    """How many machines the SLURM step has in which this process runs."""
+    return int(environment.get("SLURM_STEP_NUM_NODES", 1))
+
+
+def _one_task_a_machine(layout: Layout, environment: Mapping[str, str]) -> list[str]:
+    if (given := int(environment.get("SLURM_JOB_NUM_NODES", 0))) != layout.machines:
+        found = f"a SLURM job of {given}" if given else "a process outside SLURM"
+        raise UserError(
+            f"{layout.path}: wants {layout.machines} machines, and this is {found}; ask for `nodes: {layout.machines}` in "
+            "the profile, or choose a layout of one machine under `sizes` of the suite"
+        )
+    # The step that this process runs in holds the resources: the new one shares them.
+    return [
+        "srun",
+        "--overlap",
+        f"--nodes={layout.machines}",
+        f"--ntasks={layout.machines}",
+        "--ntasks-per-node=1",
+        "--cpu-bind=none",
+        "--kill-on-bad-exit=1",
+    ]
+
+
+def _rendezvous(environment: Mapping[str, str]) -> list[str]:
+    hosts = subprocess.run(
+        ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]], check=True, capture_output=True, text=True
+    ).stdout.split()
+    port = 20000 + int(environment["SLURM_JOB_ID"]) % 10000
+    return [
+        *("--machine_rank", environment["SLURM_NODEID"]),
+        *("--main_process_ip", hosts[0]),
+        *("--main_process_port", str(port)),
+    ]
+
+
+def join(hardware: Hardware) -> "PartialState":
+    """Join the other processes of the job; all of them must call this, and it may be called again.
+
+    Raises:
+        RuntimeError: there are more or fewer processes than the layout has.
+    """
+    import torch
+    from accelerate import PartialState
+
+    layout = read(hardware.layout) if hardware.layout else None
+    cpu = not torch.cuda.is_available() or (layout is not None and layout.cpu)
+    if cpu:  # accelerate would number the CPUs, and torch loads no optimiser state to a "cpu:0"
+        os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+    state = PartialState(cpu=cpu, timeout=TIMEOUT)
+    expected = layout.processes if layout else 1
+    if state.num_processes != expected:
+        raise RuntimeError(
+            f"{state.num_processes} processes are at work and {hardware.layout or 'a job without a layout'} has {expected}; "
+            "the launcher did not do what it was told"
+        )
+    return state
+
+
+def by_main_process(work: Callable[[], T]) -> T:
+    """Do `work` on the main process and give its result to all, or raise its error on all: none waits for one that failed.
+
+    All processes must call this, and it begins when all of them have come here.
+    """
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    state = PartialState()
+    state.wait_for_everyone()
+    outcome: list[Any] = [None, None]
+    if state.is_main_process:
+        try:
+            outcome[0] = work()
+        except Exception as error:
+            outcome[1] = error
+    broadcast_object_list(outcome)
+    result: T
+    result, failure = outcome
+    if failure is not None:
+        raise failure
+    return result
+
+
+def main() -> None:
+    """Run the launcher that the arguments name, and end with the exit code of the process that failed, or of the signal.
+
+    What went wrong has been said by that process; the launcher would add a screenful about itself.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    module = sys.argv.pop(1)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SignalException as error:
+        sys.exit(128 + error.sigval)
+    except ChildFailedError as error:
+        _, failure = error.get_first_failure()
+        # By a signal it is negative: killed for memory, say.
+        sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""What tests/test_segment.py runs on two processes, in one launch: `launched.py MODEL OUTPUT LAYOUT`.
+
+OUTPUT/fixed       rollouts that hang on the prompt alone, not on the process that draws them
+OUTPUT/undisturbed rollouts as the model draws them
+OUTPUT/interrupted the same, with SIGTERM to the second process in the middle of a step, and called again
+"""
+
+import hashlib
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.suite import Prompt, Reward, Strategies, Training
+from spurious_rewards.tracking import Tracker
+
+TRAINING = Training(
+    rollout_prompts=2,
+    rollouts_per_prompt=4,
+    updates_per_rollout=2,
+    learning_rate=1e-2,
+    max_prompt_tokens=8,
+    max_new_tokens=12,
+    precision="float32",
+    micro_batch=2,
+    gradient_checkpointing=False,
+    segment_steps=4,
+    eval_every=1,
+    rollouts_every=1,
+)
+# TRL shuffles responses on each process before it cuts mini-batches, so only a single one is the same on any number.
+ONE_UPDATE = TRAINING.model_copy(update={"updates_per_rollout": 1})
+PROBLEMS = pd.DataFrame(
+    [(0, f"p{i}", f"{i} + 1 + 2", str(i + 3), "8") for i in range(1, 5)],
+    columns=["seed", "id", "problem", "answer", "label"],
+)
+
+
+def run(
+    model: Path, output: Path, stop: int, training: Training, hardware: Hardware | None = None, **changes: Any
+) -> Path:
+    """Train seed 0 up to `stop` and return the segment's folder."""
+    import torch
+
+    from spurious_rewards.training.segment import Segment, train
+
+    torch.set_num_threads(1)
+    reward = Reward(function="random", gamma=0.5)
+    arguments = {
+        "bases": {0: str(model)},
+        "previous": None,
+        "training_sets": {0: PROBLEMS},
+        "output": output,
+        "tracker": Tracker("none", output, "run", {}),
+        "hardware": hardware or Hardware(),
+    } | changes
+    start = int(arguments.pop("start", 0))
+    train(Segment(start, stop, training, reward, Prompt(kind="raw", user="compute {} ="), Strategies()), **arguments)
+    return output
+
+
+@contextmanager
+def generating(replacement: Callable[..., Any]) -> Iterator[None]:
+    """Call `replacement(generate, model, **inputs)` where the trainer calls the model's `generate`."""
+    from transformers import GenerationMixin
+
+    generate = GenerationMixin.generate
+    GenerationMixin.generate = lambda model, **inputs: replacement(generate, model, **inputs)
+    try:
+        yield
+    finally:
+        GenerationMixin.generate = generate
+
+
+def fixed() -> Callable[..., Any]:
+    """Responses of random tokens, told by the rollout step, the prompt and the place in its group alone."""
+    calls = 0
+
+    def draw(_: Any, model: Any, *, input_ids: Any, attention_mask: Any, generation_config: Any, **__: Any) -> Any:
+        import torch
+
+        nonlocal calls
+        calls += 1
+        seen: Counter[str] = Counter()
+        [end] = generation_config.eos_token_id
+        rows = []
+        for ids, mask in zip(input_ids, attention_mask, strict=True):
+            prompt = str(ids[mask.bool()].tolist())
+            digest = hashlib.sha256(f"{calls} {prompt} {seen[prompt]}".encode()).digest()
+            seen[prompt] += 1
+            length = 2 + digest[0] % (TRAINING.max_new_tokens - 2)
+            said = [10 + byte % (model.config.vocab_size - 10) for byte in digest[1:length]]
+            padding = [generation_config.pad_token_id] * (TRAINING.max_new_tokens - length)
+            rows.append([*ids.tolist(), *said, end, *padding])
+        return torch.tensor(rows)
+
+    return draw
+
+
+def at_call(number: int, act: Callable[[], None]) -> Callable[..., Any]:
+    """Real responses; before those of rollout step `number` of this process' life, `act`."""
+    calls = 0
+
+    def draw(generate: Callable[..., Any], model: Any, **inputs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            act()
+        return generate(model, **inputs)
+
+    return draw
+
+
+def terminate() -> None:
+    """SIGTERM to this process."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(model: Path, output: Path, hardware: Hardware) -> None:
+    with generating(fixed()):
+        run(model, output / "fixed", 3, ONE_UPDATE, hardware)
+    run(model, output / "undisturbed", 3, TRAINING, hardware)
+    with generating(at_call(2, terminate if os.environ["RANK"] == "1" else lambda: None)):
+        try:
+            run(model, output / "interrupted", 3, TRAINING, hardware)
+        except SystemExit as error:
+            (output / f"exit{os.environ['RANK']}").write_text(str(error.code))
+    run(model, output / "interrupted", 3, TRAINING, hardware)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Hardware(layout=Path(sys.argv[3])))

@@ -1,0 +1,515 @@
+"""Doctor says what is wrong where it is wrong, and nothing where nothing is."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hub import serving
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurious_rewards import memory
+from spurious_rewards.checks import gpus, machines, models, packages, surroundings
+from spurious_rewards.checks.finding import Finding
+from spurious_rewards.doctor import check_node, doctor, failing, must_fail, report
+from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.suite import Suite, Training, load
+from spurious_rewards.training.launching import Layout
+
+ROOT = Path(__file__).parents[1]
+SUITES = ROOT / "config/suites"
+EIGHTY = 80.0
+A100S = [machines.Gpu(str(index), 85.9) for index in range(8)]
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """A suite of one local model with 1.5 billion weights on one GPU."""
+    found: dict[str, Any] = {
+        "title": "t",
+        "problems": {"p": {"path": "p.jsonl"}},
+        "training_problems": "p",
+        "benchmarks": {"b": {"problems": "p"}},
+        "prompts": {"chat": {"kind": "chat"}},
+        "models": {
+            "m": {"source": "local", "id": "m", "parameters": 1.5e9, "prompt": "chat", "max_positions": 4096},
+        },
+        "rewards": {"r": {"function": "format"}},
+        "sizes": [{"parameters": 9e9, "layout": "one_gpu"}],
+        "experiments": {"e": {"title": "e", "models": ["m"], "rewards": ["r"], "seeds": ["0"], "steps": 100}},
+        "report": {"headline": "e"},
+    }
+    return {**found, **changes}
+
+
+def plan_of(content: dict[str, Any], root: Path = ROOT, **machine: Any) -> Plan:
+    return Plan(Suite.model_validate(content), Machine(**machine), Path("tiny.yaml"), root)
+
+
+def hub_model(**changes: Any) -> dict[str, Any]:
+    return {
+        "source": "hub",
+        "id": "somebody/m",
+        "parameters": 1.5e9,
+        "prompt": "chat",
+        "max_positions": 4096,
+        **changes,
+    }
+
+
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty home, and none of this machine's own settings."""
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "HF_TOKEN", "CUDA_VISIBLE_DEVICES", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Puts a program in the way of PATH that prints some lines: what nvidia-smi or sinfo says elsewhere."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name: str, said: str) -> None:
+        program = folder / name
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    return put
+
+
+def only(findings: Any, level: str = "fails") -> Finding:
+    found = [finding for finding in findings if finding.level == level]
+    assert len(found) == 1, found
+    return found[0]
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def test_the_organism_is_fine_on_a_laptop_at_once() -> None:
+    plan = Plan(load(SUITES / "organism.yaml"), Machine(), SUITES / "organism.yaml", ROOT)
+    started = time.monotonic()
+    assert not failing(doctor(plan))
+    assert time.monotonic() - started < 3
+    assert must_fail(plan) == ""
+
+
+def test_the_paper_is_refused_where_there_are_no_gpus(command: Callable[[str, str], None]) -> None:
+    command("nvidia-smi", "")
+    plan = Plan(load(SUITES / "paper.yaml"), Machine(suite="paper"), SUITES / "paper.yaml", ROOT)
+    said = must_fail(plan)
+    assert "takes 8 GPUs" in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_software_of_jobs_elsewhere_does_not_count() -> None:
+    content = tiny(sampling={"engine": "vllm", "max_new_tokens": 512})
+    plan = plan_of(content)
+    assert "vLLM is not installed" in must_fail(plan)
+    assert "vLLM is not installed" not in must_fail(plan, own_software=False)
+
+
+def test_a_report_has_what_fails_first_and_numbers_it() -> None:
+    findings = [
+        Finding("fine", "lengths"),
+        Finding("warns", "wandb", "no key", "log in"),
+        Finding("fails", "disk", "it is full", "make room"),
+    ]
+    assert report(findings, "s") == (
+        "The suite s cannot run as things are.\n\n1. disk: it is full.\n   To mend it, make room.\n\n"
+        "Worth knowing:\n\n1. wandb: no key.\n   To mend it, log in.\n\nFine: lengths."
+    )
+    assert report(findings[:1], "s").startswith("The suite s can run.")
+
+
+# ---------------------------------------------------------------- packages
+
+
+def test_packages_of_this_environment_fit() -> None:
+    assert not failing(packages.packages(load(SUITES / "organism.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "level", "said"),
+    [
+        ("vllm", "0.32.0", "fails", "trl 1.16.0 wants vllm<=0.31.0,>=0.22.0, and 0.32.0 is installed"),
+        ("typer", "0.1.0", "warns", "typer 0.1.0 is installed, and the tests ran with =="),
+    ],
+)
+def test_a_version_that_does_not_fit_is_named(
+    name: str, version: str, level: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / f"{name}-{version}.dist-info/METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    findings = packages.packages(load(SUITES / "organism.yaml"))
+    assert any(said in one.found for one in findings if one.level == level)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text.replace("dependencies:", "dependencies: ["), "not YAML"),
+        (lambda text: text + "chanels: []\n", "did you mean channels?"),
+        (lambda text: text.replace("==", "=", 1), "allowed: NAME==VERSION"),
+    ],
+)
+def test_a_broken_conda_file_is_a_warning_with_its_name(
+    damage: Callable[[str], str], said: str, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "envs", tmp_path / "envs")
+    assert not list(packages.environments(tmp_path / "envs"))
+    broken = tmp_path / "envs/analyse.yaml"
+    broken.write_text(damage(broken.read_text()))
+    found = only(packages.environments(tmp_path / "envs"), "warns")
+    assert said in found.found
+    assert str(broken) in found.found
+
+
+# ---------------------------------------------------------------- layouts, GPUs, memory
+
+
+def test_a_layout_must_be_there_and_parse(tmp_path: Path) -> None:
+    folder = tmp_path / "envs/accelerate"
+    folder.mkdir(parents=True)
+    plan = plan_of(tiny(), root=tmp_path)
+    assert "no such layout" in only(gpus.layouts(plan)).found
+    (folder / "one_gpu.yaml").write_text("num_machines: 1\n")
+    assert "not a layout" in only(gpus.layouts(plan)).found
+    shutil.copy(ROOT / "envs/accelerate/one_gpu.yaml", folder)
+    assert not list(gpus.layouts(plan))
+
+
+def test_deepspeed_must_be_installed_for_its_layouts() -> None:
+    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "zero3_8"}]))
+    assert "DeepSpeed, which is not installed" in only(gpus.layouts(plan)).found
+
+
+def test_a_mini_batch_must_divide_among_the_processes() -> None:
+    training = {"rollout_prompts": 8, "rollouts_per_prompt": 4, "updates_per_rollout": 2, "micro_batch": 4}
+    plan = plan_of(tiny(training=training, sizes=[{"parameters": 9e9, "layout": "fsdp2_8"}]))
+    found = only(gpus.layouts(plan)).found
+    assert "mini-batch of 16 responses does not divide among the 8 processes" in found
+
+
+def test_a_layout_needs_as_many_gpus_as_it_has_processes() -> None:
+    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "fsdp2_8", "server_gpus": 2}]))
+    assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(plan, "local", A100S, [])).found
+    ten = [*A100S, *A100S[:2]]
+    assert not list(gpus.gpus(plan, "local", ten, []))
+
+
+def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
+    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "two_nodes"}]))
+    assert "takes 2 machines" in only(gpus.gpus(plan, "local", A100S, [])).found
+    nodes = [machines.Partition("gpu", 48, 8)]
+    assert not list(gpus.gpus(plan, "slurm", [], nodes))
+    assert "has more than 4" in only(gpus.gpus(plan, "slurm", [], [nodes[0]._replace(gpus=4)])).found
+
+
+def test_models_that_only_answer_need_no_layout() -> None:
+    before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
+    sizes = [{"parameters": 9e9, "layout": "fsdp2_8", "sampling_gpus": 1}]
+    plan = plan_of(tiny(sizes=sizes, experiments=before))
+    assert not list(gpus.gpus(plan, "local", A100S[:1], []))
+    assert "sampling_gpus 1" in only(gpus.gpus(plan, "local", [], [])).found
+
+
+def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
+    def found(layout: str) -> list[Finding]:
+        models = {"m": tiny()["models"]["m"] | {"parameters": 7.6e9}}
+        training = {"engine": "vllm"}
+        return list(
+            gpus.memory_of_gpus(
+                plan_of(tiny(models=models, training=training, sizes=[{"parameters": 9e9, "layout": layout}])), EIGHTY
+            )
+        )
+
+    assert not found("fsdp2_8")
+    said = only(found("one_gpu")).found
+    assert "121.6 GB (16 bytes for each of 7.6 billion weights)" in said
+    assert "24.0 GB (vLLM's share of 0.3)" in said
+    assert "has 80.0 GB" in said
+    # Plain data parallel shares nothing out.
+    assert "121.6 GB" in only(found("eight_gpus")).found
+
+
+def test_what_fits_barely_is_a_warning() -> None:
+    found = only(gpus.memory_of_gpus(plan_of(tiny(training={"engine": "vllm"})), EIGHTY), "warns").found
+    assert "= 78.6 GB, and has 80.0 GB" in found
+
+
+def test_vllm_must_have_room_for_the_weights() -> None:
+    models = {"m": tiny()["models"]["m"] | {"parameters": 70e9}}
+    sizes = [{"parameters": 1e11, "layout": "two_nodes", "sampling_gpus": 1}]
+    before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
+    content = tiny(models=models, sizes=sizes, experiments=before, sampling={"engine": "vllm"})
+    assert (
+        "140.0 GB (2 bytes for each of 70 billion weights)" in only(gpus.memory_of_gpus(plan_of(content), EIGHTY)).found
+    )
+    content["sizes"] = [{**sizes[0], "sampling_gpus": 4}]
+    assert not list(gpus.memory_of_gpus(plan_of(content), EIGHTY))
+
+
+@given(parameters=st.floats(1e6, 1e12), processes=st.integers(1, 64))
+def test_a_sharded_layout_holds_what_a_whole_one_does(parameters: float, processes: int) -> None:
+    def held(sharding: str | None) -> float:
+        return memory.states(parameters, Layout("l", Path("l"), processes, 1, False, sharding)).gb
+
+    assert held(None) == pytest.approx(16 * parameters / 1e9)
+    assert held("FSDP") * processes == pytest.approx(held(None))
+
+
+def test_a_micro_batch_of_the_papers_lengths_is_mostly_logits() -> None:
+    logits = 4 * 3072 * 151_936 * 12 / 1e9
+    assert memory.activations(Training()).gb == pytest.approx(logits + 4 * 4096 * 0.5e6 / 1e9)
+
+
+# ---------------------------------------------------------------- what machines say
+
+
+def test_gpus_are_those_of_nvidia_smi_that_are_not_hidden(
+    command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("nvidia-smi", "0, GPU-aa, 81920\n1, GPU-bb, 40960")
+    assert machines.gpus() == [
+        machines.Gpu("0", pytest.approx(85.9, abs=0.1)),
+        machines.Gpu("1", pytest.approx(42.95, abs=0.1)),
+    ]
+    for chosen, shown in (("1", ["1"]), ("GPU-aa", ["0"]), ("", [])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+        assert [gpu.name for gpu in machines.gpus()] == shown
+
+
+@pytest.mark.parametrize(
+    ("limit", "hours"),
+    [
+        ("30:00", 0.5),
+        ("1:30:00", 1.5),
+        ("2-00:00:00", 48),
+        ("1-12:30:00", 36.5),
+        ("0:36", 0.01),
+        ("infinite", float("inf")),
+    ],
+)
+def test_time_limits_are_read_as_slurm_writes_them(limit: str, hours: float) -> None:
+    assert machines.hours(limit) == pytest.approx(hours)
+
+
+def test_partitions_are_those_of_sinfo(command: Callable[[str, str], None]) -> None:
+    command("sinfo", "gpu*|2-00:00:00|gpu:a100:8(S:0-1),nvme:1\ncpu|infinite|(null)\ntwo|1:00:00|gpu:2")
+    assert machines.partitions() == [
+        machines.Partition("gpu", 48, 8),
+        machines.Partition("cpu", float("inf"), 0),
+        machines.Partition("two", 1, 2),
+    ]
+
+
+def test_a_segment_must_end_within_a_partitions_limit() -> None:
+    plan = plan_of(
+        tiny()
+    )  # 50 of the paper's steps with 1.5 billion weights on one GPU: 192 / 6 * 1.5 / 7.6 = 6.3 hours
+    long, short, none = (
+        machines.Partition(name, hours, count) for name, hours, count in (("l", 7, 1), ("s", 6, 1), ("n", 99, 0))
+    )
+    assert not list(gpus.time_limits(plan, [long, none]))
+    assert (
+        "estimated at 6.3 hours on 1 GPUs, too long for s (6 h)"
+        in only(gpus.time_limits(plan, [long, short]), "warns").found
+    )
+    assert "no partition lets it: s (6 h)" in only(gpus.time_limits(plan, [short, none])).found
+
+
+def test_without_slurm_nothing_can_be_given_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert any("no sbatch and no squeue and no sinfo" in one.found for one in surroundings.slurm("slurm", []))
+    assert not list(surroundings.slurm("local", []))
+
+
+# ---------------------------------------------------------------- models, lengths, disk, tracking
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """As much of a model's folder as is looked at."""
+    made = tmp_path / "somewhere"
+    made.mkdir()
+    (made / "config.json").write_text(json.dumps({"max_position_embeddings": 64, "num_attention_heads": 28}))
+    return made
+
+
+def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> None:
+    model = tiny()["models"]["m"] | {"id": str(folder)}
+    assert only(models.lengths(plan_of(tiny(models={"m": model})))).found.endswith("has 64 positions")
+
+
+def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:
+    content = tiny(models={"m": tiny()["models"]["m"] | {"id": str(folder)}}, sampling={"engine": "vllm"})
+    content["sizes"] = [{"parameters": 9e9, "layout": "fsdp2_8", "sampling_gpus": 8}]
+    found = only(models.heads(plan_of(content)))
+    assert "28 attention heads, which vLLM cannot spread over 8 GPUs (sampling_gpus)" in found.found
+    assert found.mend.endswith("one of 1, 2, 4, 7, 14, 28")
+    content["sizes"][0]["sampling_gpus"] = 4
+    assert not list(models.heads(plan_of(content)))
+
+
+def test_a_local_model_must_be_there(tmp_path: Path, folder: Path) -> None:
+    model = tiny()["models"]["m"] | {"id": str(tmp_path / "nothing")}
+    assert "not the folder of a model" in only(models.hub(plan_of(tiny(models={"m": model})), "local")).found
+    assert not list(models.hub(plan_of(tiny(models={"m": {**model, "id": str(folder)}})), "local"))
+
+
+ASK = """
+import json, os, sys
+from pathlib import Path
+from spurious_rewards.checks import models
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.suite import Suite
+for case in json.loads(sys.argv[1]):
+    os.environ["HF_TOKEN"] = case.get("token", "")
+    plan = Plan(Suite.model_validate(case["suite"]), Machine(sources=case.get("sources", {})), Path("tiny.yaml"))
+    print(json.dumps([f"{one.level}: {one.found}" for one in models.hub(plan, case.get("on", "local"))]))
+"""
+
+
+def asked(folder: Path, endpoint: str, *cases: dict[str, Any]) -> list[list[str]]:
+    """What the check of the hub finds in each case, in a process of its own: the client is told its endpoint at its import."""
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(folder / "hf")}
+    command = [sys.executable, "-c", ASK, json.dumps(cases)]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_is_not_here_needs_the_hub(tmp_path: Path, folder: Path) -> None:
+    commit = "a" * 40
+    (tmp_path / "tiny.lock.yaml").write_text(yaml.safe_dump({"models": {"somebody/cached": {"main": commit}}}))
+    cached = tmp_path / f"hf/hub/models--somebody--cached/snapshots/{commit}/config.json"
+    cached.parent.mkdir(parents=True)
+    cached.write_text("{}")
+    cached.with_name("model.safetensors").touch()
+    prepared = tmp_path / "results/tiny/problems/p.parquet"
+    prepared.parent.mkdir(parents=True)
+    prepared.touch()
+    suite = tiny(models={"m": hub_model(gated=True)}, problems={"p": {"hub": "somebody/p"}})
+    down = "http://127.0.0.1:9"
+    missing, other, copied, found = asked(
+        tmp_path,
+        down,
+        {"suite": suite, "token": "invented"},
+        {
+            "suite": suite
+            | {"problems": {"p": {"path": "p.jsonl"}, "q": {"hub": "somebody/q"}}, "training_problems": "q"}
+        },
+        {"suite": suite, "sources": {"somebody/m": str(folder)}},
+        {"suite": suite | {"models": {"m": hub_model(id="somebody/cached")}}},
+    )
+    assert len(missing) == 1
+    assert missing[0].startswith(
+        f"fails: 1 models and data sets are not here (somebody/m), and {down} cannot be reached"
+    )
+    assert len(other) == 2
+    assert "2 models and data sets are not here (somebody/m, somebody/q)" in other[1]
+    assert copied == []
+    assert found == []
+
+
+def test_gated_models_need_a_token(tmp_path: Path) -> None:
+    suite = tiny(models={"m": hub_model(gated=True)})
+    with serving({}) as hub:
+        without, having, cluster = asked(
+            tmp_path,
+            hub.endpoint,
+            {"suite": suite},
+            {"suite": suite, "token": "invented"},
+            {"suite": suite, "token": "invented", "on": "slurm"},
+        )
+    assert len(without) == 1
+    assert without[0].startswith("fails: somebody/m: only for those who accepted the terms")
+    assert having == []
+    assert "compute nodes cannot be seen" in cluster[0]
+
+
+def test_disk_must_hold_what_is_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = tiny(keep_weights="reported")
+    content["models"]["m"]["parameters"] = 1e6
+    assert not list(surroundings.disk(plan_of(content), 1))
+    # Weights of 4 bytes, a hundred trillion of them: no disk has them.
+    content["models"]["m"]["parameters"] = 1e14
+    content["sizes"][0]["parameters"] = 1e15
+    assert "GB at its peak" in only(surroundings.disk(plan_of(content), 1)).found
+    assert not list(surroundings.disk(plan_of(tiny(sizes=[])), 1))
+
+
+def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not list(surroundings.wandb(Machine()))  # offline is the default
+    monkeypatch.setenv("WANDB_MODE", "online")
+    assert "stay offline" in only(surroundings.wandb(Machine()), "warns").found
+    assert not list(surroundings.wandb(Machine(tracking="none")))
+    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password invented\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert not list(surroundings.wandb(Machine()))
+    (tmp_path / ".netrc").unlink()
+    monkeypatch.setenv("WANDB_API_KEY", "invented")
+    assert not list(surroundings.wandb(Machine()))
+
+
+# ---------------------------------------------------------------- on the node
+
+ONE_GPU, EIGHT = (ROOT / "envs/accelerate" / name for name in ("one_gpu.yaml", "fsdp2_8.yaml"))
+
+
+def test_a_job_without_gpus_is_asked_nothing(tmp_path: Path) -> None:
+    check_node(Hardware(), engine="vllm")
+    on_cpu = tmp_path / "two.yaml"
+    on_cpu.write_text("distributed_type: MULTI_CPU\nuse_cpu: true\nnum_machines: 1\nnum_processes: 2\n")
+    check_node(Hardware(gpus=2, layout=on_cpu, parameters=1e12))
+
+
+def test_a_node_must_show_the_gpus_of_the_job(command: Callable[[str, str], None]) -> None:
+    command("nvidia-smi", "0, GPU-aa, 81920")
+    check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=1.5e9))
+    with pytest.raises(UserError, match="needs 8 GPUs of this machine, which shows 1"):
+        check_node(Hardware(gpus=8, layout=EIGHT, parameters=7.6e9))
+    with pytest.raises(UserError, match="needs 2 GPUs"):
+        check_node(Hardware(gpus=2, parameters=7.6e9))
+
+
+def test_gpus_of_a_node_must_be_large_enough(command: Callable[[str, str], None]) -> None:
+    command("nvidia-smi", "0, GPU-aa, 40960")
+    check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=1.5e9))
+    with pytest.raises(UserError, match=r"121\.6 GB \(16 bytes for each of 7\.6 billion weights\).* has 42\.9 GB"):
+        check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=7.6e9))
+    with pytest.raises(UserError, match=r"140\.0 GB \(2 bytes for each of 70 billion weights\)"):
+        check_node(Hardware(gpus=1, parameters=70e9))
+
+
+def test_a_node_must_have_vllm_where_it_is_the_engine(command: Callable[[str, str], None]) -> None:
+    command("nvidia-smi", "0, GPU-aa, 81920")
+    with pytest.raises(UserError, match="vLLM is not installed"):
+        check_node(Hardware(gpus=1, parameters=1.5e9), engine="vllm")
+
+
+def test_a_checkpoint_must_fit_on_the_disk(command: Callable[[str, str], None], tmp_path: Path) -> None:
+    command("nvidia-smi", "\n".join(f"{index}, GPU-{index}, 81920" for index in range(8)))
+    eight = Hardware(gpus=8, layout=EIGHT, parameters=1.5e9)
+    free = shutil.disk_usage(tmp_path).free
+    check_node(eight.model_copy(update={"parameters": 0.5 * free / 12}), output=tmp_path / "run/checkpoints")
+    with pytest.raises(UserError, match="GB free, and a checkpoint takes"):
+        check_node(eight.model_copy(update={"parameters": 2 * free / 12}), output=tmp_path / "run/checkpoints")

@@ -1,0 +1,139 @@
+"""Constraints, conda files and the container recipe have the pins of pyproject.toml, and hold what the stages import."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from spurious_rewards import provenance
+from spurious_rewards.checks.packages import environment
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
+DIRECT = [Requirement(line) for line in PROJECT["dependencies"]] + [one for extra in EXTRAS.values() for one in extra]
+IN_RECIPE = ("vllm", "deepspeed")
+ELSEWHERE = (*IN_RECIPE, "slurm")
+"""Extras that are not installed where the tests run, on which constraints.txt is silent."""
+
+RECIPE = ROOT / "envs/spurious-rewards.def"
+CONDA = sorted((ROOT / "envs").glob("*.yaml"))
+
+WITH_VLLM = "3.13"
+"""Python of what holds vLLM: of its dependencies mistral-common takes numpy 2.4 from 3.13 on only."""
+
+STAGES = {
+    "analyse": ("prepare", "label", "grade", "score", "summarise", "exhibit", "report", "bandit"),
+    "respond": ("vote", "respond"),
+    "train": ("pretrain", "train", "probe"),
+    "vllm": ("vote", "respond", "train"),
+}
+"""The stages whose rules name each conda file."""
+
+COME_WITH = {
+    "safetensors": "transformers",
+    "tokenizers": "transformers",
+    "latex2sympy2-extended": "math-verify",
+    "antlr4-python3-runtime": "math-verify",
+    "sympy": "math-verify",
+}
+"""Packages that stages import and that another one brings along."""
+
+ON_REQUEST = {
+    "prepare": {"transformers"},  # for an organism's tokenizer, which pretraining makes
+    "vote": {"vllm", "accelerate"},
+    "respond": {"vllm", "accelerate"},
+    "train": {"vllm"},
+    "probe": {"vllm"},
+}
+"""Packages that a stage's modules import in functions that it may never call: vLLM, where it is no suite's engine."""
+
+
+def pins(requirements: list[Requirement]) -> dict[str, str]:
+    return {canonicalize_name(one.name): str(one.specifier) for one in requirements}
+
+
+def section(name: str) -> str:
+    """A section of the recipe, without its heading."""
+    found = re.search(rf"^%{name}$\n(.*?)(?=^%|\Z)", RECIPE.read_text(), re.DOTALL | re.MULTILINE)
+    assert found, f"{RECIPE.name} has no %{name}"
+    return found[1]
+
+
+def imported(stage: str) -> set[str]:
+    """Names of the packages that the code of a stage imports."""
+    modules, packages = provenance._imports(provenance._with_helpers(provenance._tree("stages"), stage))
+    seen: set[str] = set()
+    while todo := modules - seen:
+        for module in todo:
+            more, others = provenance._imports(provenance._tree(module))
+            modules, packages = modules | more, packages | others
+        seen |= todo
+    distributions = provenance._distributions()
+    return {canonicalize_name(name) for package in packages for name in distributions.get(package, [package])}
+
+
+def test_constraints_have_the_projects_pins() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    constraints = pins([Requirement(line) for line in lines if line.strip() and not line.startswith("#")])
+    elsewhere = pins([one for name in ELSEWHERE for one in EXTRAS[name]])
+    for name, pin in pins(DIRECT).items():
+        assert re.fullmatch(r"==[\w.]+", pin), f"{name} is not pinned in pyproject.toml"
+        assert name in elsewhere or constraints[name] == pin
+
+
+@pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
+def test_conda_files_have_the_projects_pins(path: Path) -> None:
+    found = pins(environment(path))
+    assert found
+    assert found == {name: pins(DIRECT).get(name) for name in found}
+    content = yaml.safe_load(path.read_text())
+    assert set(content) == {"channels", "dependencies"}
+    python, pip, _ = content["dependencies"]
+    assert (python, pip) == (f"python={WITH_VLLM if 'vllm' in found else '3.11'}", "pip")
+
+
+@pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
+def test_conda_files_hold_what_their_stages_import(path: Path) -> None:
+    held = pins(environment(path)).keys()
+    for stage in STAGES[path.stem]:
+        needed = {COME_WITH.get(name, name) for name in imported(stage)} - ON_REQUEST.get(stage, set())
+        assert needed <= held, f"{stage} imports {needed - held}, which {path.name} lacks"
+    assert path.stem != "vllm" or held >= {"vllm", "accelerate"}
+
+
+def test_rules_name_conda_files_that_are_there() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert set(re.findall(r"envs/([\w-]+)\.yaml", rules)) == {path.stem for path in CONDA}
+
+
+def test_the_recipe_has_what_apptainer_asks_for() -> None:
+    header, _, _ = RECIPE.read_text().partition("%")
+    fields = dict(re.findall(r"^(\w+): (.+)$", header, re.MULTILINE))
+    assert fields == {"Bootstrap": "docker", "From": f"python:{WITH_VLLM}"}
+    for line in section("files").split("\n"):
+        assert not line.strip() or (ROOT / line.split()[0]).is_file()
+    subprocess.run(
+        ["sh", "-n"], input=section("post") + section("environment") + section("test"), text=True, check=True
+    )
+
+
+def test_the_recipe_installs_the_projects_pins(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    listing = section("post").replace("cd /opt/spurious-rewards", f"cd {tmp_path}")
+    # All but the last line, which installs what the others have listed.
+    listing, install, _ = listing.partition("    python -m pip install")
+    assert install
+    subprocess.run(["sh", "-ec", listing.replace("python -c", f"{sys.executable} -c")], check=True)
+    listed = [Requirement(line) for line in (tmp_path / "requirements.txt").read_text().splitlines()]
+    wanted = [Requirement(line) for line in PROJECT["dependencies"]] + [
+        one for name in IN_RECIPE for one in EXTRAS[name]
+    ]
+    assert pins(listed) == pins(wanted)

@@ -1,0 +1,170 @@
+"""The estimate as text, and measured hours beside it."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import costs
+from spurious_rewards.estimate import estimate
+from spurious_rewards.estimate_report import NONE, duration, measured, number, report, size
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.provenance import Recorder, manifest_path
+from spurious_rewards.suite import load
+
+ROOT = Path(__file__).parents[1]
+
+
+def plan(name: str) -> Plan:
+    path = ROOT / f"config/suites/{name}.yaml"
+    return Plan(load(path), Machine(suite=name), path, ROOT)
+
+
+@cache
+def paper() -> str:
+    return report(plan("paper"), 8)
+
+
+def section(text: str, beginning: str) -> list[list[str]]:
+    """The cells of the rows of a table, split where there are two blanks or more, by the beginning of its title."""
+    body = text.split(f"\n\n{beginning}")[1].split("\n\n")[1].splitlines()
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in body]
+
+
+# ---------------------------------------------------------------- before a run
+
+
+def test_it_fits_a_terminal() -> None:
+    assert max(map(len, paper().splitlines())) <= 100
+    assert "\n\n\n" not in paper()
+    assert not any(line.endswith(" ") for line in paper().splitlines())
+
+
+def test_every_experiment_and_every_target_has_a_row() -> None:
+    suite = plan("paper").suite
+    rows = section(paper(), "Experiments")
+    assert rows[0] == ["experiment", "runs", "training", "votes", "answers", "together", "saved if dropped", "disk"]
+    assert {row[0] for row in rows[1:]} == {*suite.experiments, "all"}
+    assert {row[0] for row in section(paper(), "Targets")[1:]} >= set(suite.exhibits)
+    assert ["compound", "15 with main, 2 with prompts, 3 with perturbed"] in section(paper(), "Runs")
+
+
+def test_what_saves_most_comes_first_and_the_sum_last() -> None:
+    *rows, everything = section(paper(), "Experiments")[1:]
+    saved = [float(row[6].replace(",", "").replace(NONE, "0")) for row in rows]
+    assert saved == sorted(saved, reverse=True)
+    assert everything[0] == "all"
+    assert f"{everything[5]} GPU-hours in " in paper()
+
+
+def test_targets_of_the_same_work_are_named() -> None:
+    text = paper()
+    row = next(line for line in text.splitlines() if line.startswith("fig18 "))
+    assert row.split()[2] == "table5"
+
+
+def test_the_longest_job_is_named() -> None:
+    suite = plan("paper").suite
+    votes = costs.vote_hours(suite, "Llama-3.1-8B") / plan("paper").hardware("sample", "Llama-3.1-8B").gpus
+    assert f"The longest job is votes of Llama-3.1-8B, {duration(votes)} on " in " ".join(paper().split())
+
+
+def test_what_does_not_fit_is_said() -> None:
+    assert "jobs ask for 8 GPUs, more than there are" in " ".join(report(plan("paper"), 4).split())
+    assert "more than there are" not in paper()
+
+
+def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
+    text = report(plan("small"))
+    assert "Nothing is estimated of models that the suite gives no `parameters`: smollm2-135m-instruct." in text
+    assert "GPU-hours" not in text
+
+
+# ---------------------------------------------------------------- after a run
+
+
+def done(artifact: Path, stage: str, hours: float, gpus: int, **request: str) -> None:
+    """What a job leaves: the manifest that the library writes, with a time and GPUs of our choice."""
+    artifact.parent.mkdir(parents=True, exist_ok=True)
+    Recorder(stage, request).write(artifact)
+    path = manifest_path(artifact)
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"wall_seconds": hours * 3600, "hardware": {"gpus": ["H200"] * gpus}}))
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
+    the_plan = plan("paper")
+    found = estimate(the_plan, 8)
+    run = next(run for run in the_plan.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
+    for start, stop in ((0, 50), (50, 100)):
+        folder = the_plan.layout.segment(run, start, stop)
+        for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job: three manifests, counted once
+            done(folder / name, "train", 2.0, 8, start=str(start))
+    assert [(job.stage, job.hours) for job in measured(the_plan.layout.root)] == [("train", 16.0), ("train", 16.0)]
+    expected = 2 * 50 * 192 / 300 * 7.62 / 7.6
+    text = report(the_plan, 8)
+    (row,) = section(text, "Measured, by stage")[1:]
+    whole = found.hours(found.works, "train") * 32 / expected
+    assert row == ["train", "2", "32 h", "64 h", f"{32 / expected:.2f}", f"{whole:,.0f} h"]
+    rows = {name: cells for name, *cells in section(text, "Measured, by experiment")[1:]}
+    artifacts = len(found.experiments["gamma"])
+    assert rows["gamma"] == [f"2 of {artifacts}", "32 h", "64 h", f"{32 / expected:.2f}"]
+    assert rows["python"][0].startswith("0 of ")
+
+
+def test_without_an_estimate_the_minutes_stand_alone(workplace: Path) -> None:
+    organism = plan("organism")
+    run = next(iter(organism.suite.runs))
+    done(organism.layout.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
+    done(organism.layout.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")
+    done(organism.layout.pretrained("no-code", 1), "pretrain", 0.01, 0, seed="1")
+    done(organism.layout.root / ".partial" / "old", "train", 9.0, 0)
+    text = report(organism)
+    assert section(text, "Measured, by stage") == [
+        ["stage", "jobs", "measured"],
+        ["train", "1", "6.0 min"],
+        ["pretrain", "2", "72 s"],
+    ]
+
+
+# ---------------------------------------------------------------- how numbers read
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(0, NONE), (0.04, "<0.1"), (0.1, "0.1"), (3.44, "3.4"), (9.99, "10.0"), (10.4, "10"), (12345.6, "12,346")],
+)
+def test_numbers(hours: float, said: str) -> None:
+    assert number(hours) == said
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (0, NONE),
+        (1 / 3600, "1.0 s"),
+        (99 / 3600, "99 s"),
+        (2 / 60, "2.0 min"),
+        (1.5, "90 min"),
+        (2, "2.0 h"),
+        (1234, "1,234 h"),
+    ],
+)
+def test_durations(hours: float, said: str) -> None:
+    assert duration(hours) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, NONE), (500, "0.5 kB"), (12.34e6, "12.3 MB"), (4e9, "4 GB"), (1.2e12, "1.2 TB"), (2345e12, "2,345 TB")],
+)
+def test_sizes(count: float, said: str) -> None:
+    assert size(count) == said

@@ -1,0 +1,262 @@
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hub import Hub, commit_of, serving
+
+from spurious_rewards import machine, models, stages, tables
+from spurious_rewards.errors import UserError
+from spurious_rewards.fetching import fetch
+from spurious_rewards.jobs import PrepareJob
+from spurious_rewards.plan import Plan
+from spurious_rewards.suite import Suite, load
+
+CLIENT = """
+import json, sys
+from pathlib import Path
+from spurious_rewards.errors import UserError
+from spurious_rewards.fetching import fetch
+from spurious_rewards.problems import prepare
+from spurious_rewards.suite import load
+
+for line in sys.stdin:
+    what, path, argument = json.loads(line)
+    suite, path = load(Path(path)), Path(path)
+    try:
+        if what == "fetch":
+            answer = fetch(suite, path, Path(argument))
+        else:
+            answer = prepare(suite.problems[argument], None, 0, {}, path.with_suffix(".lock.yaml"))[0].to_csv()
+        print(json.dumps(answer), flush=True)
+    except UserError as error:
+        print(json.dumps(f"error: {error}"), flush=True)
+"""
+"""Does what it is told on stdin, line by line: it takes seconds to start."""
+
+Ask = Callable[..., Any]
+
+
+@contextmanager
+def client(hub: Hub, home: Path, **environment: str) -> Iterator[tuple[Ask, subprocess.Popen[str]]]:
+    """A process whose hub is `hub`; `ask(what, suite file, argument)` gives its answer."""
+    addressed = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment}
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLIENT],
+        env={**os.environ, **addressed},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    def ask(what: str, path: Path, argument: Path | str, wait: bool = True) -> Any:
+        process.stdin.write(json.dumps([what, str(path), str(argument)]) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline()) if wait else None
+
+    try:
+        yield ask, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+SUMS = {
+    "data/train-00000-of-00001.parquet": parquet(
+        [{"unique_id": f"s{n}", "problem": f"{n}+1", "answer": float(n + 1), "notes": ["long"]} for n in range(9)]
+    )
+}
+# The answers of one subset are numbers, those of the other are text.
+TWO_PARTS = {
+    "README.md": b"""---
+configs:
+- {config_name: I, data_files: [{split: test, path: one.jsonl}]}
+- {config_name: II, data_files: [{split: test, path: two.jsonl}]}
+---
+""",
+    "one.jsonl": b'{"question": "1+1", "answer": 2}\n',
+    "two.jsonl": b'{"question": "1+2", "answer": "3/1"}\n',
+}
+PROBLEMS = {
+    "sums": {"hub": "some/sums"},
+    "one_sum": {"hub": "some/sums", "limit": 1, "columns": {"id": "unique_id"}},
+    "parts": {"hub": "some/parts", "subsets": ["I", "II"], "split": "test", "columns": {"problem": "question"}},
+    "own": {"path": "own.jsonl"},
+}
+
+
+@pytest.fixture(scope="module")
+def model_files(tiny_model: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+
+
+def parts(folder: Path) -> list[Path]:
+    """Files that have not arrived whole."""
+    return list(folder.rglob("*.incomplete"))
+
+
+def sent(hub: Hub, repository: str) -> list[str]:
+    """Files of a repository that the hub sent."""
+    return [request.split("/")[-1] for request in hub.requests if request.startswith(f"GET /{repository}/resolve/")]
+
+
+def suite_file(folder: Path, **changes: Any) -> Path:
+    """A suite of hub models and problems in a folder of suites."""
+    path = folder / "config" / "suites" / "mine.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hub_model = {"source": "hub", "id": "some/model", "prompt": "plain", "max_positions": 64}
+    content = {
+        "title": "Mine",
+        "problems": PROBLEMS,
+        "training_problems": "sums",
+        "benchmarks": {"sums": {"problems": "sums"}, "parts": {"problems": "parts"}},
+        "prompts": {"plain": {"kind": "raw"}},
+        "models": {"one": hub_model, "same": hub_model},
+        "rewards": {"format": {"function": "format"}},
+        "training": {"max_prompt_tokens": 32, "max_new_tokens": 16, "segment_steps": 5, "eval_every": 5},
+        "sampling": {"max_new_tokens": 16},
+        "experiments": {
+            "main": {"title": "Main", "models": ["one"], "rewards": ["format"], "seeds": ["0"], "steps": 5}
+        },
+        "report": {"headline": "main"},
+    }
+    path.write_text(yaml.safe_dump({**content, **changes}, sort_keys=False))
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What lies in a folder, without the hub client's own notes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".cache" not in path.parts
+    }
+
+
+def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
+    tmp_path: Path, model_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = {"model": "one", "reward": "format", "checkpoints": {5: "some/trained"}, "origin": "a friend"}
+    path, to = suite_file(tmp_path, imports=[imported]), tmp_path / "copy"
+    model = to / "models" / "some--model"
+    commits = {
+        "some/sums": SUMS,
+        "some/parts": TWO_PARTS,
+        "some/model": {**model_files, "extra.bin": b"of no use"},
+        "some/trained": {**model_files, "README.md": b"nor this"},
+    }
+    with serving({hub_id: [files] for hub_id, files in commits.items()}) as hub:
+        with client(hub, tmp_path / "home") as (ask, process):
+            # Terms that were not accepted are named before anything is downloaded.
+            hub.gated.add("some/trained")
+            said = ask("fetch", path, to)
+            assert said.startswith("error: some/trained: the hub gives this model only to those who accepted its terms")
+            assert not [request for request in hub.requests if "/resolve/" in request]
+            hub.gated.clear()
+
+            # Killed in the middle of the weights.
+            hub.stalls_after = 1000
+            ask("fetch", path, to, wait=False)
+            while set(files(model)) != model_files.keys() - {"model.safetensors"} or not parts(model):
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.kill()
+            process.wait()
+            hub.stalls_after = None
+        hub.requests.clear()
+
+        with client(hub, tmp_path / "home") as (ask, _):
+            assert ask("fetch", path, to) is None
+            assert sent(hub, "some/model") == ["model.safetensors"]
+            assert not sent(hub, "datasets/some/sums")
+            assert not parts(to)
+            assert files(model) == files(to / "models" / "some--trained") == model_files
+            record = json.loads((to / "fetched.json").read_text())
+            assert {hub_id: copy["revision"] for kind in record.values() for hub_id, copy in kind.items()} == {
+                hub_id: commit_of(content) for hub_id, content in commits.items()
+            }
+            weights = model_files["model.safetensors"]
+            assert record["models"]["some/model"]["files"]["models/some--model/model.safetensors"] == {
+                "size": len(weights),
+                "sha256": hashlib.sha256(weights).hexdigest(),
+            }
+            assert pq.read_table(to / "problems/some--sums.parquet").column_names == ["answer", "problem", "unique_id"]
+
+            # Whole, it needs no hub; a file that was cut, or changed at the same length, comes again and alone.
+            whole = files(to)
+            hub.down = True
+            assert ask("fetch", path, to) is None
+            (model / "model.safetensors").write_bytes(weights[:-1])
+            assert "some/model: cannot be fetched from the hub" in ask("fetch", path, to)
+            hub.down = False
+            hub.requests.clear()
+            (model / "config.json").write_bytes(model_files["config.json"].replace(b"2", b"3", 1))
+            (to / "problems/some--sums.parquet").unlink()
+            assert ask("fetch", path, to) is None
+            assert files(to) == whole
+            assert sorted(sent(hub, "some/model")) == ["config.json", "model.safetensors"]
+            assert not sent(hub, "some/trained")
+
+            # A file that is not what the hub says it is does not stay.
+            hub.corrupts = True
+            (model / "model.safetensors").unlink()
+            assert "did not arrive as the hub has it and was deleted; run the command again" in ask("fetch", path, to)
+            assert not (model / "model.safetensors").exists()
+            hub.corrupts = False
+            assert ask("fetch", path, to) is None
+            assert files(to) == whole
+            from_hub = {name: ask("prepare", path, name) for name in ("sums", "one_sum", "parts")}
+
+    # No hub any more: problems and models are those that the hub had.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    text = (to / "sources.yaml").read_text()
+    assert f"snakemake --configfile {to / 'sources.yaml'} --config suite=mine --cores all" in text
+    settings = machine.read(yaml.safe_load(text))
+    assert settings.sources.keys() == commits.keys()
+    plan = Plan(load(path), settings, path)
+    for name, expected in from_hub.items():
+        output = tmp_path / f"{name}.parquet"
+        stages.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output)
+        assert tables.read(output, tables.Problems).to_csv() == expected
+    (weights_of,) = plan.weights("one", "base").values()
+    assert models.load_model(models.locate(weights_of), "float32").num_parameters() > 10_000
+
+
+def fitting(folder: Path, **changes: Any) -> tuple[Suite, Path]:
+    path = suite_file(folder, **changes)
+    return load(path), path
+
+
+@pytest.mark.parametrize(("key", "value"), [("split", "test"), ("subsets", ["I"]), ("revision", "v2")])
+def test_one_copy_cannot_stand_for_two_parts_of_a_data_set(tmp_path: Path, key: str, value: object) -> None:
+    problems = {**PROBLEMS, "other": {"hub": "some/sums", key: value}}
+    suite, path = fitting(tmp_path, problems=problems)
+    with pytest.raises(UserError, match=rf"problems\.sums and problems\.other need different {key} of some/sums"):
+        fetch(suite, path, tmp_path / "copy")
+
+
+def test_one_copy_cannot_stand_for_two_revisions_of_a_model(tmp_path: Path) -> None:
+    one = {"source": "hub", "id": "some/model", "prompt": "plain", "max_positions": 64}
+    suite, path = fitting(tmp_path, models={"one": one, "old": {**one, "revision": "v1"}})
+    with pytest.raises(UserError, match=r"some/model is asked for at the revisions main and v1"):
+        fetch(suite, path, tmp_path / "copy")

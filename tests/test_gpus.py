@@ -1,0 +1,131 @@
+"""Two jobs of one machine never have the same GPU: with real processes and invented GPUs."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import gpus
+from spurious_rewards.errors import UserError
+
+JOB = """
+import os, sys
+from spurious_rewards import gpus
+gpus.claim(int(sys.argv[1]), ["0", "1", "2"])
+print("has", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+{then}
+"""
+WAIT = "sys.stdin.read()"
+BECOME_ANOTHER = (
+    "os.execvp(sys.executable, [sys.executable, '-c', 'import sys; print(1, flush=True); sys.stdin.read()'])"
+)
+
+
+class Jobs:
+    """Jobs that hold GPUs until they are told to end."""
+
+    def __init__(self, folder: Path):
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
+        self.environment |= {"TMPDIR": str(folder)}
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, count: int, then: str = WAIT) -> "subprocess.Popen[str]":
+        words = [sys.executable, "-c", JOB.format(then=then), str(count)]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.started.append(subprocess.Popen(words, env=self.environment, text=True, bufsize=1, **streams))
+        return self.started[-1]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    made = Jobs(tmp_path)
+    yield made
+    for job in made.started:
+        job.kill()
+        job.communicate()
+
+
+def said(job: "subprocess.Popen[str]", seconds: float = 60) -> str:
+    """The next line of a job, or nothing if it says none in time."""
+    assert job.stdout is not None
+    return job.stdout.readline().strip() if select.select([job.stdout], [], [], seconds)[0] else ""
+
+
+def end(job: "subprocess.Popen[str]") -> None:
+    job.communicate()
+
+
+def test_jobs_share_out_the_gpus_and_the_next_waits_for_one(jobs: Jobs) -> None:
+    two, one = jobs.start(2), jobs.start(1)
+    held = [*said(two).removeprefix("has ").split(","), said(one).removeprefix("has ")]
+    assert sorted(held) == ["0", "1", "2"]
+    third = jobs.start(1)
+    assert third.stderr is not None
+    assert third.stderr.readline() == "waiting for 1 of 1 GPUs, which other jobs hold\n"
+    assert said(third, 2) == ""
+    end(one)
+    assert said(third) == f"has {held[2]}"
+
+
+def test_a_killed_job_holds_nothing(jobs: Jobs) -> None:
+    first = jobs.start(3)
+    assert said(first) == "has 0,1,2"
+    first.kill()
+    assert said(jobs.start(3)) == "has 0,1,2"
+
+
+def test_gpus_are_held_by_what_the_job_becomes(jobs: Jobs) -> None:
+    job = jobs.start(2, BECOME_ANOTHER)
+    assert (said(job), said(job)) == ("has 0,1", "1")
+    assert said(jobs.start(1)) == "has 2"
+    waiting = jobs.start(1)
+    assert said(waiting, 2) == ""
+    end(job)
+    assert said(waiting) == "has 0"
+
+
+def test_a_large_job_is_not_overtaken_by_small_ones(jobs: Jobs) -> None:
+    first = jobs.start(1)
+    assert said(first) == "has 0"
+    large = jobs.start(3)
+    assert large.stderr is not None
+    assert large.stderr.readline().startswith("waiting for 1 of 3 GPUs")
+    small = jobs.start(1)
+    assert said(small, 2) == ""
+    end(first)
+    assert said(large) == "has 1,2,0"
+    end(large)
+    assert said(small) == "has 0"
+
+
+def test_too_few_gpus_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 7")
+    with pytest.raises(UserError, match=r"needs 3 GPUs and this machine shows 2 \(4, 7\)"):
+        gpus.claim(3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(UserError, match=r"needs 1 GPUs and this machine shows 0 \(none\)"):
+        gpus.claim(1)
+
+
+def test_in_slurm_and_for_no_gpu_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    gpus.claim(0)
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    gpus.claim(2)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
+
+
+def test_claiming_is_quick_where_gpus_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    started = time.monotonic()
+    gpus.claim(1)
+    assert time.monotonic() - started < gpus.EVERY
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"

@@ -1,0 +1,120 @@
+"""Runs that were trained elsewhere: their responses are taken, their checkpoints answer, and both are marked."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from spurious_rewards import importing, tables
+from spurious_rewards.complaints import validate
+from spurious_rewards.errors import UserError
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.reporting.parts import sizes_of
+from spurious_rewards.responding import Task
+from spurious_rewards.suite import Run, Suite
+
+TINY = Path(__file__).parent / "workflow" / "tiny.yaml"
+RUN = Run(model="organism", prompt="plain", reward="random", variant="default", seeds="3")
+SUMS = pd.DataFrame({"id": ["a", "b"], "problem": ["1+1", "1+2"], "answer": ["2", "3"]})
+TASK = Task("amc", SUMS, 2, 0.6)
+
+
+def responses(**changes: object) -> pd.DataFrame:
+    rows = [
+        {"step": 4, "benchmark": "amc", "id": id_, "sample": sample, "response": "2", "tokens": 1, "truncated": False}
+        for id_ in SUMS["id"]
+        for sample in range(2)
+    ]
+    return pd.DataFrame(rows).assign(**changes)
+
+
+def suite(**imported: object) -> Suite:
+    content = yaml.safe_load(TINY.read_text())
+    content["experiments"]["main"]["seeds"] = ["0-1", "3"]
+    given = {"model": "organism", "reward": "random", "seed": 3, "origin": "a colleague's cluster", **imported}
+    return validate(Suite, {**content, "imports": [given]}, "tiny.yaml")
+
+
+def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
+    file, output = tmp_path / "theirs.parquet", tmp_path / "responses.parquet"
+    pd.concat([responses(seed=77), responses(benchmark="another", seed=77)]).to_parquet(file)
+    importing.take(file, 3, [4], [TASK], output)
+    taken = tables.read(output, tables.Responses)
+    assert set(taken["seed"]) == {3}
+    assert set(taken["benchmark"]) == {"amc"}
+    pd.testing.assert_frame_equal(taken.drop(columns="seed"), responses())
+
+
+@pytest.mark.parametrize(
+    ("frame", "steps", "said"),
+    [
+        (responses(), [2, 4], r"step 2, amc, problem a: 0 responses, 2 are asked for"),
+        (responses().iloc[:3], [4], r"step 4, amc, problem b: 1 responses, 2 are asked for"),
+        (pd.concat([responses(), responses(id="c")]), [4], r"no problem c is in this benchmark"),
+        (responses().drop(columns="truncated"), [4], r"cannot be imported \(.*truncated.*columns step, benchmark, id"),
+        (responses(tokens=-1), [4], r"cannot be imported"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, frame: pd.DataFrame, steps: list[int], said: str) -> None:
+    frame.to_parquet(tmp_path / "theirs.parquet")
+    with pytest.raises(UserError, match=said):
+        importing.take(tmp_path / "theirs.parquet", 3, steps, [TASK], tmp_path / "responses.parquet")
+    assert not (tmp_path / "responses.parquet").exists()
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "theirs.parquet").write_text("{}")
+    with pytest.raises(UserError, match=r"theirs\.parquet: cannot be imported"):
+        importing.take(tmp_path / "theirs.parquet", 3, [4], [TASK], tmp_path / "responses.parquet")
+
+
+def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    whole = suite(checkpoints={2: str(tmp_path / "checkpoint"), 4: "somebody/their-model"})
+    plan = Plan(whole, Machine(), TINY)
+    assert whole.segments(RUN) == [(0, 4)]
+    assert plan.answering(RUN, 0, 4) == {}
+    given = json.loads(plan.respond_run(RUN, 0, 4, 1))["given"]
+    assert [(each["seed"], each["step"]) for each in given] == [(3, 2), (3, 4)]
+    assert given[0]["weights"]["folder"] == str(tmp_path / "checkpoint")
+    assert given[1]["weights"]["hub"] == "somebody/their-model"
+    segment = plan.layout.segment(RUN, 0, 4)
+    assert segment / "grades.parquet" in plan.grades("main")
+    assert segment / "metrics.parquet" not in plan.metrics("main")
+    assert plan.layout.segment(RUN.model_copy(update={"seeds": "0-1"}), 0, 2) / "metrics.parquet" in plan.metrics(
+        "main"
+    )
+
+
+def test_imported_responses_are_an_input_and_carry_their_origin(tmp_path: Path) -> None:
+    plan = Plan(suite(responses="theirs.parquet"), Machine(), TINY)
+    assert plan.answering(RUN, 0, 4) == {"imported": Path("theirs.parquet")}
+    job = json.loads(plan.respond_run(RUN, 0, 4, 1))
+    assert (job["imported"], job["origin"], job["steps"]) == ("theirs.parquet", "a colleague's cluster", [4])
+
+
+def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
+    imported = suite(responses="theirs.parquet")
+    job = json.loads(Plan(imported, Machine(), TINY).score("main", "organism"))
+    assert len(job["suite"]["imports"]) == 1
+    rows = pd.DataFrame({"model": ["organism"], "reward": ["random"]})
+    said = "Imported, not trained here: organism, random, seed 3 (a colleague's cluster)."
+    assert said in sizes_of(rows, imported, "amc")
+    assert "Imported" not in sizes_of(rows.assign(reward="majority_vote"), imported, "amc")
+
+
+@pytest.mark.parametrize(
+    ("imported", "said"),
+    [
+        ({"responses": "theirs.parquet", "seed": 0}, r"imports\[0\].*no experiment has this run"),
+        ({"checkpoints": {2: "a/b"}}, r"imports\[0\]\.checkpoints = \[2\]: tables report step 4"),
+        ({"checkpoints": {4: "a/b"}, "responses": "x.parquet"}, r"either checkpoints or responses"),
+        ({"responses": "x.parquet", "reward": "randon"}, r"imports\[0\]\.reward = .?randon.?.*random"),
+    ],
+)
+def test_imports_that_do_not_fit_are_named(imported: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        suite(**imported)

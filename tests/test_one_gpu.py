@@ -1,0 +1,84 @@
+"""The suite for one GPU: what it promises, and that its comment says what is estimated."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import memory
+from spurious_rewards.estimate import Estimate, estimate
+from spurious_rewards.estimate_report import number
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.suite import load
+from spurious_rewards.training.launching import read
+
+ROOT = Path(__file__).parents[1]
+PATH = ROOT / "config/suites/one_gpu.yaml"
+
+
+@cache
+def plan() -> Plan:
+    return Plan(load(PATH), Machine(suite="one_gpu"), PATH, ROOT)
+
+
+@cache
+def found() -> Estimate:
+    return estimate(plan(), 1)
+
+
+def test_it_is_the_five_rewards_on_a_qwen_and_another_model() -> None:
+    suite = plan().suite
+    main = suite.experiments["main"]
+    assert set(main.rewards) == {"ground_truth", "majority_vote", "incorrect", "format", "random_0.5"}
+    assert suite.benchmarks_of(main) == ("math500", "amc")
+    qwen, other = main.models
+    assert suite.models[qwen].id == "Qwen/Qwen2.5-Math-1.5B"
+    assert "qwen" not in (suite.models[other].id or "").lower()
+    assert suite.parameters(other) <= 3e9
+    assert not any(model.gated for model in suite.models.values())
+
+
+def test_it_takes_a_weekend_as_its_comment_says() -> None:
+    comment = " ".join(line.removeprefix("#").strip() for line in PATH.read_text().split("\ntitle:")[0].splitlines())
+    said = re.search(r"reckons (\S+) GPU-hours: (\S+) of training, (\S+) of votes, (\S+) of answers", comment)
+    assert said is not None
+    stages = ("train", "vote", "respond")
+    parts = [number(found().hours(found().works, stage)) for stage in stages]
+    assert list(said.groups()) == [number(found().wall), *parts]
+    assert 1 - found().wall / 60 == pytest.approx(1 / 4, abs=0.01), "what the comment says is left"
+
+
+def test_it_needs_one_gpu_and_fits_on_it() -> None:
+    suite = plan().suite
+    assert {work.gpus for work in found().works.values()} == {1}
+    for model in suite.models:
+        size = suite.size(model)
+        assert size is not None
+        parts = [
+            memory.states(suite.parameters(model), read(ROOT / f"envs/accelerate/{size.layout}.yaml")),
+            memory.engine(size.training_share, Machine().gpu_memory_gb),
+            memory.activations(suite.training),
+        ]
+        assert memory.total(parts) < 0.9 * Machine().gpu_memory_gb, memory.added_up(parts)
+
+
+@pytest.mark.parametrize(
+    "key", ["clip", "updates_per_rollout", "rollouts_per_prompt", "learning_rate", "max_new_tokens"]
+)
+def test_what_the_effect_hangs_on_is_the_papers(key: str) -> None:
+    paper = load(ROOT / "config/suites/paper.yaml")
+    assert getattr(plan().suite.training, key) == getattr(paper.training, key)
+
+
+def test_what_it_shares_with_the_papers_suite_is_word_for_word_the_same() -> None:
+    paper = load(ROOT / "config/suites/paper.yaml")
+    suite = plan().suite
+    assert suite.models["Qwen2.5-Math-1.5B"] == paper.models["Qwen2.5-Math-1.5B"]
+    for section in ("problems", "benchmarks", "prompts", "rewards"):
+        ours, theirs = getattr(suite, section), getattr(paper, section)
+        assert {name: theirs[name] for name in ours} == ours
+    assert {name: paper.exhibits[name].kind for name in suite.exhibits} == {
+        name: exhibit.kind for name, exhibit in suite.exhibits.items()
+    }

@@ -1,0 +1,61 @@
+"""After a killed Snakemake: what it left in SLURM's hands is cancelled. (Its processes: tests/workflow/test_crashes.py.)"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import resuming, slurm
+from spurious_rewards.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder from which jobs were submitted, with a squeue that lists jobs/ and a scancel that empties it."""
+    (tmp_path / "work" / slurm.LOGS).mkdir(parents=True)
+    (tmp_path / "work/Snakefile").write_text("rule all:\n")
+    (tmp_path / "jobs").mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, lines in {
+        "squeue": f"cat {tmp_path}/jobs/* 2>/dev/null; exit 0",
+        "scancel": f'cd {tmp_path}/jobs && echo "$@" > ../cancelled && rm "$@"',
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return tmp_path / "work"
+
+
+def submit(folder: Path, number: str, name: str, started: Path) -> None:
+    (folder.parent / "jobs" / number).write_text(f"{number}|{name}|{started}\n")
+
+
+def test_only_jobs_of_the_folder_are_cancelled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submit(folder, "11", "spurious-rewards_0", folder)
+    submit(folder, "12_3", "spurious-rewards_0", folder)
+    submit(folder, "13", "spurious-rewards_0", folder.parent)
+    submit(folder, "14", "my own | job", folder)
+    resuming.unlock(folder)
+    assert (folder.parent / "cancelled").read_text() == "11 12_3\n"
+    assert "cancelling SLURM jobs 11, 12_3, which a killed run left behind" in capsys.readouterr().err
+
+
+def test_jobs_that_do_not_end_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "SLURM_PATIENCE", 0.0)
+    (folder.parent / "bin/scancel").write_text("#!/bin/sh\n")
+    submit(folder, "11", "spurious-rewards_0", folder)
+    with pytest.raises(UserError, match="SLURM jobs 11 still run"):
+        resuming.unlock(folder)
+
+
+def test_slurm_is_not_asked_where_it_was_not_used(folder: Path) -> None:
+    (folder / slurm.LOGS).rmdir()
+    (folder.parent / "bin/squeue").write_text("#!/bin/sh\nexit 1\n")
+    resuming.unlock(folder)
+
+
+def test_slurm_that_does_not_answer_leaves_the_lock(folder: Path) -> None:
+    (folder.parent / "bin/squeue").write_text("#!/bin/sh\necho Unable to contact slurm controller >&2; exit 1\n")
+    with pytest.raises(UserError, match="squeue cannot be asked about jobs: Unable to contact"):
+        resuming.unlock(folder)

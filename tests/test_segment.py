@@ -1,0 +1,251 @@
+"""Training jobs that are interrupted, and training jobs of several processes: the results are those of an undisturbed one."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import launched
+import pandas as pd
+import pytest
+from launched import ONE_UPDATE, TRAINING, at_call, fixed, generating, run, terminate
+
+from spurious_rewards import tables
+from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Hardware
+from spurious_rewards.layout import checkpoint
+from spurious_rewards.training import launching
+
+STEPS = 4
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def metrics(segment: Path) -> pd.DataFrame:
+    found = tables.read(segment / "metrics.parquet", tables.Metrics)
+    return found.drop(columns=list(tables.TIMING_COLUMNS))
+
+
+def rollouts(segment: Path) -> pd.DataFrame:
+    return tables.read(segment / "rollouts.parquet", tables.Rollouts)
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Every byte of every checkpoint, and all but the clock in the tables."""
+    assert files(one / "checkpoints") == files(other / "checkpoints")
+    pd.testing.assert_frame_equal(metrics(one), metrics(other), check_exact=True)
+    pd.testing.assert_frame_equal(rollouts(one), rollouts(other), check_exact=True)
+
+
+def die() -> None:
+    raise RuntimeError("a crash")
+
+
+def counting(calls: list[int]) -> Callable[..., Any]:
+    def draw(generate: Callable[..., Any], model: Any, **inputs: Any) -> Any:
+        calls.append(1)
+        return generate(model, **inputs)
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def undisturbed(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(organism_model, tmp_path_factory.mktemp("undisturbed"), STEPS, TRAINING)
+
+
+# ---------------------------------------------------------------- crashes
+
+
+def test_a_crashed_segment_goes_on_from_its_last_whole_checkpoint(
+    organism_model: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    with generating(at_call(3, die)), pytest.raises(RuntimeError, match="a crash"):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    unfinished = tmp_path / ".partial" / "seed0.unfinished"
+    assert sorted(path.name for path in unfinished.iterdir()) == ["step1", "step2"]
+    assert not (unfinished / "step1" / "optimizer.pt").exists()
+    half_written = unfinished / "checkpoint-6"
+    half_written.mkdir()
+    (half_written / "model.safetensors").write_bytes(b"half of i")
+
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert len(calls) == 2
+    assert_same(tmp_path, undisturbed)
+    assert not (tmp_path / ".partial").exists()
+
+
+def test_a_seed_that_only_lacked_its_name_is_not_trained_again(
+    organism_model: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spurious_rewards.training import segment
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(segment, "_finish", lambda *_: die())
+        with pytest.raises(RuntimeError, match="a crash"):
+            run(organism_model, tmp_path, STEPS, TRAINING)
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert calls == []
+    assert_same(tmp_path, undisturbed)
+
+
+def test_checkpoints_for_another_request_are_thrown_away(organism_model: Path, tmp_path: Path) -> None:
+    with generating(at_call(2, die)), pytest.raises(RuntimeError, match="a crash"):
+        run(organism_model, tmp_path, 2, TRAINING.model_copy(update={"learning_rate": 0.5}))
+    assert (tmp_path / ".partial/seed0.unfinished/step1").exists()
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, 2, TRAINING)
+    assert len(calls) == 2
+
+
+# ---------------------------------------------------------------- SIGTERM
+
+
+def test_sigterm_ends_a_job_at_the_end_of_a_rollout_step_and_nothing_is_lost(
+    organism_model: Path, undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    every_second = TRAINING.model_copy(update={"eval_every": 2})
+    with generating(at_call(3, terminate)), pytest.raises(SystemExit) as ended:
+        run(organism_model, tmp_path, STEPS, every_second)
+    assert ended.value.code == 143
+    assert "interrupted; step 3 of seed 0 is kept, and the same command goes on from there" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial"]  # no lock, no output
+    unfinished = tmp_path / ".partial" / "seed0.unfinished"
+    assert sorted(path.name for path in unfinished.iterdir()) == ["step2", "step3"]
+
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, STEPS, every_second)
+    assert len(calls) == 1
+    # Step 3 was saved for going on from; it is no step that the suite asks for.
+    assert sorted(path.name for path in (tmp_path / "checkpoints/seed0").iterdir()) == ["step2", "step4"]
+    for name in ("model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt"):
+        there, here = checkpoint(undisturbed, 0, STEPS) / name, checkpoint(tmp_path, 0, STEPS) / name
+        assert there.read_bytes() == here.read_bytes(), name
+    pd.testing.assert_frame_equal(metrics(tmp_path), metrics(undisturbed), check_exact=True)
+
+
+def test_sigterm_between_seeds_keeps_those_before(organism_model: Path, tmp_path: Path) -> None:
+    two: dict[str, Any] = {
+        "bases": dict.fromkeys((0, 1), str(organism_model)),
+        "training_sets": dict.fromkeys((0, 1), launched.PROBLEMS),
+    }
+    with generating(at_call(1, terminate)), pytest.raises(SystemExit):
+        run(organism_model, tmp_path, 1, TRAINING, **two)
+    assert sorted(path.name for path in (tmp_path / ".partial").iterdir()) == ["asked", "seed0"]
+    run(organism_model, tmp_path, 1, TRAINING, **two)
+    assert rollouts(tmp_path)["seed"].unique().tolist() == [0, 1]
+
+
+# ---------------------------------------------------------------- what can be resumed from, what is whole
+
+
+def test_a_checkpoint_without_its_optimiser_is_not_resumed_from(
+    organism_model: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """The Trainer would go on with a new optimiser and say nothing."""
+    step = checkpoint(undisturbed, 0, 1)
+    assert not (step / "optimizer.pt").exists()
+    with pytest.raises(UserError, match=r"step1: has no trainer state to go on from, and the job has one process"):
+        run(organism_model, tmp_path, 2, TRAINING, start=1, previous=undisturbed / "checkpoints")
+
+
+def test_a_checkpoint_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> None:
+    from spurious_rewards.training.saving import Keeping, Record
+
+    (tmp_path / "checkpoint-2").mkdir()
+    (tmp_path / "checkpoint-2" / "config.json").write_text("{}")
+    keeping = Keeping(tmp_path, Record(), updates=2, evaluated={1})
+    with pytest.raises(UserError, match=r"lacks tokenizer .*, weights .* a sharded layout needs `fsdp_state_dict_type"):
+        keeping.on_save(None, SimpleNamespace(global_step=2), None)
+    assert not (tmp_path / "step1").exists()
+
+
+def test_weights_have_not_moved_in_the_forms_that_sharded_training_leaves_them(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from spurious_rewards.training.segment import check_unmoved
+
+    embedding = torch.tensor([1 / 3, 2.0])
+    forms = {
+        "before": {"embedding": embedding},
+        "fsdp": {"embedding": embedding, "head": embedding.clone()},  # tied weights, under both names
+        "zero3": {"embedding": embedding.bfloat16()},
+        "moved": {"embedding": embedding + 1, "head": embedding},
+    }
+    for name, tensors in forms.items():
+        (tmp_path / name).mkdir()
+        save_file(tensors, tmp_path / name / "model.safetensors")
+    for name in ("fsdp", "zero3"):
+        check_unmoved(tmp_path / "before", tmp_path / name)
+    with pytest.raises(RuntimeError, match="1 of 1 weight tensors moved"):
+        check_unmoved(tmp_path / "before", tmp_path / "moved")
+
+
+# ---------------------------------------------------------------- two processes
+
+
+@pytest.fixture(scope="module")
+def two(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tests/launched.py makes on two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    layout = folder / "two.yaml"
+    layout.write_text("{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu: true}")
+    program = [launched.__file__, str(organism_model), str(folder), str(layout)]
+    subprocess.run(launching.command(launching.read(layout), program, os.environ), check=True, timeout=300)
+    return folder
+
+
+def test_two_processes_train_as_one_does_on_the_same_responses(organism_model: Path, two: Path, tmp_path: Path) -> None:
+    with generating(fixed()):
+        one = run(organism_model, tmp_path, 3, ONE_UPDATE)
+    both = two / "fixed"
+    # Prompts in order, responses, the coins that reward them, and verdicts: exactly.
+    pd.testing.assert_frame_equal(rollouts(one), rollouts(both), check_exact=True)
+    # Losses show in the norm of their gradient and in what the policy of the next step gives its tokens.
+    pd.testing.assert_frame_equal(metrics(one), metrics(both), check_exact=False, rtol=1e-5)
+    assert metrics(one)["grad_norm"].gt(0).all()
+
+
+def test_a_rollout_step_has_as_many_updates_on_two_processes(two: Path, undisturbed: Path) -> None:
+    import json
+
+    states = [
+        json.loads((checkpoint(segment, 0, steps) / "trainer_state.json").read_text())
+        for segment, steps in ((two / "undisturbed", 3), (undisturbed, STEPS))
+    ]
+    assert [state["global_step"] for state in states] == [3 * 2, STEPS * 2]
+    assert len(rollouts(two / "undisturbed")) == 3 * TRAINING.responses
+    for column in ("step", "id", "sample"):  # both halves of each batch
+        whole = rollouts(undisturbed).query("step <= 3")[column].tolist()
+        assert rollouts(two / "undisturbed")[column].tolist() == whole
+
+
+def test_sigterm_to_one_process_ends_all_at_the_same_step_and_they_go_on_together(two: Path) -> None:
+    assert [(two / f"exit{rank}").read_text() for rank in (0, 1)] == ["143", "143"]
+    assert_same(two / "interrupted", two / "undisturbed")
+
+
+def test_resuming_on_another_number_of_processes_is_refused(organism_model: Path, two: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"step3: was written by 2 processes, sharding none, and the job has one process"
+    ):
+        run(organism_model, tmp_path, 4, TRAINING, start=3, previous=two / "undisturbed" / "checkpoints")
+
+
+def test_a_world_of_another_size_than_the_layouts_is_an_error(two: Path, organism_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"1 processes are at work and .*two\.yaml has 2"):
+        run(organism_model, tmp_path, 1, TRAINING, Hardware(layout=two / "two.yaml"))
