@@ -1,10 +1,11 @@
-"""How long Snakemake takes to find what a suite has left to do: `python benchmarks/planning.py`.
+"""How long Snakemake takes, and how much memory, to find what a suite has left to do: `python benchmarks/planning.py`.
 
 A finished suite is read from results/ in the working directory. One that is not finished is planned too, and the table
 says how many jobs it still has.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from pathlib import Path
 SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 
 
-def plan(suite: str, *options: str) -> tuple[float, int]:
-    """(seconds, jobs to run) of `snakemake -n`."""
+def plan(suite: str, *options: str) -> tuple[float, int, float]:
+    """(seconds, jobs to run, peak memory in MB) of `snakemake -n`."""
     command = [
         sys.executable,
         "-m",
@@ -28,21 +29,27 @@ def plan(suite: str, *options: str) -> tuple[float, int]:
         f"suite={suite}",
     ]
     began = time.perf_counter()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
-    total = re.search(r"^total\s+(\d+)", done.stdout, re.MULTILINE)
-    return seconds, int(total[1]) if total else 0
+    if process.returncode:
+        sys.exit(said)
+    total = re.search(r"^total\s+(\d+)", said, re.MULTILINE)
+    return seconds, int(total[1]) if total else 0, usage.ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suites", nargs="+", default=["organism", "paper"])
-    print("| suite | jobs in all | jobs left | `snakemake -n`, s |")
-    print("|---|---|---|---|")
+    print("| suite | jobs in all | jobs left | `snakemake -n`, s | peak memory, MB |")
+    print("|---|---|---|---|---|")
     for suite in parser.parse_args().suites:
-        seconds, left = plan(suite)
-        _, jobs = plan(suite, "--forceall")
-        print(f"| {suite} | {jobs} | {left} | {seconds:.1f} |")
+        seconds, left, memory = plan(suite)
+        _, jobs, _ = plan(suite, "--forceall")
+        print(f"| {suite} | {jobs} | {left} | {seconds:.1f} | {memory:.0f} |")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_targets_of_the_same_work_are_named() -> None:
 
 def test_the_longest_job_is_named() -> None:
     suite = plan("paper").suite
-    votes = costs.vote_hours(suite, "Llama-3.1-8B") / plan("paper").hardware("sample", "Llama-3.1-8B").gpus
+    votes = costs.vote_hours(suite, "Llama-3.1-8B") / plan("paper").hardware_of_sampling("Llama-3.1-8B").gpus
     assert f"The longest job is votes of Llama-3.1-8B, {duration(votes)} on " in " ".join(paper().split())
 
 

@@ -113,12 +113,24 @@ def test_too_few_gpus_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         gpus.claim(1)
 
 
-def test_in_slurm_and_for_no_gpu_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_no_gpu_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
     gpus.claim(0)
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
-    gpus.claim(2)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
+
+
+def test_the_gpus_of_an_allocation_are_shared_out_and_those_of_two_are_not_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two jobs of SLURM may both count their GPUs from 0."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    taken = []
+    for job, visible in (("1", "0,1"), ("1", "0,1"), ("2", "0,1")):
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        gpus.claim(1)
+        taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == ["0", "1", "0"]
 
 
 def test_claiming_is_quick_where_gpus_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,9 @@ def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("frame", "steps", "said"),
     [
-        (responses(), [2, 4], r"step 2, amc, problem a: 0 responses, 2 are asked for"),
-        (responses().iloc[:3], [4], r"step 4, amc, problem b: 1 responses, 2 are asked for"),
+        (responses(), [2, 4], r"step 2, amc, problem a: samples none; asked for are those from 0 to 1"),
+        (responses().iloc[:3], [4], r"step 4, amc, problem b: samples 0; asked for"),
+        (pd.concat([responses(), responses().iloc[:1]]), [4], r"step 4, amc, problem a: samples 0, 0, 1; asked for"),
         (pd.concat([responses(), responses(id="c")]), [4], r"no problem c is in this benchmark"),
         (responses().drop(columns="truncated"), [4], r"cannot be imported \(.*truncated.*columns step, benchmark, id"),
         (responses(tokens=-1), [4], r"cannot be imported"),
@@ -89,11 +90,13 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
     )
 
 
-def test_imported_responses_are_an_input_and_carry_their_origin(tmp_path: Path) -> None:
+def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None:
     plan = Plan(suite(responses="theirs.parquet"), Machine(), TINY)
     assert plan.answering(RUN, 0, 4) == {"imported": Path("theirs.parquet")}
     job = json.loads(plan.respond_run(RUN, 0, 4, 1))
-    assert (job["imported"], job["origin"], job["steps"]) == ("theirs.parquet", "a colleague's cluster", [4])
+    assert (job["imported"], job["steps"]) == ("theirs.parquet", [4])
+    assert "colleague" not in plan.respond_run(RUN, 0, 4, 1), "a note for readers must not answer anything again"
+    assert plan.hardware_of_answers(RUN).gpus == 0
 
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:

@@ -79,7 +79,8 @@ def _ready(hardware: str, engine: str, output: Path | None = None) -> jobs.Hardw
     """What a job runs on, once it is free and seen to be enough; before torch is imported, which looks for GPUs but once."""
     on = _parse(jobs.Hardware, hardware)
     if not launching.launched():
-        gpus.claim(on.gpus)
+        if on.machines == 1:
+            gpus.claim(on.gpus)
         checks.check_node(on, engine, output)
     return on
 

@@ -43,6 +43,9 @@ ASSUMED = 500
 WEIGHT_BYTES, STATE_BYTES, DOWNLOAD_BYTES = 4, 8, 2
 """Bytes a weight: float32 in checkpoints, Adam's two moments beside them, bfloat16 as models are published."""
 
+OWN_BYTES = {"FSDP": 4}
+"""Bytes a weight of the copy that a sharded trainer keeps of its own, to go on from."""
+
 TEXT_BYTES = 4
 """Bytes a token of a response that is kept: about its characters, not compressed."""
 
@@ -72,6 +75,11 @@ def respond_hours(suite: Suite, model: str, checkpoints: int, benchmarks: Iterab
 def vote_hours(suite: Suite, model: str) -> float:
     """GPU-hours of the votes of one untrained model; 0 where the suite says no `parameters`."""
     return PASS_HOURS * suite.parameters(model) * _vote_tokens(suite) * GENERATE
+
+
+def checkpoint_bytes(sharding: str | None) -> int:
+    """Bytes a weight of a checkpoint that training can go on from, by the layout's sharding."""
+    return WEIGHT_BYTES + STATE_BYTES + OWN_BYTES.get(sharding or "", 0)
 
 
 def weight_bytes(suite: Suite, model: str) -> float:

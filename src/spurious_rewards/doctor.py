@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from spurious_rewards import memory
+from spurious_rewards import costs, memory
 from spurious_rewards.checks import gpus, machines, models, packages, surroundings
 from spurious_rewards.checks.finding import Finding
 from spurious_rewards.checks.gpus import On
@@ -121,14 +121,15 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
             "choose larger ones, or another layout under `sizes` of the suite"
         )
     if layout and output is not None:
-        _room(hardware.parameters, output)
+        _room(hardware.parameters, layout, output)
 
 
-def _room(parameters: float, output: Path) -> None:
+def _room(parameters: float, layout: launching.Layout, output: Path) -> None:
     folder = next(path for path in output.absolute().parents if path.exists())
-    free, checkpoint = shutil.disk_usage(folder).free, memory.CHECKPOINT_BYTES * parameters
+    bytes_a_weight = costs.checkpoint_bytes(layout.sharding)
+    free, checkpoint = shutil.disk_usage(folder).free, bytes_a_weight * parameters
     if free < checkpoint:
         raise UserError(
             f"{folder}: {free / 1e9:.1f} GB free, and a checkpoint takes {checkpoint / 1e9:.1f} GB "
-            f"({memory.CHECKPOINT_BYTES} bytes for each of {parameters / 1e9:.3g} billion weights); make room and run again"
+            f"({bytes_a_weight} bytes for each of {parameters / 1e9:.3g} billion weights); make room and run again"
         )

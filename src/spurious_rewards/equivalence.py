@@ -138,6 +138,10 @@ def _serve(seconds: float) -> None:
     The default action of both timers' signals is to end the process, which no Python code can put off. That also ends a
     worker whose parent was killed while it computed.
     """
+    # An interrupt or a SIGTERM to the whole job is the parent's business, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     import resource
 
     import math_verify
@@ -146,7 +150,6 @@ def _serve(seconds: float) -> None:
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints must not look like a reply
     logging.disable(logging.CRITICAL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's business
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     _parse_in_two_stages()
 

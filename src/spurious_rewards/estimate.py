@@ -198,15 +198,15 @@ def _training(plan: Plan, run: Run) -> dict[Path, Work]:
         works[votes] = Work(
             stage="vote",
             hours=voters * costs.vote_hours(suite, run.model),
-            gpus=max(1, plan.hardware("sample", run.model).gpus),
+            gpus=max(1, plan.hardware_of_sampling(run.model).gpus),
             needs=needs,
             text=voters * costs.vote_bytes(suite),
         )
         needs += (votes,)
     steps_kept, states_kept = kept_steps(suite, run), kept_states(suite, run)
     weights, state = costs.weight_bytes(suite, run.model), costs.state_bytes(suite, run)
-    if (layout := plan.layout_of(run.model)) and layout.sharding == "FSDP":
-        state += weights  # its own copy, to go on from
+    if (layout := plan.layout_of(run.model)) and layout.sharding:
+        state += costs.OWN_BYTES.get(layout.sharding, 0) * suite.parameters(run.model)
     seeds = len(seeds_of(run.seeds))
     for start, stop in suite.segments(run):
         steps = suite.eval_steps(run, start, stop)
@@ -214,7 +214,7 @@ def _training(plan: Plan, run: Run) -> dict[Path, Work]:
         works[plan.layout.segment(run, start, stop) / "checkpoints"] = Work(
             stage="train",
             hours=costs.train_hours(suite, run, start, stop),
-            gpus=max(1, plan.hardware("train", run.model).gpus),
+            gpus=max(1, plan.hardware_of_training(run).gpus),
             needs=(*needs, *plan.previous(run, start)),
             run=run,
             weights=seeds * kept * weights,
@@ -238,7 +238,7 @@ def _answering(plan: Plan, model: str, checkpoints: int, benchmarks: Collection[
     return Work(
         stage="respond",
         hours=costs.respond_hours(plan.suite, model, checkpoints, benchmarks),
-        gpus=max(1, plan.hardware("sample", model).gpus),
+        gpus=max(1, plan.hardware_of_sampling(model).gpus),
         needs=needs,
         text=costs.answer_bytes(plan.suite, checkpoints, benchmarks),
     )

@@ -1,4 +1,4 @@
-"""Keeping the jobs of one machine off each other's GPUs, where no SLURM does so."""
+"""Keeping the jobs of one machine, or of one allocation of SLURM, off each other's GPUs."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
     """Take `count` GPUs that no other job of this user has, and let this process see no others.
 
     Waits while too few are free; who waits first is served first. They are held until this process has ended, whatever
-    it has become by exec by then. To be called before torch is imported. In a SLURM job, and for no GPU, nothing is done.
+    it has become by exec by then. To be called before torch is imported. Within a SLURM job its own GPUs are shared out.
 
     Args:
         count: how many.
@@ -29,7 +29,7 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
     Raises:
         UserError: there are fewer than `count`.
     """
-    if not count or "SLURM_JOB_ID" in os.environ:
+    if not count:
         return
     among = _visible() if visible is None else visible
     if len(among) < count:
@@ -37,7 +37,8 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
             f"the job needs {count} GPUs and this machine shows {len(among)} ({', '.join(among) or 'none'}); set "
             "CUDA_VISIBLE_DEVICES, or ask for fewer under `sizes` of the suite"
         )
-    folder = Path(tempfile.gettempdir()) / f"spurious-rewards-gpus-{os.getuid()}"
+    # Each SLURM job has GPUs of its own, and may count them from 0.
+    folder = Path(tempfile.gettempdir()) / f"spurious-rewards-gpus-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', '')}"
     folder.mkdir(mode=0o700, exist_ok=True)
     # Only one process at a time takes GPUs: two could each hold what the other waits for.
     with (folder / "turn").open("w") as turn:

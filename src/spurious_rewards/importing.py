@@ -39,12 +39,13 @@ def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence["Task"],
 
 
 def _check(file: Path, answered: pd.DataFrame, step: int, task: "Task") -> None:
-    samples = answered.groupby("id")["sample"].nunique()
+    numbers = answered.groupby("id")["sample"].apply(sorted)
     for id_ in task.problems["id"]:
-        if (there := int(samples.get(id_, 0))) != task.samples:
+        if (there := numbers.get(id_, [])) != list(range(task.samples)):
             raise UserError(
-                f"{file}: step {step}, {task.benchmark}, problem {id_}: {there} responses, {task.samples} are asked for; the "
-                "ids are those of the prepared problems (results/SUITE/problems)"
+                f"{file}: step {step}, {task.benchmark}, problem {id_}: samples {', '.join(map(str, there)) or 'none'}; "
+                f"asked for are those from 0 to {task.samples - 1}, each once, and the ids are those of the prepared problems "
+                "(results/SUITE/problems)"
             )
     if unknown := sorted(set(answered["id"]) - set(task.problems["id"])):
         raise UserError(f"{file}: step {step}, {task.benchmark}: no problem {unknown[0]} is in this benchmark")

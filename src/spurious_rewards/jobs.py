@@ -126,7 +126,6 @@ class RespondJob(Frozen):
     seeds: tuple[int, ...]
     steps: tuple[int, ...]
     imported: Path | None
-    origin: str
     benchmarks: dict[str, Benchmark]
     prompt: Prompt
     sampling: Sampling

@@ -12,11 +12,11 @@ from typing import Literal
 from spurious_rewards.suite import Training
 from spurious_rewards.training.launching import Layout
 
-STATE_BYTES = 16
+TRAINING_BYTES = 16
 """A weight in training: weight 4, gradient 4, Adam's moments 8."""
 
-CHECKPOINT_BYTES = 12
-"""A weight on disk with the state to train on from: weight 4, moments 8."""
+BUCKET_BYTES = 4
+"""A gradient once more, in the buckets by which several processes that each hold all add theirs up (torch's DDP)."""
 
 VOCABULARY = 151_936
 """Of Qwen2.5, the largest of the paper's models."""
@@ -41,8 +41,9 @@ class Part:
 
 def states(parameters: float, layout: Layout) -> Part:
     """Weights, gradients and moments of a process of training."""
-    sharers = layout.processes if layout.sharding else 1
-    return _of_weights(STATE_BYTES, parameters, sharers, "processes")
+    if layout.sharding or layout.processes == 1:
+        return _of_weights(TRAINING_BYTES, parameters, layout.processes, "processes")
+    return _of_weights(TRAINING_BYTES + BUCKET_BYTES, parameters, 1, "processes")
 
 
 def weights(parameters: float, gpus: int) -> Part:

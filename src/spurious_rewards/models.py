@@ -55,7 +55,7 @@ def check(folder: Path) -> None:
     if gone(folder):
         raise UserError(
             f"{folder}: its weights went once they had answered (keep_weights: reported in the suite); to have them again, "
-            "delete the checkpoints of the run's segments, which trains it again"
+            "delete the checkpoints/ of the run's segments and name the last of them as Snakemake's target"
         )
     weights = sorted(folder.glob("*.safetensors"))
     missing = [

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from spurious_rewards import costs
 from spurious_rewards.jobs import (
@@ -68,6 +67,7 @@ class Plan:
             os.path.relpath(suite_path.with_suffix(".lock.yaml"))
         )  # the same in every copy of the checkout
         self.layout = Layout(Path("results") / self.name)
+        self._layouts: dict[str, TrainingLayout] = {}
 
     # ------------------------------------------------------------ models before training
 
@@ -196,7 +196,6 @@ class Plan:
             seeds=(imported.seed,),
             steps=tuple(sorted(self.suite.asked_steps(run))),
             imported=imported.responses,
-            origin=imported.origin,
         )
 
     def _elsewhere(self, where: str) -> Weights:
@@ -213,7 +212,6 @@ class Plan:
         seeds: tuple[int, ...] = (),
         steps: tuple[int, ...] = (),
         imported: Path | None = None,
-        origin: str = "",
     ) -> str:
         return RespondJob(
             version=version,
@@ -221,7 +219,6 @@ class Plan:
             seeds=seeds,
             steps=steps,
             imported=imported,
-            origin=origin,
             benchmarks=self._asked(folder),
             prompt=self._prompt(model, prompt),
             sampling=self.suite.sampling,
@@ -494,33 +491,44 @@ class Plan:
 
     # ------------------------------------------------------------ what jobs ask for
 
-    def hardware(self, stage: Literal["train", "sample"], model: str) -> Hardware:
-        """What training of a model, or drawing responses from it, runs on; the default in suites without `sizes`."""
-        size = self.suite.size(model)
-        if size is None:
+    def hardware_of_sampling(self, model: str) -> Hardware:
+        """What drawing responses from a model runs on; the default in suites without `sizes`."""
+        if (size := self.suite.size(model)) is None:
             return Hardware()
         parameters = self.suite.parameters(model)
-        if stage == "sample":
-            return Hardware(gpus=size.sampling_gpus, memory_share=size.sampling_share, parameters=parameters)
-        layout = self._layouts[size.layout]
+        return Hardware(gpus=size.sampling_gpus, memory_share=size.sampling_share, parameters=parameters)
+
+    def hardware_of_answers(self, run: Run) -> Hardware:
+        """What the answers of a run's checkpoints run on; to take those that are imported needs no GPU."""
+        imported = self.suite.imported(run)
+        return Hardware() if imported and imported.responses else self.hardware_of_sampling(run.model)
+
+    def hardware_of_training(self, run: Run) -> Hardware:
+        """What training of a run runs on; the default in suites without `sizes`."""
+        if (size := self.suite.size(run.model)) is None:
+            return Hardware()
+        layout = self.layout_named(size.layout)
+        served = self.suite.algorithms[run.variant].vllm_mode == "server"
+        server_gpus = size.server_gpus if served else 0
         return Hardware(
-            gpus=0 if layout.cpu else layout.processes + size.server_gpus,
+            gpus=0 if layout.cpu else layout.processes + server_gpus,
             layout=layout.path,
             machines=layout.machines,
             memory_share=size.training_share,
-            server_gpus=size.server_gpus,
-            parameters=parameters,
+            server_gpus=server_gpus,
+            parameters=self.suite.parameters(run.model),
         )
 
     def layout_of(self, model: str) -> TrainingLayout | None:
         """How training of a model is spread; none in suites without `sizes`."""
         size = self.suite.size(model)
-        return self._layouts[size.layout] if size else None
+        return self.layout_named(size.layout) if size else None
 
-    @cached_property
-    def _layouts(self) -> dict[str, TrainingLayout]:
-        folder = Path(os.path.relpath(self.root / "envs" / "accelerate"))
-        return {size.layout: read_layout(folder / f"{size.layout}.yaml") for size in self.suite.sizes}
+    def layout_named(self, name: str) -> TrainingLayout:
+        """A layout of envs/accelerate/."""
+        if name not in self._layouts:
+            self._layouts[name] = read_layout(Path(os.path.relpath(self.root / "envs" / "accelerate" / f"{name}.yaml")))
+        return self._layouts[name]
 
     def cores(self, model: str) -> int:
         """Processor cores of a job that has a model at work."""
@@ -530,11 +538,12 @@ class Plan:
     def train_minutes(self, run: Run, start: int, stop: int) -> int:
         """Time limit of a segment."""
         hours = costs.train_hours(self.suite, run, start, stop)
-        return _limit(hours, self.hardware("train", run.model))
+        return _limit(hours, self.hardware_of_training(run))
 
-    def vote_minutes(self, model: str) -> int:
-        """Time limit of the votes of a model."""
-        return _limit(costs.vote_hours(self.suite, model), self.hardware("sample", model))
+    def vote_minutes(self, model: str, bases: str) -> int:
+        """Time limit of the votes of untrained models."""
+        voters = len(self.weights(model, group_of(bases)))
+        return _limit(voters * costs.vote_hours(self.suite, model), self.hardware_of_sampling(model))
 
     def base_minutes(self, model: str, bases: str, prompt: str) -> int:
         """Time limit of the answers of untrained models."""
@@ -548,7 +557,7 @@ class Plan:
 
     def _respond_minutes(self, folder: Path, model: str, checkpoints: int) -> int:
         hours = costs.respond_hours(self.suite, model, checkpoints, self._benchmarks(folder))
-        return _limit(hours, self.hardware("sample", model))
+        return _limit(hours, self.hardware_of_sampling(model))
 
     # ------------------------------------------------------------ what is made first
 

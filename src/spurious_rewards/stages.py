@@ -194,7 +194,8 @@ def respond(job: RespondJob, output: Path, problems: list[Path], hardware: Hardw
 
     recorder = Recorder("respond", job.model_dump(mode="json"))
     tasks = _tasks(job.benchmarks, problems)
-    said: dict[str, Any] = {"prompt": job.prompt.hash} | ({"imported": job.origin} if job.origin else {})
+    elsewhere = job.imported is not None or any(each.step for each in job.given)
+    said: dict[str, Any] = {"prompt": job.prompt.hash} | ({"imported": True} if elsewhere else {})
     if job.imported:
         importing.take(job.imported, job.seeds[0], job.steps, tasks, output)
         recorder.write(output, [*problems, job.imported], **said)

@@ -275,7 +275,9 @@ class Training(Frozen):
     precision: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
     micro_batch: Count = Field(4, description="responses a forward and backward pass")
     gradient_checkpointing: bool = True
-    segment_steps: Count = Field(50, description="steps a job trains; a crash costs one segment at most")
+    segment_steps: Count = Field(
+        50, description="steps a job trains; a crash costs the steps since the last evaluated one"
+    )
     eval_every: Count = Field(10, description="steps between evaluated checkpoints")
     rollouts_every: Count | None = Field(None, description="keep the rollouts of every so many steps; null: of none")
 

@@ -46,10 +46,21 @@ class Tracker:
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True),
             reinit="finish_previous",
         )
+        lost: list[OSError] = []
+
+        def unless_lost(act: Callable[[], Any]) -> None:
+            """wandb's own process hears a SIGTERM to the whole job too, and is gone before training has ended."""
+            try:
+                if not lost:
+                    act()
+            except OSError as error:
+                lost.append(error)
+                print(f"wandb: {error}; the rest of this run is in the tables alone", file=sys.stderr)
+
         try:
-            yield lambda row: run.log(dict(row), step=row["step"])
+            yield lambda row: unless_lost(lambda: run.log(dict(row), step=row["step"]))
         finally:
-            run.finish()
+            unless_lost(run.finish)
 
 
 def keyless() -> bool:

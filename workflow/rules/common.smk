@@ -87,15 +87,14 @@ def named_files(input):
     return [f"--input={key}={path}" for key in input.keys() for path in input.get(key)]
 
 
-def asks(stage, minutes):
-    """What jobs of a stage that has a model at work ask for, by the model; more memory when one is tried again."""
-    on = lambda w: plan.hardware(stage, w.model)
+def asks(on, minutes):
+    """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
     asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
     if plan.suite.sizes:
         asked |= {
             "gpu": lambda w: on(w).gpus,
             "nodes": lambda w: on(w).machines,
-            "mem_mb": lambda w, attempt: plan.suite.size(w.model).memory_gb * 1000 * 2 ** (attempt - 1),
+            "mem_mb": lambda w, attempt: plan.suite.size(w.model).memory_gb * 1000 * min(attempt, 2),
             "runtime": minutes,
         }
     return asked
@@ -118,9 +117,7 @@ RESPOND_ENV, TRAIN_ENV = ["../../envs/vllm.yaml"] * 2 if VLLM else ["../../envs/
 
 onstart:
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
-    if any(
-        job.rule.name in ("vote", "train", "respond_base", "respond_run") for job in workflow.dag.needrun_jobs()
-    ):
+    if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
         where = "local" if workflow.local_exec else "slurm"
         if trouble := doctor.must_fail(plan, where, not workflow.deployment_settings.deployment_method):
             sys.exit(f"error: {trouble}")

@@ -12,7 +12,7 @@ rule respond_base:
         RESPOND_ENV
     threads: lambda w: plan.cores(w.model)
     resources:
-        **asks("sample", lambda w: plan.base_minutes(w.model, w.bases, w.prompt)),
+        **asks(lambda w: plan.hardware_of_sampling(w.model), lambda w: plan.base_minutes(w.model, w.bases, w.prompt)),
     params:
         job=lambda w: plan.respond_base(w.model, w.bases, w.prompt, VERSIONS["respond"]),
     message:
@@ -35,7 +35,10 @@ rule respond_run:
         RESPOND_ENV
     threads: lambda w: plan.cores(w.model)
     resources:
-        **asks("sample", lambda w: plan.run_minutes(run_of(w), int(w.start), int(w.stop))),
+        **asks(
+            lambda w: plan.hardware_of_answers(run_of(w)),
+            lambda w: plan.run_minutes(run_of(w), int(w.start), int(w.stop)),
+        ),
     params:
         job=lambda w: plan.respond_run(run_of(w), int(w.start), int(w.stop), VERSIONS["respond"]),
     message:

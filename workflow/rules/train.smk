@@ -15,7 +15,10 @@ rule train:
         TRAIN_ENV
     threads: lambda w: plan.cores(w.model)
     resources:
-        **asks("train", lambda w: plan.train_minutes(run_of(w), int(w.start), int(w.stop))),
+        **asks(
+            lambda w: plan.hardware_of_training(run_of(w)),
+            lambda w: plan.train_minutes(run_of(w), int(w.start), int(w.stop)),
+        ),
     params:
         job=lambda w: plan.train(run_of(w), int(w.start), int(w.stop), VERSIONS["train"]),
         previous=lambda w, input: f"--previous {input.previous}" if input.previous else "",

@@ -12,7 +12,7 @@ rule vote:
         RESPOND_ENV
     threads: lambda w: plan.cores(w.model)
     resources:
-        **asks("sample", lambda w: plan.vote_minutes(w.model)),
+        **asks(lambda w: plan.hardware_of_sampling(w.model), lambda w: plan.vote_minutes(w.model, w.bases)),
     params:
         job=lambda w: plan.vote(w.model, w.bases, w.prompt, VERSIONS["vote"]),
     message:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from spurious_rewards import costs, memory
+from spurious_rewards import memory
 from spurious_rewards.checks.finding import Finding
 from spurious_rewards.checks.machines import Gpu, Partition
 from spurious_rewards.checks.packages import version
@@ -26,7 +26,7 @@ def layouts(plan: Plan) -> Iterator[Finding]:
     """Whether layouts are there, have what they need installed, and share out every mini-batch."""
     for size in plan.suite.sizes:
         try:
-            layout = _layout(plan, size)
+            layout = plan.layout_named(size.layout)
         except UserError as error:
             yield Finding("fails", "layouts", str(error), "name another layout under `sizes` of the suite")
             continue
@@ -110,30 +110,46 @@ def _fits(what: str, parts: Sequence[memory.Part], gb: float, mend: str) -> Iter
 
 
 def time_limits(plan: Plan, partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether the longest segment of each size ends within the limit of a partition that has the GPUs for it."""
+    """Whether a partition that has the GPUs for them takes the longest jobs of each size for as long as they ask.
+
+    None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
+    more than a partition lets it would be ended again and again.
+    """
     if not partitions:
         return
     for size, layout, models in _sized(plan):
-        segments = [
-            (run, segment) for run in trained(plan.suite) if run.model in models for segment in plan.suite.segments(run)
+        runs = [run for run in trained(plan.suite) if run.model in models]
+        segments = [plan.train_minutes(run, *segment) for run in runs for segment in plan.suite.segments(run)]
+        votes = [
+            plan.vote_minutes(run.model, plan.base_folder(run.model, run.prompt, run.seeds).parent.name)
+            for run in runs
+            if plan.suite.rewards[run.reward].training_set != "truth"
         ]
-        if not segments:
-            continue
-        count = layout.processes + size.server_gpus
-        longest, run = max(
-            ((costs.train_hours(plan.suite, run, *segment) / count, run) for run, segment in segments),
-            key=lambda pair: pair[0],
+        of_layout = _gpus_of_a_machine(size, layout)
+        for what, minutes, count in (
+            ("segments of training", segments, of_layout),
+            ("votes", votes, size.sampling_gpus),
+        ):
+            fit = [one for one in partitions if one.gpus >= count]
+            if minutes and fit:
+                yield from _within(what, max(minutes) / 60, size, fit)
+
+
+def _within(what: str, asked: float, size: Size, partitions: Sequence[Partition]) -> Iterator[Finding]:
+    enough = sorted({one.name for one in partitions if one.hours >= asked})
+    short = ", ".join(sorted({f"{one.name} ({one.hours:g} h)" for one in partitions if one.hours < asked}))
+    said = f"{what}, on models of up to {size.parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
+    if enough and short:
+        mend = f"name one that is long enough in profiles/slurm/config.yaml: {', '.join(enough)}"
+        yield Finding("warns", "time limits", f"{said}, too long for {short}", mend)
+    elif short:
+        ended = what != "votes" and max(one.hours for one in partitions) < asked / 2  # jobs ask for twice the estimate
+        mend = "set a smaller segment_steps in the suite's training"
+        if not ended:
+            mend = "give the rule a shorter runtime in profiles/slurm/config.yaml and raise `retries`: each try goes on"
+        yield Finding(
+            "fails" if ended else "warns", "time limits", f"{said}, and no partition lets them: {short}", mend
         )
-        fit = [one for one in partitions if one.gpus >= _gpus_of_a_machine(size, layout)]
-        enough = sorted({one.name for one in fit if one.hours >= longest})
-        short = ", ".join(sorted({f"{one.name} ({one.hours:g} h)" for one in fit if one.hours < longest}))
-        takes = f"a segment of {run.model} ({run.variant}) is estimated at {longest:.1f} hours on {count} GPUs"
-        if fit and not enough:
-            mend = "set a smaller segment_steps in the suite's training"
-            yield Finding("fails", "time limits", f"{takes}, and no partition lets it: {short}", mend)
-        elif short:
-            mend = f"name one that is long enough in profiles/slurm/config.yaml: {', '.join(enough)}"
-            yield Finding("warns", "time limits", f"{takes}, too long for {short}", mend)
 
 
 def trained(suite: Suite) -> list[Run]:
@@ -153,7 +169,7 @@ def _sized(plan: Plan) -> Iterator[Sized]:
     for size in plan.suite.sizes:
         models = [name for name in names if plan.suite.size(name) == size]
         try:
-            layout = _layout(plan, size)
+            layout = plan.layout_named(size.layout)
         except UserError:
             continue
         if models:
@@ -162,7 +178,3 @@ def _sized(plan: Plan) -> Iterator[Sized]:
 
 def _gpus_of_a_machine(size: Size, layout: launching.Layout) -> int:
     return (0 if layout.cpu else layout.processes // layout.machines) + size.server_gpus
-
-
-def _layout(plan: Plan, size: Size) -> launching.Layout:
-    return launching.read(plan.root / "envs" / "accelerate" / f"{size.layout}.yaml")

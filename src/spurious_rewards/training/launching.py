@@ -29,8 +29,8 @@ T = TypeVar("T")
 PATIENCE = 600
 """Seconds that processes get to end after SIGTERM before their launcher kills them: two of the paper's rollout steps."""
 
-TIMEOUT = timedelta(hours=2)
-"""How long processes wait for each other: while the first one loads, takes the lock or writes a checkpoint."""
+TIMEOUT = timedelta(days=7)
+"""How long processes wait for each other: while one loads, writes a checkpoint, or waits for the job that has the lock."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,6 @@ def read(path: Path) -> Layout:
 def launched() -> bool:
     """Whether this is one of a job's processes, rather than the one that starts them."""
     return "LOCAL_RANK" in os.environ
-
-
-def main_process() -> bool:
-    """Whether this is the one of a job's processes that writes; true where there is only one."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def launch(hardware: Hardware) -> None:

@@ -20,7 +20,7 @@ from spurious_rewards.jobs import Hardware
 from spurious_rewards.suite import Training
 
 START_SECONDS = 540
-"""For loading the model. The other training processes wait meanwhile, and torch lets them for 600 s."""
+"""For loading the model, while the training processes wait."""
 
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells the training processes about each other; the server is none of them."""
