@@ -156,6 +156,16 @@ def test_a_worker_killed_between_pairs_costs_no_verdict():
         assert verifier.verify([("3", "1+2")]) == [RIGHT]
 
 
+def test_a_sigterm_to_the_whole_job_changes_no_verdict():
+    """SLURM ends jobs so; the step at work is kept, and its rewards with it."""
+    with Verifier() as verifier:
+        verifier.verify([("2", "1+1")])
+        (worker,) = [process for process in verifier._idle.queue if process]
+        worker.terminate()
+        assert verifier.verify([("3", "1+2")]) == [RIGHT]
+        assert worker.poll() is None
+
+
 def test_several_workers_give_the_same_verdicts_in_order(verifier):
     pairs = [(str(i), f"{i - i % 3} + {i % 2}") for i in range(60)]
     with Verifier(workers=2) as two:
