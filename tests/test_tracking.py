@@ -40,7 +40,8 @@ with Tracker("wandb", Path(sys.argv[1]), "run", {}).run("seed0") as log:
 
 
 def test_training_goes_on_when_wandb_is_ended_by_a_sigterm_to_the_whole_job(tmp_path: Path) -> None:
-    environment = {**os.environ, "WANDB_MODE": "offline"}
+    # Without what wandb leaves in the environment, by which the program would find the service of the tests before.
+    environment = {key: value for key, value in os.environ.items() if "WANDB" not in key} | {"WANDB_MODE": "offline"}
     program = [sys.executable, "-c", SIGTERMED, str(tmp_path)]
     ended = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
