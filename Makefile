@@ -32,8 +32,8 @@ test-vllm:
 
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,slurm]'
-	tests/slurm/lab.sh install
-	$(BIN)/python -m pytest tests/slurm
+	tests/workflow/slurm/lab.sh install
+	$(BIN)/python -m pytest tests/workflow/slurm
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

@@ -167,10 +167,7 @@ def estimate(plan: Plan, gpus: int = 1) -> Estimate:
 
 def _works(plan: Plan) -> dict[Path, Work]:
     suite = plan.suite
-    asked: dict[Path, set[str]] = defaultdict(set)
-    for name, experiment in suite.experiments.items():
-        for answers in _answers(plan.grades(name)):
-            asked[answers].update(suite.benchmarks_of(experiment))
+    asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in plan.answered.items()}
     works: dict[Path, Work] = {}
     for run in suite.runs:
         if suite.imported(run) is None:

@@ -322,7 +322,7 @@ class Plan:
     # ------------------------------------------------------------ what hangs on what
 
     @cached_property
-    def _answered(self) -> dict[Path, set[str]]:
+    def answered(self) -> dict[Path, set[str]]:
         """Folder of responses -> the benchmarks that some experiment asks of them."""
         answered: dict[Path, set[str]] = defaultdict(set)
         for experiment in self.suite.experiments.values():
@@ -332,7 +332,7 @@ class Plan:
 
     def _benchmarks(self, folder: Path) -> list[str]:
         """Benchmarks answered in a folder, in the suite's order; all in one that no experiment asks for."""
-        return [name for name in self.suite.benchmarks if name in self._answered.get(folder, self.suite.benchmarks)]
+        return [name for name in self.suite.benchmarks if name in self.answered.get(folder, self.suite.benchmarks)]
 
     def _asked(self, folder: Path) -> dict[str, Benchmark]:
         return {name: self.suite.benchmarks[name].model_copy(update={"title": ""}) for name in self._benchmarks(folder)}

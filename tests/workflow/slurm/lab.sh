@@ -18,7 +18,7 @@ install() {
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
   fi
-  cd "$(dirname "$0")/../.."
+  cd "$(dirname "$0")/../../.."
   .venv/bin/python -c 'import snakemake_executor_plugin_slurm' 2>/dev/null ||
     .venv/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[slurm]'
 }
