@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from spurious_rewards import models
 from spurious_rewards.errors import UserError
 from spurious_rewards.jobs import Hardware
@@ -58,6 +60,8 @@ class VllmEngine:
                 tensor_parallel_size=self.hardware.gpus or 1,
                 gpu_memory_utilization=self.hardware.memory_share,
                 enable_prefix_caching=True,
+                # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
+                enable_chunked_prefill=torch.cuda.is_available(),
                 use_tqdm_on_load=False,
             )
         except ValueError as error:  # too little memory, too few positions, tensors that are missing, unknown models
