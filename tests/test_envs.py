@@ -47,10 +47,11 @@ COME_WITH = {
 
 ON_REQUEST = {
     "prepare": {"transformers"},  # for an organism's tokenizer, which pretraining makes
-    "vote": {"vllm", "accelerate"},
-    "respond": {"vllm", "accelerate"},
-    "train": {"vllm"},
-    "probe": {"vllm"},
+    # reasoning-gym makes problems, which only `prepare` does of those that import what reads the hub's lock file
+    "vote": {"vllm", "accelerate", "reasoning-gym"},
+    "respond": {"vllm", "accelerate", "reasoning-gym"},
+    "train": {"vllm", "reasoning-gym"},
+    "probe": {"vllm", "reasoning-gym"},
 }
 """Packages that a stage's modules import in functions that it may never call: vLLM, where it is no suite's engine."""
 

@@ -128,7 +128,15 @@ def test_equal_problems_with_other_answers_are_counted_apart(tmp_path: Path) -> 
     path = write(tmp_path / "rows.jsonl", rows)
     frame, card = prepared(path)
     assert set(frame["id"]) == {"a", "d"}
-    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 2, "only": 0, "limit": 0}
+    assert card["dropped"] == {
+        "unreadable": 0,
+        "blank": 0,
+        "duplicate": 2,
+        "overlap": 0,
+        "only": 0,
+        "skip": 0,
+        "limit": 0,
+    }
     assert card["dropped_rows"] == {"duplicate": ["line 1", "line 3"]}
     assert card["conflicting_answers"] == 1
     with pytest.raises(UserError, match=r"line 1: duplicate, as 2 of 4 rows are.*duplicate: drop"):
@@ -169,7 +177,15 @@ def test_only_keeps_the_problems_whose_text_has_a_hash_that_it_names(tmp_path: P
     assert text_hash("4+0") == text_hash("\n4+0 ") == "e2a3a41cc00b"
     frame, card = prepared(path, only=["e2a3a41cc00b", text_hash("7+0")])
     assert answers(frame) == {"4+0": "4", "7+0": "7"}
-    assert card["dropped"] == {"unreadable": 0, "blank": 0, "duplicate": 1, "only": 7, "limit": 0}
+    assert card["dropped"] == {
+        "unreadable": 0,
+        "blank": 0,
+        "duplicate": 1,
+        "overlap": 0,
+        "only": 7,
+        "skip": 0,
+        "limit": 0,
+    }
     assert len(prepared(path, only=["e2a3a41cc00b", text_hash("7+0")], limit=1)[0]) == 1
 
 

@@ -1,5 +1,7 @@
 """Fingerprints follow the code that a stage runs, and nothing else."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -82,15 +84,18 @@ def test_packages_that_a_stage_imports_count(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
-    import json
-
-    artifact = tmp_path / "a.parquet"
-    provenance.Recorder("grade", {"asked": 1}).write(artifact, [tmp_path / "parent"], card={"kept": 3})
+    artifact, parent = tmp_path / "a.parquet", tmp_path / "parent"
+    parent.write_text("parent")
+    artifact.write_text("made")
+    provenance.Recorder("grade", {"asked": 1}).write(artifact, [parent], card={"kept": 3})
     manifest = json.loads(provenance.manifest_path(artifact).read_text())
     assert manifest["request"] == {"asked": 1}
     assert manifest["details"] == {"card": {"kept": 3}}
-    assert manifest["parents"] == [str(tmp_path / "parent")]
-    assert manifest["versions"]["torch"]
+    assert manifest["parents"] == [{"artifact": str(parent), "sha256": hashlib.sha256(b"parent").hexdigest()}]
+    assert manifest["sha256"] == hashlib.sha256(b"made").hexdigest()
+    assert {"torch", "statsmodels", "python"} <= manifest["versions"].keys()
+    assert manifest["hardware"]["processor"]
+    assert manifest["gpu_seconds"] == 0 == len(manifest["hardware"]["gpus"])
     assert manifest["peak_memory_mb"] > 10
 
 

@@ -250,6 +250,7 @@ def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(do
         "longer": {**python, "rewards": ["format"], "steps": 60},
     }
     document["exhibits"] = {}
+    document["report"].pop("best_prompt")
     read = complaints.validate(suite.Suite, document, "mine.yaml")
     assert len(read.runs) == 2 * len(python["models"])
     shared = next(run for run in read.runs if run.reward == "format")
@@ -276,6 +277,7 @@ def test_further_grids_differ_from_the_experiments_own_in_what_they_name(documen
 def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_groups(document: dict[str, Any]) -> None:
     document["experiments"] = {"main": document["experiments"]["rl_trained"]}
     document["exhibits"] = {}
+    document["report"].pop("best_prompt")
     read = complaints.validate(suite.Suite, document, "mine.yaml")
     started = {run: steps for run, steps in read.runs.items() if run.model == "effective-code"}
     assert {(run.reward, run.prompt, run.variant, run.seeds) for run in started} == {

@@ -96,9 +96,16 @@ def _by_name(inputs: list[str]) -> dict[str, list[Path]]:
 
 
 @app.command()
-def prepare(job: Job, output: Output) -> None:
-    """Make a problem set from the hub, a local file or the organism's generator."""
-    stages.prepare(_parse(jobs.PrepareJob, job), output)
+def prepare(
+    job: Job,
+    output: Output,
+    against: Annotated[
+        list[Path],
+        typer.Option(help="a prepared set that it must not overlap with", default_factory=list, show_default=False),
+    ],
+) -> None:
+    """Make a problem set from the hub, a local file or a generator."""
+    stages.prepare(_parse(jobs.PrepareJob, job), output, against)
 
 
 @app.command()

@@ -49,6 +49,8 @@ def check(suite: Suite) -> None:
     _sizes_fit(suite)
     _exhibits_fit(suite)
     _clipping_fits(suite)
+    _partial_prompt_fits(suite)
+    _best_prompt_fits(suite)
 
 
 def _variants_fit(suite: Suite) -> None:
@@ -71,6 +73,11 @@ def _problems_fit(suite: Suite) -> None:
     for name, problem_set in suite.problems.items():
         if problem_set.generated and suite.organism is None:
             raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+        for index, other in enumerate(problem_set.decontaminate):
+            where = f"problems.{name}.decontaminate[{index}]"
+            known(other, where, suite.problems)
+            if suite.problems[other].decontaminate:
+                raise FoundError(where, other, "it is cleaned against others itself; name sets that are not")
 
 
 def _models_fit(suite: Suite) -> None:
@@ -100,10 +107,18 @@ def _models_fit(suite: Suite) -> None:
 
 def _rewards_fit(suite: Suite) -> None:
     for name, reward in suite.rewards.items():
-        known(reward.function, f"rewards.{name}.function", REGISTRY)
+        if reward.file is not None:
+            if reward.function in REGISTRY:
+                raise FoundError(
+                    f"rewards.{name}.function",
+                    reward.function,
+                    "the project's own rewards are called so; name it otherwise",
+                )
+        else:
+            known(reward.function, f"rewards.{name}.function", REGISTRY)
         if reward.without is not None:
             known(reward.without, f"rewards.{name}.without", REGISTRY)
-            paid = REGISTRY[reward.function]
+            paid = REGISTRY.get(reward.function)
             allowed = [
                 key
                 for key, function in REGISTRY.items()
@@ -327,4 +342,28 @@ def _clipping_fits(suite: Suite) -> None:
     if not seeds_of(suite.clipping.seeds):
         raise FoundError(
             "clipping.seeds", suite.clipping.seeds, "an empty range; allowed: first-last with first <= last"
+        )
+
+
+def _partial_prompt_fits(suite: Suite) -> None:
+    probe = suite.partial_prompt
+    if probe is None:
+        return
+    for key, names in (("models", suite.models), ("problems", suite.problems)):
+        for index, value in enumerate(getattr(probe, key)):
+            known(value, f"partial_prompt.{key}[{index}]", names)
+
+
+def _best_prompt_fits(suite: Suite) -> None:
+    best = suite.report.best_prompt
+    if best is None:
+        return
+    known(best.experiment, "report.best_prompt.experiment", suite.experiments)
+    known(best.chosen_on, "report.best_prompt.chosen_on", suite.benchmarks)
+    experiment = suite.experiments[best.experiment]
+    if best.chosen_on not in suite.benchmarks_of(experiment):
+        raise FoundError(
+            "report.best_prompt.chosen_on",
+            best.chosen_on,
+            f"experiment {best.experiment} does not answer it; allowed: {', '.join(suite.benchmarks_of(experiment))}",
         )

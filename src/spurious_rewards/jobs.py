@@ -12,6 +12,7 @@ from spurious_rewards.suite import (
     Family,
     Frozen,
     Organism,
+    Overlap,
     ProblemSet,
     Prompt,
     Reward,
@@ -55,6 +56,7 @@ class PrepareJob(Frozen):
     name: str
     problem_set: ProblemSet
     organism: Organism | None
+    overlap: Overlap | None
     data_seed: int
     sources: dict[str, Path]
     lock: Path

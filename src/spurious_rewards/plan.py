@@ -117,8 +117,9 @@ class Plan:
         return PrepareJob(
             version=version,
             name=name,
-            problem_set=problem_set,
+            problem_set=problem_set.model_copy(update={"about": "", "licence": ""}),
             organism=self.suite.organism if problem_set.generated else None,
+            overlap=self.suite.overlap if problem_set.decontaminate else None,
             data_seed=self.suite.data_seed,
             sources=replaced,
             lock=self.lock,
@@ -286,7 +287,7 @@ class Plan:
         shown = {
             "exhibits": {name: exhibit},
             "clipping": None if exhibit.experiment else self.suite.clipping,
-            "report": self.suite.report.model_copy(update={"headline": alone.report.headline}),
+            "report": self.suite.report.model_copy(update={"headline": alone.report.headline, "best_prompt": None}),
         }
         return ExhibitJob(suite=alone.model_copy(update=shown), exhibit=name).model_dump_json()
 
@@ -307,6 +308,7 @@ class Plan:
                 "sizes": (),  # what jobs ask for changes no number
                 "exhibits": {},
                 "clipping": None,
+                "partial_prompt": None,
                 "report": Report(headline=name),
             }
         )
@@ -315,6 +317,11 @@ class Plan:
 
     def _reward(self, name: str) -> Reward:
         return self.suite.rewards[name].model_copy(update={"title": ""})
+
+    def reward_file(self, run: Run) -> list[Path]:
+        """The Python file of a run's reward, if it is one of the user's own."""
+        file = self.suite.rewards[run.reward].file
+        return [file] if file else []
 
     def _prompt(self, model: str, name: str) -> Prompt:
         return self.suite.prompt(model, name).model_copy(update={"origin": ""})
@@ -341,6 +348,10 @@ class Plan:
         """The file that a problem set is read from, if it is one; a missing one is for the stage to complain of."""
         path = self.suite.problems[name].path
         return [path] if path is not None and path.exists() else []
+
+    def against(self, name: str) -> list[Path]:
+        """The prepared sets with which a problem set must not overlap."""
+        return [self.layout.problems(other) for other in self.suite.problems[name].decontaminate]
 
     def benchmark_problems(self, folder: Path) -> list[Path]:
         """Problem sets of the benchmarks that are answered in a folder, each once."""

@@ -1,6 +1,6 @@
 """Problem sets: read from the Hugging Face hub, from a file or from the organism, cleaned, and put into one order.
 
-    source ─→ rows ─→ readable ─→ filled ─→ unique ─→ the `only` wanted ─→ shuffled ─→ the first `limit`
+    source ─→ rows ─→ readable ─→ filled ─→ unique ─→ clean ─→ the `only` wanted ─→ shuffled ─→ `limit` of them after `skip`
 
 Every row of the source is either in the result or counted in the card under the reason why it is not.
 """
@@ -25,7 +25,8 @@ from spurious_rewards import tables
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.complaints import read_yaml, validate
 from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Frozen, Organism, ProblemSet
+from spurious_rewards.overlap import overlaps
+from spurious_rewards.suite import Frozen, Organism, Overlap, ProblemSet, ReasoningGym
 
 ENDINGS = (".jsonl", ".json", ".parquet")
 ID_COLUMNS = ("id", "unique_id")
@@ -66,6 +67,8 @@ def prepare(
     data_seed: int,
     sources: Mapping[str, Path],
     lock: Path,
+    against: Mapping[str, pd.DataFrame] | None = None,
+    rule: Overlap | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, clean and shuffle a problem set.
 
@@ -78,6 +81,8 @@ def prepare(
         data_seed: draws the order, and with it the problems that `limit` keeps.
         sources: local files that stand for hub ids.
         lock: YAML file that pins hub revisions to commits; see `resolve`.
+        against: tables.Problems by name, with none of which a problem may overlap.
+        rule: when it does; needed with `against`.
 
     Returns:
         `tables.Problems`, and the card: source, revision, rows, kept, the number of rows dropped for each reason, the
@@ -97,13 +102,16 @@ def prepare(
     _refuse(dropped, problem_set, source)
     _refuse_shared_ids(unique, source)
 
-    wanted = _wanted(unique, problem_set.only, source)
+    clean, dropped["overlap"] = _clean(unique, against, rule) if against and rule else (unique, [])
+    wanted = _wanted(clean, problem_set.only, source)
     shuffled = [wanted[index] for index in _generator(data_seed, source.label).permutation(len(wanted))]
-    kept = [(row.id, row.problem, row.answer) for row in shuffled[: problem_set.limit]]
+    after = shuffled[problem_set.skip :]
+    kept = [(row.id, row.problem, row.answer) for row in after[: problem_set.limit]]
     counts = {
         **{reason: len(places) for reason, places in dropped.items()},
-        "only": len(unique) - len(wanted),
-        "limit": len(shuffled) - len(kept),
+        "only": len(clean) - len(wanted),
+        "skip": len(shuffled) - len(after),
+        "limit": len(after) - len(kept),
     }
     if not kept:
         raise UserError(f"{source.name}: none of {len(source.rows)} rows is left; dropped: {json.dumps(counts)}")
@@ -234,6 +242,15 @@ def _refuse_shared_ids(problems: Iterable[Problem], source: Source) -> None:
             )
 
 
+def _clean(
+    problems: list[Problem], against: Mapping[str, pd.DataFrame], rule: Overlap
+) -> tuple[list[Problem], list[str]]:
+    """The problems that overlap with none of the other sets, and the places of the others."""
+    found = overlaps(pd.DataFrame(problems, columns=Problem._fields), against, rule)
+    copies = set(found["training_id"])
+    return [row for row in problems if row.id not in copies], [row.place for row in problems if row.id in copies]
+
+
 def _wanted(problems: list[Problem], only: Sequence[str], source: Source) -> list[Problem]:
     """The problems whose text has one of the hashes `only`; all of them where it names none."""
     if not only:
@@ -272,11 +289,35 @@ def _read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[s
             "" if made.wording == "plain" else ", as stories"
         )
         return Source(label, label + changes, None, _numbered(problems(organism, made).to_dict("records")))
+    if problem_set.reasoning_gym is not None:
+        return _generate(problem_set.reasoning_gym)
     if problem_set.hub is not None and problem_set.hub not in sources:
         return read_hub(problem_set, problem_set.hub, lock)
     path = sources[problem_set.hub] if problem_set.hub is not None else problem_set.path
     assert path is not None  # a problem set has exactly one source
     return Source(problem_set.hub or path.name, str(path), None, _read_file(path))
+
+
+def _generate(wanted: ReasoningGym) -> Source:
+    """Problems of the library reasoning-gym: the same for the same seed, size, options and version of it.
+
+    Raises:
+        UserError: it has no such data set, or the data set no such option.
+    """
+    import reasoning_gym  # two seconds, which only such problems cost
+
+    label = f"reasoning-gym {wanted.dataset}, seed {wanted.seed}"
+    try:
+        made = list(reasoning_gym.create_dataset(wanted.dataset, seed=wanted.seed, size=wanted.size, **wanted.options))
+    except (ValueError, TypeError, AssertionError) as error:
+        raise UserError(
+            f"{label}: {error}; the documentation of reasoning-gym has the names and their options"
+        ) from error
+    rows = [
+        {"id": f"{wanted.dataset}-{index}", "problem": item["question"], "answer": str(item["answer"])}
+        for index, item in enumerate(made)
+    ]
+    return Source(label, f"{label}, {json.dumps(wanted.options)}", None, _numbered(rows))
 
 
 def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path) -> Source:

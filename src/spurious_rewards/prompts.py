@@ -1,6 +1,9 @@
 """What a model is given: the token ids of a prompt around a problem. Training and evaluation both ask here."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,6 +84,20 @@ def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     system = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
     messages = [*system, {"role": "user", "content": user}]
     return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
+
+
+def hashes(prompt: Prompt, folder: Path | str) -> dict[str, str | None]:
+    """Hashes of the prompt and of the chat template that it goes through, as manifests have them.
+
+    `template` is None where there is no such template, or no tokenizer in the folder of a model any more.
+    """
+    template = None
+    if prompt.kind == "chat" and any(Path(folder).glob("tokenizer*")):
+        from spurious_rewards.models import load_tokenizer
+
+        text = load_tokenizer(folder).chat_template
+        template = hashlib.sha256(json.dumps(text).encode()).hexdigest()[:12] if text else None
+    return {"prompt": prompt.hash, "template": template}
 
 
 def fitting(

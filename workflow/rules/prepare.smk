@@ -1,7 +1,8 @@
 rule prepare:
     """problems, cleaned, in one schema"""
     input:
-        lambda w: plan.local_problems(w.set),
+        local=lambda w: plan.local_problems(w.set),
+        against=lambda w: plan.against(w.set),
     output:
         plan.layout.problems("{set}"),
     log:
@@ -11,7 +12,8 @@ rule prepare:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: plan.prepare(w.set, VERSIONS["prepare"]),
+        against=lambda w, input: [f"--against={path}" for path in input.against],
     message:
         "preparing problems {wildcards.set}"
     shell:
-        "python -m spurious_rewards prepare {params.job:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards prepare {params.job:q} {output:q} {params.against:q} 2> {log:q}"

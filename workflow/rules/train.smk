@@ -4,6 +4,7 @@ rule train:
         data=lambda w: plan.training_data(run_of(w)),
         bases=lambda w: plan.pretrained(w.model, w.seeds),
         previous=lambda w: plan.previous(run_of(w), int(w.start)),
+        reward=lambda w: plan.reward_file(run_of(w)),
     output:
         checkpoints=directory(SEGMENT / "checkpoints"),
         metrics=SEGMENT / "metrics.parquet",
