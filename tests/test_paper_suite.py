@@ -20,11 +20,12 @@ from spurious_rewards.suite import Suite, load
 ROOT = Path(__file__).parents[1]
 TARGETS = [
     *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),
-    *("table1", "table2", "table3", "table5", "qualitative"),
+    *("table1", "table2", "table3", "table5", "clean", "qualitative"),
 ]
 """Figures 5 and 20 to 28 are examples of responses, which `qualitative` shows; table 4 is the prompts themselves."""
 
 PROBLEMS = {"math500": 500, "amc": 83, "aime2024": 30, "aime2025": 30, "written": 12, "other_numbers": 12, "story": 12}
+PROBLEMS |= {"calculation": 500, "held_out": 500}
 
 
 @cache
@@ -66,6 +67,10 @@ SIZES = {
     "rl_trained": (9, 90, 3, 46_500),
     # 5 x 30, and before training, each with 500 + 3 x 12: 151 x 536.
     "perturbed": (5, 150, 1, 80_936),
+    # main's runs of two models: 2 x 5 x 30 + 2, each with the 500 generated problems.
+    "clean": (10, 300, 2, 151_000),
+    # 7 models under 4 prompts, each with the 500 that are held out and the 1644.
+    "best_prompt": (0, 0, 28, 60_032),
 }
 
 
@@ -84,10 +89,10 @@ def test_an_experiment_has_the_size_worked_out_by_hand(name: str) -> None:
 
 
 def test_shared_runs_are_trained_once() -> None:
-    # Of the 170 above these are another's too: in one_shot 4 (main's), in compound 15 (main's), in gamma 1, in clipping 1,
-    # in prompts 3 (main's under its own prompt), in perturbed 5.
-    assert sum(runs for runs, *_ in SIZES.values()) == 170
-    assert len(suite().runs) == 170 - 4 - 15 - 1 - 1 - 3 - 5
+    # Of the 180 above these are another's too: in one_shot 4 (main's), in compound 15 (main's), in gamma 1, in clipping 1,
+    # in prompts 3 (main's under its own prompt), in perturbed 5, in clean 10.
+    assert sum(runs for runs, *_ in SIZES.values()) == 180
+    assert len(suite().runs) == 180 - 4 - 15 - 1 - 1 - 3 - 5 - 10
     # main 10 x 5 x 300 and one_shot 10 x 2 x 100; python 1000; compound 15 x 60; gamma 4 x 300; clipping 2 x 200 + 3 x 200
     # + 6 x 640; no_repetition 1500; prompts 12 x 150; rl_trained 900.
     rollout_steps = 15_000 + 2_000 + 1_000 + 900 + 1_200 + 1_000 + 3_840 + 1_500 + 1_800 + 900

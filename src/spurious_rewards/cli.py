@@ -172,6 +172,19 @@ def probe(job: Job, problems: Path, output: Output) -> None:
 
 
 @app.command()
+def recall(job: Job, output: Output, problems: list[Path], hardware: On = "{}") -> None:
+    """Have models before training go on with the beginnings of problems."""
+    asked = _parse(jobs.RecallJob, job)
+    stages.recall(asked, output, problems, _ready(hardware, asked.sampling.engine))
+
+
+@app.command()
+def contamination(job: Job, folder: Output, inputs: Inputs) -> None:
+    """What of the benchmarks stands in the training set, and what models know of problems before training."""
+    stages.contamination(_parse(jobs.ContaminationJob, job), folder, _by_name(inputs))
+
+
+@app.command()
 def bandit(job: Job, output: Output) -> None:
     """Run the two-action bandit."""
     stages.bandit(_parse(jobs.BanditJob, job), output)

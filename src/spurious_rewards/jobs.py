@@ -167,6 +167,25 @@ class ProbeJob(Frozen):
     threads: int
 
 
+class RecallJob(Frozen):
+    """Have models before training go on with the first `share` of each problem's words."""
+
+    version: int
+    given: tuple[Given, ...]
+    share: float
+    sampling: Sampling
+    threads: int
+
+
+class ContaminationJob(Frozen):
+    """Compare the problems of `training` with those of `benchmarks`, and what models made of the first `share` of problems."""
+
+    training: str
+    benchmarks: tuple[str, ...]
+    overlap: Overlap
+    share: float | None
+
+
 class BanditJob(Frozen):
     """The two-action bandit."""
 

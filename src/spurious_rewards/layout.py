@@ -57,6 +57,14 @@ class Layout:
         """Antithetic pairs of a model."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"
 
+    def contamination(self) -> Path:
+        """Folder of what could have been known before training."""
+        return self.root / "contamination"
+
+    def recall(self, model: str) -> Path:
+        """What a model before training made of the beginnings of problems."""
+        return self.contamination() / "recall" / f"{model}.parquet"
+
     def bandit(self) -> Path:
         """Paths of the bandit."""
         return self.root / "clipping" / "bandit.parquet"

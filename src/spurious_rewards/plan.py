@@ -14,6 +14,7 @@ from pathlib import Path
 from spurious_rewards import costs
 from spurious_rewards.jobs import (
     BanditJob,
+    ContaminationJob,
     ExhibitJob,
     Given,
     GradeJob,
@@ -23,6 +24,7 @@ from spurious_rewards.jobs import (
     PretrainJob,
     ProbeJob,
     PruneJob,
+    RecallJob,
     ReportJob,
     RespondJob,
     ScoreJob,
@@ -34,12 +36,14 @@ from spurious_rewards.jobs import (
 from spurious_rewards.layout import BASE, Layout, bases, checkpoint
 from spurious_rewards.machine import Machine
 from spurious_rewards.pruning import kept_states, kept_steps
+from spurious_rewards.recall import LONGEST_REST
 from spurious_rewards.reporting.kinds import NEEDS, pictures
 from spurious_rewards.suite import (
     Benchmark,
     Clipping,
     Experiment,
     Model,
+    PartialPrompt,
     Prompt,
     Report,
     Reward,
@@ -262,6 +266,47 @@ class Plan:
             threads=self.machine.threads,
         ).model_dump_json()
 
+    def recall(self, model: str, version: int) -> str:
+        """Job of the partial-prompt probe of a model before training."""
+        probe, sampling = self._partial_prompt, self.suite.sampling
+        weights = self.weights(model, self._recalling_group(model))
+        return RecallJob(
+            version=version,
+            given=tuple(Given(seed=seed, step=0, weights=found) for seed, found in weights.items()),
+            share=probe.share,
+            sampling=sampling.model_copy(update={"max_new_tokens": min(sampling.max_new_tokens, LONGEST_REST)}),
+            threads=self.machine.threads,
+        ).model_dump_json()
+
+    def _recalling_group(self, model: str) -> str:
+        return group_of(bases(self.suite.models[model], self._partial_prompt.seeds))
+
+    @property
+    def _partial_prompt(self) -> PartialPrompt:
+        assert self.suite.partial_prompt is not None
+        return self.suite.partial_prompt
+
+    def contamination(self) -> str:
+        """Job of what could have been known before training."""
+        probe = self.suite.partial_prompt
+        return ContaminationJob(
+            training=self.suite.training_problems,
+            benchmarks=self._benchmark_sets,
+            overlap=self.suite.overlap,
+            share=probe.share if probe else None,
+        ).model_dump_json()
+
+    @cached_property
+    def _benchmark_sets(self) -> tuple[str, ...]:
+        """Problem sets of the benchmarks that a table reports, each once."""
+        best = self.suite.report.best_prompt
+        unreported = {best.chosen_on} if best else set()
+        return tuple(
+            dict.fromkeys(
+                benchmark.problems for name, benchmark in self.suite.benchmarks.items() if name not in unreported
+            )
+        )
+
     def bandit(self) -> str:
         """Job of the bandit."""
         return BanditJob(bandit=self._clipping.bandit).model_dump_json()
@@ -343,6 +388,30 @@ class Plan:
 
     def _asked(self, folder: Path) -> dict[str, Benchmark]:
         return {name: self.suite.benchmarks[name].model_copy(update={"title": ""}) for name in self._benchmarks(folder)}
+
+    def recalled_problems(self) -> list[Path]:
+        """Problem sets of the partial-prompt probe."""
+        return (
+            [self.layout.problems(name) for name in self._partial_prompt.problems] if self.suite.partial_prompt else []
+        )
+
+    def recalling(self, model: str) -> list[Path]:
+        """What the partial-prompt probe of a model hangs on, if the workflow itself makes it."""
+        return self.pretrained(model, self._recalling_group(model))
+
+    def recalls(self) -> list[Path]:
+        """What all models made of the beginnings of problems."""
+        probe = self.suite.partial_prompt
+        return [self.layout.recall(model) for model in probe.models] if probe else []
+
+    def problems_compared(self) -> list[Path]:
+        """The training problems, those of the benchmarks, and those of the partial-prompt probe, each once."""
+        named = [self.suite.training_problems, *self._benchmark_sets]
+        return list(dict.fromkeys([*map(self.layout.problems, named), *self.recalled_problems()]))
+
+    def contamination_files(self) -> list[Path]:
+        """What is said of leakage and contamination."""
+        return [self.layout.contamination() / f"{name}.csv" for name in ("overlaps", "leakage", "recall")]
 
     def local_problems(self, name: str) -> list[Path]:
         """The file that a problem set is read from, if it is one; a missing one is for the stage to complain of."""
@@ -565,6 +634,10 @@ class Plan:
         """Time limit of the answers of a segment's checkpoints."""
         checkpoints = len(self.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
         return self._respond_minutes(self.layout.segment(run, start, stop), run.model, checkpoints)
+
+    def recall_minutes(self) -> int:
+        """Time limit of a partial-prompt probe, which writes a tenth of what answering takes."""
+        return _limit(0.5, Hardware())
 
     def _respond_minutes(self, folder: Path, model: str, checkpoints: int) -> int:
         hours = costs.respond_hours(self.suite, model, checkpoints, self._benchmarks(folder))

@@ -15,6 +15,7 @@ from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
 from spurious_rewards.jobs import (
     BanditJob,
+    ContaminationJob,
     ExhibitJob,
     GradeJob,
     Hardware,
@@ -23,6 +24,7 @@ from spurious_rewards.jobs import (
     PretrainJob,
     ProbeJob,
     PruneJob,
+    RecallJob,
     ReportJob,
     RespondJob,
     ScoreJob,
@@ -49,7 +51,7 @@ Inputs = Mapping[str, list[Path]]
 PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
 """Inputs of exhibits that are tables of their own; the others are CSV."""
 
-VERSIONS = {"prepare": 1, "pretrain": 1, "vote": 1, "label": 1, "train": 1, "respond": 1, "probe": 1}
+VERSIONS = {"prepare": 1, "pretrain": 1, "vote": 1, "label": 1, "train": 1, "respond": 1, "probe": 1, "recall": 1}
 """Versions of the stages up to the responses: their artifacts are kept when code changes, for GPU-hours hang on them.
 
 Raise one by hand when its results change.
@@ -299,6 +301,48 @@ def probe(job: ProbeJob, problems: Path, output: Path) -> None:
     recorder.write(output, [problems, *bases.values()], prompt=job.prompt.hash)
 
 
+def recall(job: RecallJob, output: Path, problems: list[Path], hardware: Hardware) -> None:
+    """Have models before training go on with the beginnings of problems."""
+    from spurious_rewards import models
+    from spurious_rewards import recall as probe
+    from spurious_rewards.responding import Checkpoint, Task
+    from spurious_rewards.responding import respond as respond_all
+
+    recorder = Recorder("recall", job.model_dump(mode="json"))
+    checkpoints = [Checkpoint(each.seed, each.step, models.locate(each.weights)) for each in job.given]
+    sets = {path.stem: tables.read(path, tables.Problems) for path in problems}
+    tasks = [
+        Task(name, frame.assign(problem=[probe.cut(text, job.share)[0] for text in frame["problem"]]), 1, 0.0)
+        for name, frame in sets.items()
+    ]
+    made = respond_all(checkpoints, tasks, probe.PROMPT, job.sampling, output, threads=job.threads, hardware=hardware)
+    if made:
+        recorder.write(output, [*problems, *(each.path for each in checkpoints)], prompt=probe.PROMPT.hash)
+
+
+def contamination(job: ContaminationJob, folder: Path, inputs: Inputs) -> None:
+    """What of the benchmarks stands in the training set, and what models know of problems before training."""
+    from spurious_rewards.analysis import contamination as analysis
+    from spurious_rewards.overlap import overlaps
+
+    recorder = Recorder("contamination", job.model_dump(mode="json"))
+    sets = {path.stem: tables.read(path, tables.Problems) for path in inputs["problems"]}
+    benchmarks = {name: sets[name] for name in job.benchmarks}
+    found = overlaps(sets[job.training], benchmarks, job.overlap)
+    sizes = {name: len(frame) for name, frame in sets.items()}
+    responses = {path.stem: tables.read(path, tables.Responses) for path in inputs.get("recall", [])}
+    frames = {
+        "overlaps": found,
+        "leakage": analysis.leakage(
+            found, {job.training: sizes[job.training]}, {name: sizes[name] for name in job.benchmarks}
+        ),
+        "recall": analysis.recall(responses, sets, job.share or 0.0),
+    }
+    for name, frame in frames.items():
+        tables.write_csv(frame, folder / f"{name}.csv")
+        recorder.write(folder / f"{name}.csv", [path for paths in inputs.values() for path in paths])
+
+
 def bandit(job: BanditJob, output: Path) -> None:
     """Run the two-action bandit."""
     from spurious_rewards import bandit as two_actions
@@ -447,6 +491,7 @@ def report(job: ReportJob, output: Path) -> None:
         kind: pd.concat([_joined(paths).assign(experiment=name) for name, paths in of.items()], ignore_index=True)
         for kind, of in files.items()
     }
+    leakage, recall = (tables.read_csv(layout.contamination() / f"{name}.csv") for name in ("leakage", "recall"))
     grading = frames.pop("grading").groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     pages = []
     for folder in exhibits:
@@ -456,6 +501,7 @@ def report(job: ReportJob, output: Path) -> None:
         *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
+        layout.contamination() / "recall.csv",
     ]
     headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
@@ -464,6 +510,8 @@ def report(job: ReportJob, output: Path) -> None:
         headline,
         pages,
         grading=grading,
+        leakage=leakage,
+        recall=recall,
         manifests=ancestry(made),
         costs=costs,
         command=job.command,

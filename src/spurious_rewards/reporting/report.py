@@ -99,6 +99,8 @@ def build(
     labels: pd.DataFrame,
     health: pd.DataFrame,
     grading: pd.DataFrame,
+    leakage: pd.DataFrame,
+    recall: pd.DataFrame,
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
@@ -112,6 +114,8 @@ def build(
         labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
         health: `analysis.training.training_health` of each experiment, with a column `experiment`.
         grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
+        leakage: `analysis.contamination.leakage`.
+        recall: `analysis.contamination.recall`; may have no rows.
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
@@ -137,6 +141,7 @@ def build(
                 *of_experiments("Grading", grading, tables.grading_text),
             ),
         ),
+        _contamination(suite, leakage, recall),
         Section("about-problems", "Problem sets", "About", tables=_data_cards(manifests)),
         Section(
             "about-cost",
@@ -293,6 +298,32 @@ def _by_experiment(
         Table(f"{title}: {experiment.title}", text(tables.named(rows, suite)), folded=name != suite.report.headline)
         for name, experiment in suite.experiments.items()
         if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
+    )
+
+
+def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) -> Section:
+    rule = suite.overlap
+    probe = suite.partial_prompt
+    paragraphs = [
+        f"A benchmark problem counts as leaked if the training set {suite.training_problems} has it word for word (in one "
+        f"spelling), or {tables.percent(rule.share)} % of its {rule.ngram}-word n-grams. `decontaminate` of a problem set "
+        "leaves such problems out of training."
+    ]
+    if probe:
+        paragraphs.append(
+            f"A model before training is given the first {tables.percent(probe.share)} % of a problem's words and goes on "
+            "greedily. Problems that were generated for this suite cannot be known to a model that was not trained on them: "
+            "what it completes of those, it guesses."
+        )
+    return Section(
+        "about-contamination",
+        "Leakage and contamination",
+        "About",
+        paragraphs,
+        tables=(
+            *_unless_empty("Benchmark problems in the training set", tables.leakage_text(leakage, suite)),
+            *_unless_empty("Problems completed from memory", tables.recall_text(recall, suite)),
+        ),
     )
 
 

@@ -1,0 +1,68 @@
+"""What could have been known before training: problems in two sets, and problems that a model completes from memory."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.headline import columns
+from spurious_rewards.recall import cut, recalled
+
+LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
+RECALL = [
+    *("model", "problem_set", "problems", "seeds"),
+    *(f"{name}{end}" for name in ("word_for_word", "words") for end in ("", "_low", "_high")),
+]
+
+
+def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Mapping[str, int]) -> pd.DataFrame:
+    """How many problems of each benchmark's set stand in the training set, one row a set.
+
+    A problem that is there word for word counts as `exact`, one of which only most n-grams are there as `n_gram`.
+
+    Args:
+        overlaps: `overlap.overlaps`.
+        training: name of the training set, and how many problems it has.
+        benchmarks: the same of the other sets.
+    """
+    ((name, size),) = training.items()
+    rows = []
+    for benchmark, problems in benchmarks.items():
+        here = overlaps[overlaps["benchmark"] == benchmark]
+        exact = set(here.loc[here["kind"] == "exact", "id"])
+        most = set(here["id"]) - exact
+        share = (len(exact) + len(most)) / problems
+        rows.append((name, size, benchmark, problems, len(exact), len(most), share))
+    return pd.DataFrame(rows, columns=LEAKAGE)
+
+
+def recall(responses: Mapping[str, pd.DataFrame], problems: Mapping[str, pd.DataFrame], share: float) -> pd.DataFrame:
+    """How much of the rest of each problem its model wrote, one row (model, problem set), with 95 % intervals.
+
+    `word_for_word` is the fraction of problems whose whole rest was written; `words` the mean share of the rest's words up
+    to the first that differs (`recall.recalled`).
+
+    Args:
+        responses: tables.Responses of each model to beginnings; `benchmark` is the problem set.
+        problems: tables.Problems of each set.
+        share: of a problem's words that was given.
+    """
+    rests = {
+        (name, id_): cut(problem, share)[1]
+        for name, frame in problems.items()
+        for id_, problem in zip(frame["id"], frame["problem"], strict=True)
+    }
+    rows = []
+    for model, frame in responses.items():
+        keys = zip(frame["benchmark"], frame["id"], frame["response"], strict=True)
+        scored = frame.assign(words=[recalled(rests[name, id_], response) for name, id_, response in keys])
+        for name, group in scored.groupby("benchmark", sort=False):
+            grid = group.pivot(index="seed", columns="id", values="words").to_numpy()
+            rows.append(
+                {
+                    **{"model": model, "problem_set": name, "problems": grid.shape[1], "seeds": len(grid)},
+                    **columns("word_for_word", statistics.mean((grid == 1).astype(float))),
+                    **columns("words", statistics.mean(grid)),
+                }
+            )
+    return pd.DataFrame(rows, columns=RECALL)
