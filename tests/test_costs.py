@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurious_rewards import costs
-from spurious_rewards.suite import ProblemSet, Run, Suite, load
+from spurious_rewards.suite import ProblemSet, ReasoningGym, Run, Suite, load
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 
@@ -95,6 +95,10 @@ def test_how_many_problems_a_set_has(tmp_path: Path) -> None:
     assert costs.problems_of(ProblemSet(path=file)) == 3
     assert costs.problems_of(ProblemSet(path=file, limit=2)) == 2
     assert costs.problems_of(ProblemSet(path=file, limit=9)) == 3
+    assert costs.problems_of(ProblemSet(path=file, skip=2, limit=9)) == 1
+    assert costs.problems_of(ProblemSet(path=file, skip=4)) == 0
+    made = ReasoningGym(dataset="chain_sum", size=7, seed=0)
+    assert costs.problems_of(ProblemSet(reasoning_gym=made, limit=9)) == 7
     assert costs.problems_of(ProblemSet(path=tmp_path / "none.jsonl")) is None
     assert costs.problems_of(ProblemSet(hub="some/other")) is None
     assert costs.problems_of(ProblemSet(hub="AI-MO/aimo-validation-amc")) == 83

@@ -32,7 +32,7 @@ def test_it_is_the_five_rewards_on_a_qwen_and_another_model() -> None:
     suite = plan().suite
     main = suite.experiments["main"]
     assert set(main.rewards) == {"ground_truth", "majority_vote", "incorrect", "format", "random_0.5"}
-    assert suite.benchmarks_of(main) == ("math500", "amc")
+    assert suite.benchmarks_of(main) == ("math500", "amc", "calculation")
     qwen, other = main.models
     assert suite.models[qwen].id == "Qwen/Qwen2.5-Math-1.5B"
     assert "qwen" not in (suite.models[other].id or "").lower()

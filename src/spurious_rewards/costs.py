@@ -118,8 +118,12 @@ def problems_of(problem_set: ProblemSet) -> int | None:
     """How many problems a set has, if that can be told before it is prepared."""
     if problem_set.only:
         return len(problem_set.only)
-    found = _rows(problem_set.path.absolute()) if problem_set.path else PUBLISHED.get(problem_set.hub or "")
-    return min((count for count in (found, problem_set.limit) if count is not None), default=None)
+    if problem_set.reasoning_gym:
+        found: int | None = problem_set.reasoning_gym.size
+    else:
+        found = _rows(problem_set.path.absolute()) if problem_set.path else PUBLISHED.get(problem_set.hub or "")
+    left = None if found is None else max(found - problem_set.skip, 0)
+    return min((count for count in (left, problem_set.limit) if count is not None), default=None)
 
 
 @functools.cache
