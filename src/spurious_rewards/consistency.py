@@ -28,7 +28,7 @@ RULES = (
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
-KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "switches", "contributions")
+KINDS_OF_TRAINING = ("gains", "baselines", "curves", "code", "probability", "switches", "contributions")
 """Kinds of exhibit that show what training did, and so need runs."""
 
 
@@ -289,6 +289,8 @@ def _exhibits_fit(suite: Suite) -> None:
         for key, there in shown.items():
             for index, value in enumerate(getattr(exhibit, key)):
                 known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
+        if exhibit.kind == "baselines" and len(exhibit.rewards) != 1:
+            raise FoundError(f"{where}.rewards", list(exhibit.rewards), "kind baselines tests one reward; name it")
         if exhibit.kind in KINDS_OF_TRAINING:
             _runs_can_be_shown(suite, exhibit, experiment, where)
 

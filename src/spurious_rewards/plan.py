@@ -538,7 +538,7 @@ class Plan:
         for frame in NEEDS[exhibit.kind]:
             if frame == "scores":
                 found[frame] = [folder / "scores.parquet" for folder in folders]
-            elif frame in ("headline", "comparisons", "before"):
+            elif frame in ("headline", "baselines", "comparisons", "before"):
                 found[frame] = [folder / f"{frame}.csv" for folder in folders]
             elif frame == "metrics":
                 found[frame] = self.metrics(exhibit.experiment, exhibit.models)

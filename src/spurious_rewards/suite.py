@@ -555,7 +555,7 @@ class Exhibit(Frozen):
 
     title: str
     kind: Literal[
-        "gains", "curves", "code", "probability", "switches", "clipping",
+        "gains", "baselines", "curves", "code", "probability", "switches", "clipping",
         "strategies", "contributions", "forcing", "prompts", "qualitative",
     ]  # fmt: skip
     experiment: Name | None = Field(None, description="none only for kind clipping")

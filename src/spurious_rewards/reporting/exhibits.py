@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spurious_rewards import statistics
+from spurious_rewards.analysis.dummies import DUMMY_RULE, against_dummies
 from spurious_rewards.analysis.switching import STEERED_RULE
 from spurious_rewards.errors import UserError
 from spurious_rewards.reporting import along_training, figures, palette
@@ -109,6 +110,57 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
             for key, here in by_benchmark(marks, suite, exhibit)
         ],
         tables=headline_tables(rows, suite, exhibit),
+    )
+
+
+def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+    rows = rows_shown(needed(frames.baselines, "baselines"), name, exhibit, suite)
+    judged = against_dummies(rows, suite)
+    if judged.empty:
+        raise UserError(
+            f"exhibits.{name}: experiment {exhibit.experiment} has no reward with function random or format beside the "
+            "exhibit's; add one"
+        )
+    rows = rows.merge(judged.drop(columns=["worst", "dummies"]), how="left")
+    headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    titles = text.titles(suite)
+    marks = laid_out(text.named(rows, suite), name, exhibit, further=["baseline"])
+    order = [titles["reward"][key] for key in suite.rewards if key in set(rows["baseline"])]
+    marks["line"] = pd.Categorical(marks["baseline"].map(titles["reward"]), order, ordered=True)
+    for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():
+        marks[drawn] = 100 * marks[column].astype(float)
+    marks = marks.assign(paper=np.nan, text=marks["difference"].map(text.points), note=marks["against_dummies"])
+    judged = text.named(judged, suite)
+    answers = [
+        f"{reward} beats the dummy baselines on {(here['against_dummies'] == 'beats').sum()} of {len(here)} models, "
+        f"{name_of(suite, key)}."
+        for key, on in by_benchmark(judged, suite, exhibit)
+        for reward, here in on.groupby("reward", observed=True)
+    ]
+    return Parts(
+        caption=" ".join([*answers, DUMMY_RULE]),
+        numbers=rows,
+        pictures=[
+            Picture(
+                key,
+                figures.bars(
+                    here, title_of(suite, exhibit, key), "over each baseline (percentage points)", looks(suite, exhibit)
+                ),
+                "Accuracy after training minus that under each baseline, with the same model. Whiskers: 95 % intervals. "
+                + sizes_of(here, suite, key),
+            )
+            for key, here in by_benchmark(marks, suite, exhibit)
+        ],
+        tables=[
+            as_table(
+                f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
+                text.baselines_text(
+                    here, text.named(rows[rows["benchmark"] == key], suite), suite
+                ),
+                sizes_of(here, suite, key) + " Percent, differences in percentage points, [95 % intervals].",
+            )
+            for key, here in by_benchmark(text.named(headline, suite), suite, exhibit)
+        ],
     )
 
 
@@ -338,6 +390,7 @@ def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:
 
 KINDS: dict[str, Callable[[str, Exhibit, Suite, Frames], Parts]] = {
     "gains": _gains,
+    "baselines": _baselines,
     "curves": along_training.curves,
     "code": along_training.code,
     "probability": along_training.probability,

@@ -4,6 +4,7 @@ from spurious_rewards.suite import Exhibit, Suite
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "gains": ("headline",),
+    "baselines": ("headline", "baselines"),
     "curves": ("scores", "headline", "comparisons"),
     "code": ("scores", "headline"),
     "probability": ("metrics",),
@@ -30,6 +31,6 @@ def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
 
 def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
     """The file names, without ending, of an exhibit's figures."""
-    if exhibit.kind in ("gains", "curves", "code", "switches"):
+    if exhibit.kind in ("gains", "baselines", "curves", "code", "switches"):
         return benchmarks(suite, exhibit)
     return {"probability": ("rollouts",), "clipping": ("probe", "bandit")}.get(exhibit.kind, ())

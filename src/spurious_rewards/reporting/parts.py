@@ -22,6 +22,7 @@ class Frames:
     """What the stages before left, each None where the kind does not need it (`kinds.NEEDS`); rows keep their keys."""
 
     headline: pd.DataFrame | None = None
+    baselines: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     switches: pd.DataFrame | None = None

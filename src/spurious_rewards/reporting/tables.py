@@ -184,6 +184,36 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
     return _rows(headline, row)
 
 
+def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """A reward of one benchmark beside each baseline, one row a condition, named.
+
+    Args:
+        headline: `analysis.headline` of the rewards that are tested, named.
+        baselines: `analysis.baselines` of the same, with `against_dummies`, named but for `baseline`.
+        suite: has the titles of the baselines.
+    """
+    names = titles(suite)["reward"]
+    keys = ["model", "prompt", "reward", "variant"]
+    of_condition = dict(iter(baselines.groupby(keys, observed=True)))
+
+    def row(of: Row) -> dict[str, str]:
+        beside = of_condition.get(tuple(of[key] for key in keys), baselines.iloc[:0])
+        return {
+            **_identity(headline, of, "reward"),
+            **_size(of),
+            "Before": _percent_interval(of, "before"),
+            "After": _percent_interval(of, "after"),
+            "Difference": points_interval(of, "difference"),
+            **{
+                f"Over {names[each['baseline']]}": points_interval(each, "difference")
+                for each in beside.to_dict("records")
+            },
+            "The dummies": next(iter(beside["against_dummies"]), MISSING),
+        }
+
+    return _rows(headline, row)
+
+
 def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
     """`analysis.before` of one benchmark, named: how often a model uses code and how well (paper, Tab. 1)."""
     quantities = {

@@ -1,0 +1,45 @@
+"""Whether a reward beats the dummy baselines, with numbers that hit each verdict."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spurious_rewards.analysis.dummies import against_dummies
+from spurious_rewards.suite import load
+
+SUITE = load(Path(__file__).parents[1] / "examples/your_method/your_method.yaml")
+CONDITION = {"model": "no-code", "prompt": "plain", "reward": "shows_work", "variant": "default", "benchmark": "math500"}
+
+
+def row(baseline: str, low: float, high: float) -> dict[str, object]:
+    return {
+        **CONDITION,
+        "baseline": baseline,
+        "difference": (low + high) / 2,
+        "difference_low": low,
+        "difference_high": high,
+    }
+
+
+@pytest.mark.parametrize(
+    ("random", "format_", "verdict"),
+    [
+        ((0.01, 0.2), (0.02, 0.1), "beats"),
+        ((0.01, 0.2), (-0.02, 0.1), "not shown"),
+        ((-0.1, 0.2), (-0.02, 0.1), "not shown"),
+        ((0.01, 0.2), (-0.2, -0.1), "falls behind"),
+        ((-0.2, -0.1), (0.02, 0.1), "falls behind"),
+    ],
+)
+def test_all_dummies_must_be_beaten(random: tuple[float, float], format_: tuple[float, float], verdict: str) -> None:
+    # ground truth is none of them: to fall behind it is no shame
+    rows = [row("random_0.5", *random), row("format", *format_), row("ground_truth", -0.5, -0.4)]
+    (found,) = against_dummies(pd.DataFrame(rows), SUITE).to_dict("records")
+    assert found["against_dummies"] == verdict
+    assert found["dummies"] == 2
+    assert found["worst"] == min(sum(random) / 2, sum(format_) / 2)
+
+
+def test_without_dummies_nothing_is_said() -> None:
+    assert against_dummies(pd.DataFrame([row("ground_truth", 0.1, 0.2)]), SUITE).empty

@@ -1,0 +1,120 @@
+"""A reward in a file outside the repository, named in a suite beside it, goes through the whole test."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import checkout
+import pytest
+import yaml
+from checkout import ROOT, Ended
+
+from spurious_rewards import tables
+
+RESULTS = Path("results/your_method")
+
+
+def cut_down(suite: dict[str, Any]) -> None:
+    """Seconds instead of a quarter of an hour: the same stages and exhibits."""
+    suite["organism"].update(width=32, layers=1, mlp=64, steps=20, batch=32)
+    suite["problems"]["sums"]["limit"] = 12
+    suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, passes=1, micro_batch=4)
+    suite["training"].update(segment_steps=2, eval_every=1)
+    suite["experiments"]["test"].update(seeds=["0-1"], steps=2, also=[])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkout.make(tmp_path_factory.mktemp("your_method") / "checkout")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example, far from any checkout."""
+    study = tmp_path_factory.mktemp("elsewhere") / "study"
+    shutil.copytree(ROOT / "examples/your_method", study)
+    path = study / "your_method.yaml"
+    suite = yaml.safe_load(path.read_text())
+    cut_down(suite)
+    path.write_text(yaml.safe_dump(suite, sort_keys=False))
+    return study
+
+
+def run(folder: Path, study: Path, *arguments: str) -> Ended:
+    return checkout.snakemake(folder, *arguments, "--config", f"suite={study / 'your_method.yaml'}", "tracking=none")
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path, study: Path) -> Path:
+    ended = run(folder, study)
+    assert ended.code == 0, ended.output
+    return folder
+
+
+def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
+    judged = tables.read_csv(finished / RESULTS / "exhibits/verdict/table.csv")
+    assert set(judged["model"]) == {"effective-code", "no-code", "bad-code"}
+    assert set(judged["baseline"]) == {"random_0.5", "format", "ground_truth"}
+    assert set(judged["against_dummies"]) <= {"beats", "falls behind", "not shown"}
+    report = (finished / RESULTS / "report.html").read_text()
+    assert "Shows its work beats the dummy baselines on" in report
+
+
+def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
+    """Its own function in its own file, and no other: format is 1 wherever it is."""
+    run_ = RESULTS / "runs/effective-code/plain/{}/default/seeds0-1/segments/0-2/metrics.parquet"
+    own = tables.read(finished / str(run_).format("shows_work"), tables.Metrics)
+    assert (own["reward"] <= own["box_rate"]).all()
+
+
+def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, study: Path) -> None:
+    time.sleep(0.05)
+    file = study / "shows_work.py"
+    file.write_text(file.read_text().replace(">= 2", ">= 1"))
+    trained = [job for job in run(finished, study, "-n").jobs if job.startswith("training ")]
+    assert len(trained) == 3
+    assert all("shows_work" in job for job in trained)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("def shows_work(responses, labels, context):\n    raise KeyError('mine')", "shows_work failed: KeyError: 'mine'"),
+        ("def shows_work(responses, labels, context):\n    return [1.0]", "gave 1 values for 8 responses"),
+        ("import no_such_package\ndef shows_work(responses, labels, context):\n    return []", "cannot be imported"),
+    ],
+)
+def test_a_reward_that_fails_says_so_and_stops_its_run_alone(
+    finished: Path, study: Path, tmp_path: Path, function: str, said: str
+) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    (tmp_path / "study/shows_work.py").write_text(function)
+    segment = RESULTS / "runs/no-code/plain/shows_work/default/seeds0-1/segments/0-2/checkpoints"
+    ended = run(finished, tmp_path / "study", str(segment))
+    assert ended.code != 0
+    log = finished / RESULTS / "logs/train/no-code/plain/shows_work/default/seeds0-1/0-2.log"
+    assert said in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("reward", "said"),
+    [
+        ({"file": "no_such.py", "function": "shows_work"}, "rewards.shows_work.file = no_such.py"),
+        ({"file": "shows_work.py", "function": "show_work"}, "has no such function; it has: shows_work"),
+        ({"file": "shows_work.py", "function": "format"}, "the project's own rewards are called so"),
+    ],
+)
+def test_a_wrong_name_is_said_before_anything_runs(
+    folder: Path, study: Path, tmp_path: Path, reward: dict[str, str], said: str
+) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    path = tmp_path / "study/your_method.yaml"
+    suite = yaml.safe_load(path.read_text())
+    suite["rewards"]["shows_work"] = reward
+    path.write_text(yaml.safe_dump(suite))
+    ended = run(folder, tmp_path / "study", "-n")
+    assert ended.code != 0
+    assert said in ended.output
+    assert "Traceback" not in ended.output
