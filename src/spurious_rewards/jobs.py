@@ -193,7 +193,10 @@ class BanditJob(Frozen):
 
 
 class ScoreJob(Frozen):
-    """Scores and tables of one experiment and model; `suite` holds no other experiment, and this one no other model."""
+    """Scores and tables of one experiment and model.
+
+    `suite` holds no other model and no other experiment, but for the one in which the headline's best prompt is chosen.
+    """
 
     suite: Suite
     experiment: str

@@ -40,6 +40,7 @@ from spurious_rewards.recall import LONGEST_REST
 from spurious_rewards.reporting.kinds import NEEDS, pictures
 from spurious_rewards.suite import (
     Benchmark,
+    BestPrompt,
     Clipping,
     Experiment,
     Model,
@@ -318,8 +319,31 @@ class Plan:
 
     def score(self, experiment: str, model: str) -> str:
         """Job of an experiment's numbers on one model."""
-        suite = self._alone(experiment, [model])
+        alone, report = self._alone(experiment, [model]), self.suite.report
+        best = self._best_prompt(experiment, model)
+        further = {best.experiment: self._of_models(best.experiment, [model])} if best else {}
+        changed = {"smoothing_steps": report.smoothing_steps, "best_prompt": best}
+        suite = alone.model_copy(
+            update={
+                "experiments": {**further, **alone.experiments},
+                "report": alone.report.model_copy(update=changed),
+            }
+        )
         return ScoreJob(suite=suite, experiment=experiment).model_dump_json()
+
+    def _best_prompt(self, experiment: str, model: str) -> BestPrompt | None:
+        """Where the best prompt of a model is chosen, for the headline alone."""
+        best = self.suite.report.best_prompt
+        if best is None or experiment != self.suite.report.headline:
+            return None
+        return best if model in self.suite.experiments[best.experiment].all_models else None
+
+    def prompts(self, experiment: str, model: str) -> list[Path]:
+        """Grades of a model before training under the prompts of which the best is chosen, for the headline alone."""
+        if (best := self._best_prompt(experiment, model)) is None:
+            return []
+        folders = self._bases(self._of_models(best.experiment, [model]))
+        return [folder / "grades.parquet" for folder in folders]
 
     def summarise(self, experiment: str) -> str:
         """Job of what votes and training of an experiment were like."""
@@ -538,7 +562,7 @@ class Plan:
         for frame in NEEDS[exhibit.kind]:
             if frame == "scores":
                 found[frame] = [folder / "scores.parquet" for folder in folders]
-            elif frame in ("headline", "baselines", "comparisons", "before"):
+            elif frame in ("headline", "baselines", "comparisons", "before", "seeds"):
                 found[frame] = [folder / f"{frame}.csv" for folder in folders]
             elif frame == "metrics":
                 found[frame] = self.metrics(exhibit.experiment, exhibit.models)
@@ -566,7 +590,8 @@ class Plan:
     def analysed(self, experiment: str) -> list[Path]:
         """What is made of every experiment, whatever its exhibits."""
         folder = self.layout.experiment(experiment)
-        tables = [each / name for each in self.scored(experiment) for name in ("headline.csv", "grading.csv")]
+        made = ("headline.csv", "seeds.csv", "grading.csv")
+        tables = [each / name for each in self.scored(experiment) for name in made]
         return [folder / "labels.csv", folder / "health.csv", *tables]
 
     # ------------------------------------------------------------ what jobs ask for

@@ -354,15 +354,19 @@ def bandit(job: BanditJob, output: Path) -> None:
 
 def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
     """Scores of an experiment on one model, and beside them its tables of numbers and what became of the grading."""
-    from spurious_rewards.analysis import before, collecting, headline, labels, paper, scores
+    from spurious_rewards.analysis import baselines, before, collecting, headline, labels, paper, scores, seeds
 
     recorder = Recorder("score", job.model_dump(mode="json"))
     suite, experiment = job.suite, job.suite.experiments[job.experiment]
     graded = collecting.collect(_sources(inputs.get("grades", [])))
     metrics = collecting.collect(_sources(inputs.get("metrics", [])), tables.Metrics)
     metrics = scores.of_experiment(metrics, suite, experiment)  # a run may be longer for another experiment
+    prompts = collecting.collect(_sources(inputs["prompts"])) if "prompts" in inputs else None
+    main = headline.headline(graded, suite, experiment, metrics, prompts)
     found = {
-        "headline": paper.beside(headline.headline(graded, suite, experiment, metrics), suite, job.experiment),
+        "headline": paper.beside(main, suite, job.experiment),
+        "seeds": seeds.seeds(graded, suite, experiment),
+        "baselines": baselines.baselines(graded, suite, experiment),
         "comparisons": headline.comparisons(graded, suite, experiment, metrics),
         "before": paper.beside(before.before(graded, suite, experiment), suite, job.experiment),
         "grading": labels.grading(graded),

@@ -7,9 +7,10 @@ rule score:
     input:
         grades=lambda w: plan.grades(w.experiment, [w.model]),
         metrics=lambda w: plan.metrics(w.experiment, [w.model]),
+        prompts=lambda w: plan.prompts(w.experiment, w.model),
     output:
         scores=SCORED / "scores.parquet",
-        tables=[SCORED / f"{name}.csv" for name in ("headline", "comparisons", "before", "grading")],
+        tables=[SCORED / f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")],
     log:
         LOGS / "score/{experiment}/{model}.log",
     conda:

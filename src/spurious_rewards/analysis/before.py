@@ -86,7 +86,7 @@ def _quantities(grid: pd.DataFrame) -> dict[str, Any]:
 
 
 def _share(part: statistics.Array, whole: statistics.Array, one_response: bool) -> statistics.Estimate:
-    estimate = statistics.ratio(part, whole, bounds=(0.0, 1.0))
+    estimate = statistics.ratio(part, whole, proportion=True)
     if one_response and whole.sum():
         low, high = statistics.wilson(round(part.sum()), round(whole.sum()))
         return replace(estimate, low=low, high=high)

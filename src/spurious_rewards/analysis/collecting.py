@@ -161,10 +161,15 @@ def grids(rates: pd.DataFrame, benchmarks: Sequence[str]) -> Iterator[tuple[str,
             yield benchmark, _whole(rows.pivot(index="seed", columns="id", values=values), condition, benchmark)
 
 
+def of_seeds(untrained: pd.DataFrame, seeds: pd.Index) -> pd.DataFrame:
+    """The rows of models before training, one a seed, from which the runs of these seeds started."""
+    if tables.SHARED_BASE in untrained.index:
+        return untrained.reindex([tables.SHARED_BASE] * len(seeds)).set_axis(seeds)
+    return untrained.reindex(seeds)
+
+
 def _pair(before: pd.DataFrame, after: pd.DataFrame, condition: Condition, benchmark: str) -> Pair:
-    if tables.SHARED_BASE in before.index:
-        before = before.reindex([tables.SHARED_BASE] * len(after)).set_axis(after.index)
-    before = _whole(before.reindex(index=after.index, columns=after.columns), condition, benchmark)
+    before = _whole(of_seeds(before, after.index).reindex(columns=after.columns), condition, benchmark)
     return Pair(
         before=cast(pd.DataFrame, before["accuracy"]),
         after=cast(pd.DataFrame, after["accuracy"]),

@@ -1,14 +1,21 @@
 """Before and after training, one row a condition and benchmark: the numbers of the main tables and bars."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 from spurious_rewards import statistics
+from spurious_rewards.analysis import best_prompt
 from spurious_rewards.analysis.collecting import CONDITION, Condition, End, Pair, ends, pairs
+from spurious_rewards.analysis.scores import window
 from spurious_rewards.suite import Experiment, Run, Suite
+
+Paired: TypeAlias = Mapping[tuple[Condition, str], Pair]
+"""Condition and benchmark -> before beside after (`collecting.pairs`)."""
 
 VERDICT_RULE = (
     "A difference is accuracy after the last training step minus accuracy before training, the step fixed in the suite "
@@ -17,40 +24,62 @@ VERDICT_RULE = (
     "rewards differed, for then there was nothing to learn from. A reward beats the random reward, where an "
     "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0. "
     "Intervals take seeds and "
-    "problems as drawn at random and crossed (two-way random effects, Satterthwaite's degrees of freedom); with one "
-    "seed they are over problems only. They are not corrected for the number of comparisons."
+    "problems as drawn at random and crossed (two-way random effects, Cochran's quantile); with one "
+    "seed they are over problems only. p is of the test that the interval inverts: it is below 0.05 exactly where the "
+    "interval does not hold 0. Intervals and verdicts are not corrected for the number of comparisons; beside p stands "
+    "p adjusted for them (Holm's, over the rows of the table that were testable)."
 )
 
 HEADLINE = [
     *(*CONDITION, "benchmark", "steps", "updates", "problems", "samples", "seeds"),
     *("before", "before_low", "before_high", "after", "after_low", "after_high"),
-    *("difference", "difference_low", "difference_high", "verdict", "gained", "lost"),
-    *("code_before", "code_after", "highest_code_rate"),
-    *("over_random", "over_random_low", "over_random_high", "share_of_ground_truth"),
+    *("difference", "difference_low", "difference_high", "p", "minimum_detectable", "interquartile_mean", "verdict"),
+    *("gained", "lost", "code_before", "code_after", "highest_code_rate", "after_smoothed"),
+    *("over_random", "over_random_low", "over_random_high", "over_random_p"),
+    *("share_of_ground_truth", "share_of_ground_truth_low", "share_of_ground_truth_high"),
+    *("best_prompt", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high"),
 ]
 
 
-def headline(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame) -> pd.DataFrame:
+def headline(
+    graded: pd.DataFrame,
+    suite: Suite,
+    experiment: Experiment,
+    metrics: pd.DataFrame,
+    prompts: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Before and after training, one row (condition, benchmark) of the experiment that has grades.
 
     Rates are fractions of 1; `*_low` and `*_high` are the ends of 95 % intervals (`statistics`). `steps` are rollout
-    steps, `updates` optimiser steps. Gained and lost are problems, mean over seeds, for benchmarks of one response a
-    problem. `highest_code_rate` is the highest of all evaluations after the start, mean over seeds. `over_random` is the
-    difference from the runs of the experiment's random reward with the same model, prompt and variant, over the seeds that
-    both have; `share_of_ground_truth` is the difference over ground truth's, where that one is a gain. Both are NaN where
-    the experiment has several plain rewards of that function: none of them is the one to compare with.
-    Verdicts: `VERDICT_RULE`.
+    steps, `updates` optimiser steps. All numbers are of the last step but two: `highest_code_rate` is the highest of all
+    evaluations after the start, mean over seeds, and `after_smoothed` the mean over seeds and the evaluations of the
+    last `report.smoothing_steps` steps, which is what the paper reports.
+
+    `p` and `minimum_detectable` belong to the difference (`statistics.Estimate`); p is NaN where nothing is testable.
+    `interquartile_mean` is that of the seeds' differences. Gained and lost are problems, mean over seeds, for benchmarks
+    of one response a problem. `over_random` is the difference from the runs of the experiment's random reward with the same
+    model, prompt and variant, over the seeds that both have; `share_of_ground_truth` is the difference over ground truth's,
+    over the seeds that both have, where that one is a gain (`statistics.share`). Both are NaN where the experiment has
+    several plain rewards of that function: none of them is the one to compare with. `over_best_prompt` is accuracy after
+    training minus accuracy before it under the model's `best_prompt`, over the seeds that both have. Verdicts: `VERDICT_RULE`.
 
     Args:
         graded: tables.Grades, collected.
         suite: names the benchmarks and algorithms.
         experiment: one of the suite's.
         metrics: tables.Metrics of its runs, collected; a condition without any is taken to be testable.
+        prompts: tables.Grades of the models before training among which `report.best_prompt` chooses, collected.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.
     """
-    return _compare(graded, suite, experiment, metrics, ends(suite, experiment))
+    return _compare(graded, suite, experiment, metrics, ends(suite, experiment), prompts)
+
+
+def with_adjusted_p(headline: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table with Holm's `p_adjusted`: the rows of one benchmark are a table."""
+    adjusted = headline.groupby("benchmark", observed=True)["p"].transform(lambda p: statistics.holm(p.to_numpy(float)))
+    return headline.assign(p_adjusted=adjusted)
 
 
 def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame) -> pd.DataFrame:
@@ -118,39 +147,72 @@ def _evaluated(suite: Suite, run: Run) -> list[int]:
 
 
 def _compare(
-    graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame, ends: Mapping[Condition, End]
+    graded: pd.DataFrame,
+    suite: Suite,
+    experiment: Experiment,
+    metrics: pd.DataFrame,
+    ends: Mapping[Condition, End],
+    prompts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     paired = pairs(graded, ends, suite.benchmarks_of(experiment))
-    random, truth = (_only_reward(suite, experiment, function) for function in ("random", "ground_truth"))
+    random, truth = (only_reward(suite, experiment, function) for function in ("random", "ground_truth"))
     testable = _testable(metrics)
-    code = graded.groupby([*CONDITION, "benchmark", "seed", "step"], observed=True)["has_code"].mean()
+    keys = [*CONDITION, "benchmark", "seed", "step"]
+    rates = graded.groupby(keys, observed=True)[["correct", "has_code"]].mean()
+    best = best_prompt.untrained(prompts, suite) if prompts is not None else {}
 
-    rows = {}
+    rows = []
     for (condition, benchmark), pair in paired.items():
-        model, prompt, reward, variant = condition
-        step = ends[condition].step
-        of_steps = code.loc[(*condition, benchmark)].loc[list(pair.after.index)].groupby("step").mean()
+        end = ends[condition]
+        along = rates.loc[(*condition, benchmark)].loc[list(pair.after.index)].groupby("step").mean().loc[: end.step]
         row = {
             **dict(zip(CONDITION, condition, strict=True)),
             "benchmark": benchmark,
-            "steps": step,
-            "updates": step * suite.algorithms[variant].optimizer_steps,
+            "steps": end.step,
+            "updates": end.step * suite.algorithms[condition[3]].optimizer_steps,
             **_change(pair, suite.benchmarks[benchmark].samples == 1),
-            "highest_code_rate": of_steps.loc[:step].max(),
+            "highest_code_rate": along["has_code"].max(),
+            "after_smoothed": along.loc[window(end.step, suite.report.smoothing_steps) :, "correct"].mean(),
         }
         if not testable.get(condition, True):
-            row["verdict"] = "not testable"
-        if reward != random and (other := paired.get(((model, prompt, random, variant), benchmark))):
-            seeds = other.after.index.intersection(pair.after.index)
-            if len(seeds):
-                over = statistics.difference(other.after.loc[seeds].to_numpy(), pair.after.loc[seeds].to_numpy())
-                row |= columns("over_random", over)
-        rows[condition, benchmark] = row
-    for ((model, prompt, _, variant), benchmark), row in rows.items():
-        best = rows.get(((model, prompt, truth, variant), benchmark))
-        if best and best["verdict"] == "gain":
-            row["share_of_ground_truth"] = row["difference"] / best["difference"]
-    return pd.DataFrame(list(rows.values()), columns=HEADLINE)
+            row |= {"verdict": "not testable", "p": math.nan}
+        if over := over_reward(paired, condition, benchmark, random):
+            row |= {**columns("over_random", over), "over_random_p": over.p}
+        if share := _share(paired, condition, benchmark, truth):
+            row |= columns("share_of_ground_truth", share)
+        if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
+            row |= {"best_prompt": chosen.prompt, **columns("over_best_prompt", over_best)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=HEADLINE)
+
+
+def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: str) -> statistics.Estimate | None:
+    """Accuracy after training minus that of another reward's runs, paired by seed and problem.
+
+    Over the seeds that both have; None if there are none, or if the condition is the other one itself.
+    """
+    model, prompt, own, variant = condition
+    other, here = paired.get(((model, prompt, reward, variant), benchmark)), paired[condition, benchmark]
+    if other is None or reward == own:
+        return None
+    seeds = other.after.index.intersection(here.after.index)
+    if seeds.empty:
+        return None
+    return statistics.difference(other.after.loc[seeds].to_numpy(), here.after.loc[seeds].to_numpy())
+
+
+def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> statistics.Estimate | None:
+    """The condition's difference over ground truth's; of ground truth itself 1, which has no interval."""
+    model, prompt, reward, variant = condition
+    whole, part = paired.get(((model, prompt, truth, variant), benchmark)), paired[condition, benchmark]
+    if whole is None:
+        return None
+    seeds = whole.after.index.intersection(part.after.index)
+    if seeds.empty:
+        return None
+    changes = ((pair.after.loc[seeds] - pair.before.loc[seeds]).to_numpy() for pair in (part, whole))
+    share = statistics.share(*changes)
+    return replace(share, low=math.nan, high=math.nan) if reward == truth else share
 
 
 def _testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
@@ -170,6 +232,9 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
         **columns("before", statistics.mean(before)),
         **columns("after", statistics.mean(after)),
         **columns("difference", difference),
+        "p": difference.p,
+        "minimum_detectable": difference.minimum_detectable,
+        "interquartile_mean": statistics.interquartile_mean((after - before).mean(axis=1)),
         "verdict": verdict(difference.low, difference.high),
         "code_before": pair.code_before.to_numpy().mean(),
         "code_after": pair.code_after.to_numpy().mean(),
@@ -179,7 +244,7 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
     return row
 
 
-def _only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
+def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
     """The experiment's one reward that is this function and nothing more; "" (no run's reward) for none or several."""
     plain = [
         name

@@ -54,12 +54,17 @@ def smooth(scores: pd.DataFrame, steps: int) -> pd.DataFrame:
     keys = [*CONDITION, "seed", "benchmark"]
     smoothed = []
     for step in scores["step"].unique():
-        first = min(step, max(step - steps + 1, 1))
-        window = scores[scores["step"].between(first, step)].groupby(keys, observed=True)[list(RATES)].mean()
+        averaged = scores[scores["step"].between(window(step, steps), step)]
+        means = averaged.groupby(keys, observed=True)[list(RATES)].mean()
         here = scores[scores["step"] == step]
-        smoothed.append(here.drop(columns=list(RATES)).merge(window, left_on=keys, right_index=True))
+        smoothed.append(here.drop(columns=list(RATES)).merge(means, left_on=keys, right_index=True))
     whole: pd.DataFrame = pd.concat(smoothed)[list(scores.columns)]
     return whole.sort_values([*keys, "step"], ignore_index=True)
+
+
+def window(step: int, steps: int) -> int:
+    """The first of the last `steps` training steps at a step."""
+    return min(step, max(step - steps + 1, 1))
 
 
 def is_smoothed(frame: pd.DataFrame, steps: int) -> "pd.Series[bool]":

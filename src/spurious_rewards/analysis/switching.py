@@ -123,8 +123,8 @@ def _of_group(pair: Pair, code_before: bool, code_after: bool) -> dict[str, floa
     contribution = statistics.ratio(change * share, change if change.sum() > 0 else np.zeros_like(change))
     return {
         **columns("size", statistics.mean(share)),
-        **columns("before", statistics.ratio(before * share, share, bounds=(0.0, 1.0))),
-        **columns("after", statistics.ratio(after * share, share, bounds=(0.0, 1.0))),
+        **columns("before", statistics.ratio(before * share, share, proportion=True)),
+        **columns("after", statistics.ratio(after * share, share, proportion=True)),
         **columns("net", statistics.difference(before * share, after * share)),
         **columns("partial_contribution", contribution),
     }

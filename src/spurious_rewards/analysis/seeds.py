@@ -1,0 +1,47 @@
+"""Every seed by itself: with few of them, a mean says less than they do."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.collecting import CONDITION, ends, pairs
+from spurious_rewards.suite import Experiment, Suite
+
+SEEDS = [
+    *(*CONDITION, "benchmark", "seed", "steps", "problems", "samples"),
+    *("before", "after", "difference", "gained", "lost", "mcnemar_p"),
+]
+
+
+def seeds(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
+    """Before and after the last step, one row (condition, benchmark, seed).
+
+    Rates are fractions of 1, means over problems. Where a problem has one greedy response, `gained` and `lost` count the
+    problems that became right and wrong, and `mcnemar_p` describes that one seed (`statistics.mcnemar`); else they are NaN.
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: the suite of the experiment.
+        experiment: its runs are looked at.
+
+    Raises:
+        UserError: runs that were not graded on the same problems as their base model.
+    """
+    last = ends(suite, experiment)
+    rows: list[dict[str, Any]] = []
+    for (condition, benchmark), pair in pairs(graded, last, suite.benchmarks_of(experiment)).items():
+        asked = suite.benchmarks[benchmark]
+        for seed, before, after in zip(pair.after.index, pair.before.to_numpy(), pair.after.to_numpy(), strict=True):
+            row = {
+                **dict(zip(CONDITION, condition, strict=True)),
+                **{"benchmark": benchmark, "seed": seed, "steps": last[condition].step},
+                **{"problems": len(after), "samples": pair.samples},
+                **{"before": before.mean(), "after": after.mean(), "difference": (after - before).mean()},
+            }
+            if asked.samples == 1 and asked.temperature == 0:
+                gained, lost = int(np.sum(after > before)), int(np.sum(after < before))
+                row |= {"gained": gained, "lost": lost, "mcnemar_p": statistics.mcnemar(gained, lost)}
+            rows.append(row)
+    return pd.DataFrame(rows, columns=SEEDS)

@@ -1,0 +1,91 @@
+"""The crossed bootstrap: what the interval of the tables is held against (`benchmarks/coverage.py`, docs/statistics.md).
+
+Each replicate draws seeds and problems, both with replacement, and uses the same problems for every seed it drew; all
+samples of a problem stay together, for values are means over them. A replicate is two rows of counts, so that all of them
+are a few matrix products.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spurious_rewards.statistics.textbook import CONFIDENCE, Array
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The mean of `values` and its standard error, and those of each replicate, shape (replicates,)."""
+
+    mean: float
+    error: float
+    means: Array
+    errors: Array
+
+    def percentile(self) -> tuple[float, float]:
+        """Ends of the 95 % interval: quantiles of the replicates' means."""
+        return _ends(self.means)
+
+    def basic(self) -> tuple[float, float]:
+        """Ends of the 95 % interval: the percentile interval mirrored at the mean."""
+        low, high = self.percentile()
+        return 2 * self.mean - high, 2 * self.mean - low
+
+    def studentised(self) -> tuple[float, float]:
+        """Ends of the 95 % interval: quantiles of the replicates' t. Replicates without an error have none."""
+        varied = self.errors > 0
+        if not varied.any():
+            return self.mean, self.mean
+        low, high = _ends((self.means[varied] - self.mean) / self.errors[varied])
+        return self.mean - high * self.error, self.mean - low * self.error
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each replicate draws each seed and each problem, shapes (replicates, seeds) and (replicates, problems)."""
+
+    of_seeds: Array
+    of_problems: Array
+
+
+def draw(seeds: int, problems: int, generator: np.random.Generator, resamples: int = RESAMPLES) -> Draws:
+    """Draw replicates, which serve any values of so many seeds and problems."""
+    return Draws(_counts(seeds, resamples, generator), _counts(problems, resamples, generator))
+
+
+def resample(values: Array, draws: Draws) -> Resampled:
+    """The replicates of `values`, shape (seeds, problems), for a paired difference those of after less before."""
+    seeds, problems = values.shape
+    replicates = _moments(values, draws.of_seeds, draws.of_problems)
+    (mean,), (error,) = _moments(values, np.ones((1, seeds)), np.ones((1, problems)))
+    return Resampled(float(mean), float(error), *replicates)
+
+
+def _counts(n: int, resamples: int, generator: np.random.Generator) -> Array:
+    """How often each replicate draws each of n, shape (resamples, n)."""
+    drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
+
+
+def _moments(values: Array, of_seeds: Array, of_problems: Array) -> tuple[Array, Array]:
+    """Mean and standard error (two-way random effects, as `crossed` has it) of each replicate, from its counts."""
+    seeds, problems = values.shape
+    by_seed, by_problem = of_problems @ values.T / problems, of_seeds @ values / seeds
+    mean = (of_seeds * by_seed).sum(axis=1) / seeds
+    between_seeds = problems * ((of_seeds * by_seed**2).sum(axis=1) - seeds * mean**2)
+    between_problems = seeds * (np.einsum("rp,rp,rp->r", of_problems, by_problem, by_problem) - problems * mean**2)
+    total = (of_seeds * (of_problems @ (values**2).T)).sum(axis=1) - values.size * mean**2
+    problem_square = between_problems / (problems - 1)
+    variance = problem_square
+    if seeds > 1:
+        seed_square = between_seeds / (seeds - 1)
+        rest = (total - between_seeds - between_problems) / ((seeds - 1) * (problems - 1))
+        variance = np.maximum.reduce([seed_square + problem_square - rest, seed_square, problem_square])
+    noise = np.finfo(float).eps * values.size  # of sums that cancel
+    return mean, np.sqrt(np.where(variance > noise, variance, 0.0) / values.size)
+
+
+def _ends(of: Array) -> tuple[float, float]:
+    low, high = np.quantile(of, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
