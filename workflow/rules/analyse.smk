@@ -33,6 +33,7 @@ rule summarise:
     output:
         EXPERIMENT / "labels.csv",
         EXPERIMENT / "health.csv",
+        EXPERIMENT / "training.csv",
     log:
         LOGS / "summarise/{experiment}.log",
     conda:
@@ -53,6 +54,7 @@ rule report:
     input:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
+        plan.layout.claims(),
     output:
         plan.layout.root / "report.html",
     log:
