@@ -209,6 +209,12 @@ def exhibit(job: Job, folder: Output, inputs: Inputs) -> None:
 
 
 @app.command()
+def claims(job: Job, output: Output, inputs: list[Path]) -> None:
+    """The verdict on each claim of the ledger."""
+    stages.claims(_parse(jobs.ClaimsJob, job), output, inputs)
+
+
+@app.command()
 def report(job: Job, output: Output) -> None:
     """The report of a suite, from what lies beside it."""
     stages.report(_parse(jobs.ReportJob, job), output)

@@ -6,6 +6,7 @@ The workflow writes them as JSON (`plan`), the command line reads them.
 from pathlib import Path
 from typing import Literal
 
+from spurious_rewards.claims import Ledger
 from spurious_rewards.suite import (
     Bandit,
     Benchmark,
@@ -214,6 +215,13 @@ class ExhibitJob(Frozen):
 
     suite: Suite
     exhibit: str
+
+
+class ClaimsJob(Frozen):
+    """The claims ledger of a suite."""
+
+    suite: Suite
+    ledger: Ledger
 
 
 class ReportJob(Frozen):

@@ -53,6 +53,10 @@ class Layout:
         """Folder of a figure or table."""
         return self.root / "exhibits" / name
 
+    def claims(self) -> Path:
+        """The claims ledger."""
+        return self.root / "claims.csv"
+
     def probe(self, model: str) -> Path:
         """Antithetic pairs of a model."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"

@@ -12,8 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 from spurious_rewards import costs
+from spurious_rewards.claims import Ledger
 from spurious_rewards.jobs import (
     BanditJob,
+    ClaimsJob,
     ContaminationJob,
     ExhibitJob,
     Given,
@@ -37,7 +39,7 @@ from spurious_rewards.layout import BASE, Layout, bases, checkpoint
 from spurious_rewards.machine import Machine
 from spurious_rewards.pruning import kept_states, kept_steps
 from spurious_rewards.recall import LONGEST_REST
-from spurious_rewards.reporting.kinds import NEEDS, pictures
+from spurious_rewards.reporting.kinds import NEEDS, judging, pictures
 from spurious_rewards.suite import (
     Benchmark,
     BestPrompt,
@@ -360,6 +362,10 @@ class Plan:
         }
         return ExhibitJob(suite=alone.model_copy(update=shown), exhibit=name).model_dump_json()
 
+    def claims(self, ledger: Ledger) -> str:
+        """Job of the claims ledger."""
+        return ClaimsJob(suite=self.suite, ledger=ledger).model_dump_json(exclude_defaults=True)
+
     def report(self) -> str:
         """Job of the report."""
         chosen = self.machine.suite
@@ -574,6 +580,21 @@ class Plan:
             else:  # what is worked out of single responses
                 found["grades"] = [folder / "grades.parquet" for folder in compared]
         return found
+
+    def judged(self, ledger: Ledger) -> list[Path]:
+        """What the claims are judged by: the numbers of the experiments that they name, and of the exhibits of some kinds."""
+        experiments = [name for name in self.suite.experiments if name in ledger.experiments]
+        folders = [folder for name in experiments for folder in self.scored(name)]
+        return [
+            *(folder / "scores.parquet" for folder in folders),
+            *(folder / f"{table}.csv" for folder in folders for table in ("headline", "comparisons", "before")),
+            *(
+                self.layout.experiment(name) / f"{table}.csv"
+                for name in experiments
+                for table in ("labels", "training")
+            ),
+            *(self.layout.exhibit(name) / "table.csv" for name in judging(self.suite)),
+        ]
 
     def scored(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
         """Folders of the numbers of an experiment, one for each of its models or of some."""

@@ -15,6 +15,7 @@ from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
 from spurious_rewards.jobs import (
     BanditJob,
+    ClaimsJob,
     ContaminationJob,
     ExhibitJob,
     GradeJob,
@@ -378,11 +379,11 @@ def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
 
 
 def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
-    """What voting and training were like, as labels.csv and health.csv in `folder`."""
+    """What voting and training were like, as labels.csv, health.csv and training.csv in `folder`."""
     from spurious_rewards.analysis.collecting import collect
     from spurious_rewards.analysis.labels import labels_summary
     from spurious_rewards.analysis.scores import of_experiment
-    from spurious_rewards.analysis.training import training_health
+    from spurious_rewards.analysis.training import training_change, training_health
 
     recorder = Recorder("summarise", job.model_dump(mode="json"))
     labels, votes, metrics = (inputs.get(name, []) for name in ("labels", "votes", "metrics"))
@@ -392,8 +393,10 @@ def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
     )
     tables.write_csv(labels_summary(*of_votes), folder / "labels.csv")
     tables.write_csv(training_health(of_training), folder / "health.csv")
+    tables.write_csv(training_change(of_training), folder / "training.csv")
     recorder.write(folder / "labels.csv", [*labels, *votes])
-    recorder.write(folder / "health.csv", metrics)
+    for name in ("health.csv", "training.csv"):
+        recorder.write(folder / name, metrics)
 
 
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
@@ -470,6 +473,41 @@ def _joined(paths: list[Path]) -> "DataFrame":
     return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
 
 
+def claims(job: ClaimsJob, output: Path, inputs: list[Path]) -> None:
+    """The claims ledger: the verdict on each claim, from the numbers that the stages before it left."""
+    from spurious_rewards.analysis import claims as judging
+
+    recorder = Recorder("claims", job.model_dump(mode="json"))
+    frame = judging.ledger(job.ledger, job.suite, _evidence(job, output.parent, inputs))
+    tables.write_csv(frame, output)
+    recorder.write(output, inputs)
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in frame["verdict"].value_counts().items())
+    print(f"{len(frame)} claims: {counts}", file=sys.stderr)
+
+
+def _evidence(job: ClaimsJob, root: Path, inputs: list[Path]) -> "dict[str, DataFrame]":
+    """The inputs by what they hold, each row with its experiment ("" where an exhibit has none)."""
+    import pandas as pd
+
+    from spurious_rewards.layout import Layout
+    from spurious_rewards.reporting.kinds import judging
+
+    layout, suite = Layout(root), job.suite
+    experiments = {layout.experiment(name): name for name in suite.experiments}
+    shown = {layout.exhibit(name): (what, suite.exhibits[name].experiment) for name, what in judging(suite).items()}
+    found: dict[str, list[DataFrame]] = {}
+    for path in inputs:
+        what, experiment = shown.get(path.parent) or (
+            path.stem,
+            next(name for folder, name in experiments.items() if folder in path.parents),
+        )
+        frame = tables.read(path, tables.Scores) if path.suffix == ".parquet" else tables.read_csv(path)
+        if len(frame):
+            words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
+            found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))
+    return {what: pd.concat(frames, ignore_index=True) for what, frames in found.items()}
+
+
 def report(job: ReportJob, output: Path) -> None:
     """The report of a suite from what the stages before it left beside it."""
     import pandas as pd
@@ -506,11 +544,13 @@ def report(job: ReportJob, output: Path) -> None:
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
         layout.contamination() / "recall.csv",
+        layout.claims(),
     ]
     headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
     html = page.build(
         suite,
+        tables.read_csv(layout.claims()),
         headline,
         pages,
         grading=grading,

@@ -34,6 +34,7 @@ rule summarise:
     output:
         EXPERIMENT / "labels.csv",
         EXPERIMENT / "health.csv",
+        EXPERIMENT / "training.csv",
     log:
         LOGS / "summarise/{experiment}.log",
     conda:
@@ -55,6 +56,7 @@ rule report:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
         plan.contamination_files(),
+        plan.layout.claims(),
     output:
         plan.layout.root / "report.html",
     log:

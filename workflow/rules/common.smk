@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from spurious_rewards import doctor, machine
+from spurious_rewards import claims, doctor, machine
 from spurious_rewards.errors import UserError
 from spurious_rewards.plan import Plan, group_of
 from spurious_rewards.provenance import fingerprint
@@ -26,6 +26,7 @@ try:
     settings = machine.read(config)
     suite_path = machine.suite_file(settings.suite, ROOT)
     plan = Plan(load(suite_path), settings, suite_path, ROOT)
+    ledger = claims.read(Path(os.path.relpath(ROOT / "config" / "claims.yaml")))
 except UserError as error:
     sys.exit(f"error: {error}")
 

@@ -19,6 +19,20 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Kind -> the frames that it reads: those of `exhibits.Frames`, and of kind qualitative what `qualitative.make` takes."""
 
 
+JUDGED = {
+    "switches": "switches",
+    "contributions": "contributions",
+    "clipping": "clipping",
+    "qualitative": "perturbation",
+}
+"""Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
+
+
+def judging(suite: Suite) -> dict[str, str]:
+    """The exhibits whose numbers claims are judged by, each with what its numbers are."""
+    return {name: JUDGED[exhibit.kind] for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
+
+
 def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
     """The benchmarks that an exhibit shows; switches of strategy are between greedy responses only."""
     if exhibit.experiment is None:

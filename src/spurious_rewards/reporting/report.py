@@ -6,7 +6,7 @@
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 
+from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import tables
@@ -29,6 +30,8 @@ class Table:
     frame: pd.DataFrame
     note: str = ""
     folded: bool = False
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column -> text of a cell -> where it leads."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ Page = Mapping[str, Any]
 
 def build(
     suite: Suite,
+    claims: pd.DataFrame,
     headline: pd.DataFrame,
     pages: Sequence[tuple[Page, Mapping[str, bytes]]],
     labels: pd.DataFrame,
@@ -109,6 +113,7 @@ def build(
 
     Args:
         suite: as it ran.
+        claims: `analysis.claims.ledger`.
         headline: `analysis.headline.headline` of the suite's headline experiment.
         pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
         labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
@@ -122,6 +127,7 @@ def build(
     """
     of_experiments = functools.partial(_by_experiment, suite)
     sections = [
+        _claims(claims),
         _findings(suite, tables.named(headline, suite)),
         *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
         Section(
@@ -227,6 +233,36 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
             )
     return sentences
 
+
+# ---------------------------------------------------------------- claims
+
+
+def _claims(ledger: pd.DataFrame) -> Section:
+    verdicts = ledger["verdict"].value_counts()
+    counted = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in CLAIM_VERDICTS if verdict in verdicts)
+    exhibits = ledger["exhibit"].dropna().unique()
+    return Section(
+        "about-claims",
+        "Claims",
+        "Summary",
+        paragraphs=(f"Of {len(ledger)} claims: {counted}.", CLAIMS_NOTE),
+        tables=(
+            Table("Claims", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
+            Table(
+                "Rules, where the effect was measured, and what holds by construction",
+                tables.claim_rules_text(ledger),
+                folded=True,
+            ),
+        ),
+    )
+
+
+CLAIMS_NOTE = (
+    "Each claim has a rule that was written before the runs. The verdict is that within this suite. The paper's own claim is "
+    "judged on its own models alone, trained for as long as there. The effect is that of the condition that decides: of "
+    "several, the least favourable, or the most favourable where one is enough. Differences are in percentage points. "
+    "Intervals are not corrected for the number of claims."
+)
 
 # ---------------------------------------------------------------- the headline
 

@@ -214,6 +214,50 @@ def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite
     return _rows(headline, row)
 
 
+def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.claims.ledger`, as a table of verdicts."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            "Claim": of["claim"],
+            "Verdict here": of["verdict"],
+            "The paper's claim": of["paper_claim"],
+            "Effect [95 %]": _effect(of),
+            "n": _number(of["n"], 0),
+            "Seeds": _number(of["seeds"], 0),
+            "By construction": "yes" if _text(of["by_construction"]) else "",
+            "Shown in": _text(of["exhibit"]),
+        }
+
+    return _rows(ledger, row)
+
+
+def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.claims.ledger`, what stands behind the verdicts."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            "Claim": of["claim"],
+            "Source": of["source"],
+            "Rule": of["rule"],
+            "Measured on": _text(of["measured_on"]) or _text(of["remark"]),
+            "Shown by construction": _text(of["by_construction"]),
+        }
+
+    return _rows(ledger, row)
+
+
+def _effect(of: Row) -> str:
+    """An effect and its interval, in its unit; percentage points and percent as everywhere."""
+    value, low, high = (of[name] for name in ("effect", "low", "high"))
+    if pd.isna(value):
+        return ""
+    if of["unit"] in ("points", "share"):
+        number = points(value) if of["unit"] == "points" else f"{percent(value)} %"
+        return f"{number} {interval(low, high)}".strip()
+    return f"{signed(value)} {_plain_interval(of)} {of['unit']}".replace("  ", " ")
+
+
 def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
     """`analysis.before` of one benchmark, named: how often a model uses code and how well (paper, Tab. 1)."""
     quantities = {
