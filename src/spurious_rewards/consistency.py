@@ -28,7 +28,7 @@ RULES = (
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
-KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "switches", "contributions")
+KINDS_OF_TRAINING = ("gains", "curves", "code", "probability", "health", "switches", "contributions")
 """Kinds of exhibit that show what training did, and so need runs."""
 
 

@@ -341,6 +341,7 @@ KINDS: dict[str, Callable[[str, Exhibit, Suite, Frames], Parts]] = {
     "curves": along_training.curves,
     "code": along_training.code,
     "probability": along_training.probability,
+    "health": along_training.health,
     "switches": _switches,
     "clipping": _clipping,
     "strategies": _strategies,
