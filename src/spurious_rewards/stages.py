@@ -475,6 +475,12 @@ def report(job: ReportJob, output: Path) -> None:
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)
+    if (size := output.stat().st_size) > page.LARGEST:
+        print(
+            f"warning: {output} has {size / 1e6:.0f} MB, more than {page.LARGEST / 1e6:.0f}; leave out exhibits or "
+            "benchmarks of them, or lower report.qualitative_problems",
+            file=sys.stderr,
+        )
 
 
 def print_hashes(problems: Path) -> None:

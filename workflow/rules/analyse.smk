@@ -54,7 +54,12 @@ rule report:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
     output:
-        plan.layout.root / "report.html",
+        report(
+            str(plan.layout.root / "report.html"),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"of": "the whole suite", "as": "page"},
+        ),
     log:
         LOGS / "report.log",
     conda:

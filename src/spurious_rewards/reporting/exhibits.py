@@ -102,7 +102,10 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
             Picture(
                 key,
                 figures.bars(
-                    here, title_of(suite, exhibit, key), "change in accuracy (percentage points)", looks(suite, exhibit)
+                    here,
+                    title_of(suite, exhibit, key),
+                    "change in accuracy (percentage\N{NO-BREAK SPACE}points)",
+                    looks(suite, exhibit),
                 ),
                 f"Change in accuracy on {name_of(suite, key)}. {sizes_of(here, suite, key)}",
             )

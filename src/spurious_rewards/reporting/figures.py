@@ -146,9 +146,7 @@ def multiples(points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str
             _lines(ax, here, looks)
             ax.set_title(panel)
             ax.set_ylabel(here["label"].iloc[0])
-        named = [
-            Line2D([], [], color=looks[line].colour, linestyle=_stroke(looks[line]), label=line) for line in lines
-        ]
+        named = [Line2D([], [], color=looks[line].colour, linestyle=_stroke(looks[line]), label=line) for line in lines]
         _finish(figure, axes, len(panels), title, x_label, [*named, *_line_key(points)])
     return figure
 
@@ -252,9 +250,9 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 ax.set_yticks([step * place + (len(groups) - 1) / 2 for place in range(len(lines))], lines)
             size.set_ylim(step * len(lines) - 1.3, -0.7)
         key: list[Line2D | Patch] = [Patch(color=colours[group], label=group) for group in groups]
-        _finish(figure, axes, axes.size, title, "", key)
         for ax, head in zip(axes[-1], heads, strict=True):
             ax.set_xlabel(head)
+        _finish(figure, axes, axes.size, title, "", key)
     return figure
 
 
@@ -315,11 +313,15 @@ def _finish(
     for ax in axes.flat[used:]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, used - axes.shape[1]) : used]:
-        ax.set_xlabel(textwrap.fill(x_label, int(9.5 * figure.get_figwidth() / axes.shape[1])))
+        if x_label:
+            ax.set_xlabel(textwrap.fill(x_label, int(9.5 * figure.get_figwidth() / axes.shape[1])))
         ax.tick_params(labelbottom=True)
     if key:
         figure.legend(handles=list(key), loc="outside lower left", ncols=4, frameon=False, fontsize=9)
     _entitle(figure, *title.split("\n"))
+    # Laid out once and not again for each file that it is saved as, which takes longer than to draw it.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _entitle(figure: Figure, title: str, *further: str) -> None:

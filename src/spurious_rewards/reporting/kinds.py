@@ -19,6 +19,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Kind -> the frames that it reads: those of `exhibits.Frames`, and of kind qualitative what `qualitative.make` takes."""
 
 
+GROUPS = {
+    **dict.fromkeys(("strategies", "contributions", "forcing", "prompts"), "Tables"),
+    "qualitative": "Qualitative",
+    "health": "Training",
+}
+"""Kind -> where its exhibits stand in the contents of a report; the others among Figures."""
+
 ENDINGS = ("svg", "pdf", "png")
 """Of the files that a picture is saved as."""
 
