@@ -9,7 +9,13 @@ from spurious_rewards.analysis.dummies import against_dummies
 from spurious_rewards.suite import load
 
 SUITE = load(Path(__file__).parents[1] / "examples/your_method/your_method.yaml")
-CONDITION = {"model": "no-code", "prompt": "plain", "reward": "shows_work", "variant": "default", "benchmark": "math500"}
+CONDITION = {
+    "model": "no-code",
+    "prompt": "plain",
+    "reward": "shows_work",
+    "variant": "default",
+    "benchmark": "math500",
+}
 
 
 def row(baseline: str, low: float, high: float) -> dict[str, object]:

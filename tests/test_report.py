@@ -387,8 +387,12 @@ def test_the_page_needs_nothing_but_itself(the_suite, pages, page):
     for _, address in page.values("src"):
         assert address.startswith("data:image/svg+xml,")
     for tag, target in [*page.values("href"), *page.values("for")]:
-        files = {f"exhibits/fig1/{name}" for name in ("table.csv", "math500.svg", "amc.svg")}
-        files |= {"exhibits/table1/table.csv", "exhibits/qualitative/table.csv"}
+        files = {f"exhibits/fig1/{stem}.{ending}" for stem in ("math500", "amc") for ending in ("svg", "pdf", "png")}
+        files |= {
+            f"exhibits/{name}/table.{ending}"
+            for name in ("fig1", "table1", "qualitative")
+            for ending in ("csv", "md", "tex")
+        }
         assert target.removeprefix("#" if tag == "a" else "") in identifiers or target in files
 
 
@@ -404,7 +408,7 @@ def test_every_section_is_in_the_contents_in_its_group(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert sections[:4] == ["about-findings", "fig1", "table1", "qualitative"]
     links = [target[1:] for _, target in page.values("href") if target[0] == "#" and target != "#contents"]
-    assert links == sections
+    assert links == ["main", *sections]
     contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
     for first, then in (("Summary", "Figures"), ("Figures", "Title of fig1"), ("Tables", "Qualitative")):
         assert contents.index(first) < contents.index(then)
@@ -417,7 +421,10 @@ def test_the_page_says_what_a_reader_must_know(page):
         VERDICT_RULE,
         "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last, fixed in the suite.",
         "Caption of amc",
-        "snakemake --config suite=mine --cores all table1",
+        "snakemake --config suite=mine --cores all --force table1",
+        "2 models",
+        "3 rewards",
+        "30 training runs",
         "30 to 44",
         "61.4",
         "1.95 → 0.75",

@@ -29,7 +29,10 @@ RULES = (
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
-KINDS_OF_TRAINING = ("gains", "baselines", "curves", "code", "probability", "switches", "contributions")
+KINDS_OF_TRAINING = (
+    *("gains", "baselines", "curves", "code", "probability", "health"),
+    *("switches", "contributions"),
+)
 """Kinds of exhibit that show what training did, and so need runs."""
 
 

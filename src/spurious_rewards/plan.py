@@ -39,7 +39,7 @@ from spurious_rewards.layout import BASE, Layout, bases, checkpoint
 from spurious_rewards.machine import Machine
 from spurious_rewards.pruning import kept_states, kept_steps
 from spurious_rewards.recall import LONGEST_REST
-from spurious_rewards.reporting.kinds import NEEDS, judging, pictures
+from spurious_rewards.reporting.kinds import ENDINGS, NEEDS, judging, pictures
 from spurious_rewards.suite import (
     Benchmark,
     BestPrompt,
@@ -605,8 +605,8 @@ class Plan:
         """Everything that an exhibit is."""
         folder = self.layout.exhibit(name)
         stems = pictures(self.suite, self.suite.exhibits[name])
-        drawn = [folder / f"{stem}.{ending}" for stem in stems for ending in ("svg", "png")]
-        return [folder / "table.csv", folder / "table.md", folder / "page.json", *drawn]
+        drawn = [folder / f"{stem}.{ending}" for stem in stems for ending in ENDINGS]
+        return [*(folder / name for name in ("table.csv", "table.md", "table.tex", "page.json")), *drawn]
 
     def analysed(self, experiment: str) -> list[Path]:
         """What is made of every experiment, whatever its exhibits."""

@@ -401,7 +401,8 @@ def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
 
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
     """A figure or table: its pictures, its numbers, and the page.json that the report shows."""
-    from spurious_rewards.reporting import exhibits, figures
+    from spurious_rewards.reporting import exhibits, figures, latex
+    from spurious_rewards.reporting.kinds import ENDINGS
 
     recorder = Recorder("exhibit", job.model_dump(mode="json"))
     made = (
@@ -410,11 +411,13 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
         else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
     )
     for stem, figure in made.figures.items():
-        figures.save(figure, folder / f"{stem}.svg")
-        figures.save(figure, folder / f"{stem}.png")
+        for ending in ENDINGS:
+            figures.save(figure, folder / f"{stem}.{ending}")
     tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
         temporary.write_text(exhibits.markdown(made.page))
+    with replacing(folder / "table.tex") as temporary:
+        temporary.write_text(latex.document_part(made.page))
     with replacing(folder / "page.json") as temporary:
         temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
     recorder.write(folder / "table.csv", [path for paths in inputs.values() for path in paths])
@@ -564,6 +567,12 @@ def report(job: ReportJob, output: Path) -> None:
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)
+    if (size := output.stat().st_size) > page.LARGEST:
+        print(
+            f"warning: {output} has {size / 1e6:.0f} MB, more than {page.LARGEST / 1e6:.0f}; leave out exhibits or "
+            "benchmarks of them, or lower report.qualitative_problems",
+            file=sys.stderr,
+        )
 
 
 def print_hashes(problems: Path) -> None:

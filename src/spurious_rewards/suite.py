@@ -543,8 +543,8 @@ class Clipping(Frozen):
 
 KINDS_READING = {
     "panels": ("gains", "curves", "code", "probability", "switches"),
-    "lines": ("gains", "curves", "code", "switches"),
-    "against": ("curves", "code", "probability"),
+    "lines": ("gains", "curves", "code", "health", "switches"),
+    "against": ("curves", "code", "probability", "health"),
     "step": ("switches", "contributions"),
 }
 """The kinds of exhibit that a key changes; to the others it may not be given."""
@@ -555,7 +555,7 @@ class Exhibit(Frozen):
 
     title: str
     kind: Literal[
-        "gains", "baselines", "curves", "code", "probability", "switches", "clipping",
+        "gains", "baselines", "curves", "code", "probability", "health", "switches", "clipping",
         "strategies", "contributions", "forcing", "prompts", "qualitative",
     ]  # fmt: skip
     experiment: Name | None = Field(None, description="none only for kind clipping")

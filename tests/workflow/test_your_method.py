@@ -80,7 +80,10 @@ def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, 
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("def shows_work(responses, labels, context):\n    raise KeyError('mine')", "shows_work failed: KeyError: 'mine'"),
+        (
+            "def shows_work(responses, labels, context):\n    raise KeyError('mine')",
+            "shows_work failed: KeyError: 'mine'",
+        ),
         ("def shows_work(responses, labels, context):\n    return [1.0]", "gave 1 values for 8 responses"),
         ("import no_such_package\ndef shows_work(responses, labels, context):\n    return []", "cannot be imported"),
     ],

@@ -58,7 +58,12 @@ rule report:
         plan.contamination_files(),
         plan.layout.claims(),
     output:
-        plan.layout.root / "report.html",
+        report(
+            str(plan.layout.root / "report.html"),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"of": "the whole suite", "as": "page"},
+        ),
     log:
         LOGS / "report.log",
     conda:

@@ -11,6 +11,7 @@ from spurious_rewards import claims, doctor, machine
 from spurious_rewards.errors import UserError
 from spurious_rewards.plan import Plan, group_of
 from spurious_rewards.provenance import fingerprint
+from spurious_rewards.reporting.kinds import GROUPS
 from spurious_rewards.stages import VERSIONS, changed_since
 from spurious_rewards.suite import Run, load
 
@@ -20,6 +21,9 @@ ROOT = Path(workflow.basedir).parent if Path(workflow.basedir).name == "workflow
 
 
 configfile: str(ROOT / "config.yaml")
+
+
+report: "../report/workflow.rst"
 
 
 try:

@@ -9,13 +9,14 @@ import pandas as pd
 from spurious_rewards import statistics
 from spurious_rewards.analysis.collecting import CONDITION
 from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, smooth
-from spurious_rewards.reporting import figures
+from spurious_rewards.reporting import figures, kinds
 from spurious_rewards.reporting import tables as text
 from spurious_rewards.reporting.parts import (
     EQUAL,
     Frames,
     Parts,
     Picture,
+    Table,
     as_table,
     by_benchmark,
     experiment_of,
@@ -44,9 +45,14 @@ class Quantity:
 
 DRAWN_AS = {
     "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
+    "mean_reward": Quantity("reward", "mean reward", 1, (0, 1)),
     "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
     "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
     "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
+    "clip_fraction": Quantity("tokens clipped", "tokens (%)", 100, (0, 100)),
+    "response_tokens": Quantity("response length", "tokens", 1, (0, np.inf)),
+    "truncation_rate": Quantity("responses cut off", "responses (%)", 100, (0, 100)),
+    "zero_variance_groups": Quantity("groups without variance", "groups (%)", 100, (0, 100)),
 }
 
 
@@ -123,28 +129,72 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
     """Kind probability: how sure of its rollouts a policy is under each variant (paper, Fig. 12)."""
     exhibit = exhibit.model_copy(update={"lines": "variant"})  # what this kind is there to compare
     quantities = ["token_probability", "entropy", "code_rate"]
+    points = _of_rollouts(name, exhibit, suite, frames, quantities)
+    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    title = f"{exhibit.title}\n{suite.title}: rollouts of training"
+    figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
+    caption = (
+        "Of the rollouts of training, under the policy that sampled them: mean probability of a token, entropy in nats "
+        f"per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
+    )
+    return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
+
+
+HEALTH = ["mean_reward", "entropy", "clip_fraction", "response_tokens", "truncation_rate", "zero_variance_groups"]
+
+
+def health(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+    """Kind health: what training itself was like, a picture for each model."""
+    points = _of_rollouts(name, exhibit, suite, frames, HEALTH)
+    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
+    caption = (
+        "Of the rollouts of training: the mean reward, entropy in nats per token, tokens whose probability ratio the loss "
+        "cut off, tokens of a response, responses that were cut off at the longest length, and groups whose rewards are all "
+        f"equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds ({whole_range(points['seeds'])}){how}; {BAND}"
+    )
+    titles = text.titles(suite)["model"]
+    pictures = [
+        Picture(
+            model,
+            figures.multiples(
+                drawn[drawn["model"] == titles[model]],
+                f"{exhibit.title}\n{suite.title}: {titles[model]}",
+                _x_label(exhibit),
+                looks(suite, exhibit),
+            ),
+            f"Training of {titles[model]}. {caption}",
+        )
+        for model in kinds.pictures(suite, exhibit)
+    ]
+    return Parts(caption, points, pictures, [_ends_of(points, exhibit, suite, how)])
+
+
+def _of_rollouts(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quantities: list[str]) -> pd.DataFrame:
+    """`along_training` of columns of training metrics."""
     metrics = of_experiment(needed(frames.metrics, "metrics"), suite, experiment_of(exhibit, suite))
     runs = rows_shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
     # Training metrics have a row a step, so that a window of rows is one of steps.
     window = max(1, suite.report.smoothing_steps)
     seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
     smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
-    points = _with_updates(along_training(runs, smoothed, quantities), suite)
-    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
-    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
-    title = f"{exhibit.title}\n{suite.title}: rollouts of training"
-    figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
+    return _with_updates(along_training(runs, smoothed, quantities), suite)
+
+
+def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:
+    """The first and the last step of each quantity."""
     named = text.named(points, suite)
-    shown = {key: DRAWN_AS[key].title.capitalize() for key in quantities}
-    named["quantity"] = pd.Categorical(named["quantity"].map(shown), list(shown.values()), ordered=True)
-    caption = (
-        "Of the rollouts of training, under the policy that sampled them: mean probability of a token, entropy in nats "
-        f"per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
-        f"({whole_range(points['seeds'])}){how}; {BAND}"
-    )
+    named["quantity"] = _entitled(named["quantity"], list(points["quantity"].unique()))
     note = f"First → last rollout step{how}; shares of 1, entropy in nats per token; [95 % interval over seeds]."
-    table = as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
-    return Parts(caption, points, [Picture("rollouts", figure, caption)], [table])
+    return as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
+
+
+def _entitled(quantities: "pd.Series[str]", order: Sequence[str]) -> pd.Categorical:
+    titles = {key: DRAWN_AS[key].title.capitalize() for key in order}
+    return pd.Categorical(quantities.map(titles), list(titles.values()), ordered=True)
 
 
 def _with_updates(points: pd.DataFrame, suite: Suite) -> pd.DataFrame:

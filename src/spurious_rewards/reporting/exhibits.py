@@ -103,7 +103,10 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
             Picture(
                 key,
                 figures.bars(
-                    here, title_of(suite, exhibit, key), "change in accuracy (percentage points)", looks(suite, exhibit)
+                    here,
+                    title_of(suite, exhibit, key),
+                    "change in accuracy (percentage\N{NO-BREAK SPACE}points)",
+                    looks(suite, exhibit),
                 ),
                 f"Change in accuracy on {name_of(suite, key)}. {sizes_of(here, suite, key)}",
             )
@@ -154,9 +157,7 @@ def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Par
         tables=[
             as_table(
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
-                text.baselines_text(
-                    here, text.named(rows[rows["benchmark"] == key], suite), suite
-                ),
+                text.baselines_text(here, text.named(rows[rows["benchmark"] == key], suite), suite),
                 sizes_of(here, suite, key) + " Percent, differences in percentage points, [95 % intervals].",
             )
             for key, here in by_benchmark(text.named(headline, suite), suite, exhibit)
@@ -394,6 +395,7 @@ KINDS: dict[str, Callable[[str, Exhibit, Suite, Frames], Parts]] = {
     "curves": along_training.curves,
     "code": along_training.code,
     "probability": along_training.probability,
+    "health": along_training.health,
     "switches": _switches,
     "clipping": _clipping,
     "strategies": _strategies,

@@ -24,6 +24,8 @@ from spurious_rewards.reporting.palette import Look, darker
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 QUIET = "#555555"
+UNSAID = {"svg": ("Date", "Creator"), "pdf": ("CreationDate", "Creator", "Producer"), "png": ("Software",)}
+"""Endings of pictures, and what matplotlib would write into each that another day or version changes."""
 PAPER: dict[str, Any] = {
     "marker": "D",
     "markersize": 6,
@@ -32,13 +34,14 @@ PAPER: dict[str, Any] = {
     "linestyle": "none",
 }
 """The paper's value: an open diamond."""
+DASHES = (0, (4, 3))
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write SVG or PNG by the path's suffix; the same figure gives the same bytes."""
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[path.suffix[1:]]
+    """Write SVG, PDF or PNG by the path's suffix; the same figure gives the same bytes."""
+    ending = path.suffix[1:]
     with replacing(path) as temporary, matplotlib.style.context(STYLE):
-        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        figure.savefig(temporary, format=ending, metadata=dict.fromkeys(UNSAID[ending]))
 
 
 # ---------------------------------------------------------------- bars
@@ -58,7 +61,7 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
     panels, lines = present(rows["panel"]), present(rows["line"])
     with matplotlib.style.context(STYLE):
         down, across = _grid(len(panels), widest=4)
-        figure = Figure(figsize=(max(7.5, 1.6 + 2.9 * across), 1.3 + down * (0.75 + 0.34 * len(lines))))
+        figure = Figure(figsize=(max(7.5, 1.5 + 2.4 * across), 1.3 + down * (0.75 + 0.34 * len(lines))))
         axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for ax, panel in zip(axes.flat, panels, strict=False):
             here = rows[rows["panel"] == panel]
@@ -113,7 +116,7 @@ def curves(
     with matplotlib.style.context(STYLE):
         narrow = len(lines) <= 2 or (columns or 0) > 2
         down, across = (len(panels) // columns, columns) if columns else _grid(len(panels), widest=3 if narrow else 2)
-        size = max(7.5, 0.6 + (4.3 if narrow else 4.9) * across), 1.2 + max(2.7, 0.27 * len(lines)) * down
+        size = max(7.5, 0.6 + (3.5 if narrow else 4.9) * across), 1.2 + max(2.7, 0.27 * len(lines)) * down
         figure = Figure(figsize=size)
         axes = figure.subplots(down, across, sharex=True, sharey="col" if columns else True, squeeze=False)
         for ax, panel in zip(axes.flat, panels, strict=False):
@@ -130,20 +133,41 @@ def curves(
     return figure
 
 
+def multiples(points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
+    """Small multiples of `curves`: each panel has a y axis of its own, and the lines are named once, below all of them."""
+    _refuse_mixture(points, ["panel", "line", "x"])
+    panels, lines = present(points["panel"]), present(points["line"])
+    with matplotlib.style.context(STYLE):
+        down, across = _grid(len(panels), widest=3)
+        figure = Figure(figsize=(max(7.5, 0.4 + 3.2 * across), 1.5 + 2.3 * down))
+        axes = figure.subplots(down, across, sharex=True, squeeze=False)
+        for ax, panel in zip(axes.flat, panels, strict=False):
+            here = points[points["panel"] == panel]
+            _lines(ax, here, looks)
+            ax.set_title(panel)
+            ax.set_ylabel(here["label"].iloc[0])
+        named = [Line2D([], [], color=looks[line].colour, linestyle=_stroke(looks[line]), label=line) for line in lines]
+        _finish(figure, axes, len(panels), title, x_label, [*named, *_line_key(points)])
+    return figure
+
+
 def _lines(ax: Axes, points: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     for line in present(points["line"]):
         look, rows = looks[line], points[points["line"] == line].sort_values("x")
-        ax.fill_between(rows["x"], rows["low"], rows["high"], color=look.colour, alpha=0.13, linewidth=0)
-        ax.plot(rows["x"], rows["raw"], color=look.colour, linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
-        stroke = (0, (1, 1)) if look.dotted else "-"
-        ax.plot(rows["x"], rows["value"], color=look.colour, linestyle=stroke, label=line)
+        ax.fill_between(rows["x"], rows["low"], rows["high"], color=look.colour, alpha=0.11, linewidth=0)
+        ax.plot(rows["x"], rows["raw"], color=look.colour, linewidth=1, linestyle=DASHES, alpha=0.55)
+        ax.plot(rows["x"], rows["value"], color=look.colour, linestyle=_stroke(look), label=line)
         for row in rows[rows["paper"].notna()].to_dict("records"):
             # before training, the value belongs to all lines
             edge = {"markeredgecolor": look.colour} if row["x"] else {}
             ax.plot([row["x"]], [row["paper"]], zorder=5, clip_on=False, **PAPER | edge)
     ax.grid(axis="y")
-    ax.set_xlim(left=points["x"].min())
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(points["x"].min(), points["x"].max())
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
+
+
+def _stroke(look: Look) -> Any:
+    return (0, (1, 1)) if look.dotted else "-"
 
 
 def _label_ends(ax: Axes) -> None:
@@ -215,6 +239,9 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 accuracy.plot([row["before"]], [height], "o", markersize=4.5, markerfacecolor="white", color=colour)
                 accuracy.plot([row["after"]], [height], "o", markersize=4.5, color=colour)
             size.set_title(panel)
+            for ax in (size, accuracy, net):
+                for place in range(1, len(lines)):
+                    ax.axhline(step * place - 1, color="#e4e4e4", linewidth=0.7, zorder=0)
             net.axvline(0, color=QUIET, linewidth=1)
             accuracy.set_xlim(-3, 103)
             for ax in (size, accuracy, net):
@@ -223,9 +250,9 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 ax.set_yticks([step * place + (len(groups) - 1) / 2 for place in range(len(lines))], lines)
             size.set_ylim(step * len(lines) - 1.3, -0.7)
         key: list[Line2D | Patch] = [Patch(color=colours[group], label=group) for group in groups]
-        _finish(figure, axes, axes.size, title, "", key)
         for ax, head in zip(axes[-1], heads, strict=True):
             ax.set_xlabel(head)
+        _finish(figure, axes, axes.size, title, "", key)
     return figure
 
 
@@ -286,19 +313,33 @@ def _finish(
     for ax in axes.flat[used:]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, used - axes.shape[1]) : used]:
-        ax.set_xlabel(x_label)
+        if x_label:
+            ax.set_xlabel(textwrap.fill(x_label, int(9.5 * figure.get_figwidth() / axes.shape[1])))
         ax.tick_params(labelbottom=True)
     if key:
-        figure.legend(handles=list(key), loc="outside lower right", ncols=4, frameon=False, fontsize=9)
-    lines = [part for line in title.split("\n") for part in textwrap.wrap(line, int(9.2 * figure.get_figwidth()))]
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.legend(handles=list(key), loc="outside lower left", ncols=4, frameon=False, fontsize=9)
+    _entitle(figure, *title.split("\n"))
+    # Laid out once and not again for each file that it is saved as, which takes longer than to draw it.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _entitle(figure: Figure, title: str, *further: str) -> None:
+    """The title, and under it in plain type what else the figure is of."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(title, int(9.2 * width))
+    below = textwrap.wrap(" ".join(further), int(12.5 * width))
+    # The layout puts the title at the top, and its blank lines keep the room that the plain ones take.
+    figure.suptitle("\n".join([*lines, *[""] * len(below)]), x=0.01, ha="left", fontsize=13, fontweight="bold")
+    start = 1 - (0.08 + len(lines) * 13 * 1.2 / 72) / height
+    figure.text(0.01, start, "\n".join(below), ha="left", va="top", fontsize=10.5, color=QUIET)
 
 
 def _line_key(points: pd.DataFrame) -> list[Line2D]:
     label = "mean, with 95 % band" if points["low"].notna().any() else "mean"
     key = [Line2D([], [], color=QUIET, label=label)]
     if points["raw"].notna().any():
-        key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="not smoothed"))
+        key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=DASHES, label="not smoothed"))
     return key
 
 

@@ -8,6 +8,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "curves": ("scores", "headline", "comparisons"),
     "code": ("scores", "headline"),
     "probability": ("metrics",),
+    "health": ("metrics",),
     "switches": ("switches",),
     "clipping": ("probe", "bandit"),
     "strategies": ("before",),
@@ -19,6 +20,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Kind -> the frames that it reads: those of `exhibits.Frames`, and of kind qualitative what `qualitative.make` takes."""
 
 
+GROUPS = {
+    **dict.fromkeys(("strategies", "contributions", "forcing", "prompts"), "Tables"),
+    "qualitative": "Qualitative",
+    "health": "Training",
+}
+"""Kind -> where its exhibits stand in the contents of a report; the others among Figures."""
+
+ENDINGS = ("svg", "pdf", "png")
+"""Of the files that a picture is saved as."""
 JUDGED = {
     "switches": "switches",
     "contributions": "contributions",
@@ -47,4 +57,18 @@ def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
     """The file names, without ending, of an exhibit's figures."""
     if exhibit.kind in ("gains", "baselines", "curves", "code", "switches"):
         return benchmarks(suite, exhibit)
+    if exhibit.kind == "health":
+        return _trained(suite, exhibit)
     return {"probability": ("rollouts",), "clipping": ("probe", "bandit")}.get(exhibit.kind, ())
+
+
+def _trained(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
+    """The models that an exhibit shows and that are trained here: an imported run has no training metrics."""
+    assert exhibit.experiment is not None
+    experiment = suite.experiments[exhibit.experiment]
+    trained = {
+        run.model
+        for run, steps in suite.runs_of(experiment).items()
+        if steps and run.reward in (exhibit.rewards or suite.rewards) and not suite.imported(run)
+    }
+    return tuple(model for model in exhibit.models or experiment.all_models if model in trained)

@@ -1,4 +1,4 @@
-"""One HTML file that works from disk: no network, pictures and the little script of the browser inside.
+"""One HTML file that works from disk: no network, pictures and the few little scripts inside.
 
 `build` turns parsed inputs into sections, `render` turns sections into HTML; neither reads or writes a file.
 """
@@ -18,8 +18,16 @@ from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import tables
+from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.parts import name_of, sizes_of
-from spurious_rewards.suite import Suite
+from spurious_rewards.suite import Suite, seeds_of
+
+LARGEST = 15_000_000
+"""Bytes that the page should not exceed, so that it opens quickly and can be sent by mail."""
+
+STARTS_WITH_NUMBER = re.compile(r"[<>≤≥]?\s*[-+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?(?![\w.-])")
+SAID = {"gain", "loss", "not testable", "supported", "contradicted", "not run"}
+"""Verdicts whose cells have a style of their own."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +41,37 @@ class Table:
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Column -> text of a cell -> where it leads."""
 
+    @functools.cached_property
+    def numbers(self) -> set[str]:
+        """The columns that sort by their cells' first number: each cell begins with it, or is missing."""
+        found = set()
+        for name in self.frame:
+            cells = [str(cell) for cell in self.frame[name] if cell != tables.MISSING]
+            if cells and all(STARTS_WITH_NUMBER.match(cell) for cell in cells):
+                found.add(str(name))
+        return found
+
+    def mark(self, column: int, cell: str) -> str | None:
+        """The cell's class."""
+        if self.frame.columns[column] in self.numbers:
+            return "number"
+        if cell in SAID:
+            return cell.replace(" ", "-")
+        return "long" if len(cell) > 60 else None
+
+    def link(self, column: int, cell: str) -> str | None:
+        """Where the cell leads."""
+        return self.links.get(str(self.frame.columns[column]), {}).get(cell)
+
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG and what stands under it; `text` is read to those who cannot see it."""
+    """An SVG and what stands under it; `text` is read to those who cannot see it, `files` as in a section."""
 
     svg: bytes
     caption: str
     text: str
+    files: Sequence[tuple[str, str]] = ()
 
     @property
     def address(self) -> str:
@@ -55,8 +86,8 @@ class Picture:
 class Section:
     """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `target` is its name as one, `command` makes it, `files` are (address, name) of the files that it was made of, `cases`
-    those of `reporting.qualitative`, for the browser.
+    `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers, `cases` those of
+    `reporting.qualitative`, for the browser.
     """
 
     key: str
@@ -83,12 +114,16 @@ def _templates() -> jinja2.Environment:
     )
 
 
-def render(title: str, note: str, sections: Sequence[Section]) -> str:
-    """The page; everything in the arguments is escaped."""
+def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
+    """The page; everything in the arguments is escaped. `facts` stand under its title."""
     groups: dict[str, list[Section]] = {}
     for section in sections:
         groups.setdefault(section.group, []).append(section)
-    return _templates().get_template("report.html").render(title=title, note=note, sections=sections, groups=groups)
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(title=title, note=note, facts=facts, sections=sections, groups=groups)
+    )
 
 
 Page = Mapping[str, Any]
@@ -126,29 +161,35 @@ def build(
         command: what makes an exhibit, but for its name.
     """
     of_experiments = functools.partial(_by_experiment, suite)
+    exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     sections = [
         _claims(claims),
         _findings(suite, tables.named(headline, suite)),
-        *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
+        *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
+        Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
+        _contamination(suite, leakage, recall),
         Section(
             "about-labels",
             "Majority labels",
-            "About",
+            "Data",
             (LABELS_NOTE,),
             tables=of_experiments("Labels of the training problems", labels, tables.labels_text),
         ),
+        *(section for section in exhibits if section.group == "Training"),
         Section(
             "about-health",
-            "Training and grading health",
-            "About",
+            "Training health",
+            "Training",
             (HEALTH_NOTE,),
-            tables=(
-                *of_experiments("Training, first → last step, mean over seeds", health, tables.health_text),
-                *of_experiments("Grading", grading, tables.grading_text),
-            ),
+            tables=of_experiments("Training, first → last step, mean over seeds", health, tables.health_text),
         ),
-        _contamination(suite, leakage, recall),
-        Section("about-problems", "Problem sets", "About", tables=_data_cards(manifests)),
+        Section(
+            "about-grading",
+            "Grading health",
+            "Training",
+            (GRADING_NOTE,),
+            tables=of_experiments("Grading", grading, tables.grading_text),
+        ),
         Section(
             "about-cost",
             "Cost",
@@ -163,15 +204,35 @@ def build(
             "about-provenance",
             "Provenance",
             "About",
+            (PROVENANCE_NOTE,),
             tables=(
-                *_unless_empty("Versions", tables.versions_text(manifests)),
+                *_unless_empty("Versions", tables.versions_text(manifests), folded=True),
                 *_unless_empty(f"Manifests ({len(manifests)})", tables.manifests_text(manifests), folded=True),
             ),
         ),
     ]
-    return render(suite.title, suite.note, sections)
+    return render(suite.title, suite.note, sections, _facts(suite))
 
 
+def _facts(suite: Suite) -> list[str]:
+    """What the suite comes to, in numbers."""
+    trained = sum(len(seeds_of(run.seeds)) for run in suite.runs)
+    counts = {
+        "model": len(suite.models),
+        "reward": len(suite.rewards),
+        "benchmark": len(suite.benchmarks),
+        "experiment": len(suite.experiments),
+        "training run": trained,
+        "figure and table": len(suite.exhibits),
+    }
+    plural = {"figure and table": "figures and tables"}
+    return [f"{count:,} {name if count == 1 else plural.get(name, name + 's')}" for name, count in counts.items()]
+
+
+CARDS_NOTE = (
+    "What each problem set is, which commit of its source was read, and why rows were left out: only and limit are choices "
+    "of the suite, the others are faults of the source. The SHA-256 is of what was kept, in its order."
+)
 COST_NOTE = (
     "Jobs run side by side, so that their minutes add up to more than a run takes. Of its own is what no experiment above "
     "had made already."
@@ -182,7 +243,14 @@ LABELS_NOTE = (
 )
 HEALTH_NOTE = (
     "A group without variance (all rewards of a prompt equal) teaches nothing. Clipped are the tokens whose "
-    "probability ratio the loss cut off. An answer whose check did not end counts as wrong."
+    "probability ratio the loss cut off."
+)
+GRADING_NOTE = (
+    "An answer whose check did not end, for it took longer than it may or its process crashed, counts as wrong. So does a "
+    "response without an answer."
+)
+PROVENANCE_NOTE = (
+    "Beside each file stands its manifest: what was asked for, what it was made from, by what code, on what."
 )
 
 # ---------------------------------------------------------------- exhibits
@@ -191,13 +259,24 @@ HEALTH_NOTE = (
 def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
     name, pictures = page["name"], page["pictures"]
     folder = Layout(Path()).exhibit(name)
-    files = ["table.csv", *(f"{picture['stem']}.svg" for picture in pictures)]
+
+    def files(stem: str, endings: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [((folder / f"{stem}.{ending}").as_posix(), name) for ending, name in endings.items()]
+
     return Section(
         key=name,
         title=page["title"],
-        group="Figures" if pictures else "Qualitative" if page["kind"] == "qualitative" else "Tables",
+        group=GROUPS.get(page["kind"], "Figures"),
         paragraphs=[*filter(None, [page["caption"]]), *trained_on_benchmarks(suite, name)],
-        pictures=[Picture(svgs[picture["stem"]], picture["caption"], picture["text"]) for picture in pictures],
+        pictures=[
+            Picture(
+                svgs[picture["stem"]],
+                picture["caption"],
+                picture["text"],
+                files(picture["stem"], {ending: ending.upper() for ending in ENDINGS}),
+            )
+            for picture in pictures
+        ],
         tables=[
             Table(
                 table["title"],
@@ -209,8 +288,8 @@ def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) 
         ],
         cases=page.get("cases", ()),
         target=name,
-        command=f"{command} {name}",
-        files=[((folder / file).as_posix(), file) for file in files],
+        command=f"{command} --force {name}",
+        files=files("table", {"csv": "CSV, every digit", "md": "Markdown", "tex": "LaTeX"}),
     )
 
 
@@ -354,7 +433,7 @@ def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) ->
     return Section(
         "about-contamination",
         "Leakage and contamination",
-        "About",
+        "Data",
         paragraphs,
         tables=(
             *_unless_empty("Benchmark problems in the training set", tables.leakage_text(leakage, suite)),
@@ -363,12 +442,15 @@ def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) ->
     )
 
 
-def _data_cards(manifests: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
-    return tuple(
-        Table(str(manifest["artifact"]), tables.card_text(manifest["details"]["card"]), folded=True)
+def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
+    """One table of all problem sets, and the whole card of each, folded."""
+    cards = {
+        Path(manifest["artifact"]).stem: manifest["details"]["card"]
         for manifest in manifests
         if "card" in manifest["details"]
-    )
+    }
+    whole = [Table(f"Card of {name}", tables.card_text(card), folded=True) for name, card in cards.items()]
+    return (*_unless_empty("All problem sets", tables.cards_text(cards, suite)), *whole)
 
 
 def _unless_empty(title: str, frame: pd.DataFrame, folded: bool = False) -> tuple[Table, ...]:

@@ -580,6 +580,28 @@ def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
     )
 
 
+def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataFrame:
+    """One row a problem set, by what the suite says of it and what its card counts."""
+    rows = []
+    for name, card in cards.items():
+        said = suite.problems[name]
+        dropped = {reason: count for reason, count in card.get("dropped", {}).items() if count}
+        rows.append(
+            {
+                "Problem set": name,
+                "What it is": said.about,
+                "Licence": said.licence,
+                "Source": _cell(card.get("source")),
+                "Revision": _cell(card.get("revision")),
+                "Rows": _cell(card.get("rows")),
+                "Kept": _cell(card.get("kept")),
+                "Left out": _cell(dropped),
+                "SHA-256": str(card.get("sha256", ""))[:12],
+            }
+        )
+    return _rows(pd.DataFrame(rows), dict)
+
+
 def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
     """A data card, one row an entry."""
     return pd.DataFrame([{"What": str(key), "Value": _cell(value)} for key, value in card.items()])
