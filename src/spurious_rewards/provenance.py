@@ -55,13 +55,17 @@ class Recorder:
         self.stage, self.request = stage, dict(request)
         self.started = time.time()
 
-    def write(self, artifact: Path, parents: Sequence[Path] = (), **details: Any) -> None:
-        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say)."""
+    def write(self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), **details: Any) -> None:
+        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say).
+
+        One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
+        """
         wall_seconds, hardware = time.time() - self.started, _hardware()
         content = {
             "stage": self.stage,
             "artifact": str(artifact),
             "sha256": sha256(artifact),
+            **({"files": {file.name: sha256(file) for file in files}} if files else {}),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "fingerprint": fingerprint(self.stage),
             "request": self.request,
@@ -80,6 +84,8 @@ class Recorder:
         }
         with replacing(manifest_path(artifact)) as temporary:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        for file in files:
+            manifest_path(file).unlink(missing_ok=True)  # of code that gave each its own, which would be taken for today's
 
 
 def sha256(artifact: Path) -> str | None:
@@ -99,21 +105,23 @@ def _recorded(parent: Path) -> str | None:
     return sha256(parent)
 
 
+def manifest_of(artifact: Path) -> Path | None:
+    """The manifest that says how an artifact was made: its own, or that of the folder which it lies in; None without one."""
+    return next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+
+
 def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
     """The artifacts that a manifest's artifact was made from."""
     return [Path(parent["artifact"]) for parent in manifest["parents"]]
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first.
-
-    What lies inside an artifact, as a checkpoint does, has the manifest of that artifact.
-    """
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
     manifests: dict[Path, dict[str, Any]] = {}
     todo = list(artifacts)
     while todo:
         artifact = todo.pop(0)
-        path = next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+        path = manifest_of(artifact)
         if path is not None and path not in manifests:
             manifests[path] = json.loads(path.read_text())
             todo += parents_of(manifests[path])

@@ -228,6 +228,7 @@ def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, probl
     """Let go the weights and trainer states of a segment that need not stay; leaves what each checkpoint is now."""
     from spurious_rewards import pruning
 
+    recorder = Recorder("prune", job.model_dump(mode="json"))
     fates = pruning.prune(
         checkpoints,
         responses,
@@ -241,6 +242,7 @@ def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, probl
     )
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(fates, indent=1) + "\n")
+    recorder.write(output, [checkpoints, responses, *problems])
 
 
 def _tasks(benchmarks: Mapping[str, Benchmark], problems: list[Path]) -> "list[Task]":
@@ -326,7 +328,8 @@ def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
     for name, frame in found.items():
         tables.write_csv(frame, output.with_name(f"{name}.csv"))
     tables.write(scores.scores(graded), tables.Scores, output)
-    recorder.write(output, [path for paths in inputs.values() for path in paths])
+    files = [output, *(output.with_name(f"{name}.csv") for name in found)]
+    recorder.write(output.parent, [path for paths in inputs.values() for path in paths], files)
 
 
 def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
@@ -358,15 +361,17 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
         if "responses" in inputs
         else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
     )
+    files = [folder / name for name in ("table.csv", "table.md", "page.json")]
     for stem, figure in made.figures.items():
-        figures.save(figure, folder / f"{stem}.svg")
-        figures.save(figure, folder / f"{stem}.png")
+        for ending in ("svg", "png"):
+            files.append(folder / f"{stem}.{ending}")
+            figures.save(figure, files[-1])
     tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
         temporary.write_text(exhibits.markdown(made.page))
     with replacing(folder / "page.json") as temporary:
         temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
-    recorder.write(folder / "table.csv", [path for paths in inputs.values() for path in paths])
+    recorder.write(folder, [path for paths in inputs.values() for path in paths], files)
 
 
 def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
