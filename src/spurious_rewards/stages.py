@@ -33,7 +33,7 @@ from spurious_rewards.jobs import (
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import trained
 from spurious_rewards.progress import Progress
-from spurious_rewards.provenance import Recorder, fingerprint
+from spurious_rewards.provenance import Recorder, fingerprint, manifests_below
 from spurious_rewards.suite import Benchmark
 
 if TYPE_CHECKING:
@@ -495,10 +495,9 @@ def _sources(paths: list[Path]) -> "list[Source]":
 
 def changed_since(root: Path) -> Iterator[Path]:
     """Artifacts of versioned stages below `root` that were made by code of another fingerprint than today's."""
-    for manifest in sorted(root.glob("**/*.manifest.json")):
-        content = json.loads(manifest.read_text())
-        if content["stage"] in VERSIONS and content["fingerprint"] != fingerprint(content["stage"]):
-            yield Path(content["artifact"])
+    for _, manifest in manifests_below(root):
+        if manifest["stage"] in VERSIONS and manifest["fingerprint"] != fingerprint(manifest["stage"]):
+            yield Path(manifest["artifact"])
 
 
 def _results_of(path: Path) -> Path:
