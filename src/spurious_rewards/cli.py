@@ -10,9 +10,24 @@ from typing import Annotated, Literal, TypeVar
 import typer
 import yaml
 from pydantic import ValidationError
+from rich.console import Console
 
+from spurious_rewards import (
+    diff_report,
+    estimate_report,
+    fetching,
+    gpus,
+    jobs,
+    machine,
+    plan,
+    resuming,
+    stages,
+    suite,
+    tables,
+    trace_report,
+    tracing,
+)
 from spurious_rewards import doctor as checks
-from spurious_rewards import estimate_report, fetching, gpus, jobs, machine, plan, resuming, stages, suite
 from spurious_rewards.complaints import explain, read_yaml
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen
@@ -24,6 +39,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+terminal = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+"""Where tables and trees go; into a file or a pipe as wide as they commonly are."""
 
 FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|iostream error")
 """What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
@@ -246,6 +264,28 @@ def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to c
     """Copy the models and problems of a suite from the hub, for machines without a network."""
     chosen = _chosen(config)
     fetching.fetch(chosen.suite, chosen.suite_path, to)
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(help="any file or folder that a stage made, or a file in one")],
+    every: Annotated[bool, typer.Option("--all", help="tell of each artifact alone, also of many of a kind")] = False,
+) -> None:
+    """Print what a number was made from, all the way back, and whether it still stands there."""
+    terminal.print(trace_report.report(tracing.trace(file, every)))
+
+
+@app.command()
+def diff(
+    a: Annotated[Path, typer.Argument(help="results of a suite: results/SUITE, or a copy from elsewhere")],
+    b: Annotated[Path, typer.Argument(help="those to set beside them")],
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="where to write the numbers too")] = None,
+) -> None:
+    """Set the results of two suites, or of one suite at two times, side by side."""
+    one, other = diff_report.Results(a), diff_report.Results(b)
+    terminal.print(diff_report.report(one, other))
+    if csv:
+        tables.write_csv(diff_report.numbers(one, other), csv)
 
 
 @app.command("hash")

@@ -16,6 +16,7 @@ from spurious_rewards import costs
 from spurious_rewards.estimate import STAGES, Artifacts, Estimate, estimate
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import Plan
+from spurious_rewards.provenance import manifests_below
 from spurious_rewards.suite import Training
 
 WIDTH = 100
@@ -164,13 +165,9 @@ class Job:
 def measured(root: Path) -> Iterable[Job]:
     """The jobs whose manifests lie below a suite's results."""
     made: dict[tuple[str, Path, str], dict[Path, float]] = defaultdict(dict)
-    for path in sorted(root.rglob("*.manifest.json")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        manifest = json.loads(path.read_text())
+    for artifact, manifest in manifests_below(root):
         # A job that makes several artifacts writes a manifest beside each: in one folder, of one request.
-        job = (manifest["stage"], path.parent, json.dumps(manifest["request"], sort_keys=True))
-        artifact = path.with_name(path.name.removesuffix(".manifest.json"))
+        job = (manifest["stage"], artifact.parent, json.dumps(manifest["request"], sort_keys=True))
         made[job][artifact] = manifest["wall_seconds"] / 3600 * max(1, len(manifest["hardware"]["gpus"]))
     for (stage, _, _), hours in made.items():
         yield Job(stage, frozenset(hours), max(hours.values()))

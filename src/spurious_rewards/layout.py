@@ -87,3 +87,18 @@ def identity(path: Path) -> tuple[str, str, str, str]:
 def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
     """One checkpoint of a segment, a folder that transformers loads with the trainer's state beside the weights."""
     return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
+
+
+def said(path: Path) -> dict[str, str]:
+    """What an artifact's path says of it, as far as it does: model, prompt, reward, variant, seeds, steps."""
+    text = f"{path.as_posix()}/"
+    for pattern in (
+        r"/runs/(?P<model>[^/]+)/(?P<prompt>[^/]+)/(?P<reward>[^/]+)/(?P<variant>[^/]+)/seeds(?P<seeds>[\d-]+)/"
+        r"segments/(?P<steps>[\d-]+)/",
+        r"/models/(?P<model>[^/]+)/pretrained/seed(?P<seeds>\d+)/",
+        r"/models/(?P<model>[^/]+)/seeds(?P<seeds>[\d-]+)/(?P<prompt>[^/]+)/",
+        rf"/models/(?P<model>[^/]+)/{BASE}/(?P<prompt>[^/]+)/",
+    ):
+        if found := re.search(pattern, text):
+            return found.groupdict()
+    return {}

@@ -43,9 +43,17 @@ NEUTRAL = {
 """Modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
 
+ENDING = ".manifest.json"
+
+
 def manifest_path(artifact: Path) -> Path:
     """The manifest beside an artifact."""
-    return artifact.with_name(f"{artifact.name}.manifest.json")
+    return artifact.with_name(artifact.name + ENDING)
+
+
+def artifact_of(manifest: Path) -> Path:
+    """The artifact beside a manifest."""
+    return manifest.with_name(manifest.name.removesuffix(ENDING))
 
 
 class Recorder:
@@ -55,13 +63,19 @@ class Recorder:
         self.stage, self.request = stage, dict(request)
         self.started = time.time()
 
-    def write(self, artifact: Path, parents: Sequence[Path] = (), **details: Any) -> None:
-        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say)."""
+    def write(
+        self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), /, **details: Any
+    ) -> None:
+        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say).
+
+        One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
+        """
         wall_seconds, hardware = time.time() - self.started, _hardware()
         content = {
             "stage": self.stage,
             "artifact": str(artifact),
             "sha256": sha256(artifact),
+            **({"files": {file.name: sha256(file) for file in files}} if files else {}),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "fingerprint": fingerprint(self.stage),
             "request": self.request,
@@ -80,6 +94,10 @@ class Recorder:
         }
         with replacing(manifest_path(artifact)) as temporary:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        for file in files:
+            manifest_path(file).unlink(
+                missing_ok=True
+            )  # of code that gave each its own, which would be taken for today's
 
 
 def sha256(artifact: Path) -> str | None:
@@ -94,9 +112,27 @@ def _recorded(parent: Path) -> str | None:
     """The hash that a parent's own manifest says it had when it was made, or of what has none, its hash now."""
     path = manifest_path(parent)
     if path.exists():
-        recorded: str | None = json.loads(path.read_text()).get("sha256")
+        recorded: str | None = read(path)["sha256"]
         return recorded
     return sha256(parent)
+
+
+def manifest_of(artifact: Path) -> Path | None:
+    """The manifest that says how an artifact was made: its own, or that of the folder which it lies in; None without one."""
+    return next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+
+
+def read(manifest: Path) -> dict[str, Any]:
+    """What a manifest says."""
+    content: dict[str, Any] = json.loads(manifest.read_text())
+    return content
+
+
+def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The manifests below a folder, each with its artifact; what lies in hidden folders is no artifact yet."""
+    for path in sorted(root.rglob(f"*{ENDING}")):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield artifact_of(path), read(path)
 
 
 def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
@@ -105,17 +141,14 @@ def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first.
-
-    What lies inside an artifact, as a checkpoint does, has the manifest of that artifact.
-    """
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
     manifests: dict[Path, dict[str, Any]] = {}
     todo = list(artifacts)
     while todo:
         artifact = todo.pop(0)
-        path = next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+        path = manifest_of(artifact)
         if path is not None and path not in manifests:
-            manifests[path] = json.loads(path.read_text())
+            manifests[path] = read(path)
             todo += parents_of(manifests[path])
     return list(manifests.values())
 

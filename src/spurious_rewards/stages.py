@@ -36,7 +36,7 @@ from spurious_rewards.jobs import (
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import trained
 from spurious_rewards.progress import Progress
-from spurious_rewards.provenance import Recorder, fingerprint
+from spurious_rewards.provenance import Recorder, fingerprint, manifests_below
 from spurious_rewards.suite import Benchmark
 
 if TYPE_CHECKING:
@@ -231,6 +231,7 @@ def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, probl
     """Let go the weights and trainer states of a segment that need not stay; leaves what each checkpoint is now."""
     from spurious_rewards import pruning
 
+    recorder = Recorder("prune", job.model_dump(mode="json"))
     fates = pruning.prune(
         checkpoints,
         responses,
@@ -244,6 +245,7 @@ def prune(job: PruneJob, checkpoints: Path, responses: Path, output: Path, probl
     )
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(fates, indent=1) + "\n")
+    recorder.write(output, [checkpoints, responses, *problems])
 
 
 def _tasks(benchmarks: Mapping[str, Benchmark], problems: list[Path]) -> "list[Task]":
@@ -341,7 +343,8 @@ def contamination(job: ContaminationJob, folder: Path, inputs: Inputs) -> None:
     }
     for name, frame in frames.items():
         tables.write_csv(frame, folder / f"{name}.csv")
-        recorder.write(folder / f"{name}.csv", [path for paths in inputs.values() for path in paths])
+    files = [folder / f"{name}.csv" for name in frames]
+    recorder.write(folder, [path for paths in inputs.values() for path in paths], files)
 
 
 def bandit(job: BanditJob, output: Path) -> None:
@@ -375,7 +378,8 @@ def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
     for name, frame in found.items():
         tables.write_csv(frame, output.with_name(f"{name}.csv"))
     tables.write(scores.scores(graded), tables.Scores, output)
-    recorder.write(output, [path for paths in inputs.values() for path in paths])
+    files = [output, *(output.with_name(f"{name}.csv") for name in found)]
+    recorder.write(output.parent, [path for paths in inputs.values() for path in paths], files)
 
 
 def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
@@ -410,9 +414,11 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
         if "responses" in inputs
         else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
     )
+    files = [folder / name for name in ("table.csv", "table.md", "table.tex", "page.json")]
     for stem, figure in made.figures.items():
         for ending in ENDINGS:
-            figures.save(figure, folder / f"{stem}.{ending}")
+            files.append(folder / f"{stem}.{ending}")
+            figures.save(figure, files[-1])
     tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
         temporary.write_text(exhibits.markdown(made.page))
@@ -420,7 +426,7 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
         temporary.write_text(latex.document_part(made.page))
     with replacing(folder / "page.json") as temporary:
         temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
-    recorder.write(folder / "table.csv", [path for paths in inputs.values() for path in paths])
+    recorder.write(folder, [path for paths in inputs.values() for path in paths], files)
 
 
 def _frames(job: ExhibitJob, inputs: Inputs) -> "Frames":
@@ -546,7 +552,7 @@ def report(job: ReportJob, output: Path) -> None:
         *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
-        layout.contamination() / "recall.csv",
+        layout.contamination(),
         layout.claims(),
     ]
     headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
@@ -591,10 +597,9 @@ def _sources(paths: list[Path]) -> "list[Source]":
 
 def changed_since(root: Path) -> Iterator[Path]:
     """Artifacts of versioned stages below `root` that were made by code of another fingerprint than today's."""
-    for manifest in sorted(root.glob("**/*.manifest.json")):
-        content = json.loads(manifest.read_text())
-        if content["stage"] in VERSIONS and content["fingerprint"] != fingerprint(content["stage"]):
-            yield Path(content["artifact"])
+    for _, manifest in manifests_below(root):
+        if manifest["stage"] in VERSIONS and manifest["fingerprint"] != fingerprint(manifest["stage"]):
+            yield Path(manifest["artifact"])
 
 
 def _results_of(path: Path) -> Path:
