@@ -123,7 +123,7 @@ def build(
     """
     of_experiments = functools.partial(_by_experiment, suite)
     sections = [
-        _claims(claims),
+        *([_claims(claims)] if len(claims) else []),
         _findings(suite, tables.named(headline, suite)),
         *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
         Section(
@@ -244,7 +244,7 @@ def _claims(ledger: pd.DataFrame) -> Section:
         tables=(
             Table("Claims", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
             Table(
-                "Rules, where the effect was measured, and what holds by construction",
+                "Rules, and where the effects were measured",
                 tables.claim_rules_text(ledger),
                 folded=True,
             ),
