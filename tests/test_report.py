@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from invented import MANIFEST
 from invented import suite as invented_suite
 
 from spurious_rewards import answers, tables
+from spurious_rewards.analysis.claims import LEDGER
 from spurious_rewards.analysis.collecting import CONDITION, Source
 from spurious_rewards.analysis.headline import HEADLINE, VERDICT_RULE
 from spurious_rewards.reporting import qualitative, report
@@ -303,6 +305,49 @@ def of_headline(**changes: object) -> pd.DataFrame:
     return frame
 
 
+def of_claims() -> pd.DataFrame:
+    rows = [
+        {
+            "verdict": "supported",
+            "exhibit": "fig1",
+            "effect": 0.123,
+            "low": 0.1,
+            "high": 0.15,
+            "unit": "points",
+            "n": 40.0,
+        },
+        {
+            "verdict": "contradicted",
+            "exhibit": "table1",
+            "effect": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+            "unit": "share",
+            "n": 40.0,
+        },
+        {
+            "verdict": "inconclusive",
+            "exhibit": "",
+            "effect": 0.01,
+            "low": -0.01,
+            "high": 0.03,
+            "unit": "logits",
+            "n": 24.0,
+        },
+        {"verdict": "not run", "remark": "the suite has no experiment of it"},
+    ]
+    frame = pd.DataFrame(rows, columns=LEDGER).assign(
+        id=[f"claim-{number}" for number in range(4)],
+        claim=[f"Claim number {number}." for number in range(4)],
+        paper_claim="not run",
+        source="Fig. 1",
+        rule="Supported if the interval lies above 0.",
+        n_of=["problems", "problems", "pairs", ""],
+        by_construction=["The corpus says so.", "", "", ""],
+    )
+    return frame.replace("", np.nan)
+
+
 LABELS = pd.DataFrame(
     [
         {"experiment": "headline", "model": "strong", "prompt": "plain", "problems": 200, "samples": 64, "seeds": 5}
@@ -360,6 +405,7 @@ def build(the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "st
     headline = of_headline() if headline is None else headline
     return report.build(
         the_suite,
+        of_claims(),
         headline,
         pages,
         LABELS,
@@ -406,9 +452,10 @@ def test_pictures_survive_as_addresses_and_say_what_they_show(page):
 
 def test_every_section_is_in_the_contents_in_its_group(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections[:4] == ["about-findings", "fig1", "table1", "qualitative"]
+    assert sections[:5] == ["about-claims", "about-findings", "fig1", "table1", "qualitative"]
     links = [target[1:] for _, target in page.values("href") if target[0] == "#" and target != "#contents"]
-    assert links == ["main", *sections]
+    assert links[: len(sections) + 1] == ["main", *sections]
+    assert set(links) == {"main", *sections}  # the ledger's too
     contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
     for first, then in (("Summary", "Figures"), ("Figures", "Title of fig1"), ("Tables", "Qualitative")):
         assert contents.index(first) < contents.index(then)
@@ -460,6 +507,26 @@ def test_responses_are_never_set_as_html():
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval", script)
 
 
+def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, page):
+    said = re.sub(r"\s+", " ", page.text)
+    assert "Of 4 claims: 1 supported, 1 contradicted, 1 inconclusive, 1 not run." in said
+    for words in (
+        "+12.3 [10.0, 15.0]",
+        "50.0 % [40.0, 60.0]",
+        "+0.010 [\N{MINUS SIGN}0.010, 0.030] logits",
+        "24 pairs",
+    ):
+        assert words in said
+    assert "the suite has no experiment of it" in said
+    ledger, rules = build(the_suite, pages).split('<section id="about-claims">')[1].split("<details>")[:2]
+    assert '<a href="#fig1">fig1</a>' in ledger
+    assert '<td class="gain">supported</td>' in ledger
+    assert '<td class="loss">contradicted</td>' in ledger
+    assert "Supported if the interval lies above 0." not in ledger
+    assert "Supported if the interval lies above 0." in rules
+    assert "The corpus says so." in rules
+
+
 def test_findings_in_words(the_suite):
     untestable = of_headline(verdict="not testable", over_random=float("nan"))
     strong, weak = report.findings(text.named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
@@ -497,5 +564,7 @@ def test_everything_is_escaped():
 
 def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
     nothing = LABELS.head(0), HEALTH.head(0), GRADING.head(0)
-    html = report.build(the_suite, of_headline().head(0), [], *nothing, [], costs={}, command="snakemake")
+    html = report.build(
+        the_suite, of_claims().head(0), of_headline().head(0), [], *nothing, [], costs={}, command="snakemake"
+    )
     assert Page(html).open == []

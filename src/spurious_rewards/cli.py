@@ -227,9 +227,13 @@ def exhibit(job: Job, folder: Output, inputs: Inputs) -> None:
 
 
 @app.command()
-def claims(job: Job, output: Output, inputs: list[Path]) -> None:
+def claims(
+    job: Job,
+    output: Output,
+    inputs: Annotated[list[Path] | None, typer.Argument(help="the numbers that it is judged by")] = None,
+) -> None:
     """The verdict on each claim of the ledger."""
-    stages.claims(_parse(jobs.ClaimsJob, job), output, inputs)
+    stages.claims(_parse(jobs.ClaimsJob, job), output, inputs or [])
 
 
 @app.command()

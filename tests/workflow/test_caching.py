@@ -24,6 +24,7 @@ ANALYSED = {
     "summarising votes and training of experiment main",
     "making fig1: What each reward gains",
     "making table1: Share of code",
+    "judging claims",
     "writing the report",
 }
 SUMMARISED = {"summarising votes and training of experiment main"}

@@ -5,9 +5,11 @@ from collections.abc import Set
 from pathlib import Path
 
 import checkout
+import pandas as pd
 import pytest
 from checkout import ROOT, Ended, snakemake
 
+from spurious_rewards.claims import read
 from spurious_rewards.suite import Suite, load
 
 PAPER = [
@@ -56,6 +58,26 @@ def test_all_plans_every_exhibit_and_every_segment_once(unmade: Path, suite: str
     trained = [job for job in ended.jobs if job.startswith("training ")]
     assert len(trained) == sum(len(read.segments(run)) for run in read.runs)
     assert len(set(ended.jobs)) == len(ended.jobs)
+
+
+@pytest.mark.parametrize("suite", ["organism", "paper", "smoke"])
+def test_the_ledger_is_planned_once_from_what_its_rules_read(unmade: Path, suite: str) -> None:
+    ended = planned(unmade, suite, f"results/{suite}/claims.csv")
+    assert ended.jobs.count("judging claims") == 1
+    assert "scoring experiment main, " in ended.output
+    assert "released_code" not in " ".join(ended.jobs)  # no claim is about it
+
+
+def test_the_ledger_is_made_and_shown_first(undisturbed: Path) -> None:
+    ledger = pd.read_csv(undisturbed / checkout.RESULTS / "claims.csv", index_col="id", keep_default_na=False)
+    assert list(ledger.index) == [claim.id for claim in read(ROOT / "config/claims.yaml").claims]
+    assert ledger.loc["effective-majority-vote", "seeds"] == "2.0"
+    assert ledger.loc["effective-majority-vote", "exhibit"] == "fig1"
+    assert ledger.loc["gamma-0", "verdict"] == "not run"
+    assert (undisturbed / checkout.RESULTS / "claims.csv.manifest.json").exists()
+    report = (undisturbed / checkout.RESULTS / "report.html").read_text()
+    assert report.index('id="about-claims"') < report.index('id="about-findings"')
+    assert f"Of {len(ledger)} claims: " in report
 
 
 def test_a_target_plans_what_it_needs_and_no_more(unmade: Path) -> None:

@@ -20,7 +20,7 @@ from spurious_rewards.suite import Suite, Training
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable", "not run")
 
 LEDGER = [
-    *("id", "claim", "source", "verdict", "paper_claim", "effect", "low", "high", "unit", "n", "k", "seeds"),
+    *("id", "claim", "source", "verdict", "paper_claim", "effect", "low", "high", "unit", "n", "n_of", "k", "seeds"),
     *("measured_on", "exhibit", "rule", "by_construction", "remark"),
 ]
 
@@ -51,7 +51,7 @@ def ledger(claims: Ledger, suite: Suite, frames: Frames) -> pd.DataFrame:
     """One row a claim, in the ledger's order.
 
     `verdict` is that within the suite. `paper_claim` is the same where every model is the paper's own, trained with the paper's
-    algorithm for as long, else "not run". Effect, interval, n (of what the measure counts), k and seeds are of the condition
+    algorithm for as long, else "not run". Effect, interval, n (of `n_of`), k and seeds are of the condition
     that decides (`measured_on`): with several, the one furthest from supporting the claim, or the nearest where one is
     enough; empty where nothing was measured. `exhibit` is a key of the suite, `remark` says why there is no verdict.
 
@@ -76,7 +76,11 @@ def _judged(claim: Claim, claims: Ledger, suite: Suite, frames: Frames) -> dict[
         "remark": _remark(rule, rows, suite, verdict),
     }
     if verdict not in ("not run", "not testable"):
-        row |= {"effect": decisive["value"], **{name: decisive[name] for name in ("low", "high", "n", "k", "seeds")}}
+        row |= {
+            "effect": decisive["value"],
+            "n_of": measured.of,
+            **{name: decisive[name] for name in ("low", "high", "n", "k", "seeds")},
+        }
         row["measured_on"] = _measured_on(decisive, len(rows), rule, suite)
     return row
 
@@ -282,8 +286,9 @@ def _code_with_accuracy(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFram
     """
     scores = frames["scores"]
     kept = []
-    for name, here in scores.groupby("experiment", sort=False):
-        if name in suite.experiments:
+    for name in rule.experiments:
+        here = scores[scores["experiment"] == name]
+        if len(here):
             runs = of_experiment(from_base(here.drop(columns="experiment")), suite, suite.experiments[name])
             kept.append(runs.assign(experiment=name))
     chosen = select(pd.concat(kept), rule, suite) if kept else scores.iloc[:0]
@@ -400,13 +405,16 @@ def _bandit(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
     found = found[(found["part"] == "bandit") & found["variant"].isin(rule.variants)]
     found = found[found["optimiser"] == rule.optimizer] if rule.optimizer else found
     rows = []
-    for (variant, _), path in found.sort_values("step").groupby(["variant", "optimiser"], sort=False):
+    for (variant, optimizer), path in found.sort_values("step").groupby(["variant", "optimiser"], sort=False):
         start, last = path["value"].iloc[0], path.iloc[-1]
         ends = {name: last[name] - start for name in ("value", "low", "high")}
-        rows.append({"variant": variant, **ends, "n": last["runs"], "testable": True})
+        condition = {"model": f"bandit ({OPTIMIZERS[str(optimizer)]})", "variant": variant}
+        rows.append({**condition, **ends, "n": last["runs"], "testable": True})
     frame = pd.DataFrame(rows, columns=ROWS)
-    return frame.assign(**dict.fromkeys(["experiment", "model", "prompt", "reward", "benchmark"], ""))
+    return frame.assign(**dict.fromkeys(["experiment", "prompt", "reward", "benchmark"], ""))
 
+
+OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
 
 POINTS, SHARE, LOGITS, R, NATS, PROBABILITY = "points", "share", "logits", "r", "nats", "probability"
 """Units: differences of rates, rates (both as fractions of 1), and plain numbers."""
@@ -416,7 +424,7 @@ MEASURES: dict[str, Measured] = {
         ("headline",), _of_tables("difference"), POINTS, "change of accuracy from before training to its end"
     ),
     "over random": Measured(
-        ("headline",), _of_tables("over_random"), POINTS, "accuracy after training less that under the random reward"
+        ("headline",), _of_tables("over_random"), POINTS, "accuracy after training less the random reward's"
     ),
     "over best prompt": Measured(
         ("headline",),
@@ -425,7 +433,7 @@ MEASURES: dict[str, Measured] = {
         "accuracy after training less that before it under the best prompt, which held-out problems chose",
     ),
     "accuracy over own prompt": Measured(
-        ("before",), _over_own_prompt, POINTS, "accuracy before training less that under the model's own prompt"
+        ("before",), _over_own_prompt, POINTS, "accuracy before training less the own prompt's"
     ),
     "share of code": Measured(
         ("before",), _of("before", "code_rate"), SHARE, "share of responses with code before training"
@@ -437,7 +445,7 @@ MEASURES: dict[str, Measured] = {
         "accuracy before training of responses with code less that of the others",
     ),
     "change of code": Measured(
-        ("switches",), _of("switches", "code_change"), POINTS, "change of the share of responses with code in training"
+        ("switches",), _of("switches", "code_change"), POINTS, "change of the share of code in training"
     ),
     "contribution": Measured(
         ("contributions",),
@@ -449,7 +457,7 @@ MEASURES: dict[str, Measured] = {
         ("perturbation",),
         _of("perturbation", "same_strategy"),
         SHARE,
-        "share of responses with the original's strategy",
+        "share of responses in the original's strategy",
     ),
     "code with accuracy": Measured(
         ("scores",),
@@ -502,7 +510,7 @@ MEASURES: dict[str, Measured] = {
         ("clipping",),
         _probe,
         LOGITS,
-        "bias of one rollout batch on the logit of code, from antithetic pairs",
+        "bias of one rollout batch on the logit of code",
         of="pairs",
     ),
     "bandit": Measured(
@@ -547,7 +555,7 @@ def _where(rule: Rule) -> list[str]:
     if rule.variants != ("default",):
         said.append("variant " + " or ".join(rule.variants))
     if rule.optimizer:
-        said.append({"sgd": "SGD", "adamw": "Adam"}[rule.optimizer])
+        said.append(OPTIMIZERS[rule.optimizer])
     if "benchmark" in reads:
         said.append("the first benchmark that no corpus holds" if rule.benchmark == "generated" else rule.benchmark)
     if rule.equal:

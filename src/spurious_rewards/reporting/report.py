@@ -163,7 +163,7 @@ def build(
     of_experiments = functools.partial(_by_experiment, suite)
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     sections = [
-        _claims(claims),
+        *([_claims(claims)] if len(claims) else []),
         _findings(suite, tables.named(headline, suite)),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
@@ -328,7 +328,7 @@ def _claims(ledger: pd.DataFrame) -> Section:
         tables=(
             Table("Claims", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
             Table(
-                "Rules, where the effect was measured, and what holds by construction",
+                "Rules, and where the effects were measured",
                 tables.claim_rules_text(ledger),
                 folded=True,
             ),

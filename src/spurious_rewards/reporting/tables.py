@@ -223,7 +223,7 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
             "Verdict here": of["verdict"],
             "The paper's claim": of["paper_claim"],
             "Effect [95 %]": _effect(of),
-            "n": _number(of["n"], 0),
+            "n": _number(of["n"], 0) + ("" if of["n_of"] == "problems" else f" {_text(of['n_of'])}".rstrip()),
             "Seeds": _number(of["seeds"], 0),
             "By construction": "yes" if _text(of["by_construction"]) else "",
             "Shown in": _text(of["exhibit"]),
