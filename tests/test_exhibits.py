@@ -48,7 +48,9 @@ def frames(tmp_path_factory, the_suite):
     experiment = the_suite.experiments["headline"]
     training = pd.concat(
         [
-            metrics(np.random.default_rng(number)).assign(model=model, prompt="plain", reward=reward, variant="default")
+            metrics(np.random.default_rng(number))
+            .rename(columns={"reward": "mean_reward"})
+            .assign(model=model, prompt="plain", reward=reward, variant="default")
             for number, (model, reward) in enumerate(
                 (model, reward) for model in the_suite.models for reward in REWARDS
             )
@@ -97,7 +99,7 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
     result = made(the_suite, frames, kind, **keys)
     shown = the_suite.exhibits[kind]
     assert tuple(result.figures) == kinds.pictures(the_suite, shown)
-    assert bool(result.figures) == (kind in ("gains", "curves", "code", "probability", "switches"))
+    assert bool(result.figures) == (kind in ("gains", "curves", "code", "probability", "health", "switches"))
     assert [picture["stem"] for picture in result.page["pictures"]] == list(result.figures)
     assert json.loads(json.dumps(result.page)) == result.page
     assert len(result.numbers)
@@ -291,6 +293,32 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
     assert ", smoothed over 10 training steps; band" in result.page["caption"]
     assert "step 0" not in result.page["caption"]  # rollouts have none
     assert result.page["tables"][0]["note"].startswith("First → last rollout step, smoothed over 10 training steps;")
+
+
+def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_suite, frames):
+    result = made(the_suite, frames, "health", models=["weak", "strong"])
+    assert list(result.figures) == ["weak", "strong"]
+    titles = ["Mean reward", "Entropy", "Tokens clipped", "Response length", "Responses cut off", "Groups without variance"]
+    assert [ax.get_title(loc="left") for ax in result.figures["weak"].axes] == titles
+    clipped = result.numbers.query("model == 'weak' and reward == 'format' and quantity == 'clip_fraction'")
+    of_run = frames["metrics"].query("model == 'weak' and reward == 'format'")
+    last = of_run[of_run["step"] > 15].groupby("seed")["clip_fraction"].mean().mean()
+    assert clipped.set_index("step").loc[25, "value"] == pytest.approx(last)
+    line = next(line for line in result.figures["weak"].axes[2].lines if line.get_label() == "format")
+    assert line.get_ydata()[-1] == pytest.approx(100 * last)
+    assert list(texts(result.page)[0].columns) == ["Model", "Reward", "Seeds", "Steps", *titles]
+    assert result.page["pictures"][0]["caption"].startswith("Training of weak. ")
+
+
+def test_health_is_not_of_imported_runs(the_suite):
+    content = the_suite.model_dump(exclude_unset=True)
+    content["exhibits"] = {"health": exhibit("health", rewards=["format"])}
+    content["experiments"]["headline"]["seeds"] = ["0"]
+    content["imports"] = [
+        {"model": "weak", "reward": "format", "checkpoints": {25: "org/elsewhere"}, "origin": "elsewhere"}
+    ]
+    with_import = Suite.model_validate(content)
+    assert kinds.pictures(with_import, with_import.exhibits["health"]) == ("strong",)
 
 
 # ---------------------------------------------------------------- strategies

@@ -1,13 +1,16 @@
 """Figures: what is drawn, that nothing is drawn over another thing, and the same bytes for the same figure."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from invented import suite
+from matplotlib.colors import to_rgb
 
-from spurious_rewards.reporting import figures, palette
+from spurious_rewards.reporting import figures, kinds, palette
 from spurious_rewards.reporting.palette import Look
 from spurious_rewards.suite import Suite
 
@@ -56,7 +59,7 @@ def drawn(points):
     return figures.curves(points, "T", "training step", LOOKS)
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png"])
+@pytest.mark.parametrize("suffix", kinds.ENDINGS)
 def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
     for name in ("one", "two"):
         figures.save(figures.bars(bars, "T", "points", LOOKS), tmp_path / f"bars-{name}.{suffix}")
@@ -64,7 +67,7 @@ def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
     for kind in ("bars", "curves"):
         first, second = ((tmp_path / f"{kind}-{name}.{suffix}").read_bytes() for name in ("one", "two"))
         assert first == second
-        assert not any(mark in first for mark in (b"Software", b"<dc:date>", b"matplotlib.org"))
+        assert not any(mark in first for mark in (b"Software", b"<dc:date>", b"matplotlib.org", b"CreationDate"))
 
 
 def test_bars_show_every_line_of_every_panel(bars):
@@ -100,6 +103,34 @@ def test_curves_draw_the_line_what_it_smooths_and_the_band(points):
     assert [list(raw.get_ydata()) for raw in ax.lines if raw.get_linewidth() == 1] == [[41, 46, 51], [41, 36, 31]]
     assert len(ax.collections) == 2
     assert {text.get_text() for text in ax.texts} == set(LOOKS)
+
+
+def test_the_last_step_has_a_tick_and_ends_the_axis(points):
+    moved = points.assign(x=points["x"] * 2.5)
+    ax = drawn(moved).axes[0]
+    assert list(ax.get_xticks()) == [0, 5, 10, 15, 20, 25]
+    assert ax.get_xlim() == (0, 25)
+
+
+def test_a_title_stands_over_what_it_is_of_in_plain_type(points):
+    figure = figures.curves(points, "What happens\nSuite: sums", "training step", LOOKS)
+    (below,) = figure.texts[1:]
+    assert figure.get_suptitle().strip() == "What happens"
+    assert below.get_text() == "Suite: sums"
+    assert below.get_fontweight() == "normal"
+    title, under, panel = (text.get_window_extent() for text in (figure._suptitle, below, figure.axes[0].title))
+    assert under.y0 > panel.y1
+    assert title.y1 <= figure.bbox.y1
+
+
+def test_small_multiples_name_lines_once_and_have_an_axis_each(points):
+    columns = ["value", "low", "high"]
+    points[columns] = points[columns].div(np.where(points["panel"] == "weak", 100, 1), axis=0)
+    figure = figures.multiples(points.assign(raw=np.nan), "T", "training step", LOOKS)
+    assert [text.get_text() for text in figure.legends[0].texts] == ["Format", "Random", "mean, with 95 % band"]
+    assert all(not ax.texts for ax in figure.axes)
+    high, low = (ax.get_ylim()[1] for ax in figure.axes)
+    assert low < 1 < high
 
 
 def test_dotted_lines_are_told_from_whole_ones(points):
@@ -177,6 +208,38 @@ def test_a_reward_keeps_its_colour_whatever_else_a_suite_has():
     few, many = suite(rewards=["python", "random_0.5"]), suite()
     assert palette.rewards(few).items() <= palette.rewards(many).items()
     assert len(set(palette.rewards(many).values())) == 6
+
+
+# Viénot, Brettel and Mollon (1999): what is left of linear red, green and blue to those without one kind of cone.
+WITHOUT_CONE = {
+    "protanopia": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "deuteranopia": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}
+
+
+def lab(colour, seen_through):
+    """CIE L*a*b* of a colour as it is seen."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(seen_through) @ linear, 0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(np.array(to_xyz) @ seen / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("kind", WITHOUT_CONE)
+@pytest.mark.parametrize("colours", ["main", "groups"])
+def test_colours_are_told_apart_by_the_colour_blind(kind, colours):
+    main = ("ground_truth", "majority_vote", "incorrect", "format", "random", "python")
+    of = {key: palette.REWARDS[key] for key in main} if colours == "main" else palette.GROUPS
+    seen = {key: lab(colour, WITHOUT_CONE[kind]) for key, colour in of.items()}
+    apart = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in itertools.combinations(seen, 2)}
+    assert min(apart.values()) > 9, min(apart, key=apart.get)
+
+
+def test_colours_that_the_colour_blind_mistake_would_be_seen():
+    red, green = (lab(colour, WITHOUT_CONE["deuteranopia"]) for colour in ("#B35900", "#7A7A00"))
+    assert np.linalg.norm(red - green) < 9
 
 
 def test_relatives_of_a_reward_are_told_apart():

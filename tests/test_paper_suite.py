@@ -222,6 +222,7 @@ EXHIBITS = {
     "fig18": ("prompts", "curves"),
     "table5": ("prompts", "prompts"),
     "fig19": ("rl_trained", "curves"),
+    "health": ("main", "health"),
     "qualitative": ("perturbed", "qualitative"),
 }
 

@@ -136,7 +136,7 @@ COMPLAINTS = [
             exhibit(kind, "before"),
             ['exhibits.adam.experiment = "before"', f"kind {kind} is of training"],
         )
-        for kind in ("gains", "curves", "code", "probability", "switches", "contributions")
+        for kind in ("gains", "curves", "code", "probability", "health", "switches", "contributions")
     ),
     *(
         ("exhibits/adam", exhibit(kind, "main", **{key: value}), ["exhibits.adam", f"kind {kind} does not read {key}"])
@@ -144,7 +144,7 @@ COMPLAINTS = [
             ("step", 5, ("gains", "curves", "code", "probability", "strategies", "forcing", "prompts", "qualitative")),
             ("against", "updates", ("gains", "switches", "contributions", "strategies", "forcing", "prompts")),
             ("lines", "variant", ("probability", "contributions", "strategies", "forcing", "prompts", "qualitative")),
-            ("panels", "prompt", ("contributions", "strategies", "forcing", "prompts", "qualitative")),
+            ("panels", "prompt", ("health", "contributions", "strategies", "forcing", "prompts", "qualitative")),
         )
         for kind in kinds
     ),

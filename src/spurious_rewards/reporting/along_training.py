@@ -45,7 +45,7 @@ class Quantity:
 
 DRAWN_AS = {
     "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
-    "mean_reward": Quantity("reward", "mean reward", 1, (0, 1)),
+    "mean_reward": Quantity("mean reward", "of 1", 1, (0, 1)),
     "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
     "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
     "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
