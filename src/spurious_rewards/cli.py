@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from spurious_rewards import (
+    archiving,
     diff_report,
     estimate_report,
     fetching,
@@ -290,6 +291,12 @@ def diff(
     terminal.print(diff_report.report(one, other))
     if csv:
         tables.write_csv(diff_report.numbers(one, other), csv)
+
+
+@app.command()
+def crate(config: Config, to: Annotated[Path, typer.Option(help="the folder or .zip file to write")]) -> None:
+    """Export what was made of a suite as a Workflow Run RO-Crate, for an archive: all but weights and logs."""
+    archiving.export(_chosen(config), to)
 
 
 @app.command("hash")

@@ -16,11 +16,13 @@ import resource
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
+from packaging.requirements import Requirement
 
 from spurious_rewards.artifacts import replacing
 
@@ -172,6 +174,16 @@ def _git() -> dict[str, Any]:
 
     commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "clean": changes == "" if changes is not None else None}
+
+
+@functools.cache
+def direct_packages() -> frozenset[str]:
+    """Names of the packages that the project itself asks for, without extras: of the installed project, or of its checkout."""
+    try:
+        asked = importlib.metadata.requires("spurious-rewards") or []
+    except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
+        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
+    return frozenset(Requirement(text).name for text in asked if "extra ==" not in text)
 
 
 def _hardware() -> dict[str, Any]:
