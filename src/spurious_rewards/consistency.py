@@ -24,7 +24,7 @@ from spurious_rewards.suite import (
 
 RULES = (
     *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
-    *("grade_base", "grade_run", "prune", "probe", "bandit", "score", "summarise", "report"),
+    *("grade_base", "grade_run", "prune", "probe", "bandit", "score", "summarise", "agreement", "report"),
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 

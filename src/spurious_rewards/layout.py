@@ -53,6 +53,10 @@ class Layout:
         """Folder of a figure or table."""
         return self.root / "exhibits" / name
 
+    def graders(self) -> Path:
+        """Folder of what other graders say of the headline's answers."""
+        return self.root / "graders"
+
     def probe(self, model: str) -> Path:
         """Antithetic pairs of a model."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"

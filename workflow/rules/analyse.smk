@@ -53,6 +53,7 @@ rule report:
     input:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
+        rules.agreement.output,
     output:
         plan.layout.root / "report.html",
     log:

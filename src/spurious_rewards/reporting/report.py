@@ -16,7 +16,7 @@ import pandas as pd
 
 from spurious_rewards.analysis.headline import VERDICT_RULE
 from spurious_rewards.layout import Layout
-from spurious_rewards.reporting import tables
+from spurious_rewards.reporting import graders, tables
 from spurious_rewards.reporting.parts import name_of, sizes_of
 from spurious_rewards.suite import Suite
 
@@ -99,6 +99,7 @@ def build(
     labels: pd.DataFrame,
     health: pd.DataFrame,
     grading: pd.DataFrame,
+    judged: Mapping[str, pd.DataFrame],
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
@@ -112,6 +113,7 @@ def build(
         labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
         health: `analysis.training.training_health` of each experiment, with a column `experiment`.
         grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
+        judged: "agreement", "accuracy" and "differences" of graders (`analysis.agreement`).
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
@@ -137,6 +139,7 @@ def build(
                 *of_experiments("Grading", grading, tables.grading_text),
             ),
         ),
+        Section("about-graders", "Graders", "About", (graders.NOTE,), tables=_graders(suite, judged)),
         Section("about-problems", "Problem sets", "About", tables=_data_cards(manifests)),
         Section(
             "about-cost",
@@ -293,6 +296,18 @@ def _by_experiment(
         Table(f"{title}: {experiment.title}", text(tables.named(rows, suite)), folded=name != suite.report.headline)
         for name, experiment in suite.experiments.items()
         if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
+    )
+
+
+def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
+    agreement, accuracy, differences = (
+        tables.named(judged[name], suite) for name in ("agreement", "accuracy", "differences")
+    )
+    return (
+        *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
+        *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
+        *_unless_empty("Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True),
+        *_unless_empty("Answers on which graders differ", graders.differences_text(differences), folded=True),
     )
 
 
