@@ -203,7 +203,7 @@ def test_the_memory_of_a_worker_is_limited():
 import math_verify
 from spurious_rewards import equivalence
 math_verify.verify = lambda *pair, **settings: len(bytearray(equivalence.MEMORY_LIMIT)) > 0
-equivalence._serve(9.0)
+equivalence._serve(9.0, "math_verify")
 """
     reply = subprocess.run(
         [sys.executable, "-c", program], input='["1", "2"]\n', capture_output=True, text=True, check=False

@@ -222,6 +222,12 @@ def summarise(job: Job, folder: Output, inputs: Inputs) -> None:
 
 
 @app.command()
+def agreement(job: Job, folder: Output, inputs: Inputs) -> None:
+    """How far three graders agree, and how far the headline would move."""
+    stages.agreement(_parse(jobs.AgreementJob, job), folder, _by_name(inputs))
+
+
+@app.command()
 def exhibit(job: Job, folder: Output, inputs: Inputs) -> None:
     """A figure or table with its numbers."""
     stages.exhibit(_parse(jobs.ExhibitJob, job), folder, _by_name(inputs))

@@ -25,7 +25,7 @@ from spurious_rewards.suite import (
 RULES = (
     *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
     *("grade_base", "grade_run", "prune", "probe", "bandit", "recall", "contamination"),
-    *("score", "summarise", "claims", "report"),
+    *("score", "summarise", "claims", "agreement", "report"),
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 

@@ -203,6 +203,13 @@ class ScoreJob(Frozen):
     experiment: str
 
 
+class AgreementJob(Frozen):
+    """How far graders agree on the answers of one experiment; `suite` holds no other."""
+
+    suite: Suite
+    experiment: str
+
+
 class SummariseJob(Frozen):
     """What the votes and the training of an experiment were like; `suite` holds no other."""
 

@@ -57,6 +57,10 @@ class Layout:
         """The claims ledger."""
         return self.root / "claims.csv"
 
+    def graders(self) -> Path:
+        """Folder of what other graders say of the headline's answers."""
+        return self.root / "graders"
+
     def probe(self, model: str) -> Path:
         """Antithetic pairs of a model."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"

@@ -14,6 +14,7 @@ from pathlib import Path
 from spurious_rewards import costs
 from spurious_rewards.claims import Ledger
 from spurious_rewards.jobs import (
+    AgreementJob,
     BanditJob,
     ClaimsJob,
     ContaminationJob,
@@ -351,6 +352,11 @@ class Plan:
         """Job of what votes and training of an experiment were like."""
         return SummariseJob(suite=self._alone(experiment), experiment=experiment).model_dump_json()
 
+    def agreement(self) -> str:
+        """Job of how far graders agree on the headline's answers."""
+        experiment = self.suite.report.headline
+        return AgreementJob(suite=self._alone(experiment), experiment=experiment).model_dump_json()
+
     def exhibit(self, name: str) -> str:
         """Job of a figure or table."""
         exhibit = self.suite.exhibits[name]
@@ -595,6 +601,15 @@ class Plan:
             ),
             *(self.layout.exhibit(name) / "table.csv" for name in judging(self.suite)),
         ]
+
+    def judged_answers(self) -> dict[str, list[Path]]:
+        """What other graders judge: the headline's answers before and after training, and the true ones."""
+        experiment = self.suite.experiments[self.suite.report.headline]
+        sets = dict.fromkeys(self.suite.benchmarks[name].problems for name in self.suite.benchmarks_of(experiment))
+        return {
+            "grades": [folder / "grades.parquet" for folder in self._before_and_after(experiment, None)],
+            "problems": [self.layout.problems(name) for name in sets],
+        }
 
     def scored(self, experiment: str, models: Collection[str] = ()) -> list[Path]:
         """Folders of the numbers of an experiment, one for each of its models or of some."""

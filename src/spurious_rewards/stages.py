@@ -14,6 +14,7 @@ from spurious_rewards import tables
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
 from spurious_rewards.jobs import (
+    AgreementJob,
     BanditJob,
     ClaimsJob,
     ContaminationJob,
@@ -264,12 +265,7 @@ def grade(job: GradeJob, responses: Path, output: Path, problems: list[Path]) ->
     from spurious_rewards.equivalence import Verifier
 
     recorder = Recorder("grade", job.model_dump(mode="json"))
-    sets = {path.stem: tables.read(path, tables.Problems) for path in problems}
-    truths = {
-        (benchmark, id_): answer
-        for benchmark, name in job.benchmarks.items()
-        for id_, answer in zip(sets[name]["id"], sets[name]["answer"], strict=True)
-    }
+    truths = _truths(job.benchmarks, problems)
     with Verifier() as verifier:
         grades = grading.grade(
             tables.read(responses, tables.Responses), truths, job.answer_in, job.strategies, verifier
@@ -279,6 +275,16 @@ def grade(job: GradeJob, responses: Path, output: Path, problems: list[Path]) ->
     recorder.write(output, [responses, *problems], not_graded=failed)
     if failed:
         print(f"not graded, counted as wrong: {failed}", file=sys.stderr)
+
+
+def _truths(benchmarks: Mapping[str, str], problems: list[Path]) -> dict[tuple[str, str], str]:
+    """The true answer by (benchmark, problem id); `benchmarks` says which problem set each is of."""
+    sets = {path.stem: tables.read(path, tables.Problems) for path in problems}
+    return {
+        (benchmark, id_): answer
+        for benchmark, name in benchmarks.items()
+        for id_, answer in zip(sets[name]["id"], sets[name]["answer"], strict=True)
+    }
 
 
 def probe(job: ProbeJob, problems: Path, output: Path) -> None:
@@ -401,6 +407,28 @@ def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
     recorder.write(folder / "labels.csv", [*labels, *votes])
     for name in ("health.csv", "training.csv"):
         recorder.write(folder / name, metrics)
+
+
+def agreement(job: AgreementJob, folder: Path, inputs: Inputs) -> None:
+    """What other graders say of an experiment's answers, as agreement.csv, accuracy.csv and differences.csv in `folder`."""
+    from spurious_rewards.analysis import agreement as graders
+    from spurious_rewards.analysis.collecting import collect
+    from spurious_rewards.equivalence import Verifier
+
+    recorder = Recorder("agreement", job.model_dump(mode="json"))
+    suite, experiment = job.suite, job.suite.experiments[job.experiment]
+    benchmarks = {name: suite.benchmarks[name].problems for name in suite.benchmarks_of(experiment)}
+    graded = collect(_sources(inputs["grades"]), texts=["extracted"])
+    with Verifier(judge="sympy") as sympy:
+        judged = graders.judged(graded, suite, experiment, _truths(benchmarks, inputs["problems"]), sympy)
+    found = {
+        "agreement": graders.agreement(judged),
+        "accuracy": graders.accuracy(judged, suite, experiment),
+        "differences": graders.differences(judged),
+    }
+    for name, frame in found.items():
+        tables.write_csv(frame, folder / f"{name}.csv")
+        recorder.write(folder / f"{name}.csv", [*inputs["grades"], *inputs["problems"]])
 
 
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
@@ -548,12 +576,14 @@ def report(job: ReportJob, output: Path) -> None:
     for folder in exhibits:
         said = json.loads((folder / "page.json").read_text())
         pages.append((said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}))
+    judged = {name: layout.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")}
     made = [
         *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
         layout.contamination(),
         layout.claims(),
+        *judged.values(),
     ]
     headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
@@ -565,6 +595,7 @@ def report(job: ReportJob, output: Path) -> None:
         grading=grading,
         leakage=leakage,
         recall=recall,
+        judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in judged.items()},
         manifests=ancestry(made),
         costs=costs,
         command=job.command,

@@ -4,6 +4,7 @@ A table is a Parquet file whose metadata names its schema and that schema's vers
 another table is refused with a sentence instead of failing somewhere downstream.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -236,6 +237,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote, to the last digit."""
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
+def read_csv(path: Path, texts: Collection[str] = ()) -> pd.DataFrame:
+    """Read what `write_csv` wrote, to the last digit; `texts` are columns that hold text even where it looks like numbers."""
+    types = dict.fromkeys(texts, "str")
+    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)

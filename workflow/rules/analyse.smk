@@ -57,6 +57,7 @@ rule report:
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
         plan.contamination_files(),
         plan.layout.claims(),
+        rules.agreement.output,
     output:
         report(
             str(plan.layout.root / "report.html"),

@@ -1,6 +1,6 @@
 """Grades and other tables of many conditions in one frame, and each run beside the model that it started from."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -26,7 +26,7 @@ RATES = {
 """Column of scores -> the column of grades that it averages."""
 
 TEXTS = {"problem", "answer", "majority", "extracted"}
-"""Columns that no analysis reads; without them a whole study fits into memory."""
+"""Columns that next to no analysis reads; without them a whole study fits into memory."""
 
 
 # ---------------------------------------------------------------- many tables in one
@@ -43,25 +43,27 @@ class Source:
     path: Path
 
 
-def collect(sources: Iterable[Source], table: type[tables.Table] = tables.Grades) -> pd.DataFrame:
-    """All rows of the sources without their texts, and with the condition's columns before them.
+def collect(
+    sources: Iterable[Source], table: type[tables.Table] = tables.Grades, texts: Collection[str] = ()
+) -> pd.DataFrame:
+    """All rows of the sources without their texts but `texts`, and with the condition's columns before them.
 
     Other columns of strings become categoricals. Metrics' mean `reward` is called `mean_reward`, for `reward` is the
     condition's.
     """
     frames = []
     for source in sources:
-        frame = _without_texts(tables.read(source.path, table))
+        frame = _without_texts(tables.read(source.path, table), texts)
         condition = {name: getattr(source, name) for name in CONDITION}
         frames.append(pd.DataFrame(condition, index=frame.index).join(frame))
     if not frames:
-        frames.append(pd.DataFrame(columns=CONDITION, dtype=str).join(_without_texts(tables.empty(table))))
+        frames.append(pd.DataFrame(columns=CONDITION, dtype=str).join(_without_texts(tables.empty(table), texts)))
     everything = pd.concat(frames, ignore_index=True)
     return everything.astype(dict.fromkeys(everything.select_dtypes(["str", "object"]).columns, "category"))
 
 
-def _without_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.drop(columns=list(TEXTS.intersection(frame.columns))).rename(columns={"reward": "mean_reward"})
+def _without_texts(frame: pd.DataFrame, kept: Collection[str]) -> pd.DataFrame:
+    return frame.drop(columns=list(TEXTS.intersection(frame.columns).difference(kept))).rename(columns={"reward": "mean_reward"})
 
 
 def per_problem(graded: pd.DataFrame, rates: Mapping[str, str] = RATES) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandas as pd
 from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE
 from spurious_rewards.layout import Layout
-from spurious_rewards.reporting import tables
+from spurious_rewards.reporting import graders, tables
 from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.parts import name_of, sizes_of
 from spurious_rewards.suite import Suite, seeds_of
@@ -140,6 +140,7 @@ def build(
     grading: pd.DataFrame,
     leakage: pd.DataFrame,
     recall: pd.DataFrame,
+    judged: Mapping[str, pd.DataFrame],
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
@@ -156,6 +157,7 @@ def build(
         grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
         leakage: `analysis.contamination.leakage`.
         recall: `analysis.contamination.recall`; may have no rows.
+        judged: "agreement", "accuracy" and "differences" of graders (`analysis.agreement`).
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
@@ -190,6 +192,7 @@ def build(
             (GRADING_NOTE,),
             tables=of_experiments("Grading", grading, tables.grading_text),
         ),
+        Section("about-graders", "Graders", "Training", (graders.NOTE,), tables=_graders(suite, judged)),
         Section(
             "about-cost",
             "Cost",
@@ -439,6 +442,18 @@ def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) ->
             *_unless_empty("Benchmark problems in the training set", tables.leakage_text(leakage, suite)),
             *_unless_empty("Problems completed from memory", tables.recall_text(recall, suite)),
         ),
+    )
+
+
+def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
+    agreement, accuracy, differences = (
+        tables.named(judged[name], suite) for name in ("agreement", "accuracy", "differences")
+    )
+    return (
+        *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
+        *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
+        *_unless_empty("Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True),
+        *_unless_empty("Answers on which graders differ", graders.differences_text(differences), folded=True),
     )
 
 

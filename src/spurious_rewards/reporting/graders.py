@@ -1,0 +1,94 @@
+"""What other graders say of the headline's answers, as a reader sees it."""
+
+import pandas as pd
+
+from spurious_rewards.reporting.tables import MISSING, Row, percent, points, signed
+
+TITLES = {"math_verify": "Math-Verify", "strings": "strings", "sympy": "sympy"}
+
+SHOWN = 40
+"""Pairs that graders do not agree on in the report; differences.csv has them all."""
+
+NOTE = (
+    "Every accuracy of this report is Math-Verify's. Here the headline's answers, before and after training, are judged in two "
+    "other ways: as strings that are equal after usual cleaning of LaTeX, units and signs, and by sympy, if the "
+    "difference of the two simplifies to zero. A pair is a true answer and an answer that some response gave, counted once "
+    "however many responses gave it. Kappa is Cohen's: agreement beyond that of graders who accept as often but at random; "
+    "it is missing where one of them says the same of all pairs. An unfinished check counts as wrong."
+)
+
+
+def agreement_text(agreement: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.agreement.agreement`, named."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            "Benchmark": str(of["benchmark"]),
+            "Graders": f"{TITLES[of['grader']]}, {TITLES[of['other']]}",
+            "Problems": _problems(of),
+            "Pairs": f"{of['pairs']:,}",
+            "Both accept": f"{of['both']:,}",
+            "Only the first": f"{of['only_grader']:,}",
+            "Only the second": f"{of['only_other']:,}",
+            "Neither": f"{of['neither']:,}",
+            "Agree, %": percent(of["agreement"]),
+            "Kappa": MISSING if pd.isna(of["kappa"]) else signed(of["kappa"]).removeprefix("+"),
+            "Unfinished": f"{of['unfinished']:,}",
+        }
+
+    return pd.DataFrame(map(row, agreement.to_dict("records")))
+
+
+def moves_text(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """How far a difference between before and after training moves with another grader, one row a benchmark and grader."""
+    others = accuracy[accuracy["grader"] != "math_verify"]
+    rows = []
+    for (benchmark, grader), group in others.groupby(["benchmark", "grader"], sort=False, observed=True):
+        most = group.loc[group["moves"].abs().idxmax()]
+        rows.append(
+            {
+                "Benchmark": str(benchmark),
+                "Grader": TITLES[str(grader)],
+                "Problems": _problems(most),
+                "Differences": str(len(group)),
+                "Mean of moves": points(group["moves"].mean()),
+                "Largest move": points(most["moves"]),
+                "Of": f"{most['model']}, {most['reward']}" if most["moves"] else MISSING,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def accuracy_text(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy before and after training and their difference by each grader, one row a condition and benchmark."""
+    named = [name for name in ("model", "prompt", "reward", "variant", "benchmark") if accuracy[name].nunique() > 1]
+    rows = []
+    for _, group in accuracy.groupby(["model", "prompt", "reward", "variant", "benchmark"], sort=False, observed=True):
+        by_grader = {
+            TITLES[of["grader"]]: f"{percent(of['before'])} → {percent(of['after'])} ({points(of['difference'])})"
+            for of in group.to_dict("records")
+        }
+        rows.append({name.capitalize(): str(group[name].iloc[0]) for name in named} | by_grader)
+    return pd.DataFrame(rows)
+
+
+def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
+    """The pairs that graders do not agree on and that most responses gave."""
+
+    def row(of: Row) -> dict[str, str]:
+        verdicts = {title: "accepts" if of[name] else "refuses" for name, title in TITLES.items()}
+        unfinished = {"math_verify": of["status"] != "graded", "sympy": of["unfinished"]}
+        verdicts |= {TITLES[name]: "no end" for name, late in unfinished.items() if late}
+        return {
+            "Benchmark": str(of["benchmark"]),
+            "True answer": str(of["answer"]),
+            "Answer": str(of["extracted"]),
+            **verdicts,
+            "Responses": f"{of['responses']:,}",
+        }
+
+    return pd.DataFrame(map(row, differences.head(SHOWN).to_dict("records")))
+
+
+def _problems(of: "Row | pd.Series[float]") -> str:
+    return str(of["problems"]) if of["problems"] == of["all_problems"] else f"{of['problems']} of {of['all_problems']}"

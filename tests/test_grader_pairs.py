@@ -1,0 +1,93 @@
+"""Pairs of a true answer and an answer, or a whole response, with what is true and what the grader says."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards import answers, graders
+from spurious_rewards.equivalence import Verifier
+
+FILE = Path(__file__).parent / "data/grader_pairs.jsonl"
+PAIRS = [json.loads(line) for line in FILE.read_text().splitlines()]
+DOCUMENT = Path(__file__).parents[1] / "docs/grading.md"
+
+
+def read(pair: dict) -> str | None:
+    """What is read of the response; an answer alone stands in a box."""
+    return answers.extract(pair.get("response", f"\\boxed{{{pair.get('answer')}}}"), "box").text
+
+
+READ = [(pair["gold"], read(pair)) for pair in PAIRS]
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> list[bool]:
+    """Of the grader, with the status that no pair may have but "graded"."""
+    with Verifier(seconds=20) as verifier:
+        found = verifier.verify(READ)
+    assert {verdict.status for verdict in found} == {"graded"}
+    return [verdict.correct for verdict in found]
+
+
+def wrong(found: list[bool]) -> tuple[Counter, Counter]:
+    """False accepts and false rejects by kind."""
+    both = list(zip(PAIRS, found, strict=True))
+    return (
+        Counter(pair["kind"] for pair, accepted in both if accepted and not pair["same"]),
+        Counter(pair["kind"] for pair, accepted in both if not accepted and pair["same"]),
+    )
+
+
+def test_every_pair_is_judged_as_it_was(verdicts):
+    """Another version of Math-Verify may judge better: then look at each pair, and state what it says now."""
+    changed = [pair for pair, now in zip(PAIRS, verdicts, strict=True) if now != pair["verdict"]]
+    assert not changed, "\n".join(map(json.dumps, changed))
+
+
+def test_false_accepts_and_rejects_are_those_of_the_document(verdicts):
+    """The table of docs/grading.md by kind, and the sums over it for each grader."""
+    accepts, rejects = wrong(verdicts)
+    table = dict.fromkeys(pair["kind"] for pair in PAIRS)
+    counted = {
+        kind: (
+            sum(pair["kind"] == kind and pair["same"] for pair in PAIRS),
+            rejects[kind],
+            sum(pair["kind"] == kind and not pair["same"] for pair in PAIRS),
+            accepts[kind],
+        )
+        for kind in table
+    }
+    rows = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", DOCUMENT.read_text(), flags=re.MULTILINE)
+    assert {kind: tuple(map(int, numbers)) for kind, *numbers in rows} == counted
+
+
+def test_the_other_graders_err_as_often_as_the_document_says(verdicts):
+    asked = [(gold, answer or "") for gold, answer in READ]
+    with Verifier(seconds=20, judge="sympy") as verifier:
+        of_sympy = [verdict.correct for verdict in graders.sympy(asked, verifier)]
+    said = {}
+    for name, found in (("Math-Verify", verdicts), ("strings", graders.strings(asked)), ("sympy", of_sympy)):
+        accepts, rejects = wrong(found)
+        said[name] = (rejects.total(), accepts.total())
+    rows = re.findall(r"^\| (Math-Verify|strings|sympy) \| (\d+) \| (\d+) \|", DOCUMENT.read_text(), flags=re.MULTILINE)
+    assert {name: (int(rejects), int(accepts)) for name, rejects, accepts in rows} == said
+
+
+def test_the_pairs_are_many_and_of_both_sorts_and_none_stands_twice():
+    texts = [(pair["gold"], pair.get("answer"), pair.get("response")) for pair in PAIRS]
+    assert len(set(texts)) == len(texts) > 600
+    for kind in {pair["kind"] for pair in PAIRS}:
+        own = [pair for pair in PAIRS if pair["kind"] == kind]
+        assert len(own) >= 10
+        assert {pair["same"] for pair in own} == {True, False}
+    assert all(("answer" in pair) != ("response" in pair) for pair in PAIRS)
+
+
+def test_a_part_of_the_answer_is_refused(verdicts):
+    """What the issue on subset answers was about (Math-Verify #47): today none is taken."""
+    parts = [now for pair, now in zip(PAIRS, verdicts, strict=True) if "a part" in pair.get("note", "")]
+    assert len(parts) > 10
+    assert not any(parts)

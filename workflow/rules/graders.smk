@@ -1,0 +1,19 @@
+rule agreement:
+    """how far three graders agree on the headline's answers, and how far the headline would move"""
+    input:
+        **plan.judged_answers(),
+    output:
+        [plan.layout.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")],
+    log:
+        LOGS / "agreement.log",
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        job=lambda w: plan.agreement(),
+        folder=plan.layout.graders(),
+        files=lambda w, input: named_files(input),
+        code=fingerprint("agreement"),
+    message:
+        "comparing graders on the answers behind the headline"
+    shell:
+        "python -m spurious_rewards agreement {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
