@@ -600,6 +600,7 @@ class Plan:
                 for table in ("labels", "training")
             ),
             *(self.layout.exhibit(name) / "table.csv" for name in judging(self.suite)),
+            self.layout.contamination() / "recall.csv",
         ]
 
     def judged_answers(self) -> dict[str, list[Path]]:

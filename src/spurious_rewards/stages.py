@@ -536,7 +536,7 @@ def _evidence(job: ClaimsJob, root: Path, inputs: list[Path]) -> "dict[str, Data
     for path in inputs:
         what, experiment = shown.get(path.parent) or (
             path.stem,
-            next(name for folder, name in experiments.items() if folder in path.parents),
+            next((name for folder, name in experiments.items() if folder in path.parents), ""),  # recall is of no experiment
         )
         frame = tables.read(path, tables.Scores) if path.suffix == ".parquet" else tables.read_csv(path)
         if len(frame):

@@ -32,7 +32,7 @@ Frames = Mapping[str, pd.DataFrame]
 
 headline, comparisons, before: as the stage `score` leaves them; scores: tables.Scores; labels: `analysis.labels`; training:
 `analysis.training.training_change`; switches, contributions, perturbation, clipping: the numbers of the exhibits of these
-kinds; recall: one row (model, problem set).
+kinds; recall: `analysis.contamination.recall`.
 """
 
 
@@ -379,7 +379,7 @@ def _recall(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
         found = found[found["model"].isin(behaving(suite, rule.models))]
     unknown = [name for name in suite.problems if _cannot_be_known(suite, name) and name != benchmark.problems]
     known, others = (
-        _as_rows(found[found["set"].isin(sets)].assign(experiment=""), "recalled").assign(
+        _as_rows(found[found["problem_set"].isin(sets)].assign(experiment=""), "word_for_word").assign(
             **dict.fromkeys(["prompt", "reward", "variant", "benchmark"], "")
         )
         for sets in ([benchmark.problems], unknown)
