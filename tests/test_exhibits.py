@@ -12,6 +12,7 @@ from spurious_rewards.analysis.before import before
 from spurious_rewards.analysis.collecting import collect
 from spurious_rewards.analysis.headline import comparisons, headline
 from spurious_rewards.analysis.scores import from_base, scores, smooth
+from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.analysis.switching import contributions, switches
 from spurious_rewards.errors import UserError
 from spurious_rewards.reporting import exhibits, kinds, tables
@@ -58,6 +59,7 @@ def frames(tmp_path_factory, the_suite):
     of_csv = {
         "headline": headline(graded, the_suite, experiment, training),
         "comparisons": comparisons(graded, the_suite, experiment, training),
+        "seeds": seeds(graded, the_suite, experiment),
         "before": before(graded, the_suite, experiment),
     }
     for name, frame in of_csv.items():

@@ -461,11 +461,14 @@ def report(job: ReportJob, output: Path) -> None:
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
         *(folder / "table.csv" for folder in exhibits),
     ]
-    headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
+    headline, seeds = (
+        _joined([folder / name for folder in scored[suite.report.headline]]) for name in ("headline.csv", "seeds.csv")
+    )
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
     html = page.build(
         suite,
         headline,
+        seeds,
         pages,
         grading=grading,
         manifests=ancestry(made),

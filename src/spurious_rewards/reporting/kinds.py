@@ -3,9 +3,9 @@
 from spurious_rewards.suite import Exhibit, Suite
 
 NEEDS: dict[str, tuple[str, ...]] = {
-    "gains": ("headline",),
-    "curves": ("scores", "headline", "comparisons"),
-    "code": ("scores", "headline"),
+    "gains": ("headline", "seeds"),
+    "curves": ("scores", "headline", "seeds", "comparisons"),
+    "code": ("scores", "headline", "seeds"),
     "probability": ("metrics",),
     "switches": ("switches",),
     "clipping": ("probe", "bandit"),

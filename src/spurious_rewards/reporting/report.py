@@ -5,7 +5,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 
-from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import tables
-from spurious_rewards.reporting.parts import name_of, sizes_of
+from spurious_rewards.reporting.parts import SEEDS_NOTE, few_seeds, headline_note, name_of
 from spurious_rewards.suite import Suite
 
 
@@ -95,6 +95,7 @@ Page = Mapping[str, Any]
 def build(
     suite: Suite,
     headline: pd.DataFrame,
+    seeds: pd.DataFrame,
     pages: Sequence[tuple[Page, Mapping[str, bytes]]],
     labels: pd.DataFrame,
     health: pd.DataFrame,
@@ -108,6 +109,7 @@ def build(
     Args:
         suite: as it ran.
         headline: `analysis.headline.headline` of the suite's headline experiment.
+        seeds: `analysis.seeds.seeds` of the same experiment.
         pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
         labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
         health: `analysis.training.training_health` of each experiment, with a column `experiment`.
@@ -118,7 +120,7 @@ def build(
     """
     of_experiments = functools.partial(_by_experiment, suite)
     sections = [
-        _findings(suite, tables.named(headline, suite)),
+        _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(headline), seeds))),
         *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
         Section(
             "about-labels",
@@ -226,7 +228,7 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
 # ---------------------------------------------------------------- the headline
 
 
-def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
+def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame) -> Section:
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
@@ -237,16 +239,21 @@ def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
         paragraphs=(VERDICT_RULE,),
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
-            Table(
-                f"{suite.title}: {experiment.title}, {names[key]}",
-                tables.headline_text(rows),
-                f"{sizes_of(rows, suite, key)} Percent, differences in percentage points, [95 % intervals] over problems "
-                "and seeds.",
-                folded=number > 0,
-            )
+            table
             for number, (key, rows) in enumerate(answered.items())
+            for table in _headline_tables(suite, key, rows, seeds, folded=number > 0)
         ],
     )
+
+
+def _headline_tables(
+    suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, folded: bool
+) -> Iterator[Table]:
+    """The headline of one benchmark, and where a row has few seeds, each of them."""
+    title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
+    yield Table(title, tables.headline_text(rows), headline_note(rows, suite, benchmark), folded)
+    if len(few := few_seeds(rows, seeds)):
+        yield Table(f"{title}, every seed", tables.seeds_text(few), SEEDS_NOTE, folded=True)
 
 
 VERDICTS = ("gain", "no clear change", "loss", "not testable")
