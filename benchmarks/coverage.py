@@ -1,6 +1,6 @@
 """How often 95 % intervals cover the truth, and how often tests find an effect where there is none, by simulation.
 
-`python benchmarks/coverage.py` prints the tables of docs/statistics.md and the time of the crossed bootstrap; some minutes
+`python benchmarks/coverage.py` prints the tables of docs/statistics.md; some minutes
 on one core. `--studies 100` is quicker and rougher. A study draws seeds and problems anew; see `Regime`.
 """
 
@@ -8,11 +8,10 @@ import argparse
 import itertools
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before numpy; the time is that of one core
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy
 
 import numpy as np
 from scipy import stats
@@ -26,8 +25,6 @@ Interval = tuple[float, float]
 SPREADS = {"little": 0.05, "some": 0.2, "much": 0.5}
 SIZES = [(problems, samples) for problems in (30, 83, 500) for samples in (1, 8)]
 RESAMPLES = 500
-TIMED = (5, 500, 8)
-"""Seeds, problems and samples of the study whose bootstrap is timed."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def show_coverage(studies: int) -> None:
                 widths.setdefault(name, []).append(100 * float(np.median(ends[:, 1] - ends[:, 0])))
         names = [name for name in covered if seeds > 1 or name != "Student over seeds"]
         chosen_rows.append([str(seeds), size, *(f"{each:.1f}" for each in covered["Cochran"])])
-        other_rows.append([str(seeds), size, *(f"{min(covered[n]):.1f}" if n in names else "–" for n in covered)])
+        other_rows.append([str(seeds), size, *(f"{min(covered[n]):.1f}" if n in names else "-" for n in covered)])
         width_rows.append([str(seeds), size, *(f"{each:.1f}" for each in widths["Cochran"])])
     of_sizes = ["seeds", "they differ", *(f"n = {problems}, k = {samples}" for problems, samples in SIZES)]
     show("Coverage of the reported interval of a difference", of_sizes, chosen_rows)
@@ -212,27 +209,9 @@ def show_further(studies: int) -> None:
                 found = [covers(study, regime.truth) for study in regime.studies(studies, trained=2)]
                 defined = [each for each in found if each is not None]
                 rest = f" (of {100 * len(defined) / len(found):.0f} %)" if len(defined) < len(found) else ""
-                cells.append(f"{100 * np.mean(defined):.1f}{rest}" if defined else "–")
+                cells.append(f"{100 * np.mean(defined):.1f}{rest}" if defined else "-")
             rows.append([str(seeds), size, str(problems), str(samples), *cells])
     show("Coverage of the other intervals", ["seeds", "they differ", "n", "k", *measured], rows)
-
-
-def show_time() -> None:
-    seeds, problems, samples = TIMED
-    correct = np.random.default_rng(0).random(TIMED) < 0.5
-    generator = np.random.default_rng(0)
-    started = time.process_time()
-    resample(correct.mean(axis=2), draw(seeds, problems, generator))
-    ours = time.process_time() - started
-    started = time.process_time()
-    some = 500
-    for _ in range(some):  # the obvious way
-        rows, columns = (generator.integers(n, size=n) for n in (seeds, problems))
-        correct[rows][:, columns].mean()
-    obvious = (time.process_time() - started) / some * 10_000
-    header = ["seeds", "problems", "samples", "resamples", "all at once, s", "one at a time, s", "times faster"]
-    figures = [f"{ours:.2f}", f"{obvious:.2f}", f"{obvious / ours:.1f}"]
-    show("The crossed bootstrap, seconds of one core", header, [[*map(str, TIMED), "10,000", *figures]])
 
 
 def show(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -248,7 +227,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000, help="of each regime")
     studies = parser.parse_args().studies
-    show_time()
     show_coverage(studies)
     show_levels(studies)
     show_further(studies)

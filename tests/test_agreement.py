@@ -159,7 +159,12 @@ def test_each_row_has_three_verdicts_and_no_answer_is_wrong_to_all(judged):
 def test_pairs_are_counted_once(judged):
     rows = agreement.agreement(judged).set_index(["grader", "other"])
     assert (rows["pairs"] == 7).all()  # three before training, for one has no answer, and four after
-    assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [1, 1, 0, 5]
+    assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [
+        1,
+        1,
+        0,
+        5,
+    ]
     assert rows.loc[("math_verify", "strings"), "agreement"] == 6 / 7
     assert rows.loc[("math_verify", "strings"), "kappa"] == pytest.approx((6 / 7 - 32 / 49) / (1 - 32 / 49))
     assert rows.loc[("math_verify", "sympy"), "kappa"] == 1
@@ -212,7 +217,9 @@ def test_by_math_verify_the_headline_is_the_headline(small_suite, graded, sympy,
     judged = agreement.judged(answered, small_suite, experiment, truths, sympy)
     mine = agreement.accuracy(judged, small_suite, experiment)
     theirs = headline.headline(graded, small_suite, experiment, collect([], _metrics()))
-    both = theirs.merge(mine[mine["grader"] == "math_verify"], on=["model", "reward", "benchmark"], suffixes=("", "_here"))
+    both = theirs.merge(
+        mine[mine["grader"] == "math_verify"], on=["model", "reward", "benchmark"], suffixes=("", "_here")
+    )
     assert len(both) == len(theirs)
     for name in ("before", "after", "difference"):
         assert both[name].tolist() == pytest.approx(both[f"{name}_here"].tolist())

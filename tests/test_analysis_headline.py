@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from invented import GAINS, MODELS, NO_METRICS, SMALL, grades, metrics, responses, row_of, study, suite, together, write
 
-from spurious_rewards.analysis.collecting import collect
-from spurious_rewards.analysis.headline import VERDICT_RULE, comparisons, headline, verdict
+from spurious_rewards import statistics, tables
+from spurious_rewards.analysis.collecting import End, collect, pairs
+from spurious_rewards.analysis.headline import VERDICT_RULE, comparisons, headline, verdict, with_adjusted_p
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Suite
 
@@ -201,6 +202,7 @@ def test_without_variance_in_any_group_nothing_is_testable(one_group_differs, ex
     measured = measured.assign(model="strong", prompt="plain", reward="format", variant="default")
     found = headline(graded, the_suite, the_suite.experiments["headline"], measured)
     assert found["verdict"].tolist() == [expected]
+    assert found["p"].isna().tolist() == [expected == "not testable"]
     assert "not testable" in VERDICT_RULE
 
 
@@ -299,3 +301,151 @@ def test_with_several_random_rewards_none_is_the_one_to_compare_with():
         found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
         assert found["reward"].tolist() == compared
         assert found["over_random"].notna().tolist() == ([True, False] if len(compared) == 2 else [False] * 3)
+
+
+# ---------------------------------------------------------------- tests, shares, prompts, smoothing
+
+
+def test_p_and_what_is_detectable_are_those_of_the_difference(graded, small_suite, table):
+    (pair,) = pairs(graded, {("strong", "plain", "format", "default"): End(25, (0, 1, 2, 3, 4))}, ["amc"]).values()
+    before, after = pair.before.to_numpy(), pair.after.to_numpy()
+    expected = statistics.difference(before, after)
+    row = row_of(table, model="strong", reward="format", benchmark="amc")
+    assert (row["p"], row["minimum_detectable"]) == (expected.p, expected.minimum_detectable)
+    by_seed = np.sort((after - before).mean(axis=1))
+    assert row["interquartile_mean"] == pytest.approx(by_seed[1:4].mean())
+    assert ((table["p"] < 0.05) == (table["verdict"] != "no clear change")).all()
+
+
+def test_holm_is_within_a_benchmark(table):
+    adjusted = with_adjusted_p(table)
+    for _, rows in adjusted.groupby("benchmark"):
+        assert rows["p_adjusted"].to_numpy() == pytest.approx(statistics.holm(rows["p"].to_numpy()))
+        assert (rows["p_adjusted"] >= rows["p"]).all()
+    assert (adjusted["p_adjusted"] > adjusted["p"]).any()
+    assert with_adjusted_p(table.head(0))["p_adjusted"].empty
+
+
+def test_ground_truths_share_of_itself_has_no_interval(table):
+    truth = table[table["reward"] == "ground_truth"]
+    assert (truth["share_of_ground_truth"] == 1).all()
+    assert truth["share_of_ground_truth_low"].isna().all()
+    others = table[table["reward"] != "ground_truth"]
+    assert (others["share_of_ground_truth_low"] < others["share_of_ground_truth"]).all()
+    assert (others["share_of_ground_truth"] < others["share_of_ground_truth_high"]).all()
+
+
+def test_the_share_is_over_the_seeds_that_both_have():
+    the_suite = with_experiment(
+        {
+            "rewards": ["ground_truth"],
+            "seeds": ["0", "1"],
+            "steps": 25,
+            "benchmarks": ["math500"],
+            "also": [{"rewards": ["format"], "seeds": ["1", "2"]}],
+        }
+    )
+    nothing, right = np.zeros((4, 30)), np.zeros((4, 30))
+    right[:, :20] = 1
+    right[2, :] = 1  # a seed that ground truth does not have
+    half = right.copy()
+    half[1, 10:] = 0
+    graded = together(
+        responses(nothing, nothing, seeds=range(4)),
+        responses(right[:2], nothing[:2], seeds=[0, 1], step=25, reward="ground_truth"),
+        responses(half[1:3], nothing[1:3], seeds=[1, 2], step=25, reward="format"),
+    )
+    found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    assert row_of(found, reward="format")["share_of_ground_truth"] == pytest.approx(0.5)
+
+
+def test_the_smoothed_value_is_the_mean_of_the_last_evaluations_and_nothing_else_is(tmp_path):
+    content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
+    content["report"]["smoothing_steps"] = 10
+    the_suite = Suite.model_validate(content)
+    levels = {5: 0, 10: 0, 15: 1, 20: 0, 25: 1, 30: 1}
+    everything = np.ones((5, 30))
+    graded = together(
+        responses(0 * everything, everything, seeds=range(5)),
+        *(
+            responses(level * everything, everything, seeds=range(5), step=step, reward="format")
+            for step, level in levels.items()
+        ),
+    )
+    (row,) = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS).to_dict("records")
+    assert row["after_smoothed"] == pytest.approx(0.5)  # steps 20 and 25
+    assert (row["after"], row["difference"]) == (1, 1)
+
+
+def prompted(chosen_on="amc"):
+    """The invented suite with three prompts of which the best is chosen."""
+    content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
+    content["prompts"] |= {name: {"kind": "raw", "user": f"{name} {{}}"} for name in ("first", "second")}
+    content["experiments"]["headline"] |= {"benchmarks": ["math500"], "seeds": ["0-1"]}
+    content["experiments"]["prompts"] = {
+        **{"title": "Prompts", "models": ["strong"], "prompts": ["first", "second", "plain"], "seeds": ["0-1"]},
+        **{"benchmarks": ["math500", chosen_on], "rewards": [], "steps": 0},
+    }
+    content["report"]["best_prompt"] = {"experiment": "prompts", "chosen_on": chosen_on}
+    return Suite.model_validate(content)
+
+
+def of_prompts(held_out, accuracy, seeds=(0, 1)):
+    """Grades before training: how many of 30 are right under each prompt on the benchmark that chooses and on the other."""
+    frames = []
+    for benchmark, counts in (("amc", held_out), ("math500", accuracy)):
+        for prompt, count in counts.items():
+            right = np.tile(np.arange(30) < count, (len(seeds), 1))
+            frames.append(responses(right, right, seeds=seeds, benchmark=benchmark, prompt=prompt))
+    return together(*frames)
+
+
+def over_best(prompts):
+    the_suite, nothing, right = prompted(), np.zeros((2, 30)), np.tile(np.arange(30) < 24, (2, 1))
+    graded = together(
+        responses(nothing, nothing, seeds=[0, 1]), responses(right, right, seeds=[0, 1], step=25, reward="format")
+    )
+    (row,) = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS, prompts).to_dict("records")
+    return row
+
+
+def test_the_best_prompt_is_chosen_on_one_benchmark_and_compared_on_another():
+    row = over_best(of_prompts({"first": 9, "second": 12, "plain": 3}, {"first": 21, "second": 18, "plain": 0}))
+    assert row["best_prompt"] == "second"
+    assert row["over_best_prompt"] == pytest.approx((24 - 18) / 30)
+    assert row["over_best_prompt_low"] < row["over_best_prompt"] < row["over_best_prompt_high"]
+    assert row["difference"] == pytest.approx(24 / 30)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "expected"),
+    [({"first": 9, "second": 9, "plain": 9}, "plain"), ({"second": 9, "first": 9, "plain": 3}, "first")],
+)
+def test_of_equal_prompts_the_own_one_is_best_else_the_first(held_out, expected):
+    assert over_best(of_prompts(held_out, dict.fromkeys(held_out, 3)))["best_prompt"] == expected
+
+
+def test_one_untrained_model_under_the_best_prompt_serves_all_seeds():
+    counts = {"first": 9, "second": 12, "plain": 3}
+    row = over_best(of_prompts(counts, counts, seeds=[tables.SHARED_BASE]))
+    assert row["over_best_prompt"] == pytest.approx((24 - 12) / 30)
+
+
+def test_the_best_prompt_is_compared_over_the_seeds_that_both_have():
+    counts = {"first": 9, "second": 12, "plain": 3}
+    row = over_best(of_prompts(counts, counts, seeds=[1, 2]))
+    assert row["over_best_prompt"] == pytest.approx((24 - 12) / 30)
+    without = over_best(of_prompts(counts, counts, seeds=[2, 3]))
+    assert np.isnan(without["over_best_prompt"])
+
+
+def test_without_a_best_prompt_its_columns_are_empty(table):
+    columns = ["best_prompt", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high"]
+    assert table[columns].isna().all(axis=None)
+
+
+def test_other_problems_under_the_best_prompt_are_refused():
+    counts = {"first": 9, "second": 12, "plain": 3}
+    prompts = of_prompts(counts, counts)
+    with pytest.raises(UserError, match="grades under prompt second, the best before training"):
+        over_best(prompts[~((prompts["id"] == "problem/7") & (prompts["benchmark"] == "math500"))])

@@ -533,7 +533,9 @@ def test_pass_at_k_with_gains(gains, models, verdict):
 
 def test_recall_of_a_benchmark_that_may_be_known():
     rule = {"measure": "recall", "models": "effective code", "expect": "above"}
-    at_home = table("word_for_word", {"value": 0.5, "problem_set": "sums"}).drop(columns=["experiment", "prompt", "benchmark"])
+    at_home = table("word_for_word", {"value": 0.5, "problem_set": "sums"}).drop(
+        columns=["experiment", "prompt", "benchmark"]
+    )
     assert judged(rule, {"recall": at_home})["verdict"] == "not testable"
     suite = SUITES["paper"]
     clean = {"reasoning_gym": {"dataset": "chain_sum", "size": 10, "seed": 0}}
@@ -541,7 +543,10 @@ def test_recall_of_a_benchmark_that_may_be_known():
     suite = Suite.model_validate(changed)
     for value, verdict in ((0.5, "supported"), (0.02, "inconclusive")):
         frame = table(
-            "word_for_word", {"value": value, "problem_set": "math500"}, {"value": 0.0, "problem_set": "clean"}, model="Qwen2.5-Math-7B"
+            "word_for_word",
+            {"value": value, "problem_set": "math500"},
+            {"value": 0.0, "problem_set": "clean"},
+            model="Qwen2.5-Math-7B",
         ).drop(columns=["experiment", "prompt", "benchmark"])
         assert judged(rule, {"recall": frame}, suite)["verdict"] == verdict
 

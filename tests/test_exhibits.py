@@ -12,6 +12,7 @@ from spurious_rewards.analysis.before import before
 from spurious_rewards.analysis.collecting import collect
 from spurious_rewards.analysis.headline import comparisons, headline
 from spurious_rewards.analysis.scores import from_base, scores, smooth
+from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.analysis.switching import contributions, switches
 from spurious_rewards.errors import UserError
 from spurious_rewards.reporting import exhibits, kinds, tables
@@ -60,6 +61,7 @@ def frames(tmp_path_factory, the_suite):
     of_csv = {
         "headline": headline(graded, the_suite, experiment, training),
         "comparisons": comparisons(graded, the_suite, experiment, training),
+        "seeds": seeds(graded, the_suite, experiment),
         "before": before(graded, the_suite, experiment),
     }
     for name, frame in of_csv.items():
@@ -298,7 +300,14 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
 def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_suite, frames):
     result = made(the_suite, frames, "health", models=["weak", "strong"])
     assert list(result.figures) == ["weak", "strong"]
-    titles = ["Mean reward", "Entropy", "Tokens clipped", "Response length", "Responses cut off", "Groups without variance"]
+    titles = [
+        "Mean reward",
+        "Entropy",
+        "Tokens clipped",
+        "Response length",
+        "Responses cut off",
+        "Groups without variance",
+    ]
     assert [ax.get_title(loc="left") for ax in result.figures["weak"].axes] == titles
     clipped = result.numbers.query("model == 'weak' and reward == 'format' and quantity == 'clip_fraction'")
     of_run = frames["metrics"].query("model == 'weak' and reward == 'format'")

@@ -348,6 +348,16 @@ def of_claims() -> pd.DataFrame:
     return frame.replace("", np.nan)
 
 
+SINGLE = pd.DataFrame(
+    [
+        {"model": model, "prompt": "plain", "reward": reward, "variant": "default", "benchmark": benchmark}
+        | {"seed": seed, "before": 0.3, "after": 0.45, "difference": 0.15, "gained": 7, "lost": 1, "mcnemar_p": 0.07}
+        for model in MODELS
+        for reward in REWARDS
+        for benchmark in ("math500", "amc")
+        for seed in range(5)
+    ]
+)
 LABELS = pd.DataFrame(
     [
         {"experiment": "headline", "model": "strong", "prompt": "plain", "problems": 200, "samples": 64, "seeds": 5}
@@ -401,12 +411,15 @@ def pages(made):
     ]
 
 
-def build(the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}})):
+def build(
+    the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}}), seeds=None
+):
     headline = of_headline() if headline is None else headline
     return report.build(
         the_suite,
         of_claims(),
         headline,
+        SINGLE if seeds is None else seeds,
         pages,
         LABELS,
         HEALTH,
@@ -565,6 +578,14 @@ def test_everything_is_escaped():
 def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
     nothing = LABELS.head(0), HEALTH.head(0), GRADING.head(0)
     html = report.build(
-        the_suite, of_claims().head(0), of_headline().head(0), [], *nothing, [], costs={}, command="snakemake"
+        the_suite,
+        of_claims().head(0),
+        of_headline().head(0),
+        SINGLE.head(0),
+        [],
+        *nothing,
+        [],
+        costs={},
+        command="snakemake",
     )
     assert Page(html).open == []

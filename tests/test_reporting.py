@@ -7,6 +7,7 @@ from invented import MANIFEST, NO_METRICS, study, suite
 
 from spurious_rewards.analysis import collecting
 from spurious_rewards.analysis.headline import headline as analysed
+from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.paper import beside
 from spurious_rewards.reporting import tables
 
@@ -23,7 +24,7 @@ def graded(tmp_path_factory, the_suite):
 
 @pytest.fixture(scope="module")
 def headline(graded, the_suite):
-    return analysed(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+    return with_adjusted_p(analysed(graded, the_suite, the_suite.experiments["headline"], NO_METRICS))
 
 
 def sums(headline, the_suite):

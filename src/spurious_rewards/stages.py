@@ -536,7 +536,9 @@ def _evidence(job: ClaimsJob, root: Path, inputs: list[Path]) -> "dict[str, Data
     for path in inputs:
         what, experiment = shown.get(path.parent) or (
             path.stem,
-            next((name for folder, name in experiments.items() if folder in path.parents), ""),  # recall is of no experiment
+            next(
+                (name for folder, name in experiments.items() if folder in path.parents), ""
+            ),  # recall is of no experiment
         )
         frame = tables.read(path, tables.Scores) if path.suffix == ".parquet" else tables.read_csv(path)
         if len(frame):
@@ -585,12 +587,15 @@ def report(job: ReportJob, output: Path) -> None:
         layout.claims(),
         *judged.values(),
     ]
-    headline = _joined([folder / "headline.csv" for folder in scored[suite.report.headline]])
+    headline, seeds = (
+        _joined([folder / name for folder in scored[suite.report.headline]]) for name in ("headline.csv", "seeds.csv")
+    )
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
     html = page.build(
         suite,
         tables.read_csv(layout.claims()),
         headline,
+        seeds,
         pages,
         grading=grading,
         leakage=leakage,

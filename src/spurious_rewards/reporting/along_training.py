@@ -8,6 +8,7 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.collecting import CONDITION
+from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, smooth
 from spurious_rewards.reporting import figures, kinds
 from spurious_rewards.reporting import tables as text
@@ -116,10 +117,11 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quanti
         )
         for key, here in by_benchmark(drawn, suite, exhibit)
     ]
-    tables = headline_tables(headline, suite, exhibit)
+    tables = headline_tables(with_adjusted_p(headline), frames.seeds, suite, exhibit)
     if exhibit.lines == "variant" and frames.comparisons is not None:
         compared = rows_shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
-        tables += headline_tables(compared, suite, exhibit, "variants at equal steps and at equal updates", EQUAL)
+        of = "variants at equal steps and at equal updates"
+        tables += headline_tables(with_adjusted_p(compared), None, suite, exhibit, of, EQUAL)
     dashed = "; dashed: each evaluation (step 0 is not smoothed)" if smoothed.any() else ""
     caption = f"{_equal(exhibit)}Line: mean over seeds{_smoothed(smoothed, suite)}{dashed}; {BAND}"
     return Parts(caption, points, pictures, tables)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.dummies import DUMMY_RULE, against_dummies
+from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.switching import STEERED_RULE
 from spurious_rewards.errors import UserError
 from spurious_rewards.reporting import along_training, figures, palette
@@ -87,7 +88,7 @@ def markdown(page: Mapping[str, Any]) -> str:
 
 
 def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
-    rows = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
     marks = laid_out(text.named(rows, suite), name, exhibit)
     of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
     for drawn, column in of.items():
@@ -112,7 +113,7 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
             )
             for key, here in by_benchmark(marks, suite, exhibit)
         ],
-        tables=headline_tables(rows, suite, exhibit),
+        tables=headline_tables(rows, frames.seeds, suite, exhibit),
     )
 
 

@@ -3,10 +3,10 @@
 from spurious_rewards.suite import Exhibit, Suite
 
 NEEDS: dict[str, tuple[str, ...]] = {
-    "gains": ("headline",),
+    "gains": ("headline", "seeds"),
     "baselines": ("headline", "baselines"),
-    "curves": ("scores", "headline", "comparisons"),
-    "code": ("scores", "headline"),
+    "curves": ("scores", "headline", "seeds", "comparisons"),
+    "code": ("scores", "headline", "seeds"),
     "probability": ("metrics",),
     "health": ("metrics",),
     "switches": ("switches",),

@@ -28,6 +28,7 @@ class Frames:
     switches: pd.DataFrame | None = None
     contributions: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None
+    seeds: pd.DataFrame | None = None
     metrics: pd.DataFrame | None = None
     probe: pd.DataFrame | None = None
     bandit: pd.DataFrame | None = None
@@ -137,16 +138,50 @@ def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
     return f"{exhibit.title}\n{suite.title}: {name_of(suite, benchmark)}"
 
 
-def headline_tables(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST) -> list[Table]:
-    """`tables.headline_text` of each benchmark; `of` is put behind the titles."""
-    return [
-        as_table(
-            f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else ""),
-            text.headline_text(here),
-            sizes_of(here, suite, key, rule) + " Percent, differences in percentage points, [95 % intervals].",
-        )
-        for key, here in by_benchmark(text.named(rows, suite), suite, exhibit)
-    ]
+HEADLINE_NOTE = (
+    "Percent, differences in percentage points, [95 % intervals] over problems and seeds. Detectable: the difference that "
+    "this many seeds and problems would show with 80 % power. Middle seeds: interquartile mean of the seeds' differences. "
+    "Smoothed: over the last evaluations, as the paper's curves are."
+)
+BEST_PROMPT_NOTE = (
+    " Over best prompt: after training minus before it under the prompt, of those that were tried, with the highest "
+    "accuracy on held-out training problems."
+)
+SEEDS_NOTE = "McNemar's exact p is of the one seed's problems and says nothing of another seed."
+
+
+def headline_tables(
+    rows: pd.DataFrame, seeds: pd.DataFrame | None, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST
+) -> list[Table]:
+    """`tables.headline_text` of each benchmark; `of` is put behind the titles. Under it, where there are few, every seed.
+
+    Args:
+        rows: of `analysis.headline`, with their adjusted p.
+        seeds: of `analysis.seeds`, or None: those of no other step.
+        suite: of the exhibit.
+        exhibit: says which benchmarks.
+        of: what the rows are of.
+        rule: how their step was chosen.
+    """
+    tables = []
+    for key, here in by_benchmark(text.named(rows, suite), suite, exhibit):
+        title = f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else "")
+        tables.append(as_table(title, text.headline_text(here), headline_note(here, suite, key, rule)))
+        if seeds is not None and len(few := few_seeds(here, text.named(seeds, suite))):
+            tables.append(as_table(f"{title}, every seed", text.seeds_text(few), SEEDS_NOTE))
+    return tables
+
+
+def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
+    """What must stand under a headline table of one benchmark."""
+    chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
+    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{chosen}"
+
+
+def few_seeds(headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
+    """The seeds of the headline's rows that have few of them, both named."""
+    few = headline.loc[headline["seeds"] <= text.FEW_SEEDS, [*CONDITION, "benchmark"]]
+    return seeds.merge(few, on=[*CONDITION, "benchmark"])
 
 
 def as_table(title: str, frame: pd.DataFrame, note: str) -> Table:

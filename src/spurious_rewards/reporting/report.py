@@ -5,7 +5,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ import jinja2
 import pandas as pd
 
 from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
-from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import graders, tables
 from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
-from spurious_rewards.reporting.parts import name_of, sizes_of
+from spurious_rewards.reporting.parts import SEEDS_NOTE, few_seeds, headline_note, name_of
 from spurious_rewards.suite import Suite, seeds_of
 
 LARGEST = 15_000_000
@@ -134,6 +134,7 @@ def build(
     suite: Suite,
     claims: pd.DataFrame,
     headline: pd.DataFrame,
+    seeds: pd.DataFrame,
     pages: Sequence[tuple[Page, Mapping[str, bytes]]],
     labels: pd.DataFrame,
     health: pd.DataFrame,
@@ -151,6 +152,7 @@ def build(
         suite: as it ran.
         claims: `analysis.claims.ledger`.
         headline: `analysis.headline.headline` of the suite's headline experiment.
+        seeds: `analysis.seeds.seeds` of the same experiment.
         pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
         labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
         health: `analysis.training.training_health` of each experiment, with a column `experiment`.
@@ -166,7 +168,7 @@ def build(
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     sections = [
         *([_claims(claims)] if len(claims) else []),
-        _findings(suite, tables.named(headline, suite)),
+        _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(headline), seeds))),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
         _contamination(suite, leakage, recall),
@@ -349,7 +351,7 @@ CLAIMS_NOTE = (
 # ---------------------------------------------------------------- the headline
 
 
-def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
+def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame) -> Section:
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
@@ -360,16 +362,21 @@ def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
         paragraphs=(VERDICT_RULE,),
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
-            Table(
-                f"{suite.title}: {experiment.title}, {names[key]}",
-                tables.headline_text(rows),
-                f"{sizes_of(rows, suite, key)} Percent, differences in percentage points, [95 % intervals] over problems "
-                "and seeds.",
-                folded=number > 0,
-            )
+            table
             for number, (key, rows) in enumerate(answered.items())
+            for table in _headline_tables(suite, key, rows, seeds, folded=number > 0)
         ],
     )
+
+
+def _headline_tables(
+    suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, folded: bool
+) -> Iterator[Table]:
+    """The headline of one benchmark, and where a row has few seeds, each of them."""
+    title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
+    yield Table(title, tables.headline_text(rows), headline_note(rows, suite, benchmark), folded)
+    if len(few := few_seeds(rows, seeds)):
+        yield Table(f"{title}, every seed", tables.seeds_text(few), SEEDS_NOTE, folded=True)
 
 
 VERDICTS = ("gain", "no clear change", "loss", "not testable")
@@ -452,7 +459,9 @@ def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, .
     return (
         *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
         *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
-        *_unless_empty("Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True),
+        *_unless_empty(
+            "Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True
+        ),
         *_unless_empty("Answers on which graders differ", graders.differences_text(differences), folded=True),
     )
 

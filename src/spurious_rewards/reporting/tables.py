@@ -87,6 +87,11 @@ def _percent_interval(row: Row, name: str) -> str:
     return f"{percent(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}".strip()
 
 
+def p_value(p: float) -> str:
+    """0.012; <0.001."""
+    return MISSING if pd.isna(p) else "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
 def signed(value: float) -> str:
     """+0.013 for 0.0131: three digits."""
     text = _number(value, 3)
@@ -140,6 +145,11 @@ def _size(of: Row) -> dict[str, str]:
     return {"n": str(of["problems"]), "k": str(of["samples"]), "Seeds": seeds}
 
 
+def _counts(of: Row, name: str, other: str) -> str:
+    """5.2 / 1.0: problems gained and lost."""
+    return f"{_number(of[name], 1)} / {_number(of[other], 1)}" if pd.notna(of[name]) else MISSING
+
+
 def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
     """Each quantity with its interval, and the paper's beside it."""
     cells = {}
@@ -150,7 +160,7 @@ def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
 
 
 def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
-    """The headline of one benchmark, or comparisons of its variants, named.
+    """The headline of one benchmark with its adjusted p, or comparisons of its variants, named.
 
     Comparison, prompt, variant and updates have a column only where they differ, the paper only where it prints a value.
     """
@@ -159,7 +169,6 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
     lengths = ["steps", "updates"] if "variant" in differing else ["steps"]
 
     def row(of: Row) -> dict[str, str]:
-        gained: str = f"{_number(of['gained'], 1)} / {_number(of['lost'], 1)}" if pd.notna(of["gained"]) else MISSING
         return {
             **{name.capitalize(): str(of[name]) for name in identity},
             **{name.capitalize(): _number(of[name], 0) for name in lengths},
@@ -168,20 +177,51 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
             "Paper: before": paper(of, "before"),
             "After": _percent_interval(of, "after"),
             "Paper: after": paper(of, "after"),
+            "Smoothed, for the paper only": percent(of["after_smoothed"]),
             "Difference": points_interval(of, "difference"),
             "Paper: difference": paper(of, "difference", points),
             "Verdict": of["verdict"],
+            "p (Holm)": "" if pd.isna(of["p"]) else f"{p_value(of['p'])} ({p_value(of['p_adjusted'])})",
+            "Detectable": percent(of["minimum_detectable"]),
+            "Middle seeds": points(of["interquartile_mean"]),
+            "Gained / lost": _counts(of, "gained", "lost"),
             "Over random": points_interval(of, "over_random"),
-            "Share of ground truth's gain": percent(of["share_of_ground_truth"]),
-            "Gained / lost": gained,
-            "Code before": percent(of["code_before"]),
-            "Code after": percent(of["code_after"]),
+            "Share of ground truth's gain": _percent_interval(of, "share_of_ground_truth"),
+            "Over best prompt": _over_best_prompt(of),
+            "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Paper: code after": paper(of, "code_after"),
             "Highest code": percent(of["highest_code_rate"]),
             "Paper: highest code": paper(of, "highest_code_rate"),
         }
 
     return _rows(headline, row)
+
+
+def _over_best_prompt(of: Row) -> str:
+    """+3.1 [1.0, 5.2] (math problem): the prompt is the one that served the model best before training."""
+    text = points_interval(of, "over_best_prompt")
+    return text if pd.isna(of["best_prompt"]) else f"{text} ({str(of['best_prompt']).replace('_', ' ')})"
+
+
+FEW_SEEDS = 3
+"""Of so many seeds or fewer, each is shown."""
+
+
+def seeds_text(seeds: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.seeds.seeds` of one benchmark, named."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            **_identity(seeds, of, "reward"),
+            "Seed": str(of["seed"]),
+            "Before": percent(of["before"]),
+            "After": percent(of["after"]),
+            "Difference": points(of["difference"]),
+            "Gained / lost": f"{of['gained']:.0f} / {of['lost']:.0f}" if pd.notna(of["gained"]) else MISSING,
+            "McNemar p": p_value(of["mcnemar_p"]),
+        }
+
+    return _rows(seeds, row)
 
 
 def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
