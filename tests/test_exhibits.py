@@ -298,7 +298,14 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
 def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_suite, frames):
     result = made(the_suite, frames, "health", models=["weak", "strong"])
     assert list(result.figures) == ["weak", "strong"]
-    titles = ["Mean reward", "Entropy", "Tokens clipped", "Response length", "Responses cut off", "Groups without variance"]
+    titles = [
+        "Mean reward",
+        "Entropy",
+        "Tokens clipped",
+        "Response length",
+        "Responses cut off",
+        "Groups without variance",
+    ]
     assert [ax.get_title(loc="left") for ax in result.figures["weak"].axes] == titles
     clipped = result.numbers.query("model == 'weak' and reward == 'format' and quantity == 'clip_fraction'")
     of_run = frames["metrics"].query("model == 'weak' and reward == 'format'")
