@@ -194,7 +194,7 @@ def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> 
     return as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
 
 
-def _entitled(quantities: "pd.Series[str]", order: Sequence[str]) -> pd.Categorical:
+def _entitled(quantities: "pd.Series[str]", order: Sequence[str]) -> "pd.Categorical[str]":
     titles = {key: DRAWN_AS[key].title.capitalize() for key in order}
     return pd.Categorical(quantities.map(titles), list(titles.values()), ordered=True)
 
