@@ -24,6 +24,7 @@ smoke: $(VENV)/installed
 	$(SNAKEMAKE) --config suite=smoke
 
 test: $(VENV)/installed-dev
+	PYTHON=$(PYTHON) tests/crate/install.sh
 	$(BIN)/pytest
 
 test-vllm:

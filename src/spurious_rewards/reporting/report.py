@@ -117,6 +117,7 @@ def build(
         command: what makes an exhibit, but for its name.
     """
     of_experiments = functools.partial(_by_experiment, suite)
+    versions, other_versions = tables.versions_text(manifests)
     sections = [
         _findings(suite, tables.named(headline, suite)),
         *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
@@ -153,7 +154,8 @@ def build(
             "Provenance",
             "About",
             tables=(
-                *_unless_empty("Versions", tables.versions_text(manifests)),
+                *_unless_empty("Versions", versions),
+                *_unless_empty(f"Versions of {len(other_versions)} more packages", other_versions, folded=True),
                 *_unless_empty(f"Manifests ({len(manifests)})", tables.manifests_text(manifests), folded=True),
             ),
         ),
