@@ -25,6 +25,7 @@ smoke: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	tests/browser.sh
+	PYTHON=$(PYTHON) tests/crate/install.sh
 	$(BIN)/pytest
 
 test-vllm:

@@ -139,6 +139,16 @@ def test_an_experiment_costs_what_those_before_it_had_not_made():
 
 def test_every_version_is_listed():
     other = {**MANIFEST, "versions": {"python": "3.12.1"}, "git": {"commit": "def", "clean": True}}
-    versions = tables.versions_text([MANIFEST, other]).set_index("What")["Version"]
-    assert versions["python"] == "3.11.7, 3.12.1"
-    assert versions["git commit"] == "abc (with uncommitted changes), def"
+    versions = tables.versions_text([MANIFEST, other])[0].set_index("What")["Version"]
+    assert versions["python"] == "3.11.7, 3.12.1 (not the same for all)"
+    assert versions["git commit"] == "abc (with uncommitted changes), def (not the same for all)"
+
+
+def test_versions_of_what_the_project_asks_for_and_of_what_differs_come_first():
+    versions = {"Jinja2": "3", "torch": "2", "fsspec": "1", "attrs": "1"}
+    first, others = tables.versions_text(
+        [{**MANIFEST, "versions": versions}, {**MANIFEST, "versions": {**versions, "fsspec": "2"}}]
+    )
+    assert first["What"].tolist() == ["git commit", "hardware", "Jinja2", "torch", "fsspec"]
+    assert first["Version"].iloc[-1] == "1, 2 (not the same for all)"
+    assert others.to_dict("records") == [{"What": "attrs", "Version": "1"}]

@@ -5,7 +5,6 @@ archived can be read, graded and drawn anew, by others, without a GPU. The metad
 (https://w3id.org/ro/wfrun/provenance/0.5), out of the manifests; an agent, which it recommends, is nobody's to guess.
 """
 
-import json
 import mimetypes
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from rocrate.rocrate import ROCrate
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
 from spurious_rewards.plan import Plan
-from spurious_rewards.provenance import direct_packages, manifest_path, manifests_below, sha256
+from spurious_rewards.provenance import is_direct, job_of, manifest_path, manifests_below, sha256
 
 CODE = (
     *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
@@ -116,10 +115,9 @@ class Job:
 
 def jobs_below(root: Path) -> Iterator[Job]:
     """The jobs whose manifests lie below a folder, in the order in which they ended."""
-    made: dict[tuple[str, Path, str], dict[Path, Mapping[str, Any]]] = {}
+    made: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
     for artifact, manifest in manifests_below(root):
-        key = (manifest["stage"], artifact.parent, json.dumps(manifest["request"], sort_keys=True))
-        made.setdefault(key, {})[artifact] = manifest
+        made.setdefault(job_of(manifest), {})[artifact] = manifest
     yield from sorted(map(Job, made.values()), key=lambda job: str(job.manifest["created"]))
 
 
@@ -131,6 +129,7 @@ class _Crate:
         self.weights = {
             path for job in jobs for path, one in job.artifacts.items() if path.is_dir() and "files" not in one
         }
+        self.packages = {item for job in jobs for one in job.artifacts.values() for item in one["versions"].items()}
         self.recorded = dict(_recorded(jobs))
         self.changed: list[Path] = []
         self.entities: dict[Path, Entity] = {}
@@ -178,7 +177,7 @@ class _Crate:
         for path in sorted(self.results.rglob("*")):
             parts = path.relative_to(self.results).parts
             hidden = any(part.startswith(".") for part in parts)
-            if not (hidden or parts[0] in LEFT_OUT or self._is_weights(path)):
+            if not (hidden or parts[0] in LEFT_OUT or self._weights_around(path)):
                 yield path
 
     def _add(self, path: Path) -> Entity:
@@ -201,17 +200,19 @@ class _Crate:
 
     def _entity(self, path: Path) -> Entity:
         """What a job made or read: a file in the archive, or the name of something that is not."""
+        path = self._weights_around(path) or path
         if path in self.entities:
             return self.entities[path]
-        if path.is_file() and not self._is_weights(path):
+        if path.is_file():
             return self._add(path)
         self.entities[path] = self._about(
-            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description="weights, not in this archive"
+            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description="not in this archive"
         )
         return self.entities[path]
 
-    def _is_weights(self, path: Path) -> bool:
-        return any(folder in self.weights for folder in (path, *path.parents))
+    def _weights_around(self, path: Path) -> Path | None:
+        """The folder of weights that a path is, or lies in."""
+        return next((folder for folder in (path, *path.parents) if folder in self.weights), None)
 
     # ------------------------------------------------------------ what was done
 
@@ -244,18 +245,20 @@ class _Crate:
                 softwareVersion=version,
                 url=f"https://pypi.org/project/{name}/{version}/",
             )
-            for name in sorted(direct_packages(), key=str.lower)
-            for version in self._versions(name)
+            for name, version in sorted(self.packages)
+            if is_direct(name)
         ]
         return workflow
 
     def _versions(self, package: str) -> list[str]:
-        found = (one["versions"].get(package) for job in self.jobs for one in job.artifacts.values())
-        return sorted(set(filter(None, found)))
+        return sorted(version for name, version in self.packages if name == package)
 
     def _actions(self, workflow: Entity) -> None:
         version = workflow["version"]
-        tools, steps, controls, read = {}, {}, [], set()
+        tools: dict[str, Entity] = {}
+        steps: dict[str, Entity] = {}
+        controls: list[Entity] = []
+        read: set[str] = set()
         for number, job in enumerate(self.jobs):
             if job.stage not in tools:
                 tools[job.stage] = self._about(

@@ -1,6 +1,5 @@
 """The estimate of a suite as text, 100 columns wide, with what manifests say was measured beside it."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from spurious_rewards import costs
 from spurious_rewards.estimate import STAGES, Artifacts, Estimate, estimate
 from spurious_rewards.layout import identity
 from spurious_rewards.plan import Plan
-from spurious_rewards.provenance import manifests_below
+from spurious_rewards.provenance import job_of, manifests_below
 from spurious_rewards.suite import Training
 
 WIDTH = 100
@@ -164,11 +163,9 @@ class Job:
 
 def measured(root: Path) -> Iterable[Job]:
     """The jobs whose manifests lie below a suite's results."""
-    made: dict[tuple[str, Path, str], dict[Path, float]] = defaultdict(dict)
+    made: dict[tuple[str, str, str], dict[Path, float]] = defaultdict(dict)
     for artifact, manifest in manifests_below(root):
-        # A job that makes several artifacts writes a manifest beside each: in one folder, of one request.
-        job = (manifest["stage"], artifact.parent, json.dumps(manifest["request"], sort_keys=True))
-        made[job][artifact] = manifest["wall_seconds"] / 3600 * max(1, len(manifest["hardware"]["gpus"]))
+        made[job_of(manifest)][artifact] = manifest["wall_seconds"] / 3600 * max(1, len(manifest["hardware"]["gpus"]))
     for (stage, _, _), hours in made.items():
         yield Job(stage, frozenset(hours), max(hours.values()))
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from spurious_rewards.artifacts import replacing
 
@@ -137,6 +138,12 @@ def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield artifact_of(path), read(path)
 
 
+def job_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What the manifests of a job's artifacts, and of no others, have in common: stage, folder, and request as JSON."""
+    folder = str(Path(manifest["artifact"]).parent)
+    return str(manifest["stage"]), folder, json.dumps(manifest["request"], sort_keys=True)
+
+
 def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
     """The artifacts that a manifest's artifact was made from."""
     return [Path(parent["artifact"]) for parent in manifest["parents"]]
@@ -176,14 +183,18 @@ def _git() -> dict[str, Any]:
     return {"commit": commit, "clean": changes == "" if changes is not None else None}
 
 
+def is_direct(package: str) -> bool:
+    """Whether the project itself asks for a package, without extras."""
+    return canonicalize_name(package) in _direct()
+
+
 @functools.cache
-def direct_packages() -> frozenset[str]:
-    """Names of the packages that the project itself asks for, without extras: of the installed project, or of its checkout."""
+def _direct() -> frozenset[str]:
     try:
         asked = importlib.metadata.requires("spurious-rewards") or []
     except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
         asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
-    return frozenset(Requirement(text).name for text in asked if "extra ==" not in text)
+    return frozenset(canonicalize_name(Requirement(text).name) for text in asked if "extra ==" not in text)
 
 
 def _hardware() -> dict[str, Any]:

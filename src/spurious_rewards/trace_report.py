@@ -12,6 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from spurious_rewards.layout import said
+from spurious_rewards.provenance import job_of
 from spurious_rewards.tracing import Artifact, Node, versions
 
 BAD, NOTE, FAINT = "bold red", "yellow", "dim"
@@ -219,7 +220,7 @@ def _today(artifacts: Sequence[Artifact], below: Path) -> Iterator[Text]:
 
 def _summary(root: Node) -> Iterator[RenderableType]:
     artifacts = [one for one in root.everything() if one.manifest]
-    jobs = {(one.stage, one.path.parent, str(one.manifest and one.manifest["request"])): one for one in artifacts}
+    jobs = {job_of(one.manifest): one for one in artifacts if one.manifest}
     commits = Counter(_commit(one) for one in artifacts)
     yield Text()
     counted = f"{_number(len(artifacts), 'artifact')} of {_number(len(jobs), 'job')}"

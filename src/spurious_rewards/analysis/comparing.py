@@ -39,8 +39,8 @@ def claims(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `claim`, `verdict_a`, `verdict_b`, and `only` and `verdicts_differ` as of `headlines`.
     """
-    named = [frame.rename(columns={frame.columns[0]: "claim"}) for frame in (a, b)]
-    return _beside(*named, ["claim"], ["verdict"])
+    a, b = (frame.rename(columns={frame.columns[0]: "claim"}) for frame in (a, b))
+    return _beside(a, b, ["claim"], ["verdict"])
 
 
 def _beside(a: pd.DataFrame, b: pd.DataFrame, row: list[str], values: list[str]) -> pd.DataFrame:

@@ -166,6 +166,7 @@ def build(
     """
     of_experiments = functools.partial(_by_experiment, suite)
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
+    versions, other_versions = tables.versions_text(manifests)
     sections = [
         *([_claims(claims)] if len(claims) else []),
         _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(headline), seeds))),
@@ -211,7 +212,8 @@ def build(
             "About",
             (PROVENANCE_NOTE,),
             tables=(
-                *_unless_empty("Versions", tables.versions_text(manifests), folded=True),
+                *_unless_empty("Versions", versions),
+                *_unless_empty(f"Versions of {len(other_versions)} more packages", other_versions, folded=True),
                 *_unless_empty(f"Manifests ({len(manifests)})", tables.manifests_text(manifests), folded=True),
             ),
         ),

@@ -1,13 +1,12 @@
 """Frames as a reader sees them: names instead of keys, rounded percent, CSV and Markdown."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from spurious_rewards.analysis.training import HEALTH
+from spurious_rewards.provenance import is_direct, job_of
 from spurious_rewards.suite import Suite
 
 Row = Mapping[Any, Any]
@@ -540,10 +539,7 @@ def origin(suite: Suite, problem_set: str) -> str:
 def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
     """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
     columns = ["stage", "folder", "request", "wall_seconds", "peak_memory_mb"]
-    rows = [
-        {**manifest, "folder": str(Path(manifest["artifact"]).parent), "request": json.dumps(manifest["request"])}
-        for manifest in manifests
-    ]
+    rows = [{**manifest, **dict(zip(columns, job_of(manifest), strict=False))} for manifest in manifests]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:3], ignore_index=True)
 
 
@@ -591,8 +587,11 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
     )
 
 
-def versions_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
-    """Every version of a package, commit and machine that any artifact was made with."""
+def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the artifacts were made with: what matters and what differs among them, then all other packages.
+
+    What matters are commits, machines, Python and the packages that the project itself asks for.
+    """
     found: dict[str, set[str]] = {}
     for manifest in manifests:
         git = manifest["git"]
@@ -600,7 +599,14 @@ def versions_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
         hardware = "; ".join(f"{key}: {_cell(value)}" for key, value in manifest["hardware"].items() if value)
         for name, value in {"git commit": commit, "hardware": hardware, **manifest["versions"]}.items():
             found.setdefault(name, set()).add(str(value))
-    return pd.DataFrame([{"What": name, "Version": ", ".join(sorted(values))} for name, values in found.items()])
+    differ = {name for name, values in found.items() if len(values) > 1}
+    rows = [
+        {"What": name, "Version": ", ".join(sorted(values)) + " (not the same for all)" * (name in differ)}
+        for name, values in found.items()
+    ]
+    first = {"git commit", "hardware", "python"} | differ
+    chosen = [row for row in rows if row["What"] in first or is_direct(row["What"])]
+    return pd.DataFrame(chosen), pd.DataFrame([row for row in rows if row not in chosen])
 
 
 def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:

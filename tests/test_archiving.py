@@ -1,0 +1,186 @@
+"""What is in a crate, and what its metadata say of it; whether it is a valid one, tests/workflow/test_provenance.py asks."""
+
+import hashlib
+import json
+import tomllib
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spurious_rewards import archiving
+from spurious_rewards.archiving import export
+from spurious_rewards.errors import UserError
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.provenance import Recorder, manifest_path
+from spurious_rewards.suite import load
+
+CHECKOUT = Path(__file__).parents[1]
+RESULTS = Path("results/smoke")
+PROBLEMS = RESULTS / "problems/sums.parquet"
+SEGMENT = RESULTS / "runs/no-code/plain/format/default/seeds0-1/segments/0-8"
+SCORES = RESULTS / "experiments/main/no-code"
+
+
+def write(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text or str(path))
+    return path
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The smoke suite in a checkout that holds little, with results of a few jobs; and a reward from outside of it."""
+    folder = tmp_path / "checkout"
+    suite = write(folder / "config/suites/smoke.yaml", (CHECKOUT / "config/suites/smoke.yaml").read_text())
+    monkeypatch.chdir(folder)
+    for name in (
+        "Snakefile",
+        "workflow/rules/all.smk",
+        "src/spurious_rewards/cli.py",
+        "src/spurious_rewards/__pycache__/x",
+    ):
+        write(Path(name))
+    for name in ("logs/all.log", "wandb/run", "runs/.partial/half.parquet", "problems/.sums.parquet.lock"):
+        write(RESULTS / name)
+    reward = write(tmp_path / "mine.py")
+    Recorder("prepare", {"name": "sums"}).write(write(PROBLEMS), [])
+    base = RESULTS / "models/no-code/pretrained/seed0"
+    write(base / "model.safetensors")
+    Recorder("pretrain", {"seed": 0}).write(base)
+    write(SEGMENT / "checkpoints/seed0/step8/model.safetensors")
+    for artifact in (SEGMENT / "checkpoints", write(SEGMENT / "metrics.parquet")):
+        Recorder("train", {"start": 0}).write(artifact, [PROBLEMS, reward, base])
+    responses = write(SEGMENT / "responses.parquet")
+    Recorder("respond", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
+    files = [write(SCORES / name) for name in ("scores.parquet", "headline.csv")]
+    Recorder("score", {}).write(SCORES, [responses, SEGMENT / "metrics.parquet"], files)
+    return Plan(load(suite), Machine(suite="smoke"), Path("config/suites/smoke.yaml"))
+
+
+def metadata(crate: Path) -> dict[str, dict[str, Any]]:
+    """Entities by their id."""
+    return {one["@id"]: one for one in json.loads((crate / "ro-crate-metadata.json").read_text())["@graph"]}
+
+
+def ids(value: Any) -> list[str]:
+    return [one["@id"] for one in (value if isinstance(value, list) else [value])]
+
+
+def of_stage(entities: dict[str, dict[str, Any]], stage: str) -> dict[str, Any]:
+    tool = {"@id": f"#spurious-rewards-{stage}"}
+    (action,) = (one for one in entities.values() if one["@type"] == "CreateAction" and one["instrument"] == tool)
+    return action
+
+
+def test_everything_is_in_it_but_weights_logs_and_unfinished_work(plan: Plan, tmp_path: Path) -> None:
+    export(plan, tmp_path / "crate")
+    there = {path.relative_to(tmp_path / "crate") for path in (tmp_path / "crate").rglob("*") if path.is_file()}
+    artifacts = [PROBLEMS, SEGMENT / "metrics.parquet", SEGMENT / "responses.parquet"]
+    folders = [RESULTS / "models/no-code/pretrained/seed0", SEGMENT / "checkpoints", SCORES]
+    assert there == {
+        *artifacts,
+        *map(manifest_path, [*artifacts, *folders]),
+        *(SCORES / name for name in ("scores.parquet", "headline.csv")),
+        *map(Path, ("Snakefile", "workflow/rules/all.smk", "src/spurious_rewards/cli.py", "config/suites/smoke.yaml")),
+        *map(Path, ("README.md", "ro-crate-metadata.json", "inputs/mine.py")),
+    }
+
+
+def test_a_zip_holds_the_same(plan: Plan, tmp_path: Path) -> None:
+    export(plan, tmp_path / "crate")
+    export(plan, tmp_path / "crate.zip")
+    there = {str(path.relative_to(tmp_path / "crate")) for path in (tmp_path / "crate").rglob("*") if path.is_file()}
+    with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
+        assert set(archive.namelist()) == there
+        assert archive.read(str(SCORES / "headline.csv")).decode() == str(SCORES / "headline.csv")
+
+
+def test_every_file_has_an_entity_with_its_hash_and_every_entity_a_file(plan: Plan, tmp_path: Path) -> None:
+    export(plan, tmp_path / "crate")
+    entities = metadata(tmp_path / "crate")
+    files = {key: one for key, one in entities.items() if "File" in one["@type"]}
+    assert set(ids(entities["./"]["hasPart"])) == set(files)
+    for key, one in files.items():
+        content = (tmp_path / "crate" / key).read_bytes()
+        if key not in ("README.md", "Snakefile"):
+            assert one["sha256"] == hashlib.sha256(content).hexdigest()
+            assert one["contentSize"] == str(len(content))
+    there = {str(path.relative_to(tmp_path / "crate")) for path in (tmp_path / "crate").rglob("*") if path.is_file()}
+    assert there == {*files, "ro-crate-metadata.json"}
+
+
+def test_a_job_says_what_it_made_from_what_with_what_and_when(plan: Plan, tmp_path: Path) -> None:
+    path = manifest_path(SEGMENT / "metrics.parquet")
+    manifest = json.loads(path.read_text()) | {"created": "2100-01-01T00:01:00Z", "wall_seconds": 90.2}
+    path.write_text(json.dumps(manifest))
+    export(plan, tmp_path / "crate")
+    entities = metadata(tmp_path / "crate")
+    train = of_stage(entities, "train")
+    weights = f"#{SEGMENT / 'checkpoints'}"
+    assert ids(train["result"]) == [weights, str(SEGMENT / "metrics.parquet")]
+    assert ids(train["object"]) == [str(PROBLEMS), "inputs/mine.py", "#results/smoke/models/no-code/pretrained/seed0"]
+    assert entities["inputs/mine.py"]["alternateName"] == str(tmp_path / "mine.py")
+    assert entities[weights]["@type"] == "CreativeWork"
+    start, end = (datetime.fromisoformat(train[key]) for key in ("startTime", "endTime"))
+    assert (end - start).seconds == 90
+    assert manifest["git"]["commit"] in train["description"]
+    assert entities[str(path)]["about"] == {"@id": train["@id"]}
+    assert ids(of_stage(entities, "respond")["object"]) == [str(PROBLEMS), weights]  # which lie around the checkpoint
+    assert ids(of_stage(entities, "score")["result"]) == [
+        str(SCORES / name) for name in ("scores.parquet", "headline.csv")
+    ]
+
+
+def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(plan: Plan, tmp_path: Path) -> None:
+    export(plan, tmp_path / "crate")
+    entities = metadata(tmp_path / "crate")
+    run, workflow = entities["#run"], entities["Snakefile"]
+    assert entities["./"]["mainEntity"] == run["instrument"] == {"@id": "Snakefile"}
+    assert ids(run["object"]) == ["config/suites/smoke.yaml"]
+    assert ids(run["result"]) == [str(SCORES / name) for name in ("scores.parquet", "headline.csv")]
+    stages = ("prepare", "pretrain", "train", "respond", "score")
+    assert set(ids(workflow["hasPart"])) == {f"#spurious-rewards-{stage}" for stage in stages}
+    assert {"numpy", "torch", "snakemake"} <= {entities[one]["name"] for one in ids(workflow["softwareRequirements"])}
+    actions = [key for key, one in entities.items() if one["@type"] == "CreateAction"]
+    assert set(ids(entities["./"]["mentions"])) == set(actions)
+
+
+def test_a_problem_set_has_its_own_licence(plan: Plan, tmp_path: Path) -> None:
+    sums = plan.suite.problems["sums"].model_copy(update={"licence": "CC-BY-4.0"})
+    plan.suite = plan.suite.model_copy(update={"problems": {**plan.suite.problems, "sums": sums}})
+    export(plan, tmp_path / "crate")
+    assert metadata(tmp_path / "crate")[str(PROBLEMS)]["license"] == "CC-BY-4.0"
+
+
+def test_the_licence_is_the_projects() -> None:
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == archiving.LICENCE
+
+
+def test_a_file_that_was_changed_since_is_told(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(plan, tmp_path / "crate")
+    assert capsys.readouterr().err == ""
+    write(SCORES / "headline.csv", "edited")
+    export(plan, tmp_path / "another")
+    assert capsys.readouterr().err.startswith(
+        f"note: 1 files are not what their manifests say, such as {SCORES}/headline.csv"
+    )
+
+
+def test_what_stands_is_not_overwritten(plan: Plan, tmp_path: Path) -> None:
+    there = write(tmp_path / "crate.zip", "mine")
+    with pytest.raises(UserError, match=r"crate.zip: is there already"):
+        export(plan, there)
+    assert there.read_text() == "mine"
+
+
+def test_a_suite_of_which_nothing_was_made_is_complained_of(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"results/smoke: nothing was made of this suite yet"):
+        export(plan, tmp_path / "crate")
+    assert not (tmp_path / "crate").exists()
