@@ -605,11 +605,16 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
 
 
 def test_what_holds_by_construction_is_said_of_organisms_alone():
-    def said(suite: Suite) -> pd.DataFrame:
-        return judging.ledger(SHIPPED, suite, {})["by_construction"]
+    def said(suite: Suite, model: str, prompt: str) -> str:
+        frame = of_runs("difference", {"value": 0.2}, model=model, prompt=prompt)
+        return str(
+            row_of(judging.ledger(SHIPPED, suite, {"headline": frame}), id="effective-format")["by_construction"]
+        )
 
-    assert (said(ORGANISM) != "").sum() == sum(bool(claim.by_construction) for claim in SHIPPED.claims) > 5
-    assert (said(SUITES["paper"]) == "").all()
+    assert said(ORGANISM, "effective-code", "plain").startswith("The corpus boxes code more often")
+    assert said(ORGANISM, "no-code", "plain") == ""  # the claim was not run
+    assert said(SUITES["paper"], "Qwen2.5-Math-7B", "chat_default") == ""
+    assert sum(bool(claim.by_construction) for claim in SHIPPED.claims) > 5
 
 
 def test_the_link_leads_to_an_exhibit_that_shows_the_model():
@@ -621,7 +626,9 @@ def test_the_link_leads_to_an_exhibit_that_shows_the_model():
     )
     row = judging.ledger(made.model_copy(update={"claims": (claim,)}), ORGANISM, {"headline": frame}).iloc[0]
     assert row["exhibit"] == "fig16"
-    assert judged(EFFECTIVE, {}, SUITES["smoke"])["exhibit"] == "fig1"
+    assert judged(EFFECTIVE, {})["exhibit"] == ""
+    frame = of_runs("difference", {"value": 0.2})
+    assert judged(EFFECTIVE, {"headline": frame}, SUITES["smoke"])["exhibit"] == "fig1"
 
 
 @pytest.mark.parametrize("claim", SHIPPED.claims, ids=lambda claim: claim.id)

@@ -53,7 +53,8 @@ def ledger(claims: Ledger, suite: Suite, frames: Frames) -> pd.DataFrame:
     `verdict` is that within the suite. `paper_claim` is the same where every model is the paper's own, trained with the paper's
     algorithm for as long, else "not run". Effect, interval, n (of `n_of`), k and seeds are of the condition
     that decides (`measured_on`): with several, the one furthest from supporting the claim, or the nearest where one is
-    enough; empty where nothing was measured. `exhibit` is a key of the suite, `remark` says why there is no verdict.
+    enough; empty where nothing was measured. `exhibit` is a key of the suite; it and
+    `by_construction` are empty for what was not run. `remark` says why there is no verdict.
 
     Args:
         claims: the claims and their rules.
@@ -70,9 +71,9 @@ def _judged(claim: Claim, claims: Ledger, suite: Suite, frames: Frames) -> dict[
     row: dict[str, Any] = {
         **{"id": claim.id, "claim": claim.claim, "source": claim.source, "verdict": verdict},
         **{"paper_claim": verdict if _is_the_papers(rows, suite, claims) else "not run", "unit": measured.unit},
-        "exhibit": _exhibit(claim, rows, suite),
+        "exhibit": "" if verdict == "not run" else _exhibit(claim, rows, suite),
         "rule": in_words(rule, claims.margin),
-        "by_construction": claim.by_construction if suite.organism else "",
+        "by_construction": claim.by_construction if suite.organism and verdict != "not run" else "",
         "remark": _remark(rule, rows, suite, verdict),
     }
     if verdict not in ("not run", "not testable"):

@@ -333,7 +333,7 @@ def _claims(ledger: pd.DataFrame) -> Section:
         "Summary",
         paragraphs=(f"Of {len(ledger)} claims: {counted}.", CLAIMS_NOTE),
         tables=(
-            Table("Claims", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
+            Table("Verdicts", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
             Table(
                 "Rules, and where the effects were measured",
                 tables.claim_rules_text(ledger),
