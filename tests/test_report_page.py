@@ -201,6 +201,13 @@ def test_a_link_opens_what_lies_folded(wide: Page) -> None:
     wide.wait_for_function("document.querySelector('details.folded').open")
 
 
+def test_a_link_leads_to_its_section_though_pictures_are_shown_late(wide: Page) -> None:
+    wide.evaluate("document.documentElement.style.scrollBehavior = 'auto'; location.hash = '#table1'")
+    wide.wait_for_load_state("networkidle")
+    wide.wait_for_timeout(300)
+    assert abs(wide.locator("#table1").bounding_box()["y"]) < 40  # type: ignore[index]
+
+
 # ---------------------------------------------------------------- phone, dark, without script
 
 
