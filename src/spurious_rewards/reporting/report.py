@@ -78,17 +78,18 @@ class Picture:
     def size(self) -> dict[str, int]:
         """Width and height in pixels, so that a page keeps the room before it shows the picture; none if the SVG has none."""
         points = re.search(rb'<svg\b[^>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"', self.svg)
-        return (
-            dict(zip(("width", "height"), (round(4 / 3 * float(size)) for size in points.groups()))) if points else {}
-        )
+        if points is None:
+            return {}
+        width, height = (round(4 / 3 * float(size)) for size in points.groups())
+        return {"width": width, "height": height}
 
 
 @dataclass(frozen=True)
 class Section:
     """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `rule` says how what stands above it was decided, and opens on a click. `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers, `cases` those of
-    `reporting.qualitative`, for the browser.
+    `cases` are those of `reporting.qualitative`, for the browser; `rule` says how what stands above it was decided, and opens
+    on a click. `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers.
     """
 
     key: str
