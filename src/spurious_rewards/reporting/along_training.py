@@ -153,8 +153,9 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
         f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, entropy in nats per token, tokens whose "
-        "probability ratio the loss cut off, tokens of a response, responses that were cut off at the longest length, and groups whose rewards are all "
-        f"equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds ({whole_range(points['seeds'])}){how}; {BAND}"
+        "probability ratio the loss cut off, tokens of a response, responses that were cut off at the longest length, and "
+        f"groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
     )
     titles = text.titles(suite)["model"]
     pictures = [
