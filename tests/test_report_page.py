@@ -265,6 +265,8 @@ def test_all_can_be_read_without_script(browser: Browser, path: Path) -> None:
         assert found.page.locator("th button, .tools").count() == 0
         assert found.page.locator("nav a").first.is_visible()
         assert found.page.get_by_text("needs JavaScript").is_visible()
+    with opened(browser, path) as found:
+        assert not found.page.get_by_text("needs JavaScript").is_visible()
 
 
 # ---------------------------------------------------------------- what the tables tell the page
