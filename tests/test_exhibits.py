@@ -316,7 +316,10 @@ def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_s
     line = next(line for line in result.figures["weak"].axes[2].lines if line.get_label() == "format")
     assert line.get_ydata()[-1] == pytest.approx(100 * last)
     assert list(texts(result.page)[0].columns) == ["Model", "Reward", "Seeds", "Steps", *titles]
-    assert result.page["pictures"][0]["caption"].startswith("Training of weak. ")
+    caption = result.page["pictures"][0]["caption"]
+    assert caption.startswith("Training of weak. ")
+    assert "(n = 64 problems, 16 responses each a step)" in caption
+    assert "mean over seeds (5), smoothed over 10 training steps" in caption
 
 
 def test_health_is_not_of_imported_runs(the_suite):

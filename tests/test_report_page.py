@@ -201,6 +201,13 @@ def test_a_link_opens_what_lies_folded(wide: Page) -> None:
     wide.wait_for_function("document.querySelector('details.folded').open")
 
 
+def test_a_link_leads_to_its_section_though_pictures_are_shown_late(wide: Page) -> None:
+    wide.evaluate("document.documentElement.style.scrollBehavior = 'auto'; location.hash = '#table1'")
+    wide.wait_for_load_state("networkidle")
+    wide.wait_for_timeout(300)
+    assert abs(wide.locator("#table1").bounding_box()["y"]) < 40  # type: ignore[index]
+
+
 # ---------------------------------------------------------------- phone, dark, without script
 
 
@@ -258,6 +265,8 @@ def test_all_can_be_read_without_script(browser: Browser, path: Path) -> None:
         assert found.page.locator("th button, .tools").count() == 0
         assert found.page.locator("nav a").first.is_visible()
         assert found.page.get_by_text("needs JavaScript").is_visible()
+    with opened(browser, path) as found:
+        assert not found.page.get_by_text("needs JavaScript").is_visible()
 
 
 # ---------------------------------------------------------------- what the tables tell the page

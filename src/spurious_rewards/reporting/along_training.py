@@ -137,8 +137,8 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
     title = f"{exhibit.title}\n{suite.title}: rollouts of training"
     figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
     caption = (
-        "Of the rollouts of training, under the policy that sampled them: mean probability of a token, entropy in nats "
-        f"per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
+        f"Of the rollouts of training ({_batches(points, suite)}), under the policy that sampled them: mean probability of "
+        f"a token, entropy in nats per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
         f"({whole_range(points['seeds'])}){how}; {BAND}"
     )
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
@@ -154,9 +154,10 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
-        "Of the rollouts of training: the mean reward, entropy in nats per token, tokens whose probability ratio the loss "
-        "cut off, tokens of a response, responses that were cut off at the longest length, and groups whose rewards are all "
-        f"equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds ({whole_range(points['seeds'])}){how}; {BAND}"
+        f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, entropy in nats per token, tokens whose "
+        "probability ratio the loss cut off, tokens of a response, responses that were cut off at the longest length, and "
+        f"groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
     )
     titles = text.titles(suite)["model"]
     pictures = [
@@ -184,6 +185,13 @@ def _of_rollouts(name: str, exhibit: Exhibit, suite: Suite, frames: Frames, quan
     seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
     smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
     return _with_updates(along_training(runs, smoothed, quantities), suite)
+
+
+def _batches(points: pd.DataFrame, suite: Suite) -> str:
+    """How many responses a step of training has, for each variant among the points that has another number."""
+    variants = [suite.algorithms[name] for name in points["variant"].astype(str).unique()]
+    sizes = dict.fromkeys((of.rollout_prompts, of.rollouts_per_prompt) for of in variants)
+    return " or ".join(f"n = {prompts} problems, {k} responses each" for prompts, k in sizes) + " a step"
 
 
 def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:

@@ -49,5 +49,6 @@ for (const browser of document.querySelectorAll(".browser")) {
 
   for (const select of [model, reward, problem]) select.addEventListener("change", update);
   update();
+  browser.previousElementSibling.hidden = true; // says that this did not run
   browser.hidden = false;
 }

@@ -81,13 +81,22 @@ class Picture:
         """
         return "data:image/svg+xml," + quote(re.sub(rb"\s+", b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
 
+    @property
+    def size(self) -> dict[str, int]:
+        """Width and height in pixels, so that a page keeps the room before it shows the picture; none if the SVG has none."""
+        points = re.search(rb'<svg\b[^>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"', self.svg)
+        if points is None:
+            return {}
+        width, height = (round(4 / 3 * float(size)) for size in points.groups())
+        return {"width": width, "height": height}
+
 
 @dataclass(frozen=True)
 class Section:
     """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers, `cases` those of
-    `reporting.qualitative`, for the browser.
+    `cases` are those of `reporting.qualitative`, for the browser; `rule` says how what stands above it was decided, and opens
+    on a click. `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers.
     """
 
     key: str
@@ -98,6 +107,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     cases: Sequence[Mapping[str, Any]] = ()
+    rule: str = ""
     target: str = ""
     command: str = ""
     files: Sequence[tuple[str, str]] = ()
@@ -361,7 +371,7 @@ def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame) -> Sect
         "about-findings",
         "What came out",
         "Summary",
-        paragraphs=(VERDICT_RULE,),
+        rule=VERDICT_RULE,
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
             table
