@@ -32,7 +32,7 @@ def sympy():
         (r"\dfrac12", r"\frac{1}{2}"),
         (r"\tfrac{1}{2}", r"\frac{1}{2}"),
         ("1/2", r"\frac{1}{2}"),
-        ("-1/2", r"\frac{-1}{2}"),
+        ("-1/2", r"-\frac{1}{2}"),
         (r"\sqrt3", r"\sqrt{3}"),
         (r"x = 5\text{ cm}", "5"),
         (r"5\text{ cm}^2", "5"),
@@ -159,7 +159,12 @@ def test_each_row_has_three_verdicts_and_no_answer_is_wrong_to_all(judged):
 def test_pairs_are_counted_once(judged):
     rows = agreement.agreement(judged).set_index(["grader", "other"])
     assert (rows["pairs"] == 7).all()  # three before training, for one has no answer, and four after
-    assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [1, 1, 0, 5]
+    assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [
+        1,
+        1,
+        0,
+        5,
+    ]
     assert rows.loc[("math_verify", "strings"), "agreement"] == 6 / 7
     assert rows.loc[("math_verify", "strings"), "kappa"] == pytest.approx((6 / 7 - 32 / 49) / (1 - 32 / 49))
     assert rows.loc[("math_verify", "sympy"), "kappa"] == 1
@@ -194,11 +199,11 @@ def test_what_graders_differ_on_is_listed_by_how_many_said_it(judged):
 
 def test_beyond_the_limit_whole_problems_are_left_out_and_it_is_said(study, sympy):
     graded, *rest = study
-    few = agreement.judged(graded, *rest, sympy, checks=4)
+    few = agreement.judged(graded, *rest, sympy, checks=1)
     assert 0 < few["id"].nunique() < 4
     assert (few["all_problems"] == 4).all()
     assert set(few.groupby("id").size()) == {4}, "all responses to a problem that is judged"
-    shuffled = agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=4)
+    shuffled = agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=1)
     assert set(shuffled["id"]) == set(few["id"])
     assert agreement.judged(graded, *rest, sympy, checks=0)["id"].nunique() == 1
     assert text.agreement_text(agreement.agreement(few))["Problems"].str.endswith(" of 4").all()
@@ -212,7 +217,9 @@ def test_by_math_verify_the_headline_is_the_headline(small_suite, graded, sympy,
     judged = agreement.judged(answered, small_suite, experiment, truths, sympy)
     mine = agreement.accuracy(judged, small_suite, experiment)
     theirs = headline.headline(graded, small_suite, experiment, collect([], _metrics()))
-    both = theirs.merge(mine[mine["grader"] == "math_verify"], on=["model", "reward", "benchmark"], suffixes=("", "_here"))
+    both = theirs.merge(
+        mine[mine["grader"] == "math_verify"], on=["model", "reward", "benchmark"], suffixes=("", "_here")
+    )
     assert len(both) == len(theirs)
     for name in ("before", "after", "difference"):
         assert both[name].tolist() == pytest.approx(both[f"{name}_here"].tolist())

@@ -63,7 +63,9 @@ def collect(
 
 
 def _without_texts(frame: pd.DataFrame, kept: Collection[str]) -> pd.DataFrame:
-    return frame.drop(columns=list(TEXTS.intersection(frame.columns).difference(kept))).rename(columns={"reward": "mean_reward"})
+    return frame.drop(columns=list(TEXTS.intersection(frame.columns).difference(kept))).rename(
+        columns={"reward": "mean_reward"}
+    )
 
 
 def per_problem(graded: pd.DataFrame, rates: Mapping[str, str] = RATES) -> pd.DataFrame:

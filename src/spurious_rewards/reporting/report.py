@@ -303,10 +303,13 @@ def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, .
     agreement, accuracy, differences = (
         tables.named(judged[name], suite) for name in ("agreement", "accuracy", "differences")
     )
+    agreement, accuracy = (frame.sort_values("benchmark", kind="stable") for frame in (agreement, accuracy))
     return (
         *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
         *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
-        *_unless_empty("Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True),
+        *_unless_empty(
+            "Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True
+        ),
         *_unless_empty("Answers on which graders differ", graders.differences_text(differences), folded=True),
     )
 
