@@ -32,7 +32,7 @@ def sympy():
         (r"\dfrac12", r"\frac{1}{2}"),
         (r"\tfrac{1}{2}", r"\frac{1}{2}"),
         ("1/2", r"\frac{1}{2}"),
-        ("-1/2", r"\frac{-1}{2}"),
+        ("-1/2", r"-\frac{1}{2}"),
         (r"\sqrt3", r"\sqrt{3}"),
         (r"x = 5\text{ cm}", "5"),
         (r"5\text{ cm}^2", "5"),
@@ -199,11 +199,11 @@ def test_what_graders_differ_on_is_listed_by_how_many_said_it(judged):
 
 def test_beyond_the_limit_whole_problems_are_left_out_and_it_is_said(study, sympy):
     graded, *rest = study
-    few = agreement.judged(graded, *rest, sympy, checks=4)
+    few = agreement.judged(graded, *rest, sympy, checks=1)
     assert 0 < few["id"].nunique() < 4
     assert (few["all_problems"] == 4).all()
     assert set(few.groupby("id").size()) == {4}, "all responses to a problem that is judged"
-    shuffled = agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=4)
+    shuffled = agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=1)
     assert set(shuffled["id"]) == set(few["id"])
     assert agreement.judged(graded, *rest, sympy, checks=0)["id"].nunique() == 1
     assert text.agreement_text(agreement.agreement(few))["Problems"].str.endswith(" of 4").all()

@@ -29,7 +29,7 @@ WITH_VLLM = "3.13"
 """Python of what holds vLLM: of its dependencies mistral-common takes numpy 2.4 from 3.13 on only."""
 
 STAGES = {
-    "analyse": ("prepare", "label", "grade", "score", "summarise", "exhibit", "report", "bandit"),
+    "analyse": ("prepare", "label", "grade", "score", "summarise", "agreement", "exhibit", "report", "bandit"),
     "respond": ("vote", "respond"),
     "train": ("pretrain", "train", "probe"),
     "vllm": ("vote", "respond", "train"),

@@ -390,6 +390,33 @@ GRADING = pd.DataFrame(
 )
 
 
+JUDGED = {
+    "agreement": pd.DataFrame(
+        [
+            {"benchmark": benchmark, "grader": "math_verify", "other": "strings", "problems": 40, "all_problems": 60}
+            | {"pairs": 1234, "both": 200, "only_grader": 30, "only_other": 4, "neither": 1000}
+            | {"agreement": 0.972, "kappa": kappa, "unfinished": 0}
+            for benchmark, kappa in (("amc", float("nan")), ("math500", 0.905))
+        ]
+    ),
+    "accuracy": pd.DataFrame(
+        [
+            {"model": "strong", "prompt": "plain", "reward": reward, "variant": "default", "benchmark": "math500"}
+            | {"problems": 40, "all_problems": 40, "grader": grader, "before": 0.3, "after": 0.5 + moves}
+            | {"difference": 0.2 + moves, "moves": moves}
+            for grader, factor in (("math_verify", 0), ("strings", 1), ("sympy", 0))
+            for reward, moves in (("ttrl", -0.03 * factor), ("random_0.5", 0.01 * factor))
+        ]
+    ),
+    "differences": pd.DataFrame(
+        [
+            {"benchmark": "math500", "answer": "007", "extracted": EVIL, "math_verify": False, "strings": True}
+            | {"sympy": False, "status": "graded", "unfinished": True, "responses": 12}
+        ]
+    ),
+}
+
+
 def exhibit_page(name: str, kind: str, **more: object) -> dict:
     stems = ["math500", "amc"] if kind == "gains" else []
     return {
@@ -411,19 +438,29 @@ def pages(made):
     ]
 
 
-def build(
-    the_suite, pages, headline=None, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}}), seeds=None
-):
-    headline = of_headline() if headline is None else headline
+LEAKAGE = pd.DataFrame(
+    [("sums", 300, "sums", 40, 2, 1, 0.075)],
+    columns=contamination.LEAKAGE,
+)
+RECALL = pd.DataFrame([("strong", "sums", 40, 5, 0.1, 0.05, 0.2, 0.3, 0.2, 0.4)], columns=contamination.RECALL)
+
+
+def numbers(**changed):
+    """Invented numbers of a report, some of them others."""
+    return report.Numbers(
+        **{
+            **{"claims": of_claims(), "headline": of_headline(), "seeds": SINGLE, "labels": LABELS, "health": HEALTH},
+            **{"grading": GRADING, "leakage": LEAKAGE, "recall": RECALL, "judged": JUDGED},
+            **changed,
+        }
+    )
+
+
+def build(the_suite, pages, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}}), **changed):
     return report.build(
         the_suite,
-        of_claims(),
-        headline,
-        SINGLE if seeds is None else seeds,
+        numbers(**changed),
         pages,
-        LABELS,
-        HEALTH,
-        GRADING,
         list(manifests),
         costs={"headline": list(manifests)},
         command="snakemake --config suite=mine --cores all",
@@ -453,6 +490,22 @@ def test_the_page_needs_nothing_but_itself(the_suite, pages, page):
             for ending in ("csv", "md", "tex")
         }
         assert target.removeprefix("#" if tag == "a" else "") in identifiers or target in files
+
+
+def test_what_other_graders_say_is_shown(the_suite):
+    agreement, moves, accuracy, differences = report._graders(the_suite, JUDGED)
+    assert agreement.frame["Benchmark"].tolist() == ["Sums", "Sums avg@8"], "in the suite's order"
+    assert agreement.frame["Kappa"].tolist() == ["0.905", text.MISSING]
+    assert agreement.frame["Problems"].tolist() == ["40 of 60"] * 2
+    assert moves.frame[["Grader", "Largest move", "Of"]].to_numpy().tolist() == [
+        ["strings", "\N{MINUS SIGN}3.0", "strong, TTRL"],
+        ["sympy", "0.0", text.MISSING],
+    ]
+    assert accuracy.frame["strings"].tolist()[0].startswith("30.0 → ")
+    (row,) = differences.frame.to_dict("records")
+    assert (row["True answer"], row["Answer"], row["sympy"]) == ("007", EVIL, "no end")
+    nothing = {name: frame.iloc[:0] for name, frame in JUDGED.items()}
+    assert report._graders(the_suite, nothing) == ()
 
 
 def test_pictures_survive_as_addresses_and_say_what_they_show(page):
@@ -553,13 +606,13 @@ def test_findings_in_words(the_suite):
 
 def test_what_stands_under_the_headline_is_of_each_benchmark(the_suite):
     # A greedy benchmark is greedy also where no problem was counted as gained.
-    parsed = Page(build(the_suite, [], of_headline(gained=float("nan"), samples=8)))
+    parsed = Page(build(the_suite, [], headline=of_headline(gained=float("nan"), samples=8)))
     assert "n = 40 problems, one greedy response each, 5 seeds, after step 25, each" in parsed.text
     assert "n = 40 problems, 8 sampled responses each, 5 seeds, after step 25, each" in parsed.text
 
 
 def test_a_condition_that_is_not_testable_is_shown_as_such(the_suite):
-    parsed = Page(build(the_suite, [], of_headline(verdict="not testable")))
+    parsed = Page(build(the_suite, [], headline=of_headline(verdict="not testable")))
     assert ("td", "not-testable") in parsed.values("class")
 
 
@@ -576,16 +629,7 @@ def test_everything_is_escaped():
 
 
 def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
-    nothing = LABELS.head(0), HEALTH.head(0), GRADING.head(0)
-    html = report.build(
-        the_suite,
-        of_claims().head(0),
-        of_headline().head(0),
-        SINGLE.head(0),
-        [],
-        *nothing,
-        [],
-        costs={},
-        command="snakemake",
-    )
+    frames = {name: frame.head(0) for name, frame in vars(numbers()).items() if name != "judged"}
+    nothing = report.Numbers(**frames, judged={name: frame.head(0) for name, frame in JUDGED.items()})
+    html = report.build(the_suite, nothing, [], [], costs={}, command="snakemake")
     assert Page(html).open == []

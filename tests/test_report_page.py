@@ -51,11 +51,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     made = report.build(
         Suite.model_validate(content),
-        of_headline(),
+        numbers(),
         pages,
-        LABELS,
-        HEALTH,
-        GRADING,
         [MANIFEST],
         costs={},
         command="snakemake --cores all",

@@ -22,7 +22,7 @@ _NAME = re.compile(r"^[A-Za-z](?:\([A-Za-z]\)|_\{?\w\}?)?=(?=[^=]+$)")
 _SPACE = re.compile(r"(\\[A-Za-z]+ )\s*(?=[A-Za-z])|(?<=\d)( )\s*(?=\d)|\s+")
 _BARE_FRACTION = re.compile(r"\\frac(?:\{([^{}]+)\}|(\d))(?:\{([^{}]+)\}|(\d))")
 _BARE_ROOT = re.compile(r"\\sqrt(\d)")
-_SLASHED = re.compile(r"(-?\d+)/(\d+)")
+_SLASHED = re.compile(r"(-?)(\d+)/(\d+)")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _NUMBER = re.compile(r"([-+]?)(\d+\.?\d*|\.\d+)", re.ASCII)
 
@@ -39,7 +39,7 @@ def normalised(answer: str) -> str:
     text = _BARE_FRACTION.sub(lambda found: rf"\frac{{{found[1] or found[2]}}}{{{found[3] or found[4]}}}", text)
     text = _BARE_ROOT.sub(r"\\sqrt{\1}", text)
     if slashed := _SLASHED.fullmatch(text):
-        return rf"\frac{{{slashed[1]}}}{{{slashed[2]}}}"
+        return rf"{slashed[1]}\frac{{{slashed[2]}}}{{{slashed[3]}}}"
     if number := _NUMBER.fullmatch(text):
         whole, _, decimals = number[2].partition(".")
         text = ".".join(filter(None, [whole.lstrip("0") or "0", decimals.rstrip("0")]))

@@ -591,21 +591,17 @@ def report(job: ReportJob, output: Path) -> None:
         _joined([folder / name for folder in scored[suite.report.headline]]) for name in ("headline.csv", "seeds.csv")
     )
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
-    html = page.build(
-        suite,
-        tables.read_csv(layout.claims()),
-        headline,
-        seeds,
-        pages,
+    numbers = page.Numbers(
+        claims=tables.read_csv(layout.claims()),
+        headline=headline,
+        seeds=seeds,
         grading=grading,
         leakage=leakage,
         recall=recall,
         judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in judged.items()},
-        manifests=ancestry(made),
-        costs=costs,
-        command=job.command,
         **frames,
     )
+    html = page.build(suite, numbers, pages, ancestry(made), costs, job.command)
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)

@@ -21,6 +21,9 @@ GRADERS = ("math_verify", "strings", "sympy")
 CHECKS = 6000
 """Pairs that sympy is asked about in all, most of them in hundredths of a second; beyond them, problems are left out."""
 
+WHOLE = r"-?[0-9]+"
+"""Pairs of such answers cost nothing and are not counted."""
+
 PAIR = ["benchmark", "answer", "extracted"]
 
 ACCURACY = [*CONDITION, "benchmark", "problems", "all_problems", "grader", "before", "after", "difference", "moves"]
@@ -38,7 +41,7 @@ def judged(
 
     `unfinished` says that sympy did not come to an end.
 
-    Where there are more distinct pairs of answers than `checks`, shared out evenly over benchmarks, only the rows of some
+    Where sympy would be asked about more pairs than `checks`, shared out evenly over benchmarks, only the rows of some
     problems come back, chosen by a hash of their ids, so that every grader judges the same rows. `all_problems` says how
     many there are of a row's benchmark.
 
@@ -48,7 +51,7 @@ def judged(
         experiment: one of the suite's.
         truths: the true answer by (benchmark, problem id).
         sympy: a verifier that asks sympy.
-        checks: how many distinct pairs are judged at most, but at least those of one problem a benchmark.
+        checks: how many pairs sympy is asked about at most, but at least those of one problem a benchmark.
     """
     steps = {0, *(end.step for end in ends(suite, experiment).values())}
     graded = graded[graded["step"].isin(steps) & graded["benchmark"].isin(suite.benchmarks_of(experiment))]
@@ -76,7 +79,8 @@ def judged(
 
 def _chosen(rows: pd.DataFrame, checks: int) -> "pd.Series[bool]":
     """The rows of the problems that are judged."""
-    pairs_of = rows.dropna(subset="extracted").groupby(["benchmark", "id"])["extracted"].nunique()
+    whole = rows["extracted"].str.fullmatch(WHOLE) & rows["answer"].str.fullmatch(WHOLE)
+    pairs_of = rows[~whole].groupby(["benchmark", "id"])["extracted"].nunique()
     chosen = []
     for benchmark, problems in rows.groupby("benchmark")["id"].unique().items():
         left = checks / rows["benchmark"].nunique()

@@ -44,7 +44,7 @@ def moves_text(accuracy: pd.DataFrame) -> pd.DataFrame:
     others = accuracy[accuracy["grader"] != "math_verify"]
     rows = []
     for (benchmark, grader), group in others.groupby(["benchmark", "grader"], sort=False, observed=True):
-        most = group.loc[group["moves"].abs().idxmax()]
+        most = group.iloc[int(group["moves"].abs().to_numpy().argmax())]
         rows.append(
             {
                 "Benchmark": str(benchmark),

@@ -140,18 +140,32 @@ Page = Mapping[str, Any]
 """What an exhibit says (`reporting.exhibits.Made.page`)."""
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """The frames of a suite that stand in its report besides the exhibits.
+
+    Of the headline experiment: `headline` (`analysis.headline`), `seeds` (`analysis.seeds`). Of each experiment, with a column
+    `experiment`: `labels` (`analysis.labels.labels_summary`), `health` (`analysis.training.training_health`), `grading`
+    (`analysis.labels.grading`). Of the suite: `claims` (`analysis.claims.ledger`), `leakage` and `recall`
+    (`analysis.contamination`; recall may have no rows), `judged` ("agreement", "accuracy" and "differences" of graders,
+    `analysis.agreement`).
+    """
+
+    claims: pd.DataFrame
+    headline: pd.DataFrame
+    seeds: pd.DataFrame
+    labels: pd.DataFrame
+    health: pd.DataFrame
+    grading: pd.DataFrame
+    leakage: pd.DataFrame
+    recall: pd.DataFrame
+    judged: Mapping[str, pd.DataFrame]
+
+
 def build(
     suite: Suite,
-    claims: pd.DataFrame,
-    headline: pd.DataFrame,
-    seeds: pd.DataFrame,
+    numbers: Numbers,
     pages: Sequence[tuple[Page, Mapping[str, bytes]]],
-    labels: pd.DataFrame,
-    health: pd.DataFrame,
-    grading: pd.DataFrame,
-    leakage: pd.DataFrame,
-    recall: pd.DataFrame,
-    judged: Mapping[str, pd.DataFrame],
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
@@ -160,16 +174,8 @@ def build(
 
     Args:
         suite: as it ran.
-        claims: `analysis.claims.ledger`.
-        headline: `analysis.headline.headline` of the suite's headline experiment.
-        seeds: `analysis.seeds.seeds` of the same experiment.
+        numbers: what stands in it besides the exhibits.
         pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
-        labels: `analysis.labels.labels_summary` of each experiment, with a column `experiment`.
-        health: `analysis.training.training_health` of each experiment, with a column `experiment`.
-        grading: `analysis.labels.grading` of each experiment, with a column `experiment`.
-        leakage: `analysis.contamination.leakage`.
-        recall: `analysis.contamination.recall`; may have no rows.
-        judged: "agreement", "accuracy" and "differences" of graders (`analysis.agreement`).
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
@@ -178,17 +184,19 @@ def build(
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     versions, other_versions = tables.versions_text(manifests)
     sections = [
-        *([_claims(claims)] if len(claims) else []),
-        _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(headline), seeds))),
+        *([_claims(numbers.claims)] if len(numbers.claims) else []),
+        _findings(
+            suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds))
+        ),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
-        _contamination(suite, leakage, recall),
+        _contamination(suite, numbers.leakage, numbers.recall),
         Section(
             "about-labels",
             "Majority labels",
             "Data",
             (LABELS_NOTE,),
-            tables=of_experiments("Labels of the training problems", labels, tables.labels_text),
+            tables=of_experiments("Labels of the training problems", numbers.labels, tables.labels_text),
         ),
         *(section for section in exhibits if section.group == "Training"),
         Section(
@@ -196,16 +204,16 @@ def build(
             "Training health",
             "Training",
             (HEALTH_NOTE,),
-            tables=of_experiments("Training, first → last step, mean over seeds", health, tables.health_text),
+            tables=of_experiments("Training, first → last step, mean over seeds", numbers.health, tables.health_text),
         ),
         Section(
             "about-grading",
             "Grading health",
             "Training",
             (GRADING_NOTE,),
-            tables=of_experiments("Grading", grading, tables.grading_text),
+            tables=of_experiments("Grading", numbers.grading, tables.grading_text),
         ),
-        Section("about-graders", "Graders", "Training", (graders.NOTE,), tables=_graders(suite, judged)),
+        Section("about-graders", "Graders", "Training", (graders.NOTE,), tables=_graders(suite, numbers.judged)),
         Section(
             "about-cost",
             "Cost",
@@ -468,6 +476,7 @@ def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, .
     agreement, accuracy, differences = (
         tables.named(judged[name], suite) for name in ("agreement", "accuracy", "differences")
     )
+    agreement, accuracy = (frame.sort_values("benchmark", kind="stable") for frame in (agreement, accuracy))
     return (
         *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
         *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
