@@ -1,6 +1,7 @@
 """Exhibits from the frames that the analysis makes of invented grades: what they show, say and count."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from invented import metrics, study, suite
 
 from spurious_rewards import tables as artifacts
+from spurious_rewards.analysis.baselines import baselines
 from spurious_rewards.analysis.before import before
 from spurious_rewards.analysis.collecting import collect
 from spurious_rewards.analysis.headline import comparisons, headline
@@ -28,6 +30,7 @@ def exhibit(kind, **keys):
 
 
 EXHIBITS = {kind: exhibit(kind) for kind in kinds.NEEDS if kind not in ("clipping", "qualitative")}
+EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,7 @@ def frames(tmp_path_factory, the_suite):
         "headline": headline(graded, the_suite, experiment, training),
         "comparisons": comparisons(graded, the_suite, experiment, training),
         "seeds": seeds(graded, the_suite, experiment),
+        "baselines": baselines(graded, the_suite, experiment),
         "before": before(graded, the_suite, experiment),
     }
     for name, frame in of_csv.items():
@@ -80,6 +84,16 @@ def made(the_suite, frames, kind, name="it", **keys):
     return exhibits.make(name, changed, Frames(**{need: frames[need] for need in kinds.NEEDS[kind]}))
 
 
+def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
+    """The invented ground truth gains clearly, so clearly that both dummies are beaten; the random reward is not."""
+    caption = made(the_suite, frames, "baselines", rewards=["ground_truth"], benchmarks=["math500"]).page["caption"]
+    assert re.match(r"Ground truth beats the dummy baselines on \d of 2 models, \S+", caption), caption
+    table = texts(made(the_suite, frames, "baselines", rewards=["ground_truth"]).page)[0]
+    assert {"Over Format", "Over random_0.5", "The dummies"} <= set(table.columns)
+    assert "Over Ground truth" not in table.columns
+    assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown"}
+
+
 def with_forced(before):
     over = {"over_own_prompt": 0.1, "over_own_prompt_low": 0.04, "over_own_prompt_high": 0.16}
     forced = before.assign(prompt="forced_python", accuracy=before["accuracy"] + 0.1, code_rate=1.0, **over)
@@ -95,13 +109,15 @@ def texts(page):
 
 @pytest.mark.parametrize("kind", EXHIBITS)
 def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
-    keys = {"rewards": ["format"]} if kind == "probability" else {}
+    keys = {"probability": {"rewards": ["format"]}, "baselines": {"rewards": ["ground_truth"]}}.get(kind, {})
     if kind == "forcing":
         frames = {**frames, "before": with_forced(frames["before"])}
     result = made(the_suite, frames, kind, **keys)
     shown = the_suite.exhibits[kind]
     assert tuple(result.figures) == kinds.pictures(the_suite, shown)
-    assert bool(result.figures) == (kind in ("gains", "curves", "code", "probability", "health", "switches"))
+    assert bool(result.figures) == (
+        kind in ("gains", "baselines", "curves", "code", "probability", "health", "switches")
+    )
     assert [picture["stem"] for picture in result.page["pictures"]] == list(result.figures)
     assert json.loads(json.dumps(result.page)) == result.page
     assert len(result.numbers)

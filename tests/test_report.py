@@ -14,6 +14,7 @@ from invented import MANIFEST
 from invented import suite as invented_suite
 
 from spurious_rewards import answers, tables
+from spurious_rewards.analysis import contamination
 from spurious_rewards.analysis.claims import LEDGER
 from spurious_rewards.analysis.collecting import CONDITION, Source
 from spurious_rewards.analysis.headline import HEADLINE, VERDICT_RULE
@@ -584,10 +585,12 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
     ):
         assert words in said
     assert "the suite has no experiment of it" in said
-    ledger, rules = build(the_suite, pages).split('<section id="about-claims">')[1].split("<details>")[:2]
+    ledger, rules = (
+        build(the_suite, pages).split('<section id="about-claims"')[1].split('<details class="folded">')[:2]
+    )
     assert '<a href="#fig1">fig1</a>' in ledger
-    assert '<td class="gain">supported</td>' in ledger
-    assert '<td class="loss">contradicted</td>' in ledger
+    assert '<td class="supported">supported</td>' in ledger
+    assert '<td class="contradicted">contradicted</td>' in ledger
     assert "Supported if the interval lies above 0." not in ledger
     assert "Supported if the interval lies above 0." in rules
     assert "The corpus says so." in rules

@@ -11,7 +11,7 @@ from browsing import PHONE, Opened, opened
 from invented import MANIFEST
 from invented import suite as invented_suite
 from playwright.sync_api import Browser, Page
-from test_report import GRADING, HEALTH, LABELS, SVG, exhibit_page, of_headline
+from test_report import SVG, exhibit_page, numbers
 
 from spurious_rewards.reporting import report
 from spurious_rewards.suite import Suite

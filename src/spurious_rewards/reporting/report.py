@@ -185,9 +185,7 @@ def build(
     versions, other_versions = tables.versions_text(manifests)
     sections = [
         *([_claims(numbers.claims)] if len(numbers.claims) else []),
-        _findings(
-            suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds))
-        ),
+        _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds))),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
         _contamination(suite, numbers.leakage, numbers.recall),
