@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from invented import metrics, study, suite
 
+from spurious_rewards import statistics
 from spurious_rewards import tables as artifacts
 from spurious_rewards.analysis.baselines import baselines
 from spurious_rewards.analysis.before import before
@@ -144,6 +145,28 @@ def test_a_frame_that_is_needed_and_missing_is_named(the_suite):
 
 
 # ---------------------------------------------------------------- bars and curves
+
+
+@pytest.mark.parametrize("kind", ["gains", "curves", "code"])
+def test_of_few_seeds_each_is_shown(the_suite, frames, kind):
+    table = frames["headline"].query("benchmark == 'math500' and model == 'strong'").copy()
+    chosen = {"models": ["strong"], "benchmarks": ["math500"]}
+    assert not any("every seed" in each["title"] for each in made(the_suite, frames, kind, **chosen).page["tables"])
+    few = table["reward"] == "format"
+    table.loc[few, "seeds"] = 3
+    shown = made(the_suite, {**frames, "headline": table}, kind, **chosen).page["tables"]
+    (single,) = [each for each in shown if each["title"].endswith(", every seed")]
+    assert [row[single["columns"].index("Seed")] for row in single["rows"]] == list("01234")
+    assert shown.index(single) == 1
+    assert "McNemar" in single["note"]
+
+
+def test_p_is_adjusted_for_the_rows_of_the_table(the_suite, frames):
+    whole = made(the_suite, frames, "gains", benchmarks=["math500"]).numbers
+    part = made(the_suite, frames, "gains", benchmarks=["math500"], models=["weak"]).numbers
+    assert whole["p_adjusted"].tolist() == pytest.approx(statistics.holm(whole["p"]).tolist())
+    assert part["p_adjusted"].tolist() == pytest.approx(statistics.holm(part["p"]).tolist())
+    assert len(part) < len(whole)
 
 
 def test_gains_show_the_differences_of_the_headline(the_suite, frames):

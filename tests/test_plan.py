@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spurious_rewards.jobs import ScoreJob
 from spurious_rewards.machine import Machine
 from spurious_rewards.plan import Plan
 from spurious_rewards.suite import Run, load
@@ -91,6 +92,20 @@ def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
     assert plan.scored("gamma") == [plan.layout.scored("gamma", "effective-code")]
     assert set(plan.inputs("clipping")) == {"probe", "bandit"}
     assert {path.name for path in plan.exhibit_files("fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}
+
+
+def test_the_headline_alone_reads_the_prompts_of_which_the_best_is_chosen(plan: Plan) -> None:
+    graded = plan.prompts("main", "placebo")
+    assert [path.parent.name for path in graded] == ["plain", "math_problem", "simplerl_zoo", "sober", "spurious"]
+    assert {path.parts[3] for path in graded} == {"placebo"}
+    job = ScoreJob.model_validate_json(plan.score("main", "placebo"))
+    assert set(job.suite.experiments) == {"main", "best_prompt"}
+    assert all(experiment.all_models == ("placebo",) for experiment in job.suite.experiments.values())
+    assert job.suite.report.best_prompt == plan.suite.report.best_prompt
+    assert plan.prompts("gamma", "effective-code") == []
+    other = ScoreJob.model_validate_json(plan.score("gamma", "effective-code"))
+    assert list(other.suite.experiments) == ["gamma"]
+    assert other.suite.report.best_prompt is None
 
 
 def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:

@@ -631,6 +631,13 @@ def test_everything_is_escaped():
     assert not any("alert" in script for script in parsed.scripts)
 
 
+def test_of_few_seeds_each_is_in_the_report(the_suite):
+    assert "every seed" not in build(the_suite, [])
+    page = Page(build(the_suite, [], of_headline(seeds=2)))
+    assert "every seed" in page.text
+    assert "McNemar p" in page.text
+
+
 def test_a_suite_without_exhibits_labels_or_metrics_still_has_a_report(the_suite):
     frames = {name: frame.head(0) for name, frame in vars(numbers()).items() if name != "judged"}
     nothing = report.Numbers(**frames, judged={name: frame.head(0) for name, frame in JUDGED.items()})

@@ -9,6 +9,7 @@ from spurious_rewards.analysis import collecting
 from spurious_rewards.analysis.headline import headline as analysed
 from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.paper import beside
+from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.reporting import tables
 
 
@@ -110,6 +111,47 @@ def test_the_paper_has_a_column_where_it_prints_a_value(headline, the_suite):
     column = tables.headline_text(speaking)["Paper: after"]
     assert column.iloc[0] == "78.5 (Fig. 2)"
     assert (column.iloc[1:] == tables.MISSING).all()
+
+
+def test_the_smoothed_value_stands_beside_the_papers_and_nowhere_else(headline, the_suite):
+    silent = sums(headline, the_suite)
+    assert not any("moothed" in name for name in tables.headline_text(silent))
+    speaking = silent.assign(paper_after=np.nan, paper_after_source="", after_smoothed=0.771)
+    speaking.loc[speaking.index[0], ["paper_after", "paper_after_source"]] = [0.785, "Fig. 2"]
+    text = tables.headline_text(speaking)
+    assert text["Smoothed, for the paper only"].tolist() == ["77.1", *[tables.MISSING] * (len(text) - 1)]
+
+
+def test_p_stands_beside_the_adjusted_one(headline, the_suite):
+    rows = sums(headline, the_suite).iloc[:3].assign(p=[0.0001, 0.0123, np.nan], p_adjusted=[0.0002, 0.0123, np.nan])
+    expected = ["<0.001 (<0.001)", "0.012 (0.012)", tables.MISSING]
+    assert tables.headline_text(rows)["p (Holm)"].tolist() == expected
+
+
+def test_the_best_prompt_is_named_beside_the_difference_from_it(headline, the_suite):
+    rows = sums(headline, the_suite)
+    assert "Over best prompt" not in tables.headline_text(rows)
+    rows = rows.assign(best_prompt="math_problem", over_best_prompt=0.05)
+    rows = rows.assign(over_best_prompt_low=-0.01, over_best_prompt_high=0.11)
+    assert tables.headline_text(rows)["Over best prompt"].iloc[0] == "+5.0 [\N{MINUS SIGN}1.0, 11.0] (math problem)"
+
+
+def test_the_middle_of_few_seeds_is_their_mean_and_not_said_again(headline, the_suite):
+    rows = sums(headline, the_suite)
+    assert "Middle seeds" in tables.headline_text(rows)
+    assert "Middle seeds" not in tables.headline_text(rows.assign(seeds=3))
+
+
+def test_seeds_as_text(graded, the_suite):
+    single = tables.named(seeds(graded, the_suite, the_suite.experiments["headline"]), the_suite)
+    (first, *_), greedy = single.to_dict("records"), single[single["benchmark"] == "Sums"]
+    text = tables.seeds_text(greedy)
+    assert list(text.columns) == [
+        *("Model", "Reward", "Seed", "Before", "After", "Difference", "Gained / lost", "McNemar p")
+    ]
+    assert text.iloc[0]["Difference"] == tables.points(first["difference"])
+    assert text.iloc[0]["Gained / lost"] == f"{first['gained']:.0f} / {first['lost']:.0f}"
+    assert "McNemar p" not in tables.seeds_text(single[single["benchmark"] != "Sums"])
 
 
 def test_cost_adds_up():

@@ -260,6 +260,21 @@ def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(do
     assert read.pool_size == 25 * document["training"]["rollout_prompts"], "as far as the longest run on votes reaches"
 
 
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("experiments", "gamma"), ("experiments", "prompts"), ("exhibits", "best")],
+)
+def test_the_benchmark_that_chooses_the_best_prompt_is_no_result(
+    document: dict[str, Any], section: str, key: str
+) -> None:
+    if key == "best":
+        document["exhibits"]["best"] = {"title": "Best", "kind": "prompts", "experiment": "best_prompt"}
+    else:
+        document[section][key]["benchmarks"] = ["math500", "held_out"]
+    with pytest.raises(UserError, match=rf"{section}\.{key}\.benchmarks = .*held_out chooses the best prompt"):
+        complaints.validate(suite.Suite, document, "mine.yaml")
+
+
 def test_further_grids_differ_from_the_experiments_own_in_what_they_name(document: dict[str, Any]) -> None:
     read = complaints.validate(suite.Suite, document, "mine.yaml")
     runs = read.runs_of(read.experiments["clipping"])

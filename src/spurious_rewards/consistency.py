@@ -373,3 +373,16 @@ def _best_prompt_fits(suite: Suite) -> None:
             best.chosen_on,
             f"experiment {best.experiment} does not answer it; allowed: {', '.join(suite.benchmarks_of(experiment))}",
         )
+    shown = {f"experiments.{key}": suite.benchmarks_of(other) for key, other in suite.experiments.items()}
+    shown.pop(f"experiments.{best.experiment}")
+    for key, exhibit in suite.exhibits.items():
+        if exhibit.experiment is not None:
+            answered = suite.benchmarks_of(suite.experiments[exhibit.experiment])
+            shown[f"exhibits.{key}"] = exhibit.benchmarks or answered
+    for where, names in shown.items():
+        if best.chosen_on in names:
+            raise FoundError(
+                f"{where}.benchmarks",
+                list(names),
+                f"{best.chosen_on} chooses the best prompt (report.best_prompt) and is no result; name the others",
+            )

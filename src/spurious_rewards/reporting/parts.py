@@ -140,14 +140,13 @@ def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
 
 HEADLINE_NOTE = (
     "Percent, differences in percentage points, [95 % intervals] over problems and seeds. Detectable: the difference that "
-    "this many seeds and problems would show with 80 % power. Middle seeds: interquartile mean of the seeds' differences. "
-    "Smoothed: over the last evaluations, as the paper's curves are."
+    "this many seeds and problems would show with 80 % power."
 )
+MIDDLE_NOTE = " Middle seeds: interquartile mean of the seeds' differences."
 BEST_PROMPT_NOTE = (
     " Over best prompt: after training minus before it under the prompt, of those that were tried, with the highest "
     "accuracy on held-out training problems."
 )
-SEEDS_NOTE = "McNemar's exact p is of the one seed's problems and says nothing of another seed."
 
 
 def headline_tables(
@@ -168,14 +167,21 @@ def headline_tables(
         title = f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else "")
         tables.append(as_table(title, text.headline_text(here), headline_note(here, suite, key, rule)))
         if seeds is not None and len(few := few_seeds(here, text.named(seeds, suite))):
-            tables.append(as_table(f"{title}, every seed", text.seeds_text(few), SEEDS_NOTE))
+            tables.append(as_table(f"{title}, every seed", text.seeds_text(few), seeds_note(few)))
     return tables
 
 
 def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
     """What must stand under a headline table of one benchmark."""
+    middle = MIDDLE_NOTE if (rows["seeds"] > text.FEW_SEEDS).any() else ""
     chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
-    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{chosen}"
+    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{middle}{chosen}"
+
+
+def seeds_note(seeds: pd.DataFrame) -> str:
+    """What must stand under a table of seeds."""
+    tested = seeds["mcnemar_p"].notna().any()
+    return "McNemar's exact p is of the one seed's problems and says nothing of another seed." if tested else ""
 
 
 def few_seeds(headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:

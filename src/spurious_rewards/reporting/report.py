@@ -19,7 +19,7 @@ from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import graders, tables
 from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
-from spurious_rewards.reporting.parts import SEEDS_NOTE, few_seeds, headline_note, name_of
+from spurious_rewards.reporting.parts import few_seeds, headline_note, name_of, seeds_note
 from spurious_rewards.suite import Suite, seeds_of
 
 LARGEST = 15_000_000
@@ -394,7 +394,7 @@ def _headline_tables(
     title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
     yield Table(title, tables.headline_text(rows), headline_note(rows, suite, benchmark), folded)
     if len(few := few_seeds(rows, seeds)):
-        yield Table(f"{title}, every seed", tables.seeds_text(few), SEEDS_NOTE, folded=True)
+        yield Table(f"{title}, every seed", tables.seeds_text(few), seeds_note(few), folded=True)
 
 
 VERDICTS = ("gain", "no clear change", "loss", "not testable")

@@ -13,6 +13,9 @@ Row = Mapping[Any, Any]
 
 MISSING = "\N{EN DASH}"
 
+FEW_SEEDS = 3
+"""Of so many seeds or fewer, each is shown, and none is left out of a mean."""
+
 
 GROUPS = {
     "code_to_code": "code → code",
@@ -161,7 +164,8 @@ def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
 def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
     """The headline of one benchmark with its adjusted p, or comparisons of its variants, named.
 
-    Comparison, prompt, variant and updates have a column only where they differ, the paper only where it prints a value.
+    Comparison, prompt, variant and updates have a column only where they differ; the paper, and the smoothed value to hold
+    against it, only where it prints one.
     """
     differing = _constant_left_out(headline, ["prompt", "variant"])
     identity = [*(["comparison"] if "comparison" in headline else []), "model", "reward", *differing]
@@ -176,13 +180,13 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
             "Paper: before": paper(of, "before"),
             "After": _percent_interval(of, "after"),
             "Paper: after": paper(of, "after"),
-            "Smoothed, for the paper only": percent(of["after_smoothed"]),
+            "Smoothed, for the paper only": percent(of["after_smoothed"]) if paper(of, "after") else "",
             "Difference": points_interval(of, "difference"),
             "Paper: difference": paper(of, "difference", points),
             "Verdict": of["verdict"],
             "p (Holm)": "" if pd.isna(of["p"]) else f"{p_value(of['p'])} ({p_value(of['p_adjusted'])})",
             "Detectable": percent(of["minimum_detectable"]),
-            "Middle seeds": points(of["interquartile_mean"]),
+            "Middle seeds": points(of["interquartile_mean"]) if of["seeds"] > FEW_SEEDS else "",
             "Gained / lost": _counts(of, "gained", "lost"),
             "Over random": points_interval(of, "over_random"),
             "Share of ground truth's gain": _percent_interval(of, "share_of_ground_truth"),
@@ -200,10 +204,6 @@ def _over_best_prompt(of: Row) -> str:
     """+3.1 [1.0, 5.2] (math problem): the prompt is the one that served the model best before training."""
     text = points_interval(of, "over_best_prompt")
     return text if pd.isna(of["best_prompt"]) else f"{text} ({str(of['best_prompt']).replace('_', ' ')})"
-
-
-FEW_SEEDS = 3
-"""Of so many seeds or fewer, each is shown."""
 
 
 def seeds_text(seeds: pd.DataFrame) -> pd.DataFrame:
