@@ -1,6 +1,7 @@
 """Fingerprints follow the code that a stage runs, and nothing else."""
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -105,3 +106,34 @@ def test_what_lies_in_an_artifact_comes_from_what_that_came_from(tmp_path: Path)
     provenance.Recorder("train", {}).write(checkpoints, [base])
     provenance.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
     assert [manifest["stage"] for manifest in provenance.ancestry([scores])] == ["score", "train", "pretrain"]
+
+
+def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "fig1"
+    folder.mkdir()
+    files = [folder / name for name in ("table.csv", "page.json")]
+    for file in files:
+        file.write_text(file.name)
+    provenance.Recorder("exhibit", {}).write(folder, [], files)
+    manifest = provenance.read(provenance.manifest_of(files[0]) or tmp_path)
+    assert manifest["sha256"] is None
+    assert manifest["files"] == {file.name: hashlib.sha256(file.name.encode()).hexdigest() for file in files}
+
+
+def test_packages_that_the_project_asks_for_are_told_from_those_they_need() -> None:
+    assert all(map(provenance.is_direct, ("torch", "Jinja2", "PyYAML", "huggingface_hub", "huggingface-hub")))
+    assert not any(map(provenance.is_direct, ("fsspec", "pytest", "vllm")))
+
+
+def test_so_they_are_where_the_project_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = provenance._direct()
+
+    def missing(name: str) -> list[str]:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", missing)
+    provenance._direct.cache_clear()
+    try:
+        assert provenance._direct() == installed
+    finally:
+        provenance._direct.cache_clear()

@@ -1,0 +1,31 @@
+"""What paths say is read out of them as it was put in."""
+
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards.layout import Layout, checkpoint, said
+from spurious_rewards.suite import Run
+
+LAYOUT = Layout(Path("results/suite"))
+RUN = Run(model="m", prompt="plain", reward="random_0.5", variant="no_clipping", seeds="0-4")
+SEGMENT = LAYOUT.segment(RUN, 25, 50)
+OF_RUN = {**RUN.model_dump(), "steps": "25-50"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (SEGMENT, OF_RUN),
+        (SEGMENT / "grades.parquet", OF_RUN),
+        (checkpoint(SEGMENT, 3, 40), OF_RUN),
+        (LAYOUT.pretrained("m", 3), {"model": "m", "seeds": "3"}),
+        (LAYOUT.base("m", "seeds0-4", "plain") / "votes.parquet", {"model": "m", "seeds": "0-4", "prompt": "plain"}),
+        (LAYOUT.base("m", "base", "plain") / "votes.parquet", {"model": "m", "prompt": "plain"}),
+        (LAYOUT.problems("sums"), {}),
+        (LAYOUT.scored("main", "m"), {}),
+    ],
+)
+def test_a_path_says_what_it_is_of(path: Path, expected: dict[str, str]) -> None:
+    assert said(path) == expected
+    assert said(Path("/elsewhere") / path) == expected
