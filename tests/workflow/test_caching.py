@@ -22,6 +22,7 @@ GRADED = {
 ANALYSED = {
     "scoring experiment main, organism",
     "summarising votes and training of experiment main",
+    "comparing graders on the answers behind the headline",
     "making fig1: What each reward gains",
     "making table1: Share of code",
     "judging claims",
