@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from spurious_rewards import doctor as checks
 from spurious_rewards import estimate_report, fetching, gpus, jobs, machine, plan, resuming, stages, suite
+from spurious_rewards import salvage as salvaging
 from spurious_rewards.complaints import explain, read_yaml
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen
@@ -227,6 +228,14 @@ def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to c
     """Copy the models and problems of a suite from the hub, for machines without a network."""
     chosen = _chosen(config)
     fetching.fetch(chosen.suite, chosen.suite_path, to)
+
+
+@app.command()
+def salvage(
+    job: Annotated[Path, typer.Argument(metavar="UNDONE", help="results/SUITE/partial/undone.json")],
+) -> None:
+    """Make a report of what is there, after a run that failed or was stopped."""
+    print(salvaging.salvage(salvaging.read(job)))
 
 
 @app.command("hash")

@@ -349,23 +349,28 @@ def summarise(job: SummariseJob, folder: Path, inputs: Inputs) -> None:
 
 
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
-    """A figure or table: its pictures, its numbers, and the page.json that the report shows."""
+    """A figure or table: its pictures, its numbers, and the page.json that the report shows.
+
+    Without inputs it is a page that says what is `incomplete`, and no more.
+    """
     from spurious_rewards.reporting import exhibits, figures
 
     recorder = Recorder("exhibit", job.model_dump(mode="json"))
-    made = (
-        _qualitative(job, inputs)
-        if "responses" in inputs
-        else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
-    )
+    if not inputs:
+        made = exhibits.not_made(job.exhibit, job.suite)
+    elif "responses" in inputs:
+        made = _qualitative(job, inputs)
+    else:
+        made = exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
+    page = exhibits.marked(made.page, job.incomplete)
     for stem, figure in made.figures.items():
         figures.save(figure, folder / f"{stem}.svg")
         figures.save(figure, folder / f"{stem}.png")
     tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
-        temporary.write_text(exhibits.markdown(made.page))
+        temporary.write_text(exhibits.markdown(page))
     with replacing(folder / "page.json") as temporary:
-        temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
+        temporary.write_text(json.dumps(page, ensure_ascii=False, indent=1))
     recorder.write(folder / "table.csv", [path for paths in inputs.values() for path in paths])
 
 
@@ -467,6 +472,7 @@ def report(job: ReportJob, output: Path) -> None:
         manifests=ancestry(made),
         costs=costs,
         command=job.command,
+        unfinished=job.unfinished,
         **frames,
     )
     with replacing(output) as temporary:

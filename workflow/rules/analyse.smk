@@ -5,8 +5,7 @@ SCORED = plan.layout.scored("{experiment}", "{model}")
 rule score:
     """scores and tables of numbers of an experiment, for one of its models"""
     input:
-        grades=lambda w: plan.grades(w.experiment, [w.model]),
-        metrics=lambda w: plan.metrics(w.experiment, [w.model]),
+        unpack(lambda w: plan.score_inputs(w.experiment, w.model)),
     output:
         scores=SCORED / "scores.parquet",
         tables=[SCORED / f"{name}.csv" for name in ("headline", "comparisons", "before", "grading")],
@@ -27,9 +26,7 @@ rule score:
 rule summarise:
     """what votes and training of an experiment were like"""
     input:
-        labels=lambda w: plan.voted(w.experiment, "labels"),
-        votes=lambda w: plan.voted(w.experiment, "vote_grades"),
-        metrics=lambda w: plan.metrics(w.experiment),
+        unpack(lambda w: plan.summarise_inputs(w.experiment)),
     output:
         EXPERIMENT / "labels.csv",
         EXPERIMENT / "health.csv",
@@ -54,7 +51,7 @@ rule report:
         [plan.analysed(name) for name in plan.suite.experiments],
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
     output:
-        plan.layout.root / "report.html",
+        plan.layout.report(),
     log:
         LOGS / "report.log",
     conda:

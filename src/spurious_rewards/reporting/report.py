@@ -15,8 +15,9 @@ import jinja2
 import pandas as pd
 
 from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.jobs import Unfinished
 from spurious_rewards.layout import Layout
-from spurious_rewards.reporting import tables
+from spurious_rewards.reporting import kinds, tables
 from spurious_rewards.reporting.parts import name_of, sizes_of
 from spurious_rewards.suite import Suite
 
@@ -102,6 +103,7 @@ def build(
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
+    unfinished: Unfinished | None = None,
 ) -> str:
     """The report of a suite.
 
@@ -115,10 +117,13 @@ def build(
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
+        unfinished: what is missing, where the suite has not finished.
     """
-    of_experiments = functools.partial(_by_experiment, suite)
+    marks = unfinished.experiments if unfinished else {}
+    of_experiments = functools.partial(_by_experiment, suite, marks)
     sections = [
-        _findings(suite, tables.named(headline, suite)),
+        *([_missing(unfinished, command)] if unfinished else []),
+        _findings(suite, tables.named(headline, suite), marks.get(suite.report.headline, "")),
         *(_exhibit(suite, page, svgs, command) for page, svgs in pages),
         Section(
             "about-labels",
@@ -158,7 +163,8 @@ def build(
             ),
         ),
     ]
-    return render(suite.title, suite.note, sections)
+    note = " ".join(filter(None, [UNFINISHED if unfinished else "", suite.note]))
+    return render(suite.title, note, sections)
 
 
 COST_NOTE = (
@@ -174,17 +180,49 @@ HEALTH_NOTE = (
     "probability ratio the loss cut off. An answer whose check did not end counts as wrong."
 )
 
+# ---------------------------------------------------------------- an unfinished run
+
+UNFINISHED = "Not finished: what is missing, and why, stands first."
+
+
+def _missing(unfinished: Unfinished, command: str) -> Section:
+    failed = [
+        {"Job": job.name, "Log": str(job.log or ""), "Last lines of its log": job.lines or "none"}
+        for job in unfinished.failed
+    ]
+    tables_of = {
+        "What failed": pd.DataFrame(failed),
+        "Missing, and why": pd.DataFrame(unfinished.missing.items(), columns=["Missing", "Why"]),
+        "Figures and tables that are not whole": pd.DataFrame(
+            unfinished.exhibits.items(), columns=["Target", "What is missing of it"]
+        ),
+    }
+    return Section(
+        "about-missing",
+        "What is missing",
+        "Summary",
+        paragraphs=(MISSING_NOTE.format(command=command),),
+        tables=[table for title, frame in tables_of.items() for table in _unless_empty(title, frame)],
+    )
+
+
+MISSING_NOTE = (
+    "A run that lacks anything of what a number is made of is left out of that number: there are fewer seeds, or there is no "
+    "row, and the caption says so. Nothing here stands for a result that is missing. When what failed has been mended, "
+    "{command} makes what is missing and then the whole report; what is there is kept."
+)
+
 # ---------------------------------------------------------------- exhibits
 
 
 def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
     name, pictures = page["name"], page["pictures"]
-    folder = Layout(Path()).exhibit(name)
+    folder, drawn = Layout(Path()).exhibit(name), bool(kinds.pictures(suite, suite.exhibits[name]))
     files = ["table.csv", *(f"{picture['stem']}.svg" for picture in pictures)]
     return Section(
         key=name,
         title=page["title"],
-        group="Figures" if pictures else "Qualitative" if page["kind"] == "qualitative" else "Tables",
+        group="Figures" if drawn else "Qualitative" if page["kind"] == "qualitative" else "Tables",
         paragraphs=[*filter(None, [page["caption"]]), *trained_on_benchmarks(suite, name)],
         pictures=[Picture(svgs[picture["stem"]], picture["caption"], picture["text"]) for picture in pictures],
         tables=[
@@ -226,7 +264,7 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
 # ---------------------------------------------------------------- the headline
 
 
-def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
+def _findings(suite: Suite, headline: pd.DataFrame, mark: str) -> Section:
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
@@ -234,14 +272,14 @@ def _findings(suite: Suite, headline: pd.DataFrame) -> Section:
         "about-findings",
         "What came out",
         "Summary",
-        paragraphs=(VERDICT_RULE,),
+        paragraphs=(*filter(None, [mark]), VERDICT_RULE),
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
             Table(
                 f"{suite.title}: {experiment.title}, {names[key]}",
                 tables.headline_text(rows),
                 f"{sizes_of(rows, suite, key)} Percent, differences in percentage points, [95 % intervals] over problems "
-                "and seeds.",
+                f"and seeds. {mark}".strip(),
                 folded=number > 0,
             )
             for number, (key, rows) in enumerate(answered.items())
@@ -286,11 +324,20 @@ def _name(row: tables.Row) -> str:
 
 
 def _by_experiment(
-    suite: Suite, title: str, frame: pd.DataFrame, text: Callable[[pd.DataFrame], pd.DataFrame]
+    suite: Suite,
+    marks: Mapping[str, str],
+    title: str,
+    frame: pd.DataFrame,
+    text: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> tuple[Table, ...]:
     """A table of text for each experiment that has rows, in the suite's order; all but the headline's are folded."""
     return tuple(
-        Table(f"{title}: {experiment.title}", text(tables.named(rows, suite)), folded=name != suite.report.headline)
+        Table(
+            f"{title}: {experiment.title}",
+            text(tables.named(rows, suite)),
+            marks.get(name, ""),
+            folded=name != suite.report.headline,
+        )
         for name, experiment in suite.experiments.items()
         if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
     )
