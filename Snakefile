@@ -14,7 +14,7 @@ include: "workflow/rules/common.smk"
 rule all:
     """every figure and table, and the report"""
     input:
-        plan.layout.root / "report.html",
+        plan.layout.report(),
         plan.every_grade(),
         plan.pruned(),
     localrule: True

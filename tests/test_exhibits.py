@@ -130,6 +130,18 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
     assert all(table["title"] in exhibits.markdown(result.page) for table in result.page["tables"])
 
 
+def test_a_mark_stands_in_every_caption(the_suite, frames):
+    page = made(the_suite, frames, "gains").page
+    assert exhibits.marked(page, "") == page
+    marked = exhibits.marked(page, "Incomplete. Missing: weak.")
+    assert marked["caption"] == f"Incomplete. Missing: weak. {page['caption']}"
+    assert all(
+        picture[key].endswith(exhibits.SEE_ABOVE) for picture in marked["pictures"] for key in ("caption", "text")
+    )
+    assert all(table["note"].endswith(exhibits.SEE_ABOVE) for table in marked["tables"])
+    assert "Incomplete. Missing: weak." in exhibits.markdown(marked)
+
+
 def test_kinds_are_those_of_the_suite():
     assert set(exhibits.KINDS) | {"qualitative"} == set(kinds.NEEDS)
     assert {name for needs in kinds.NEEDS.values() for name in needs} <= {

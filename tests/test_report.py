@@ -18,7 +18,8 @@ from spurious_rewards.analysis import contamination
 from spurious_rewards.analysis.claims import LEDGER
 from spurious_rewards.analysis.collecting import CONDITION, Source
 from spurious_rewards.analysis.headline import HEADLINE, VERDICT_RULE
-from spurious_rewards.reporting import qualitative, report
+from spurious_rewards.jobs import Failed, Unfinished
+from spurious_rewards.reporting import exhibits, qualitative, report
 from spurious_rewards.reporting import tables as text
 from spurious_rewards.suite import Suite
 
@@ -176,6 +177,21 @@ def test_cases_hold_what_was_said_and_how_it_was_graded(made):
     assert switched["after"]["step"] == 25
     assert switched["after"]["pieces"] == [("marker", "python"), ("code", " : 2 ; "), ("box", r"\boxed{6}")]
     assert switched["after"]["correct"] is False
+
+
+def test_runs_that_are_missing_are_not_in_the_browser_and_all_others_are(the_suite, sources, problems, made):
+    lost = {("strong", "ttrl"), ("weak", ""), ("weak", "ttrl")}
+    exhibit = the_suite.exhibits["qualitative"]
+    left = [[source for source in table if (source.model, source.reward) not in lost] for table in sources]
+    said, graded = (qualitative.shown(*of, the_suite, exhibit) for of in zip(left, TABLES, strict=True))
+    found = qualitative.cases(the_suite, exhibit, said, graded, problems)
+    assert {(case["model"], case["reward"]) for case in found} == {
+        ("strong", "ground_truth"),
+        ("strong", "random_0.5"),
+    }
+    whole = [case for case in made.page["cases"] if case["id"] in {case["id"] for case in found}]
+    assert all(case in found for case in whole if case["model"] == "strong" and case["reward"] != "TTRL")
+    assert qualitative.cases(the_suite, exhibit, said.head(0), graded.head(0), problems) == []
 
 
 def test_half_of_the_problems_switched_under_most_rewards_and_the_rest_are_the_first(made):
@@ -457,7 +473,9 @@ def numbers(**changed):
     )
 
 
-def build(the_suite, pages, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}}), **changed):
+def build(
+    the_suite, pages, manifests=(MANIFEST, {**MANIFEST, "stage": "train", "details": {}}), unfinished=None, **changed
+):
     return report.build(
         the_suite,
         numbers(**changed),
@@ -465,6 +483,7 @@ def build(the_suite, pages, manifests=(MANIFEST, {**MANIFEST, "stage": "train", 
         list(manifests),
         costs={"headline": list(manifests)},
         command="snakemake --config suite=mine --cores all",
+        unfinished=unfinished,
     )
 
 
@@ -585,9 +604,7 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
     ):
         assert words in said
     assert "the suite has no experiment of it" in said
-    ledger, rules = (
-        build(the_suite, pages).split('<section id="about-claims"')[1].split('<details class="folded">')[:2]
-    )
+    ledger, rules = build(the_suite, pages).split('<section id="about-claims"')[1].split('<details class="folded">')[:2]
     assert '<a href="#fig1">fig1</a>' in ledger
     assert '<td class="supported">supported</td>' in ledger
     assert '<td class="contradicted">contradicted</td>' in ledger
@@ -617,6 +634,39 @@ def test_what_stands_under_the_headline_is_of_each_benchmark(the_suite):
 def test_a_condition_that_is_not_testable_is_shown_as_such(the_suite):
     parsed = Page(build(the_suite, [], headline=of_headline(verdict="not testable")))
     assert ("td", "not-testable") in parsed.values("class")
+
+
+UNFINISHED = Unfinished(
+    failed=(Failed(name="training strong", log=Path("logs/train.log"), lines=f"step 4\nerror: no {EVIL}"),),
+    missing={"strong, TTRL, seeds 3-4": "failed: training strong"},
+    experiments={"headline": "Incomplete. Missing: strong, TTRL, seeds 3-4."},
+    exhibits={"fig1": "Incomplete. Missing: strong, TTRL, seeds 3-4."},
+)
+
+
+def test_what_is_missing_stands_first_and_under_every_table_of_its_experiment(the_suite, pages, page):
+    parsed = Page(build(the_suite, pages, unfinished=UNFINISHED))
+    sections = [attributes["id"] for tag, attributes in parsed.tags if tag == "section"]
+    assert sections[0] == "about-missing"
+    assert sections[1:] == [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert parsed.open == []
+    assert parsed.text.index("Not finished: ") < parsed.text.index("Invented numbers.")
+    for said in ("training strong", "logs/train.log", f"step 4\nerror: no {EVIL}", "failed: training strong"):
+        assert said in parsed.text
+    # Findings and each of their tables, health, labels; and once in the section of its own.
+    answered = of_headline()["benchmark"].nunique()
+    assert parsed.text.count(UNFINISHED.experiments["headline"]) == 1 + answered + 2 + 1 + 1
+    assert "about-missing" not in [identifier for _, identifier in page.values("id")]
+    assert "Not finished" not in page.text
+
+
+def test_a_figure_that_was_not_made_keeps_its_place(the_suite):
+    made = exhibits.not_made("fig1", the_suite)
+    said = exhibits.marked(made.page, "Not made: its own job failed.")
+    parsed = Page(build(the_suite, [(said, {})]))
+    text = parsed.text
+    assert text.index("Figures") < text.index("Gains") < text.index("Not made: its own job failed.")
+    assert "Tables" not in text[: text.index("Not made")]
 
 
 def test_everything_is_escaped():

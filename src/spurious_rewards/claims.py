@@ -12,6 +12,9 @@ from pydantic import Field, model_validator
 from spurious_rewards.complaints import FoundError, read_yaml, validate
 from spurious_rewards.suite import Count, Frozen, Name
 
+FILE = Path("config/claims.yaml")
+"""The ledger of the project, from its root."""
+
 Behaviour = Literal["effective code", "bad code", "no code", "placebo"]
 
 Measure = Literal[

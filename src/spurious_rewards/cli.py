@@ -29,6 +29,7 @@ from spurious_rewards import (
     tracing,
 )
 from spurious_rewards import doctor as checks
+from spurious_rewards import salvage as salvaging
 from spurious_rewards.complaints import explain, read_yaml
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen
@@ -303,6 +304,14 @@ def diff(
 def crate(config: Config, to: Annotated[Path, typer.Option(help="the folder or .zip file to write")]) -> None:
     """Export what was made of a suite as a Workflow Run RO-Crate, for an archive: all but weights and logs."""
     archiving.export(_chosen(config), to)
+
+
+@app.command()
+def salvage(
+    job: Annotated[Path, typer.Argument(metavar="UNDONE", help="results/SUITE/partial/undone.json")],
+) -> None:
+    """Make a report of what is there, after a run that failed or was stopped."""
+    print(salvaging.salvage(salvaging.read(job)))
 
 
 @app.command("hash")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from spurious_rewards.claims import Ledger
+from spurious_rewards.machine import Machine
 from spurious_rewards.suite import (
     Bandit,
     Benchmark,
@@ -218,10 +219,54 @@ class SummariseJob(Frozen):
 
 
 class ExhibitJob(Frozen):
-    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own."""
+    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own.
+
+    `incomplete` stands in its captions where something that it should show is missing.
+    """
 
     suite: Suite
     exhibit: str
+    incomplete: str = ""
+
+
+class Undone(Frozen):
+    """A job of the workflow that a run was to do and has not done."""
+
+    name: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    log: Path | None
+    failed: bool
+    """Or else it was not reached."""
+
+
+class SalvageJob(Frozen):
+    """Make a report of what is there, after a run that left jobs undone; `root` is the folder of the checkout."""
+
+    suite: Path
+    machine: Machine
+    root: Path
+    undone: tuple[Undone, ...]
+
+
+class Failed(Frozen):
+    """A job that failed, and the last lines of its log."""
+
+    name: str
+    log: Path | None
+    lines: str
+
+
+class Unfinished(Frozen):
+    """What a report says of the run that it is of, where that has not finished."""
+
+    failed: tuple[Failed, ...]
+    missing: dict[str, str]
+    """What is missing -> why."""
+    experiments: dict[str, str]
+    """Experiment -> what stands under its tables."""
+    exhibits: dict[str, str]
+    """Figure or table that is not whole, or not made -> what its captions say of it."""
 
 
 class ClaimsJob(Frozen):
@@ -236,3 +281,4 @@ class ReportJob(Frozen):
 
     suite: Suite
     command: str
+    unfinished: Unfinished | None = None

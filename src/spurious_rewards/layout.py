@@ -61,6 +61,18 @@ class Layout:
         """Folder of what other graders say of the headline's answers."""
         return self.root / "graders"
 
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    def partial(self) -> Path:
+        """Root of the tree that holds what is made of the leavings of a run that failed, each under its usual path."""
+        return self.root / "partial"
+
+    def undone(self) -> Path:
+        """What the last run that failed left undone."""
+        return self.partial() / "undone.json"
+
     def probe(self, model: str) -> Path:
         """Antithetic pairs of a model."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"

@@ -474,6 +474,19 @@ class Plan:
         """Folder of the untrained model that a run of this seed group starts from."""
         return self.layout.base(model, bases(self.suite.models[model], seeds), prompt)
 
+    @cached_property
+    def conditions(self) -> dict[Path, Run]:
+        """Folder of responses -> whose they are; of a model before training, a run of no reward and no variant."""
+        untrained = [base for each in self.suite.experiments.values() for base in self.suite.bases_of(each)]
+        found = {self.base_folder(*base): self._untrained(*base) for base in untrained}
+        for run in self.suite.runs:
+            found |= {self.layout.segment(run, *segment): run for segment in self.suite.segments(run)}
+        return found
+
+    def _untrained(self, model: str, prompt: str, seeds: str) -> Run:
+        shared = bases(self.suite.models[model], seeds) == BASE
+        return Run(model=model, prompt=prompt, reward="", variant="", seeds="" if shared else seeds)
+
     def previous(self, run: Run, start: int) -> list[Path]:
         """Checkpoints that a segment begins with: those of the one before, or none."""
         return [
@@ -562,6 +575,22 @@ class Plan:
         folders = (self.base_folder(run.model, run.prompt, run.seeds) for run in on_votes)
         return list(dict.fromkeys(folder / f"{table}.parquet" for folder in folders))
 
+    def score_inputs(self, experiment: str, model: str) -> dict[str, list[Path]]:
+        """What the numbers of an experiment and model are made of, by the names that the stage knows."""
+        return {
+            "grades": self.grades(experiment, [model]),
+            "metrics": self.metrics(experiment, [model]),
+            "prompts": self.prompts(experiment, model),
+        }
+
+    def summarise_inputs(self, experiment: str) -> dict[str, list[Path]]:
+        """What the summary of an experiment's votes and training is made of, by the names that the stage knows."""
+        return {
+            "labels": self.voted(experiment, "labels"),
+            "votes": self.voted(experiment, "vote_grades"),
+            "metrics": self.metrics(experiment),
+        }
+
     def inputs(self, name: str) -> dict[str, list[Path]]:
         """What an exhibit is made of, by the names that its stage knows."""
         exhibit = self.suite.exhibits[name]
@@ -602,6 +631,10 @@ class Plan:
             *(self.layout.exhibit(name) / "table.csv" for name in judging(self.suite)),
             self.layout.contamination() / "recall.csv",
         ]
+
+    def agreement_files(self) -> list[Path]:
+        """What is said of how far graders agree."""
+        return [self.layout.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
 
     def judged_answers(self) -> dict[str, list[Path]]:
         """What other graders judge: the headline's answers before and after training, and the true ones."""

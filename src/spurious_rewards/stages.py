@@ -432,16 +432,21 @@ def agreement(job: AgreementJob, folder: Path, inputs: Inputs) -> None:
 
 
 def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
-    """A figure or table: its pictures, its numbers, and the page.json that the report shows."""
+    """A figure or table: its pictures, its numbers, and the page.json that the report shows.
+
+    Without inputs it is a page that says what is `incomplete`, and no more.
+    """
     from spurious_rewards.reporting import exhibits, figures, latex
     from spurious_rewards.reporting.kinds import ENDINGS
 
     recorder = Recorder("exhibit", job.model_dump(mode="json"))
-    made = (
-        _qualitative(job, inputs)
-        if "responses" in inputs
-        else exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
-    )
+    if not inputs:
+        made = exhibits.not_made(job.exhibit, job.suite)
+    elif "responses" in inputs:
+        made = _qualitative(job, inputs)
+    else:
+        made = exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
+    page = exhibits.marked(made.page, job.incomplete)
     files = [folder / name for name in ("table.csv", "table.md", "table.tex", "page.json")]
     for stem, figure in made.figures.items():
         for ending in ENDINGS:
@@ -449,11 +454,11 @@ def exhibit(job: ExhibitJob, folder: Path, inputs: Inputs) -> None:
             figures.save(figure, files[-1])
     tables.write_csv(made.numbers, folder / "table.csv")
     with replacing(folder / "table.md") as temporary:
-        temporary.write_text(exhibits.markdown(made.page))
+        temporary.write_text(exhibits.markdown(page))
     with replacing(folder / "table.tex") as temporary:
-        temporary.write_text(latex.document_part(made.page))
+        temporary.write_text(latex.document_part(page))
     with replacing(folder / "page.json") as temporary:
-        temporary.write_text(json.dumps(made.page, ensure_ascii=False, indent=1))
+        temporary.write_text(json.dumps(page, ensure_ascii=False, indent=1))
     recorder.write(folder, [path for paths in inputs.values() for path in paths], files)
 
 
@@ -551,6 +556,7 @@ def report(job: ReportJob, output: Path) -> None:
     """The report of a suite from what the stages before it left beside it."""
     import pandas as pd
 
+    from spurious_rewards.analysis import contamination
     from spurious_rewards.layout import Layout
     from spurious_rewards.provenance import ancestry
     from spurious_rewards.reporting import report as page
@@ -572,13 +578,23 @@ def report(job: ReportJob, output: Path) -> None:
         kind: pd.concat([_joined(paths).assign(experiment=name) for name, paths in of.items()], ignore_index=True)
         for kind, of in files.items()
     }
-    leakage, recall = (tables.read_csv(layout.contamination() / f"{name}.csv") for name in ("leakage", "recall"))
+    # After a run that failed these may not be there.
+    leakage, recall = (
+        tables.read_csv(path)
+        if (path := layout.contamination() / f"{name}.csv").exists()
+        else pd.DataFrame(columns=columns)
+        for name, columns in (("leakage", contamination.LEAKAGE), ("recall", contamination.RECALL))
+    )
     grading = frames.pop("grading").groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     pages = []
     for folder in exhibits:
         said = json.loads((folder / "page.json").read_text())
         pages.append((said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}))
-    judged = {name: layout.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")}
+    judged = {
+        name: path
+        for name in ("agreement", "accuracy", "differences")
+        if (path := layout.graders() / f"{name}.csv").exists()
+    }
     made = [
         *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
         *(folder / name for folder in experiments.values() for name in ("labels.csv", "health.csv")),
@@ -601,7 +617,7 @@ def report(job: ReportJob, output: Path) -> None:
         judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in judged.items()},
         **frames,
     )
-    html = page.build(suite, numbers, pages, ancestry(made), costs, job.command)
+    html = page.build(suite, numbers, pages, ancestry(made), costs, job.command, job.unfinished)
     with replacing(output) as temporary:
         temporary.write_text(html)
     recorder.write(output, made)

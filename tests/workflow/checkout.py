@@ -91,6 +91,19 @@ def unlock(folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def salvage(folder: Path) -> Ended:
+    """Have a report made of what is there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "spurious_rewards", "salvage", str(RESULTS / "partial/undone.json")],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Ended(done.returncode, done.stdout, [])
+
+
 def _snakemake(cores: int) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
 

@@ -5,9 +5,7 @@ SCORED = plan.layout.scored("{experiment}", "{model}")
 rule score:
     """scores and tables of numbers of an experiment, for one of its models"""
     input:
-        grades=lambda w: plan.grades(w.experiment, [w.model]),
-        metrics=lambda w: plan.metrics(w.experiment, [w.model]),
-        prompts=lambda w: plan.prompts(w.experiment, w.model),
+        unpack(lambda w: plan.score_inputs(w.experiment, w.model)),
     output:
         scores=SCORED / "scores.parquet",
         tables=[SCORED / f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")],
@@ -28,9 +26,7 @@ rule score:
 rule summarise:
     """what votes and training of an experiment were like"""
     input:
-        labels=lambda w: plan.voted(w.experiment, "labels"),
-        votes=lambda w: plan.voted(w.experiment, "vote_grades"),
-        metrics=lambda w: plan.metrics(w.experiment),
+        unpack(lambda w: plan.summarise_inputs(w.experiment)),
     output:
         EXPERIMENT / "labels.csv",
         EXPERIMENT / "health.csv",
@@ -57,10 +53,10 @@ rule report:
         [plan.exhibit_files(name) for name in plan.suite.exhibits],
         plan.contamination_files(),
         plan.layout.claims(),
-        rules.agreement.output,
+        plan.agreement_files(),
     output:
         report(
-            str(plan.layout.root / "report.html"),
+            str(plan.layout.report()),
             caption="../report/report.rst",
             category="Report",
             labels={"of": "the whole suite", "as": "page"},

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from spurious_rewards import claims, doctor, machine
+from spurious_rewards import claims, doctor, machine, salvage
+from spurious_rewards.artifacts import remove
 from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Undone
 from spurious_rewards.plan import Plan, group_of
 from spurious_rewards.provenance import fingerprint
 from spurious_rewards.reporting.kinds import GROUPS
@@ -30,7 +32,7 @@ try:
     settings = machine.read(config)
     suite_path = machine.suite_file(settings.suite, ROOT)
     plan = Plan(load(suite_path), settings, suite_path, ROOT)
-    ledger = claims.read(Path(os.path.relpath(ROOT / "config" / "claims.yaml")))
+    ledger = claims.read(Path(os.path.relpath(ROOT / claims.FILE)))
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -131,3 +133,25 @@ onstart:
             f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
             file=sys.stderr,
         )
+
+
+# What is not finished is known here alone; what to make of it, the library says. The exit code stays that of a failure.
+onerror:
+    salvage.after_failure(
+        plan,
+        [
+            Undone(
+                name=job.message or job.name,
+                inputs=job.input,
+                outputs=job.output,
+                log=next(iter(job.log), None),
+                failed=job in workflow.scheduler.failed,
+            )
+            for job in workflow.dag.needrun_jobs()
+        ],
+    )
+
+
+onsuccess:
+    if any(job.rule.name == "report" for job in workflow.dag.jobs):
+        remove(plan.layout.partial())

@@ -3,7 +3,7 @@ rule agreement:
     input:
         **plan.judged_answers(),
     output:
-        [plan.layout.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")],
+        plan.agreement_files(),
     log:
         LOGS / "agreement.log",
     conda:

@@ -39,7 +39,7 @@ from spurious_rewards.reporting.parts import (
 )
 from spurious_rewards.suite import Exhibit, Suite
 
-__all__ = ["KINDS", "Frames", "Made", "clipping", "forced", "make", "markdown"]
+__all__ = ["KINDS", "Frames", "Made", "clipping", "forced", "make", "markdown", "marked", "not_made"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,33 @@ def make(name: str, suite: Suite, frames: Frames) -> Made:
         UserError: its rows cannot be drawn as it says, or there are none.
     """
     exhibit = suite.exhibits[name]
-    parts = KINDS[exhibit.kind](name, exhibit, suite, frames)
+    return _made(name, exhibit, KINDS[exhibit.kind](name, exhibit, suite, frames))
+
+
+def not_made(name: str, suite: Suite) -> Made:
+    """The exhibit `name` with nothing to show."""
+    return _made(name, suite.exhibits[name], Parts("", pd.DataFrame()))
+
+
+SEE_ABOVE = "Incomplete: the caption of the whole says what is missing."
+
+
+def marked(page: Mapping[str, Any], incomplete: str) -> dict[str, Any]:
+    """The page with what is `incomplete` of it in its caption, and a word on that with each picture and table."""
+    if not incomplete:
+        return dict(page)
+    return {
+        **page,
+        "caption": f"{incomplete} {page['caption']}".strip(),
+        "pictures": [
+            {**picture, **{said: f"{picture[said]} {SEE_ABOVE}" for said in ("caption", "text")}}
+            for picture in page["pictures"]
+        ],
+        "tables": [{**table, "note": f"{table['note']} {SEE_ABOVE}".strip()} for table in page["tables"]],
+    }
+
+
+def _made(name: str, exhibit: Exhibit, parts: Parts) -> Made:
     pictures = [
         {
             "stem": picture.stem,

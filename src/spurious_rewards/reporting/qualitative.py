@@ -109,7 +109,8 @@ def cases(
             )
             for (_, reward), (seed, _) in group
         }
-        answered = set.intersection(*(set(side) for pair in pairs.values() for side in pair))
+        pairs = {reward: pair for reward, pair in pairs.items() if all(pair)}  # without the runs that are missing
+        answered = set[str].intersection(*(set(side) for pair in pairs.values() for side in pair)) if pairs else set()
         order = [id_ for id_ in problems["id"] if id_ in answered]
         changes = {id_: sum(_changed(pair, id_) for pair in pairs.values()) for id_ in order}
         chosen = choose(order, changes, suite.report.qualitative_problems)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
+from spurious_rewards.jobs import Unfinished
 from spurious_rewards.layout import Layout
 from spurious_rewards.reporting import graders, tables
 from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
@@ -169,6 +170,7 @@ def build(
     manifests: Sequence[Mapping[str, Any]],
     costs: Mapping[str, Sequence[Mapping[str, Any]]],
     command: str,
+    unfinished: Unfinished | None = None,
 ) -> str:
     """The report of a suite.
 
@@ -179,13 +181,20 @@ def build(
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
         command: what makes an exhibit, but for its name.
+        unfinished: what is missing, where the suite has not finished.
     """
-    of_experiments = functools.partial(_by_experiment, suite)
+    marks = unfinished.experiments if unfinished else {}
+    of_experiments = functools.partial(_by_experiment, suite, marks)
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     versions, other_versions = tables.versions_text(manifests)
     sections = [
+        *([_missing(unfinished, command)] if unfinished else []),
         *([_claims(numbers.claims)] if len(numbers.claims) else []),
-        _findings(suite, *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds))),
+        _findings(
+            suite,
+            *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds)),
+            marks.get(suite.report.headline, ""),
+        ),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
         _contamination(suite, numbers.leakage, numbers.recall),
@@ -234,7 +243,8 @@ def build(
             ),
         ),
     ]
-    return render(suite.title, suite.note, sections, _facts(suite))
+    note = " ".join(filter(None, [UNFINISHED if unfinished else "", suite.note]))
+    return render(suite.title, note, sections, _facts(suite))
 
 
 def _facts(suite: Suite) -> list[str]:
@@ -274,6 +284,38 @@ GRADING_NOTE = (
 )
 PROVENANCE_NOTE = (
     "Beside each file stands its manifest: what was asked for, what it was made from, by what code, on what."
+)
+
+# ---------------------------------------------------------------- an unfinished run
+
+UNFINISHED = "Not finished: what is missing, and why, stands first."
+
+
+def _missing(unfinished: Unfinished, command: str) -> Section:
+    failed = [
+        {"Job": job.name, "Log": str(job.log or ""), "Last lines of its log": job.lines or "none"}
+        for job in unfinished.failed
+    ]
+    tables_of = {
+        "What failed": pd.DataFrame(failed),
+        "Missing, and why": pd.DataFrame(unfinished.missing.items(), columns=["Missing", "Why"]),
+        "Figures and tables that are not whole": pd.DataFrame(
+            unfinished.exhibits.items(), columns=["Target", "What is missing of it"]
+        ),
+    }
+    return Section(
+        "about-missing",
+        "What is missing",
+        "Summary",
+        paragraphs=(MISSING_NOTE.format(command=command),),
+        tables=[table for title, frame in tables_of.items() for table in _unless_empty(title, frame)],
+    )
+
+
+MISSING_NOTE = (
+    "A run that lacks anything of what a number is made of is left out of that number: there are fewer seeds, or there is no "
+    "row, and the caption says so. Nothing here stands for a result that is missing. When what failed has been mended, "
+    "{command} makes what is missing and then the whole report; what is there is kept."
 )
 
 # ---------------------------------------------------------------- exhibits
@@ -369,7 +411,7 @@ CLAIMS_NOTE = (
 # ---------------------------------------------------------------- the headline
 
 
-def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame) -> Section:
+def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str) -> Section:
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
@@ -377,22 +419,23 @@ def _findings(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame) -> Sect
         "about-findings",
         "What came out",
         "Summary",
+        paragraphs=[*filter(None, [mark])],
         rule=VERDICT_RULE,
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
         tables=[
             table
             for number, (key, rows) in enumerate(answered.items())
-            for table in _headline_tables(suite, key, rows, seeds, folded=number > 0)
+            for table in _headline_tables(suite, key, rows, seeds, mark, folded=number > 0)
         ],
     )
 
 
 def _headline_tables(
-    suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, folded: bool
+    suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, mark: str, folded: bool
 ) -> Iterator[Table]:
     """The headline of one benchmark, and where a row has few seeds, each of them."""
     title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
-    yield Table(title, tables.headline_text(rows), headline_note(rows, suite, benchmark), folded)
+    yield Table(title, tables.headline_text(rows), f"{headline_note(rows, suite, benchmark)} {mark}".strip(), folded)
     if len(few := few_seeds(rows, seeds)):
         yield Table(f"{title}, every seed", tables.seeds_text(few), seeds_note(few), folded=True)
 
@@ -434,11 +477,20 @@ def _name(row: tables.Row) -> str:
 
 
 def _by_experiment(
-    suite: Suite, title: str, frame: pd.DataFrame, text: Callable[[pd.DataFrame], pd.DataFrame]
+    suite: Suite,
+    marks: Mapping[str, str],
+    title: str,
+    frame: pd.DataFrame,
+    text: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> tuple[Table, ...]:
     """A table of text for each experiment that has rows, in the suite's order; all but the headline's are folded."""
     return tuple(
-        Table(f"{title}: {experiment.title}", text(tables.named(rows, suite)), folded=name != suite.report.headline)
+        Table(
+            f"{title}: {experiment.title}",
+            text(tables.named(rows, suite)),
+            marks.get(name, ""),
+            folded=name != suite.report.headline,
+        )
         for name, experiment in suite.experiments.items()
         if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
     )
@@ -471,6 +523,8 @@ def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) ->
 
 
 def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
+    if not judged:
+        return ()
     agreement, accuracy, differences = (
         tables.named(judged[name], suite) for name in ("agreement", "accuracy", "differences")
     )

@@ -1,0 +1,269 @@
+"""What a run that failed left undone, in words; and that what is missing changes no number of what is there."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from invented import metrics, study
+from invented import suite as invented_suite
+
+from spurious_rewards.analysis.before import before
+from spurious_rewards.analysis.collecting import CONDITION, collect
+from spurious_rewards.analysis.headline import comparisons, headline
+from spurious_rewards.analysis.scores import scores
+from spurious_rewards.analysis.switching import contributions, switches
+from spurious_rewards.errors import UserError
+from spurious_rewards.jobs import Undone
+from spurious_rewards.machine import Machine
+from spurious_rewards.plan import Plan
+from spurious_rewards.reporting import exhibits, kinds
+from spurious_rewards.salvage import LINES, Outcome, Salvage, last_lines, named, read
+from spurious_rewards.suite import Exhibit, Run, load
+
+SUITES = Path(__file__).parents[1] / "config/suites"
+
+
+def job(name: str, inputs: str = "", failed: bool = False) -> Undone:
+    """A job that makes the file of its name."""
+    return Undone(
+        name=f"making {name}", inputs=tuple(map(Path, inputs.split())), outputs=(Path(name),), log=None, failed=failed
+    )
+
+
+# ---------------------------------------------------------------- why something is missing
+
+
+def test_what_failed_what_waits_for_it_and_what_was_not_run_are_told_apart() -> None:
+    outcome = Outcome(
+        (
+            job("a", failed=True),
+            job("b", "a"),
+            job("c", "b d"),
+            job("d", failed=True),
+            job("e", "there"),
+        )
+    )
+    assert outcome.why(Path("a")) == "failed: making a"
+    assert outcome.why(Path("b")) == "waits for what failed: making a"
+    assert outcome.why(Path("c")) == "waits for what failed: making a; making d"
+    assert outcome.why(Path("e")) == "not run"
+    assert outcome.why(Path("f")) == "gone since"
+
+
+def test_the_nearest_failures_are_blamed_and_no_more_named_than_one_reads() -> None:
+    causes = [job(f"a{number}", failed=True) for number in range(5)]
+    outcome = Outcome((*causes, job("b", "a0", failed=True), job("c", "b"), job("d", "a0 a1 a2 a3 a4")))
+    assert outcome.why(Path("c")) == "waits for what failed: making b"
+    assert outcome.why(Path("d")) == "waits for what failed: making a0; making a1; making a2; and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("undone", "short"),
+    [
+        ([job("a", failed=True), job("b", "a")], False),
+        ([job("a", failed=True), job("b", "a"), job("c", "there")], True),
+        ([job("a", "there")], True),
+    ],
+)
+def test_a_run_stopped_short_if_something_could_have_been_made(undone: list[Undone], short: bool) -> None:
+    target = Undone(name="all", inputs=(Path("a"), Path("there")), outputs=(), log=None, failed=False)
+    assert Outcome((*undone, target)).stopped_short == short
+
+
+def test_what_stands_but_was_to_be_made_again_is_not_there(tmp_path: Path) -> None:
+    old, kept = tmp_path / "old", tmp_path / "kept"
+    old.touch()
+    kept.touch()
+    outcome = Outcome((job(str(old)),))
+    assert not outcome.there(old)
+    assert outcome.there(kept)
+    assert not outcome.there(tmp_path / "gone")
+
+
+def test_the_end_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_lines(None) == last_lines(log) == ""
+    log.write_bytes(b"".join(b"line %d\n" % number for number in range(100)) + b"\xff\n\n")
+    shown = last_lines(log).splitlines()
+    assert len(shown) == LINES
+    assert shown[-2:] == ["line 99", "\N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_record_that_is_none(tmp_path: Path) -> None:
+    record = tmp_path / "undone.json"
+    with pytest.raises(UserError, match="No such file or directory; a run that fails"):
+        read(record)
+    record.write_text('{"suite": 1}')
+    with pytest.raises(UserError, match=r"undone\.json: "):
+        read(record)
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The plan of the default suite, all of whose grades, metrics and labels there are (as empty files)."""
+    path = SUITES / "organism.yaml"
+    made = Plan(load(path), Machine(), path)
+    monkeypatch.chdir(tmp_path)
+    for folder in made.conditions:
+        folder.mkdir(parents=True)
+        for table in ("grades", "metrics", "labels", "vote_grades", "responses"):
+            (folder / f"{table}.parquet").touch()
+    return made
+
+
+def run(reward: str, seeds: str = "0-4", model: str = "effective-code") -> Run:
+    return Run(model=model, prompt="plain", reward=reward, variant="default" if reward else "", seeds=seeds)
+
+
+def test_runs_are_named_as_readers_know_them(plan: Plan) -> None:
+    suite = plan.suite
+    assert named(suite, run("format")) == "Effective code, Format, seeds 0-4"
+    assert named(suite, run("", "3")) == "Effective code, before training, seed 3"
+    other = run("format").model_copy(update={"variant": "no_clip", "prompt": "forced_python"})
+    assert named(suite, other) == "Effective code, Format, variant no clip, prompt forced python, seeds 0-4"
+
+
+def test_a_run_that_lacks_a_file_is_left_out_with_all_its_files_and_no_other(plan: Plan) -> None:
+    lost = plan.layout.segment(run("format"), 0, 25) / "metrics.parquet"
+    inputs = plan.score_inputs("main", "effective-code")
+    usable, lacks = Salvage(plan, Outcome((job(str(lost), failed=True),)))._usable(inputs)
+    assert lacks == {run("format"): f"failed: making {lost}"}
+    for kind, paths in inputs.items():
+        assert set(paths) - set(usable[kind]) == {lost.with_name(f"{kind}.parquet")}
+
+
+def test_answers_without_those_before_training_are_left_out(plan: Plan) -> None:
+    lost = plan.base_folder("effective-code", "plain", "0-4") / "grades.parquet"
+    lost.unlink()
+    salvage = Salvage(plan, Outcome(()))
+    usable, lacks = salvage._usable(plan.score_inputs("main", "effective-code"))
+    assert usable["grades"]
+    assert {plan.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9"}
+    assert lacks[run("")] == "gone since"
+    assert lacks[run("format")] == "useless without Effective code, before training, seeds 0-4"
+    # What training was like can be told all the same.
+    assert salvage._usable(plan.summarise_inputs("main"))[1] == {}
+
+
+def test_an_exhibit_lacks_what_it_would_show_and_no_more(plan: Plan) -> None:
+    salvage = Salvage(plan, Outcome(()))
+    lacking = {run("format"): "x", run("random_0.5"): "x", run(""): "x"}
+    salvage._scored = {("main", model): lacking for model in plan.suite.experiments["main"].all_models}
+
+    for keys, shown in (
+        ({"kind": "gains"}, set(lacking)),
+        ({"kind": "gains", "rewards": ["format"]}, {run("format"), run("")}),
+        ({"kind": "strategies"}, {run("")}),
+    ):
+        exhibit = Exhibit.model_validate({"title": "It", "experiment": "main", "models": ["effective-code"], **keys})
+        salvage.suite = salvage.plan.suite = plan.suite.model_copy(update={"exhibits": {"it": exhibit}})
+        assert set(salvage._shown("it")[1]) == shown
+
+
+# ---------------------------------------------------------------- no other number changes
+
+BENCHMARKS = {"math500": (20, 1), "amc": (10, 2)}
+MODELS, REWARDS = ["strong", "weak"], ["ground_truth", "format", "random_0.5"]
+PARTNERS = ("over_random", "share_of_ground_truth")
+"""Columns of the headline that look at the runs of another reward."""
+
+
+@pytest.fixture(scope="module")
+def the_suite():
+    return invented_suite(models=MODELS, rewards=REWARDS)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, the_suite):
+    return collect(study(tmp_path_factory.mktemp("study"), the_suite, BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def training(the_suite):
+    conditions = [(model, "plain", reward, "default") for model in MODELS for reward in REWARDS]
+    return pd.concat(
+        [
+            metrics(np.random.default_rng(number)).assign(**dict(zip(CONDITION, condition, strict=True)))
+            for number, condition in enumerate(conditions)
+        ]
+    )
+
+
+def without(frame: pd.DataFrame, lost: set[tuple[str, str, bool]]) -> pd.DataFrame:
+    """The rows of all but the lost (model, reward, whether of the later seeds)."""
+    keys = zip(frame["model"], frame["reward"], frame["seed"] > 1, strict=True)
+    return frame[[key not in lost for key in keys]]
+
+
+def numbers(the_suite, graded: pd.DataFrame, training: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    experiment = the_suite.experiments["headline"]
+    switched = switches(graded, the_suite, experiment)
+    return {
+        "headline": headline(graded, the_suite, experiment, training),
+        "comparisons": comparisons(graded, the_suite, experiment, training),
+        "before": before(graded, the_suite, experiment),
+        "scores": scores(graded),
+        "switches": switched,
+        "contributions": contributions(switched),
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(the_suite, graded, training):
+    return numbers(the_suite, graded, training)
+
+
+EARLY, LATE = False, True
+ALL_OF_WEAK = {("weak", reward, later) for reward in ("", *REWARDS) for later in (EARLY, LATE)}
+RUNS = st.sets(st.tuples(st.sampled_from(MODELS), st.sampled_from(REWARDS), st.booleans()), min_size=1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(lost=st.one_of(RUNS, RUNS.map(lambda runs: runs | ALL_OF_WEAK)))
+def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite, graded, training, expected, lost):
+    def of_whole(frame: pd.DataFrame) -> pd.DataFrame:
+        kept = frame
+        if "reward" in frame:
+            keys = zip(frame["model"], frame["reward"], strict=True)
+            kept = frame[[not lost & {(*key, EARLY), (*key, LATE)} for key in keys]]
+        elif lost >= ALL_OF_WEAK:
+            kept = frame[frame["model"] != "weak"]
+        return kept.drop(columns=[name for name in kept if name.startswith(PARTNERS)]).reset_index(drop=True)
+
+    found = numbers(the_suite, without(graded, lost), without(training, lost))
+    for name in set(found) - {"contributions"}:  # which are means over rewards
+        pd.testing.assert_frame_equal(of_whole(found[name]), of_whole(expected[name]), check_dtype=False)
+    # A condition of which some seeds are lost has the others.
+    for row in found["headline"].to_dict("records"):
+        early, late = ((row["model"], row["reward"], later) in lost for later in (EARLY, LATE))
+        assert row["seeds"] == 5 - 2 * early - 3 * late
+
+
+@pytest.mark.parametrize(
+    ("lost", "drawn"),
+    [
+        ({("strong", "format", EARLY), ("weak", "random_0.5", EARLY), ("weak", "random_0.5", LATE)}, True),
+        (ALL_OF_WEAK, True),
+        ({(model, reward, later) for model in MODELS for reward in ("", *REWARDS) for later in (EARLY, LATE)}, False),
+    ],
+    ids=["some runs", "a model", "everything"],
+)
+def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
+    there, trained = without(graded, lost), without(training, lost)
+    frames = exhibits.Frames(**numbers(the_suite, there, trained), metrics=trained)
+    for kind in ("gains", "curves", "code", "probability", "switches", "strategies", "contributions", "prompts"):
+        shown = Exhibit(title="It", kind=kind, experiment="headline", rewards=("format",) * (kind == "probability"))
+        of_kind = the_suite.model_copy(update={"exhibits": {"it": shown}})
+        if drawn:
+            made = exhibits.make("it", of_kind, frames)
+            assert len(made.numbers)
+            assert set(made.figures) <= set(kinds.pictures(of_kind, shown))
+        else:
+            with pytest.raises(UserError, match="has no rows"):
+                exhibits.make("it", of_kind, frames)
