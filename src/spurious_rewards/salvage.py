@@ -130,7 +130,7 @@ class Outcome:
     @property
     def stopped_short(self) -> bool:
         """Whether some job was left that could have been done."""
-        return any(not job.failed and not self._blamed[job] for job in self.undone if job.outputs)
+        return any(not job.failed and not self._blamed[job] for job in self.undone)
 
     @cached_property
     def _blamed(self) -> dict[Undone, tuple[Undone, ...]]:
