@@ -61,13 +61,15 @@ def after_failure(plan: Plan, undone: Collection[Undone]) -> None:
     """Put on record what a run of the workflow left undone, and make the report if all was made that could be.
 
     A run that stopped short (interrupted, or at its first error without --keep-going) is told how to have the report made.
-    Nothing happens if the report was not asked for, or is what failed.
+    Nothing is made if the report was not asked for, or is what failed.
     """
     outcome = Outcome(tuple(undone))
     report = outcome.maker.get(plan.layout.report())
-    if report is None or report.failed:
+    if report is None:
         return
     remove(plan.layout.partial())
+    if report.failed:
+        return
     job = SalvageJob(suite=plan.suite_path, machine=plan.machine, root=plan.root, undone=tuple(undone))
     record = plan.layout.undone()
     with replacing(record) as temporary:
@@ -140,7 +142,7 @@ class Outcome:
     @property
     def stopped_short(self) -> bool:
         """Whether some job was left that could have been done."""
-        return any(not job.failed and not self._blamed[job] for job in self.undone if job.outputs)
+        return any(not job.failed and not self._blamed[job] for job in self.undone)
 
     @cached_property
     def _blamed(self) -> dict[Undone, tuple[Undone, ...]]:

@@ -308,9 +308,16 @@ def _missing(unfinished: Unfinished, command: str) -> Section:
         "What is missing",
         "Summary",
         paragraphs=(MISSING_NOTE.format(command=command),),
-        tables=[table for title, frame in tables_of.items() for table in _unless_empty(title, frame)],
+        tables=[
+            table
+            for title, frame in tables_of.items()
+            for table in _unless_empty(title, frame, folded=len(frame) > MANY)
+        ],
     )
 
+
+MANY = 30
+"""More rows of what is missing are folded, so that the report is not far below them."""
 
 MISSING_NOTE = (
     "A run that lacks anything of what a number is made of is left out of that number: there are fewer seeds, or there is no "
