@@ -192,7 +192,8 @@ def build(
         *([_claims(numbers.claims)] if len(numbers.claims) else []),
         _findings(
             suite,
-            *(tables.named(frame, suite) for frame in (with_adjusted_p(numbers.headline), numbers.seeds)),
+            tables.named(with_adjusted_p(numbers.headline), suite),
+            tables.named(numbers.seeds, suite),
             marks.get(suite.report.headline, ""),
         ),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
