@@ -10,7 +10,9 @@ rule score:
         prompts=lambda w: plan.prompts(w.experiment, w.model),
     output:
         scores=SCORED / "scores.parquet",
-        tables=[SCORED / f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")],
+        tables=[
+            SCORED / f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")
+        ],
     log:
         LOGS / "score/{experiment}/{model}.log",
     conda:
