@@ -164,7 +164,7 @@ def _compare(
     rows = []
     for (condition, benchmark), pair in paired.items():
         end = ends[condition]
-        along = rates.loc[(*condition, benchmark)].loc[list(pair.after.index)].groupby("step").mean().loc[: end.step]
+        along = rates.xs((*condition, benchmark)).loc[list(pair.after.index)].groupby("step").mean().loc[: end.step]
         row = {
             **dict(zip(CONDITION, condition, strict=True)),
             "benchmark": benchmark,
