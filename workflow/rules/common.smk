@@ -117,6 +117,20 @@ def run_of(wildcards):
     return Run(**{key: wildcards[key] for key in ("model", "prompt", "reward", "variant", "seeds")})
 
 
+def in_report(path, name, exhibit):
+    """A file of an exhibit; in Snakemake's own report (--report) stand its pictures, and its numbers to be saved."""
+    as_what = {".svg": "picture", ".csv": "numbers (CSV)"}.get(path.suffix)
+    if as_what is None:
+        return path
+    return report(
+        str(path),
+        caption=f"../report/{'picture' if path.suffix == '.svg' else 'numbers'}.rst",
+        category=GROUPS.get(exhibit.kind, "Figures"),
+        subcategory=f"{name}: {exhibit.title}",
+        labels={"of": path.stem if path.suffix == ".svg" else "all", "as": as_what},
+    )
+
+
 # Environments for --sdm conda, by what draws responses.
 VLLM = "vllm" in {plan.suite.sampling.engine, *(training.engine for training in plan.suite.algorithms.values())}
 RESPOND_ENV, TRAIN_ENV = ["../../envs/vllm.yaml"] * 2 if VLLM else ["../../envs/respond.yaml", "../../envs/train.yaml"]

@@ -1,17 +1,3 @@
-def in_report(path, name, exhibit):
-    """A file of an exhibit; in Snakemake's own report (--report) stand its pictures, and its numbers to be saved."""
-    as_what = {".svg": "picture", ".csv": "numbers (CSV)"}.get(path.suffix)
-    if as_what is None:
-        return path
-    return report(
-        str(path),
-        caption=f"../report/{'picture' if path.suffix == '.svg' else 'numbers'}.rst",
-        category=GROUPS.get(exhibit.kind, "Figures"),
-        subcategory=f"{name}: {exhibit.title}",
-        labels={"of": path.stem if path.suffix == ".svg" else "all", "as": as_what},
-    )
-
-
 # A rule for each figure and table, whose name is a target: `snakemake --list` says what they are.
 for name, exhibit in plan.suite.exhibits.items():
 
