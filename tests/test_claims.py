@@ -450,6 +450,19 @@ def test_code_with_accuracy(frame, verdict):
         assert row["remark"] == "no interval: it needs two seeds"
 
 
+def test_no_correlation_is_above_one():
+    rule = {**GAIN, "measure": "code with accuracy", "models": "effective code", "rewards": ["format", "incorrect"]}
+    row = judged(rule, {"scores": scores(0.5, 0.05, seeds=2)})
+    assert row["low"] < row["effect"] < row["high"] == 1
+
+
+def test_a_seed_that_lacks_a_reward_has_no_correlation_of_its_own():
+    rule = {**GAIN, "measure": "code with accuracy", "models": "effective code", "rewards": ["format", "incorrect"]}
+    five = scores(0.5, 0.01)
+    row = judged(rule, {"scores": five[(five["seed"] < 4) | (five["reward"] != "incorrect")]})
+    assert (row["seeds"], row["n"]) == (4, 10)
+
+
 def training(change: float, variant: str = "default", quantity: str = "entropy", spread: float = 0.01) -> pd.DataFrame:
     seeds = np.arange(5)
     condition = {"experiment": "clipping", "model": "effective-code", "prompt": "plain", "reward": "random_0.5"}
@@ -602,6 +615,13 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
     short["experiments"]["main"]["steps"] = 100
     short["exhibits"] = {}
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(short))["paper_claim"] == "not run"
+    other = paper.model_dump()
+    other["training"]["learning_rate"] = 1e-6
+    assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(other))["paper_claim"] == "not run"
+    local = paper.model_dump()
+    local["models"]["Qwen2.5-Math-7B"] |= {"source": "local", "id": "elsewhere"}
+    row = judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(local))
+    assert (row["verdict"], row["paper_claim"]) == ("supported", "not run")
 
 
 def test_what_holds_by_construction_is_said_of_organisms_alone():

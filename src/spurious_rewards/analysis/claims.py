@@ -378,7 +378,7 @@ def _recall(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
     found = frames["recall"]
     if rule.models:
         found = found[found["model"].isin(behaving(suite, rule.models))]
-    unknown = [name for name in suite.problems if _cannot_be_known(suite, name) and name != benchmark.problems]
+    unknown = [name for name in suite.problems if _cannot_be_known(suite, name)]
     known, others = (
         _as_rows(found[found["problem_set"].isin(sets)].assign(experiment=""), "word_for_word").assign(
             **dict.fromkeys(["prompt", "reward", "variant", "benchmark"], "")
