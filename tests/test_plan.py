@@ -82,6 +82,18 @@ def test_words_for_readers_are_in_no_job_up_to_the_grades(plan: Plan) -> None:
         assert '"title":"Format"' not in job
 
 
+def test_what_is_said_of_problems_is_in_the_reports_job_alone(plan: Plan) -> None:
+    said = {
+        key: each.model_copy(update={"about": "other", "licence": "words"}) for key, each in plan.suite.problems.items()
+    }
+    other = Plan(plan.suite.model_copy(update={"problems": said}), plan.machine, plan.suite_path)
+    assert other.report() != plan.report()
+    assert other.prepare("sums", 1) == plan.prepare("sums", 1)
+    assert other.score("main", "placebo") == plan.score("main", "placebo")
+    assert other.summarise("main") == plan.summarise("main")
+    assert other.exhibit("fig1") == plan.exhibit("fig1")
+
+
 def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
     suite = json.loads(plan.exhibit("fig10"))["suite"]
     assert list(suite["experiments"]) == ["gamma"]

@@ -63,6 +63,9 @@ from spurious_rewards.training.launching import read as read_layout
 UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
 """Keys of `Training` that are about more than one rollout batch, at values that no suite changes."""
 
+WORDLESS = {"about": "", "licence": ""}
+"""Keys of a problem set that only the report shows."""
+
 
 class Plan:
     """Jobs, inputs and targets of a suite, by the wildcards of the paths they make."""
@@ -125,7 +128,7 @@ class Plan:
         return PrepareJob(
             version=version,
             name=name,
-            problem_set=problem_set.model_copy(update={"about": "", "licence": ""}),
+            problem_set=problem_set.model_copy(update=WORDLESS),
             organism=self.suite.organism if problem_set.generated else None,
             overlap=self.suite.overlap if problem_set.decontaminate else None,
             data_seed=self.suite.data_seed,
@@ -384,6 +387,7 @@ class Plan:
         runs = self.suite.runs_of(experiment)
         return self.suite.model_copy(
             update={
+                "problems": {key: each.model_copy(update=WORDLESS) for key, each in self.suite.problems.items()},
                 "experiments": {name: experiment},
                 "imports": tuple(each for each in self.suite.imports if self.suite.run_of_import(each) in runs),
                 "sizes": (),  # what jobs ask for changes no number
