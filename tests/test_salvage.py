@@ -90,6 +90,8 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     shown = last_lines(log).splitlines()
     assert len(shown) == LINES
     assert shown[-2:] == ["line 99", "\N{REPLACEMENT CHARACTER}"]
+    log.write_bytes(b"loading:  0%\rloading: 100%\n\n  at line 5\r\nerror: no\n")
+    assert last_lines(log) == "loading: 100%\n  at line 5\nerror: no"
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:

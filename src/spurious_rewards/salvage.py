@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -168,7 +168,11 @@ def last_lines(log: Path | None) -> str:
     """The end of a log; nothing where there is none."""
     if log is None or not log.is_file():
         return ""
-    return "\n".join(log.read_text(errors="replace").rstrip().splitlines()[-LINES:])
+    text = log.read_bytes().decode(errors="replace")
+    lines = (
+        line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
+    )  # of a progress bar, how it stood at last
+    return "\n".join([line for line in lines if line.strip()][-LINES:])
 
 
 def named(suite: Suite, run: Run) -> str:
@@ -361,11 +365,14 @@ class Salvage:
         """What the captions of a figure or table say of what it lacks."""
         if (own := self._page(exhibit)) not in lacks:
             return self._incomplete(lacks)
-        others = self._incomplete({what: why for what, why in lacks.items() if what != own})
-        return f"Not made: {lacks[own]}. {others}".strip()
+        return f"Not made: {lacks[own]}.{self._missing(what for what in lacks if what != own)}"
 
     def _incomplete(self, lacks: Lacks) -> str:
-        return f"Incomplete. Missing: {'; '.join(map(self._named, lacks))}." if lacks else ""
+        return f"Incomplete.{self._missing(lacks)}" if lacks else ""
+
+    def _missing(self, lacks: Iterable[Run | Path]) -> str:
+        names = "; ".join(map(self._named, lacks))
+        return f" Missing: {names}." if names else ""
 
     def _named(self, what: Run | Path) -> str:
         if isinstance(what, Run):
