@@ -1,5 +1,7 @@
 """Intervals and tests: known answers, what scipy and statsmodels say, invariances, and whether intervals cover."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -127,6 +129,19 @@ def test_otherwise_its_quantile_lies_between_the_two():
     quantile = (found.high - found.value) / found.error
     assert stats.t.ppf(0.975, 39) < quantile < stats.t.ppf(0.975, 2)
     assert quantile == pytest.approx(stats.t.ppf(0.975, found.freedom))
+
+
+@pytest.mark.parametrize("level", [0.2, 0.005, 1e-6])
+def test_p_inverts_the_interval_of_every_level(level):
+    generator = np.random.default_rng(0)
+    change = generator.normal(0, 1, 40) + generator.normal(0, 0.3, (3, 1)) + generator.normal(0, 0.1, (3, 40))
+    change -= change.mean()
+    found = statistics.difference(np.zeros_like(change), change / 100)
+    of_seeds = 40 * (change / 100).mean(axis=1).var(ddof=1) / (change.size * found.error**2)
+    assert 0.1 < of_seeds < 0.9
+    quantile = of_seeds * stats.t.isf(level / 2, 2) + (1 - of_seeds) * stats.t.isf(level / 2, 39)
+    moved = statistics.difference(np.zeros_like(change), change / 100 + quantile * found.error)
+    assert moved.p == pytest.approx(level, rel=1e-6)
 
 
 def test_the_variance_is_that_of_a_two_way_analysis():
@@ -298,7 +313,8 @@ def test_a_ratio_to_everything_is_the_mean(values):
 def test_problems_without_a_whole_count_as_absent():
     part, whole = np.random.default_rng(0).random((2, 3, 20))
     more = np.hstack([part, np.zeros((3, 7))]), np.hstack([whole, np.zeros((3, 7))])
-    assert statistics.ratio(*more) == statistics.ratio(part, whole)
+    found, expected = (astuple(statistics.ratio(*each)) for each in (more, (part, whole)))
+    assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("present", [0, 1])

@@ -29,9 +29,9 @@ class Estimate:
     With one seed the interval is over problems only: it says nothing of how another seed would have come out.
 
     `p` is of the two-sided test that the mean is 0, the one that the interval inverts: it is below 0.05 exactly where the
-    interval does not hold 0. `error` is the standard error, and `freedom` the degrees of freedom at which Student's quantile
-    is that of the interval. Error is 0 and freedom NaN where no value differed from another; where there is no interval, all
-    three are NaN.
+    interval does not hold 0, and below any other level where the interval of that level does not. `error` is the standard
+    error, and `freedom` the degrees of freedom at which Student's quantile is that of the interval. Error is 0 and freedom NaN
+    where no value differed from another; where there is no interval, all three are NaN.
     """
 
     value: float
@@ -171,14 +171,31 @@ def _crossed(values: Array, largest: float = 1.0) -> Estimate:
         p = 2 * stats.norm.sf(np.sqrt(problems * off / (1 - off))) if off < 1 else 0.0
         return Estimate(centre, centre - half, centre + half, seeds, problems, float(p), 0.0, math.nan)
     error = float(np.sqrt(variance / values.size))
-    quantile = _quantile(problems - 1)
-    if of_seeds:
-        quantile += of_seeds / variance * (_quantile(seeds - 1) - quantile)
-    freedom = float(special.stdtridf((1 + CONFIDENCE) / 2, quantile))
-    p = 2 * special.stdtr(freedom, -abs(centre) / error)
+    parts = [(of_seeds / variance, seeds - 1), (of_problems / variance, problems - 1)]
+
+    def quantile(tail: float) -> float:
+        """Of the mean over its error, if the true mean is 0: what it exceeds with this probability."""
+        return -float(sum(weight * special.stdtrit(freedom, tail) for weight, freedom in parts if weight))
+
+    end = quantile((1 - CONFIDENCE) / 2)
     return Estimate(
-        centre, centre - quantile * error, centre + quantile * error, seeds, problems, float(p), error, freedom
+        centre,
+        centre - end * error,
+        centre + end * error,
+        seeds,
+        problems,
+        p=2 * _tail(quantile, abs(centre) / error),
+        error=error,
+        freedom=float(special.stdtridf((1 + CONFIDENCE) / 2, end)),
     )
+
+
+def _tail(quantile: Callable[[float], float], at: float) -> float:
+    """The probability whose quantile is `at`, from 0 to a half; below 1e-100, 0."""
+    least, most = math.log(1e-100), math.log(0.5)
+    if at >= quantile(1e-100):
+        return 0.0
+    return math.exp(optimize.brentq(lambda log: quantile(min(math.exp(log), 0.5)) - at, least, most, xtol=1e-12))
 
 
 def _quantile(freedom: float) -> float:
