@@ -48,7 +48,7 @@ def test_every_experiment_and_every_target_has_a_row() -> None:
     assert rows[0] == ["experiment", "runs", "training", "votes", "answers", "together", "saved if dropped", "disk"]
     assert {row[0] for row in rows[1:]} == {*suite.experiments, "all"}
     assert {row[0] for row in section(paper(), "Targets")[1:]} >= set(suite.exhibits)
-    assert ["compound", "15 with main, 2 with prompts, 3 with perturbed"] in section(paper(), "Runs")
+    assert ["compound", "15 with main, 2 with prompts, 3 with perturbed, 3 with clean"] in section(paper(), "Runs")
 
 
 def test_what_saves_most_comes_first_and_the_sum_last() -> None:

@@ -88,10 +88,10 @@ def made(the_suite, frames, kind, name="it", **keys):
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
     """The invented ground truth gains clearly, so clearly that both dummies are beaten; the random reward is not."""
     caption = made(the_suite, frames, "baselines", rewards=["ground_truth"], benchmarks=["math500"]).page["caption"]
-    assert re.match(r"Ground truth beats the dummy baselines on \d of 2 models, \S+", caption), caption
+    assert re.match(r"ground_truth beats the dummy baselines on \d of 2 models, \S+", caption), caption
     table = texts(made(the_suite, frames, "baselines", rewards=["ground_truth"]).page)[0]
-    assert {"Over Format", "Over random_0.5", "The dummies"} <= set(table.columns)
-    assert "Over Ground truth" not in table.columns
+    assert {"Over format", "Over random_0.5", "The dummies"} <= set(table.columns)
+    assert "Over ground_truth" not in table.columns
     assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown"}
 
 

@@ -236,7 +236,7 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
     plan = Plan(load(path), settings, path)
     for name, expected in from_hub.items():
         output = tmp_path / f"{name}.parquet"
-        stages.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output)
+        stages.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output, [])
         assert tables.read(output, tables.Problems).to_csv() == expected
     (weights_of,) = plan.weights("one", "base").values()
     assert models.load_model(models.locate(weights_of), "float32").num_parameters() > 10_000

@@ -20,6 +20,7 @@ from rocrate.rocrate import ROCrate
 
 from spurious_rewards.artifacts import replacing
 from spurious_rewards.errors import UserError
+from spurious_rewards.layout import PARTIAL
 from spurious_rewards.plan import Plan
 from spurious_rewards.provenance import is_direct, job_of, manifest_path, manifests_below, sha256
 
@@ -29,7 +30,7 @@ CODE = (
 )
 """The workflow and all that it runs."""
 
-LEFT_OUT = ("logs", "wandb")
+LEFT_OUT = ("logs", "wandb", PARTIAL)
 """Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
 
 LICENCE = "Apache-2.0"

@@ -12,9 +12,8 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
+from spurious_rewards import doctor as checks
 from spurious_rewards import (
-    archiving,
-    diff_report,
     estimate_report,
     fetching,
     gpus,
@@ -24,12 +23,7 @@ from spurious_rewards import (
     resuming,
     stages,
     suite,
-    tables,
-    trace_report,
-    tracing,
 )
-from spurious_rewards import doctor as checks
-from spurious_rewards import salvage as salvaging
 from spurious_rewards.complaints import explain, read_yaml
 from spurious_rewards.errors import UserError
 from spurious_rewards.suite import Frozen
@@ -284,6 +278,8 @@ def trace(
     every: Annotated[bool, typer.Option("--all", help="tell of each artifact alone, also of many of a kind")] = False,
 ) -> None:
     """Print what a number was made from, all the way back, and whether it still stands there."""
+    from spurious_rewards import trace_report, tracing
+
     terminal.print(trace_report.report(tracing.trace(file, every)))
 
 
@@ -294,6 +290,8 @@ def diff(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="where to write the numbers too")] = None,
 ) -> None:
     """Set the results of two suites, or of one suite at two times, side by side."""
+    from spurious_rewards import diff_report, tables
+
     one, other = diff_report.Results(a), diff_report.Results(b)
     terminal.print(diff_report.report(one, other))
     if csv:
@@ -303,6 +301,8 @@ def diff(
 @app.command()
 def crate(config: Config, to: Annotated[Path, typer.Option(help="the folder or .zip file to write")]) -> None:
     """Export what was made of a suite as a Workflow Run RO-Crate, for an archive: all but weights and logs."""
+    from spurious_rewards import archiving  # what writes crates is in no environment that jobs run in
+
     archiving.export(_chosen(config), to)
 
 
@@ -311,6 +311,8 @@ def salvage(
     job: Annotated[Path, typer.Argument(metavar="UNDONE", help="results/SUITE/partial/undone.json")],
 ) -> None:
     """Make a report of what is there, after a run that failed or was stopped."""
+    from spurious_rewards import salvage as salvaging
+
     print(salvaging.salvage(salvaging.read(job)))
 
 

@@ -358,6 +358,13 @@ def _partial_prompt_fits(suite: Suite) -> None:
     for key, names in (("models", suite.models), ("problems", suite.problems)):
         for index, value in enumerate(getattr(probe, key)):
             known(value, f"partial_prompt.{key}[{index}]", names)
+    if not seeds_of(probe.seeds):
+        raise FoundError("partial_prompt.seeds", probe.seeds, "an empty range; allowed: first-last with first <= last")
+    for index, model in enumerate(probe.models):
+        if (start := suite.models[model].start) and suite.run_before(start, probe.seeds) not in suite.runs:
+            raise FoundError(
+                f"partial_prompt.models[{index}]", model, f"the run that it starts from has no seeds {probe.seeds}"
+            )
 
 
 def _best_prompt_fits(suite: Suite) -> None:

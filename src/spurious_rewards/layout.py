@@ -10,6 +10,10 @@ BASE = "base"
 """The folder of a model before training that all seeds share."""
 
 
+PARTIAL = "partial"
+"""Below the results of a suite: the tree of a run that failed, none of which is a result."""
+
+
 def bases(model: Model, seeds: str) -> str:
     """The folder of a model before training: of a seed group where each seed has a model of its own, else `BASE`."""
     return f"seeds{seeds}" if model.source in ("organism", "run") else BASE
@@ -67,7 +71,7 @@ class Layout:
 
     def partial(self) -> Path:
         """Root of the tree that holds what is made of the leavings of a run that failed, each under its usual path."""
-        return self.root / "partial"
+        return self.root / PARTIAL
 
     def undone(self) -> Path:
         """What the last run that failed left undone."""

@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from spurious_rewards.artifacts import replacing
+from spurious_rewards.layout import PARTIAL
 
 PACKAGE = Path(__file__).parent
 
@@ -132,9 +133,13 @@ def read(manifest: Path) -> dict[str, Any]:
 
 
 def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The manifests below a folder, each with its artifact; what lies in hidden folders is no artifact yet."""
+    """The manifests below the results of a suite, each with its artifact.
+
+    What lies in hidden folders is no artifact yet, and what a run that failed left (`layout.PARTIAL`) never is.
+    """
     for path in sorted(root.rglob(f"*{ENDING}")):
-        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+        parts = path.relative_to(root).parts
+        if parts[0] != PARTIAL and not any(part.startswith(".") for part in parts):
             yield artifact_of(path), read(path)
 
 

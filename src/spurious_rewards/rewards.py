@@ -8,6 +8,7 @@ import ast
 import hashlib
 import importlib.util
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ def from_file(file: Path, name: str) -> RewardFunction:
     spec = importlib.util.spec_from_file_location(f"reward_{file.stem}", file)
     if spec is None or spec.loader is None or not file.is_file():
         raise UserError(f"{file}: no Python file; mend `file` of the reward, which is read from the suite's folder")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:

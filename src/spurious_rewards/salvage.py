@@ -34,6 +34,7 @@ from spurious_rewards.jobs import (
 )
 from spurious_rewards.layout import Layout
 from spurious_rewards.plan import Plan
+from spurious_rewards.provenance import manifest_path
 from spurious_rewards.suite import Run, Suite, load
 
 LINES = 12
@@ -218,6 +219,9 @@ class Salvage:
         for lacks in [*experiments.values(), *exhibits.values()]:
             for what, why in lacks.items():
                 missing.setdefault(self._named(what), why)
+        for first, *_ in (self.plan.contamination_files(), self.plan.agreement_files()):
+            if not self.outcome.there(first):
+                missing.setdefault(self._named(first), self.outcome.why(first))
         for name in exhibits:
             missing.pop(self._named(self._page(name)), None)
         unfinished = Unfinished(
@@ -301,7 +305,14 @@ class Salvage:
     def _copy_if_there(self, outputs: Sequence[Path]) -> None:
         """Copy what does not depend on runs that are missing, if it is finished; the report does without it otherwise."""
         if all(map(self.outcome.there, outputs)):
-            for path in outputs:
+            self._copy(outputs)
+
+    def _copy(self, outputs: Sequence[Path]) -> None:
+        """Copy what is finished into the tree, with its manifests: its own, and that of the folder which it lies in."""
+        for path in dict.fromkeys(
+            each for path in outputs for each in (path, *map(manifest_path, (path, path.parent)))
+        ):
+            if path.exists():
                 self._in_tree(path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, self._in_tree(path))
 
@@ -314,10 +325,7 @@ class Salvage:
         """
         first = outputs[0]
         if all(map(self.outcome.there, outputs)):
-            for path in first.parent.iterdir():
-                if path.is_file():
-                    self._in_tree(path).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(path, self._in_tree(path))
+            self._copy([path for path in first.parent.iterdir() if path.is_file()])
             return {}
         if (job := self.outcome.maker.get(first)) and job.failed:
             lacks = {first: "its own job failed"}

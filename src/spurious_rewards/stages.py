@@ -371,7 +371,7 @@ def score(job: ScoreJob, output: Path, inputs: Inputs) -> None:
     graded = collecting.collect(_sources(inputs.get("grades", [])))
     metrics = collecting.collect(_sources(inputs.get("metrics", [])), tables.Metrics)
     metrics = scores.of_experiment(metrics, suite, experiment)  # a run may be longer for another experiment
-    prompts = collecting.collect(_sources(inputs["prompts"])) if "prompts" in inputs else None
+    prompts = collecting.collect(_sources(inputs["prompts"])) if inputs.get("prompts") else None
     main = headline.headline(graded, suite, experiment, metrics, prompts)
     found = {
         "headline": paper.beside(main, suite, job.experiment),

@@ -108,12 +108,17 @@ def judge(rows: pd.DataFrame, rule: Rule, margin: float) -> tuple[str, dict[Any,
 
     all: contradicted if any contradicts, supported if all support. any: supported if any supports, contradicted if all
     contradict. Otherwise inconclusive. Where no condition is testable, so is the claim; a condition that is not testable
-    beside others neither supports nor contradicts.
+    beside others neither supports nor contradicts. Nor does what one seed showed of training: its interval is over problems
+    only, and says nothing of how another seed would have come out.
     """
     if rows.empty:
         return "not run", {}
     limit = rule.margin if rule.margin is not None else margin if rule.expect == "no gain" else 0.0
-    verdicts = [verdict_of(row, rule.expect, limit) for row in rows.to_dict("records")]
+    verdicts = [
+        "inconclusive" if alone and verdict != "not testable" else verdict
+        for row, alone in zip(rows.to_dict("records"), _of_one_seed(rows, rule), strict=True)
+        for verdict in [verdict_of(row, rule.expect, limit)]
+    ]
     eager, unanimous = ("contradicted", "supported") if rule.across == "all" else ("supported", "contradicted")
     if set(verdicts) == {"not testable"}:
         overall = "not testable"
@@ -121,11 +126,17 @@ def judge(rows: pd.DataFrame, rule: Rule, margin: float) -> tuple[str, dict[Any,
         overall = eager
     else:
         overall = unanimous if set(verdicts) == {unanimous} else "inconclusive"
-    deciding = rows[np.array(verdicts) == overall] if overall in verdicts else rows
+    wanted = [overall] if overall in verdicts else [verdict for verdict in verdicts if verdict != "not testable"]
+    deciding = rows[np.isin(verdicts, wanted)]
     # Nearest to supporting first: with "above" the highest interval.
     ordered = deciding.sort_values(["low", "value"] if rule.expect == "above" else ["high", "value"], kind="stable")
     ordered = ordered[::-1] if rule.expect == "above" else ordered
     return overall, ordered.iloc[-1 if rule.across == "all" else 0].to_dict()
+
+
+def _of_one_seed(rows: pd.DataFrame, rule: Rule) -> "pd.Series[bool]":
+    """Which rows are of training with one seed; a model before training that all seeds share has no other seed."""
+    return rows["seeds"].eq(1) & ("variants" in READS[rule.measure] and "experiments" in READS[rule.measure])
 
 
 # ---------------------------------------------------------------- conditions
@@ -533,7 +544,10 @@ def in_words(rule: Rule, margin: float) -> str:
     parts = [MEASURES[rule.measure].words[0].upper() + MEASURES[rule.measure].words[1:], *_where(rule)]
     if rule.against:
         parts.append(f"less the same of {' and '.join(map(_said, rule.against.changed.values()))}")
-    several = {"all": "every condition must support it", "any": "one condition that supports it is enough"}
+    several = {
+        "all": "every condition must support it",
+        "any": "one condition that supports it is enough, however many there are",
+    }
     decides = {
         "above": f"supported if the 95 % interval lies above {limit:g}, contradicted if below",
         "below": f"supported if the 95 % interval lies below {limit:g}, contradicted if above",
@@ -600,11 +614,16 @@ def _titled(keys: str, titles: Mapping[str, str]) -> str:
 
 
 def _remark(rule: Rule, rows: pd.DataFrame, suite: Suite, verdict: str) -> str:
-    """Why there is no verdict, where there is none."""
+    """Why there is no verdict, or what stands in its way."""
     if verdict == "not testable":
         return "nothing to learn from: no rewards of a group differed, or no condition shows what the rule looks at"
     if verdict != "not run":
-        return "" if rows["low"].notna().any() else "no interval: it needs two seeds"
+        remarks = {
+            "no interval: it needs two seeds": rows["low"].isna().all(),
+            "one seed, so that the interval is over problems only": _of_one_seed(rows, rule).any(),
+            "some conditions were not testable": not rows["testable"].astype(bool).all(),
+        }
+        return "; ".join(remark for remark, holds in remarks.items() if holds)
     if rule.experiments and not set(rule.experiments) & suite.experiments.keys():
         return f"the suite has no experiment {' or '.join(rule.experiments)}"
     if rule.models and not behaving(suite, rule.models):
@@ -628,7 +647,7 @@ def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
     models = {
         key for keys in rows["model"].astype(str) for both in keys.split(" and ") for key in both.split(" against ")
     }
-    if not models or not all(key in claims.paper_models and suite.models[key].source == "hub" for key in models):
+    if not models or not all(_is_the_papers_model(suite, key, claims) for key in models):
         return False
     if any(getattr(suite.training, key) != getattr(Training(), key) for key in ALGORITHM):
         return False
@@ -637,6 +656,12 @@ def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
         for name in rows["experiment"].unique()
         if name
     )
+
+
+def _is_the_papers_model(suite: Suite, key: str, claims: Ledger) -> bool:
+    """Whether a model is the paper's of this name: on the hub the names are the same, behind their owner's."""
+    model = suite.models[key]
+    return key in claims.paper_models and model.source == "hub" and (model.id or "").rpartition("/")[2] == key
 
 
 def _exhibit(claim: Claim, rows: pd.DataFrame, suite: Suite) -> str:

@@ -14,14 +14,13 @@ DUMMY_RULE = (
     "beat them. It passes if it beats them on every model."
 )
 
-AGAINST = [*CONDITION, "benchmark", "dummies", "worst", "against_dummies"]
+AGAINST = [*CONDITION, "benchmark", "worst", "against_dummies"]
 
 
 def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind" or "not shown".
 
-    `dummies` is how many of them there were to beat, `worst` the least of the differences (fraction of 1). Conditions with
-    no dummy beside them have no row.
+    `worst` is the least of the differences (fraction of 1). Conditions that have not both dummies beside them have no row.
 
     Args:
         baselines: `analysis.baselines.baselines`.
@@ -39,6 +38,7 @@ def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
         )
         .reset_index()
     )
+    found = found[found["dummies"] == len(DUMMIES)].reset_index(drop=True)
     verdicts = [
         "beats" if least > 0 else "falls behind" if most < 0 else "not shown"
         for least, most in zip(found["least"], found["most"], strict=True)

@@ -183,13 +183,13 @@ def build(
         command: what makes an exhibit, but for its name.
         unfinished: what is missing, where the suite has not finished.
     """
-    marks = unfinished.experiments if unfinished else {}
+    marks, mark = (unfinished.experiments, OF_WHAT_IS_THERE) if unfinished else ({}, "")
     of_experiments = functools.partial(_by_experiment, suite, marks)
     exhibits = [_exhibit(suite, page, svgs, command) for page, svgs in pages]
     versions, other_versions = tables.versions_text(manifests)
     sections = [
         *([_missing(unfinished, command)] if unfinished else []),
-        *([_claims(numbers.claims)] if len(numbers.claims) else []),
+        *([_claims(numbers.claims, mark)] if numbers.claims["verdict"].ne("not run").any() else []),
         _findings(
             suite,
             tables.named(with_adjusted_p(numbers.headline), suite),
@@ -198,7 +198,7 @@ def build(
         ),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests)),
-        _contamination(suite, numbers.leakage, numbers.recall),
+        _contamination(suite, numbers.leakage, numbers.recall, mark),
         Section(
             "about-labels",
             "Majority labels",
@@ -221,7 +221,13 @@ def build(
             (GRADING_NOTE,),
             tables=of_experiments("Grading", numbers.grading, tables.grading_text),
         ),
-        Section("about-graders", "Graders", "Training", (graders.NOTE,), tables=_graders(suite, numbers.judged)),
+        Section(
+            "about-graders",
+            "Graders",
+            "Training",
+            (*filter(None, [mark]), graders.NOTE),
+            tables=_graders(suite, numbers.judged),
+        ),
         Section(
             "about-cost",
             "Cost",
@@ -289,6 +295,7 @@ PROVENANCE_NOTE = (
 
 # ---------------------------------------------------------------- an unfinished run
 
+OF_WHAT_IS_THERE = "Incomplete: this is of what is there; what is missing stands above."
 UNFINISHED = "Not finished: what is missing, and why, stands first."
 
 
@@ -389,7 +396,7 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
 # ---------------------------------------------------------------- claims
 
 
-def _claims(ledger: pd.DataFrame) -> Section:
+def _claims(ledger: pd.DataFrame, mark: str) -> Section:
     verdicts = ledger["verdict"].value_counts()
     counted = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in CLAIM_VERDICTS if verdict in verdicts)
     exhibits = ledger["exhibit"].dropna().unique()
@@ -397,7 +404,7 @@ def _claims(ledger: pd.DataFrame) -> Section:
         "about-claims",
         "Claims",
         "Summary",
-        paragraphs=(f"Of {len(ledger)} claims: {counted}.", CLAIMS_NOTE),
+        paragraphs=(*filter(None, [mark]), f"Of {len(ledger)} claims: {counted}.", CLAIMS_NOTE),
         tables=(
             Table("Verdicts", tables.claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
             Table(
@@ -504,13 +511,14 @@ def _by_experiment(
     )
 
 
-def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame) -> Section:
+def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame, mark: str) -> Section:
     rule = suite.overlap
     probe = suite.partial_prompt
     paragraphs = [
+        *filter(None, [mark]),
         f"A benchmark problem counts as leaked if the training set {suite.training_problems} has it word for word (in one "
         f"spelling), or {tables.percent(rule.share)} % of its {rule.ngram}-word n-grams. `decontaminate` of a problem set "
-        "leaves such problems out of training."
+        "leaves such problems out of training.",
     ]
     if probe:
         paragraphs.append(

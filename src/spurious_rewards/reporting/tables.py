@@ -247,7 +247,8 @@ def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite
                 f"Over {names[each['baseline']]}": points_interval(each, "difference")
                 for each in beside.to_dict("records")
             },
-            "The dummies": next(iter(beside["against_dummies"]), MISSING),
+            "Share of ground truth's gain": _percent_interval(of, "share_of_ground_truth"),
+            "The dummies": next(iter(beside["against_dummies"].dropna()), MISSING),
         }
 
     return _rows(headline, row)
@@ -558,9 +559,10 @@ def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.Da
                 "Training jobs": str((made["stage"] == "train").sum()),
                 "Minutes of jobs": _number(made["wall_seconds"].sum() / 60, 1),
                 "Of its own": _number(own["wall_seconds"].sum() / 60, 1),
+                "GPU-hours": _number(made["gpu_seconds"].sum() / 3600, 1) if made["gpu_seconds"].any() else "",
             }
         )
-    return pd.DataFrame(rows)
+    return _rows(pd.DataFrame(rows), dict) if rows else pd.DataFrame()
 
 
 def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
@@ -573,6 +575,7 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
             seconds=("wall_seconds", "sum"),
             longest=("wall_seconds", "max"),
             memory=("peak_memory_mb", "max"),
+            gpus=("gpu_seconds", "sum"),
         )
     )
     return _rows(
@@ -583,6 +586,7 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
             "Seconds in all": _number(of["seconds"], 0),
             "Longest job (s)": _number(of["longest"], 0),
             "Most memory of a job (MB)": _number(of["memory"], 0),
+            "GPU-hours": _number(of["gpus"] / 3600, 1) if of["gpus"] else "",
         },
     )
 
