@@ -16,7 +16,10 @@ from spurious_rewards import cli
 from spurious_rewards.artifacts import remove
 
 HEADLINE = RESULTS / "experiments/main/organism"
-SCORED = ("scores.parquet", "headline.csv", "comparisons.csv", "before.csv", "grading.csv")
+SCORED = (
+    "scores.parquet",
+    *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")),
+)
 SUITE = "config/suites/tiny.yaml"
 
 
