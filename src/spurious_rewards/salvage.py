@@ -285,8 +285,8 @@ class Salvage:
         if all(map(self.outcome.there, outputs)):
             for path in first.parent.iterdir():
                 if path.is_file():
-                    self._in_tree(path).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(path, self._in_tree(path))
+                    with replacing(self._in_tree(path)) as temporary:
+                        shutil.copy2(path, temporary)
             return {}
         if (job := self.outcome.maker.get(first)) and job.failed:
             lacks = {first: "its own job failed"}
