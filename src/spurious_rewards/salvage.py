@@ -309,12 +309,10 @@ class Salvage:
 
     def _copy(self, outputs: Sequence[Path]) -> None:
         """Copy what is finished into the tree, with its manifests: its own, and that of the folder which it lies in."""
-        for path in dict.fromkeys(
-            each for path in outputs for each in (path, *map(manifest_path, (path, path.parent)))
-        ):
-            if path.exists():
-                self._in_tree(path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, self._in_tree(path))
+        files = [each for made in outputs for each in (made, manifest_path(made), manifest_path(made.parent))]
+        for path in filter(Path.exists, dict.fromkeys(files)):
+            with replacing(self._in_tree(path)) as temporary:
+                shutil.copy2(path, temporary)
 
     def _made(
         self, outputs: Sequence[Path], usable: Inputs, lacks: Lacks, make: Callable[[Inputs, Lacks], None]

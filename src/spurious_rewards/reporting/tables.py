@@ -539,7 +539,7 @@ def origin(suite: Suite, problem_set: str) -> str:
 
 def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
     """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
-    columns = ["stage", "folder", "request", "wall_seconds", "peak_memory_mb"]
+    columns = ["stage", "folder", "request", "wall_seconds", "gpu_seconds", "peak_memory_mb"]
     rows = [{**manifest, **dict(zip(columns, job_of(manifest), strict=False))} for manifest in manifests]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:3], ignore_index=True)
 
