@@ -683,7 +683,7 @@ def test_everything_is_escaped():
 
 def test_of_few_seeds_each_is_in_the_report(the_suite):
     assert "every seed" not in build(the_suite, [])
-    page = Page(build(the_suite, [], of_headline(seeds=2)))
+    page = Page(build(the_suite, [], headline=of_headline(seeds=2)))
     assert "every seed" in page.text
     assert "McNemar p" in page.text
 

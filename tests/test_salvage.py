@@ -136,8 +136,9 @@ def test_a_run_that_lacks_a_file_is_left_out_with_all_its_files_and_no_other(pla
     inputs = plan.score_inputs("main", "effective-code")
     usable, lacks = Salvage(plan, Outcome((job(str(lost), failed=True),)))._usable(inputs)
     assert lacks == {run("format"): f"failed: making {lost}"}
-    for kind, paths in inputs.items():
-        assert set(paths) - set(usable[kind]) == {lost.with_name(f"{kind}.parquet")}
+    assert usable["prompts"] == inputs["prompts"]
+    for kind in ("grades", "metrics"):
+        assert set(inputs[kind]) - set(usable[kind]) == {lost.with_name(f"{kind}.parquet")}
 
 
 def test_answers_without_those_before_training_are_left_out(plan: Plan) -> None:
@@ -233,7 +234,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
         kept = frame
         if "reward" in frame:
             keys = zip(frame["model"], frame["reward"], strict=True)
-            kept = frame[[not lost & {(*key, EARLY), (*key, LATE)} for key in keys]]
+            kept = frame[np.array([not lost & {(*key, EARLY), (*key, LATE)} for key in keys], dtype=bool)]
         elif lost >= ALL_OF_WEAK:
             kept = frame[frame["model"] != "weak"]
         return kept.drop(columns=[name for name in kept if name.startswith(PARTNERS)]).reset_index(drop=True)

@@ -556,7 +556,7 @@ def report(job: ReportJob, output: Path) -> None:
     """The report of a suite from what the stages before it left beside it."""
     import pandas as pd
 
-    from spurious_rewards.analysis import contamination
+    from spurious_rewards.analysis.contamination import LEAKAGE, RECALL
     from spurious_rewards.layout import Layout
     from spurious_rewards.provenance import ancestry
     from spurious_rewards.reporting import report as page
@@ -579,12 +579,12 @@ def report(job: ReportJob, output: Path) -> None:
         for kind, of in files.items()
     }
     # After a run that failed these may not be there.
-    leakage, recall = (
-        tables.read_csv(path)
+    before_training = {
+        name: tables.read_csv(path)
         if (path := layout.contamination() / f"{name}.csv").exists()
         else pd.DataFrame(columns=columns)
-        for name, columns in (("leakage", contamination.LEAKAGE), ("recall", contamination.RECALL))
-    )
+        for name, columns in (("leakage", LEAKAGE), ("recall", RECALL))
+    }
     grading = frames.pop("grading").groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     pages = []
     for folder in exhibits:
@@ -612,9 +612,8 @@ def report(job: ReportJob, output: Path) -> None:
         headline=headline,
         seeds=seeds,
         grading=grading,
-        leakage=leakage,
-        recall=recall,
         judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in judged.items()},
+        **before_training,
         **frames,
     )
     html = page.build(suite, numbers, pages, ancestry(made), costs, job.command, job.unfinished)

@@ -620,7 +620,9 @@ def _remark(rule: Rule, rows: pd.DataFrame, suite: Suite, verdict: str) -> str:
     if verdict != "not run":
         remarks = {
             "no interval: it needs two seeds": rows["low"].isna().all(),
-            "one seed, so that the interval is over problems only": _of_one_seed(rows, rule).any(),
+            "one seed, so that the interval is over problems only": (
+                _of_one_seed(rows, rule) & rows["low"].notna()
+            ).any(),
             "some conditions were not testable": not rows["testable"].astype(bool).all(),
         }
         return "; ".join(remark for remark, holds in remarks.items() if holds)
@@ -660,8 +662,9 @@ def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
 
 def _is_the_papers_model(suite: Suite, key: str, claims: Ledger) -> bool:
     """Whether a model is the paper's of this name: on the hub the names are the same, behind their owner's."""
-    model = suite.models[key]
-    return key in claims.paper_models and model.source == "hub" and (model.id or "").rpartition("/")[2] == key
+    model = suite.models.get(key)
+    named = model is not None and (model.id or "").rpartition("/")[2] == key
+    return named and key in claims.paper_models and suite.models[key].source == "hub"
 
 
 def _exhibit(claim: Claim, rows: pd.DataFrame, suite: Suite) -> str:
