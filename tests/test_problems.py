@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from spurious_rewards.errors import UserError
 from spurious_rewards.problems import prepare, resolve, text_hash
-from spurious_rewards.suite import ArithmeticProblems, Organism, ProblemSet
+from spurious_rewards.suite import ArithmeticProblems, Organism, Overlap, ProblemSet, ReasoningGym
 from spurious_rewards.tables import Problems
 
 NO_LOCK = Path("no.lock.yaml")
@@ -422,3 +422,48 @@ def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
     assert commits == [commit_of(files[0]) for files in models.values()]
     pinned = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
     assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}
+
+
+# ---------------------------------------------------------------- held back, cleaned, generated
+
+
+def test_what_is_skipped_is_what_training_takes_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", [{"problem": f"{n}+1", "answer": str(n + 1)} for n in range(9)])
+    whole, _ = prepared(path)
+    held_out, card = prepared(path, skip=4, limit=3)
+    assert held_out["id"].tolist() == whole["id"].tolist()[4:7]
+    assert (card["kept"], card["dropped"]["skip"], card["dropped"]["limit"]) == (3, 4, 2)
+
+
+def test_copies_of_a_benchmark_are_left_out_of_training(tmp_path: Path) -> None:
+    rows = [
+        {"id": "copy", "problem": "What  is $1+1$ ?", "answer": "2"},
+        {"id": "own", "problem": "2+2", "answer": "4"},
+    ]
+    problem_set = ProblemSet(path=write(tmp_path / "rows.jsonl", rows), decontaminate=("benchmark",))
+    benchmark = pd.DataFrame({"id": ["b"], "problem": ["what is 1 + 1?"], "answer": ["2"], "source": ["b"]})
+    frame, card = prepare(problem_set, None, 0, {}, NO_LOCK, {"benchmark": benchmark}, Overlap())
+    assert frame["id"].tolist() == ["own"]
+    assert card["dropped"]["overlap"] == 1
+    assert card["dropped_rows"]["overlap"] == ["line 1"]
+
+
+def test_generated_problems_follow_their_seed() -> None:
+    def made(seed: int) -> pd.DataFrame:
+        wanted = ReasoningGym(dataset="chain_sum", size=6, seed=seed, options={"min_terms": 3, "max_terms": 3})
+        frame, _ = prepare(ProblemSet(reasoning_gym=wanted), None, 0, {}, NO_LOCK)
+        return frame
+
+    assert made(1).equals(made(1))
+    assert set(made(1)["problem"]).isdisjoint(made(101)["problem"])
+    for problem, answer in answers(made(1)).items():
+        terms = problem.rpartition(":")[2].strip(" =")
+        assert len(terms.split()) == 5
+        assert eval(terms) == int(answer)
+
+
+@pytest.mark.parametrize(("dataset", "options"), [("no_such_set", {}), ("chain_sum", {"no_such_option": 1})])
+def test_what_reasoning_gym_does_not_have_is_said(dataset: str, options: dict[str, int]) -> None:
+    wanted = ReasoningGym(dataset=dataset, size=2, seed=0, options=options)
+    with pytest.raises(UserError, match=rf"reasoning-gym {dataset}, seed 0: .*no_such"):
+        prepare(ProblemSet(reasoning_gym=wanted), None, 0, {}, NO_LOCK)
