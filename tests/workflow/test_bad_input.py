@@ -20,6 +20,9 @@ SCORED = (
     "scores.parquet",
     *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")),
 )
+GRADERS = [RESULTS / "graders" / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
+"""What else is made of grades that were changed by hand, and so goes when they cannot be read."""
+
 SUITE = "config/suites/tiny.yaml"
 
 
@@ -124,7 +127,12 @@ def age(path: Path) -> None:
             [LAST / "responses.parquet", LAST / "grades.parquet"],
             "weights",
         ),
-        (age, LAST / "grades.parquet", [HEADLINE / name for name in SCORED], "holds table Grades version 0"),
+        (
+            age,
+            LAST / "grades.parquet",
+            [*(HEADLINE / name for name in SCORED), *GRADERS],
+            "holds table Grades version 0",
+        ),
     ],
     ids=["truncated table", "truncated checkpoint", "another version of the schema"],
 )
