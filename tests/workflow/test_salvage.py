@@ -125,7 +125,8 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     assert made.code == 0, made.output
     assert made.output.splitlines()[-1] == f"{PARTIAL}/report.html"
     html = page(finished)
-    assert html.count("<td>not run</td>") == 1
+    missing = html.split('<section id="about-missing"')[1].split("</section>")[0]
+    assert missing.count('<td class="not-run">not run</td>') == 1
     assert exhibit(finished, "fig1")["caption"].startswith("Not made: it cannot be made of the rest. Missing: ")
 
 

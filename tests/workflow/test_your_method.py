@@ -20,7 +20,7 @@ def cut_down(suite: dict[str, Any]) -> None:
     suite["organism"].update(width=32, layers=1, mlp=64, steps=30, batch=32)
     suite["problems"]["sums"]["limit"] = 12
     suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, passes=1, micro_batch=4)
-    suite["training"].update(segment_steps=2, eval_every=1)
+    suite["training"].update(segment_steps=2, eval_every=1, rollouts_every=1)
     suite["experiments"]["test"].update(models=["effective-code"], seeds=["0-1"], steps=2, also=[])
 
 
@@ -62,10 +62,12 @@ def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
 
 
 def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
-    """Its own function in its own file, and no other: format is 1 wherever it is."""
-    run_ = RESULTS / "runs/effective-code/plain/{}/default/seeds0-1/segments/0-2/metrics.parquet"
-    own = tables.read(finished / str(run_).format("shows_work"), tables.Metrics)
-    assert (own["reward"] <= own["box_rate"]).all()
+    """What training kept of its responses was paid by the function of the user's file, and not by another."""
+    kept = RESULTS / "runs/effective-code/plain/shows_work/default/seeds0-1/segments/0-2/rollouts.parquet"
+    rollouts = tables.read(finished / kept, tables.Rollouts)
+    expected = [float(text.count("=") >= 2 and "\\boxed{" in text) for text in rollouts["response"]]
+    assert rollouts["reward"].tolist() == expected
+    assert len(expected) == 2 * 2 * 8  # seeds, steps, responses a step
 
 
 def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, study: Path) -> None:
