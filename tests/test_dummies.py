@@ -43,7 +43,6 @@ def test_all_dummies_must_be_beaten(random: tuple[float, float], format_: tuple[
     rows = [row("random_0.5", *random), row("format", *format_), row("ground_truth", -0.5, -0.4)]
     (found,) = against_dummies(pd.DataFrame(rows), SUITE).to_dict("records")
     assert found["against_dummies"] == verdict
-    assert found["worst"] == min(sum(random) / 2, sum(format_) / 2)
 
 
 @pytest.mark.parametrize("there", [["ground_truth"], ["format"], ["random_0.5", "ground_truth"]])

@@ -14,13 +14,13 @@ DUMMY_RULE = (
     "beat them. It passes if it beats them on every model."
 )
 
-AGAINST = [*CONDITION, "benchmark", "worst", "against_dummies"]
+AGAINST = [*CONDITION, "benchmark", "against_dummies"]
 
 
 def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind" or "not shown".
 
-    `worst` is the least of the differences (fraction of 1). Conditions that have not both dummies beside them have no row.
+    Conditions that have not both dummies beside them have no row.
 
     Args:
         baselines: `analysis.baselines.baselines`.
@@ -32,7 +32,6 @@ def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
         dummies.groupby([*CONDITION, "benchmark"], observed=True, sort=False)
         .agg(
             dummies=("baseline", "size"),
-            worst=("difference", "min"),
             least=("difference_low", "min"),
             most=("difference_high", "min"),
         )

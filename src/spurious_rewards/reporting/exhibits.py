@@ -151,7 +151,7 @@ def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Par
             f"exhibits.{name}: experiment {exhibit.experiment} has not one reward with function random and one with function "
             "format beside the exhibit's; add what is missing, or move further random rewards to an experiment of their own"
         )
-    rows = rows.merge(judged.drop(columns="worst"), how="left")
+    rows = rows.merge(judged, how="left")
     headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
     titles = text.titles(suite)
     marks = laid_out(text.named(rows, suite), name, exhibit, further=["baseline"])
