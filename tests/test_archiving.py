@@ -1,4 +1,4 @@
-"""What is in a crate, and what its metadata say of it; whether it is a valid one, tests/workflow/test_provenance.py asks."""
+"""What is in a crate, and what its metadata say of it; whether it is a valid one, tests/workflow/test_manifests.py asks."""
 
 import hashlib
 import json
