@@ -82,10 +82,12 @@ def test_the_other_way_round_says_the_opposite(a: pd.DataFrame, b: pd.DataFrame)
     assert (there["only"].map({"a": "b", "b": "a", "": ""}) == back["only"]).all()
 
 
-def test_claims_meet_by_their_first_column() -> None:
-    a = pd.DataFrame({"id": ["headline", "clip"], "verdict": ["supported", "not run"], "effect": [0.1, None]})
-    b = pd.DataFrame({"id": ["clip", "headline", "new"], "verdict": ["not run", "contradicted", "supported"]})
-    compared = comparing.claims(a, b).set_index("claim")
+def test_claims_meet_by_their_id() -> None:
+    a = pd.DataFrame({"id": ["headline", "clip"], "claim": ["A.", "B."], "verdict": ["supported", "not run"]})
+    b = pd.DataFrame(
+        {"id": ["clip", "headline", "new"], "claim": "B2.", "verdict": ["not run", "contradicted", "supported"]}
+    )
+    compared = comparing.claims(a, b).set_index("id")
     assert compared["verdicts_differ"].to_dict() == {"headline": True, "clip": False, "new": False}
     assert compared["only"].to_dict() == {"headline": "", "clip": "", "new": "b"}
 
@@ -147,7 +149,7 @@ def test_everything_that_differs_is_told(tmp_path: Path) -> None:
     b = results(tmp_path / "b", row("format", -0.2, "loss", steps=16), row("ground_truth"))
     shutil.rmtree(b.root / "exhibits/fig1")
     for one, verdict in ((a, "supported"), (b, "contradicted")):
-        (one.root / "claims.csv").write_text(f"claim,verdict\nheadline,{verdict}\nclip,not run\n")
+        (one.root / "claims.csv").write_text(f"id,claim,verdict\nheadline,A gain.,{verdict}\nclip,No gain.,not run\n")
     path = manifest_path(b.root / "report.html")
     manifest = json.loads(path.read_text())
     manifest["request"]["suite"]["training"]["learning_rate"] = 0.25

@@ -48,7 +48,7 @@ class Results:
 
     @cached_property
     def claims(self) -> pd.DataFrame | None:
-        """The ledger's claims and verdicts, if there is one; its first column names the claim."""
+        """The ledger's claims and verdicts (`analysis.claims.ledger`), if there is one."""
         path = self.root / "claims.csv"
         return tables.read_csv(path) if path.exists() else None
 
@@ -130,7 +130,7 @@ def _claims(a: Results, b: Results) -> Iterator[RenderableType]:
         return
     both = comparing.claims(a.claims, b.claims)
     differ = both[both["verdicts_differ"] | (both["only"] != "")]
-    shown = differ[["claim", "verdict_a", "verdict_b"]].set_axis(["claim", "a", "b"], axis=1)
+    shown = differ[["id", "verdict_a", "verdict_b"]].set_axis(["claim", "a", "b"], axis=1)
     yield from _pairs("Claims whose verdicts are not the same", shown)
 
 

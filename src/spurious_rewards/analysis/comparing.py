@@ -34,13 +34,12 @@ def headlines(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts of two ledgers, whose first column names the claim.
+    """Verdicts of two ledgers (`analysis.claims.ledger`).
 
     Returns:
-        `claim`, `verdict_a`, `verdict_b`, and `only` and `verdicts_differ` as of `headlines`.
+        `id` of the claim, `verdict_a`, `verdict_b`, and `only` and `verdicts_differ` as of `headlines`.
     """
-    a, b = (frame.rename(columns={frame.columns[0]: "claim"}) for frame in (a, b))
-    return _beside(a, b, ["claim"], ["verdict"])
+    return _beside(a, b, ["id"], ["verdict"])
 
 
 def _beside(a: pd.DataFrame, b: pd.DataFrame, row: list[str], values: list[str]) -> pd.DataFrame:

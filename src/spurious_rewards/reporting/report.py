@@ -52,13 +52,19 @@ class Table:
                 found.add(str(name))
         return found
 
+    @functools.cached_property
+    def wrapped(self) -> set[str]:
+        """The columns whose cells may break into lines: those with a cell of more than 60 characters."""
+        return {str(name) for name in self.frame if any(len(str(cell)) > 60 for cell in self.frame[name])}
+
     def mark(self, column: int, cell: str) -> str | None:
         """The cell's class."""
-        if self.frame.columns[column] in self.numbers:
+        name = str(self.frame.columns[column])
+        if name in self.numbers:
             return "number"
         if cell in SAID:
             return cell.replace(" ", "-")
-        return "long" if len(cell) > 60 else None
+        return "long" if name in self.wrapped else None
 
     def link(self, column: int, cell: str) -> str | None:
         """Where the cell leads."""
