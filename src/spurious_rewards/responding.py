@@ -1,5 +1,6 @@
 """The stage that has checkpoints answer problems: one row a response; a killed job goes on where it was."""
 
+import gc
 import hashlib
 import json
 import sys
@@ -88,6 +89,7 @@ def respond(
             done=sum(pq.read_metadata(shard).num_rows for shard in shards.glob("[!.]*.parquet")),
         )
         frames: list[pd.DataFrame] = []
+        gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again
         for checkpoint in checkpoints:
             if pruning.gone(checkpoint.path):
                 frames += _answered(checkpoint, tasks, prompt, sampling, output)

@@ -147,6 +147,11 @@ onstart:
             f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
             file=sys.stderr,
         )
+    # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
+    # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 # What is not finished is known here alone; what to make of it, the library says. The exit code stays that of a failure.
