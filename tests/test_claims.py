@@ -79,7 +79,8 @@ def test_the_job_is_read_as_it_was_written_and_fits_on_a_command_line(name):
 def test_without_numbers_every_claim_is_not_run_and_says_why():
     ledger = judging.ledger(SHIPPED, SUITES["small"], {})
     assert (ledger["verdict"] == "not run").all()
-    assert (ledger["paper_claim"] == "not run").all()
+    of_paper = [claim.of_paper for claim in SHIPPED.claims]
+    assert ledger["paper_claim"].tolist() == ["not run" if own else "" for own in of_paper]
     assert ledger["remark"].str.len().min() > 0
     assert row_of(ledger, id="bandit-sgd")["remark"].startswith("the suite has no such conditions")
     assert row_of(ledger, id="gamma-0")["remark"] == "the suite has no experiment gamma"
@@ -270,6 +271,20 @@ def test_all_rewards_that_a_rule_names_must_be_there():
     assert row["measured_on"].endswith("Incorrect, Sums (as MATH-500), the worst of 2 conditions")
 
 
+def test_of_a_model_that_was_measured_all_that_the_suite_has_must_be_there():
+    paper = SUITES["paper"]
+    of_math = {"prompt": "chat_default", "value": 0.2}
+    big, small = ({**of_math, "model": f"Qwen2.5-Math-{size}"} for size in ("7B", "1.5B"))
+    three = {**EFFECTIVE, "rewards": ["format", "incorrect", "random_0.5"]}
+    scattered = [{**big, "reward": "format"}, {**big, "reward": "incorrect"}, {**small, "reward": "random_0.5"}]
+    assert judged(three, {"headline": of_runs("difference", *map(dict, scattered))}, paper)["verdict"] == "not run"
+    whole = [{**big, "reward": reward} for reward in three["rewards"]]
+    assert judged(three, {"headline": of_runs("difference", *whole)}, paper)["verdict"] == "supported"
+    under_all = {**EFFECTIVE, "experiments": ["prompts"], "prompts": "all"}
+    some = of_runs("difference", {"value": 0.2}, experiment="prompts")
+    assert judged(under_all, {"headline": some})["verdict"] == "not run"
+
+
 def test_models_are_chosen_by_behaviour_and_those_trained_already_left_out():
     assert judging.behaving(ORGANISM, "effective code") == ["effective-code"]
     assert judging.behaving(SUITES["paper"], "effective code") == ["Qwen2.5-Math-7B", "Qwen2.5-Math-1.5B"]
@@ -389,10 +404,15 @@ def test_contributions(value, verdict):
         {"value": value, "group": "language_to_code"},
         {"value": 1 - value, "group": "code_to_code"},
         variant="default",
-    ).drop(columns=["problems", "samples", "seeds"])
+    ).drop(columns="samples")
     row = judged(rule, {"contributions": frame})
     assert row["verdict"] == verdict
-    assert pd.isna(row["n"])
+    if verdict != "not testable":
+        assert (row["n"], row["seeds"]) == (100, 5)
+        assert judged(rule, {"contributions": frame.assign(seeds=1)})["verdict"] == "inconclusive"
+        alone = frame.assign(partial_contribution_low=np.nan, partial_contribution_high=np.nan)
+        said = judged(rule, {"contributions": alone})["remark"]
+        assert said == "no interval: it needs two rewards that steered the strategy"
 
 
 def test_the_same_strategy_on_changed_problems_before_and_after():
@@ -406,6 +426,9 @@ def test_the_same_strategy_on_changed_problems_before_and_after():
     before, after = {"value": 0.9, "reward": "", "variant": ""}, {"value": 0.3}
     frame = of_runs("same_strategy", before, after, experiment="perturbed", benchmark="other_numbers")
     assert judged(rule, {"perturbation": frame.head(1)})["verdict"] == "supported"
+    assert (
+        judged(rule, {"perturbation": frame.head(1).assign(seeds=1)})["verdict"] == "supported"
+    )  # no training, no seed
     assert judged(rule, {"perturbation": frame})["verdict"] == "contradicted"
 
 
@@ -512,6 +535,10 @@ def test_gains_where_entropy_fell(entropy, gain, verdict):
     }
     assert judged(rule, frames)["verdict"] == verdict
     assert judged(rule, {"headline": frames["headline"]})["verdict"] == "not run"
+    if verdict == "contradicted":  # beside one in which entropy did not fall, which says nothing
+        rose = of_runs("difference", {"value": -0.2}, reward="format")
+        frames["headline"] = pd.concat([frames["headline"], rose], ignore_index=True)
+        assert judged(rule, frames)["verdict"] == "contradicted"
 
 
 MODELS = ["effective-code", "no-code", "bad-code", "placebo"]
@@ -534,14 +561,14 @@ def test_pass_at_k_with_gains(gains, models, verdict):
             "experiment": "main",
             "model": MODELS[:models],
             "prompt": "plain",
-            "seeds": 5,
+            "seeds": 1,  # of a model that all seeds share
             "pass_at_k": [0.2, 0.4, 0.6, 0.8][:models],
         }
     )
     row = judged(rule, {"headline": of_runs("difference", *conditions), "labels": labels})
     assert row["verdict"] == verdict
     if verdict == "supported":
-        assert (row["n"], row["n_of"]) == (4, "models")
+        assert (row["n"], row["n_of"], row["seeds"]) == (4, "models", 5)
 
 
 def test_recall_of_a_benchmark_that_may_be_known():
@@ -618,6 +645,12 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
     other = paper.model_dump()
     other["training"]["learning_rate"] = 1e-6
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(other))["paper_claim"] == "not run"
+    changed = paper.model_dump()
+    changed["variants"]["default"] = {"learning_rate": 1e-6}
+    assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(changed))["paper_claim"] == "not run"
+    few = paper.model_dump()
+    few["problems"]["math500"]["limit"] = 10
+    assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(few))["paper_claim"] == "not run"
     local = paper.model_dump()
     local["models"]["Qwen2.5-Math-7B"] |= {"source": "local", "id": "elsewhere"}
     row = judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(local))
@@ -625,13 +658,14 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
 
 
 def test_what_holds_by_construction_is_said_of_organisms_alone():
-    def said(suite: Suite, model: str, prompt: str) -> str:
-        frame = of_runs("difference", {"value": 0.2}, model=model, prompt=prompt)
+    def said(suite: Suite, model: str, prompt: str, gain: float = 0.2) -> str:
+        frame = of_runs("difference", {"value": gain}, model=model, prompt=prompt)
         return str(
             row_of(judging.ledger(SHIPPED, suite, {"headline": frame}), id="effective-format")["by_construction"]
         )
 
     assert said(ORGANISM, "effective-code", "plain").startswith("The corpus boxes code more often")
+    assert said(ORGANISM, "effective-code", "plain", 0.01) == ""  # nothing was shown
     assert said(ORGANISM, "no-code", "plain") == ""  # the claim was not run
     assert said(SUITES["paper"], "Qwen2.5-Math-7B", "chat_default") == ""
     assert sum(bool(claim.by_construction) for claim in SHIPPED.claims) > 5

@@ -103,10 +103,11 @@ class Claim(Frozen):
     id: Name
     claim: str = Field(description="in one sentence")
     source: str = Field(description="section, figure or table of the paper (first version), or arXiv id of a later one")
-    exhibits: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="figures or tables that show it; the report links to the first that the suite has of its models"
+    exhibits: tuple[Name, ...] = Field(
+        (), description="figures or tables that show it; the report links to the first that the suite has of its models"
     )
     rule: Rule
+    of_paper: bool = Field(True, description="false: a control of ours, or the claim of a later paper")
     by_construction: str = Field("", description="why the organism shows it whatever training does")
 
 

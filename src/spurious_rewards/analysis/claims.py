@@ -38,23 +38,31 @@ kinds; recall: `analysis.contamination.recall`.
 
 @dataclass(frozen=True)
 class Measured:
-    """The frames that a measure reads, how its rows come about, and what its values are; `of` is what its n counts."""
+    """The frames that a measure reads, how its rows come about, and what its values are.
+
+    `of` is what its n counts, `over` what an interval needs two of, `untestable` what it means that no condition is testable.
+    """
 
     frames: tuple[str, ...]
     rows: Callable[[Rule, Suite, Frames], pd.DataFrame]
     unit: str
     words: str
     of: str = "problems"
+    over: str = "seeds"
+    untestable: str = (
+        "nothing to learn from: no rewards of a group differed, or no condition shows what the rule looks at"
+    )
 
 
 def ledger(claims: Ledger, suite: Suite, frames: Frames) -> pd.DataFrame:
     """One row a claim, in the ledger's order.
 
     `verdict` is that within the suite. `paper_claim` is the same where every model is the paper's own, trained with the paper's
-    algorithm for as long, else "not run". Effect, interval, n (of `n_of`), k and seeds are of the condition
-    that decides (`measured_on`): with several, the one furthest from supporting the claim, or the nearest where one is
-    enough; empty where nothing was measured. `exhibit` is a key of the suite; it and
-    `by_construction` are empty for what was not run. `remark` says why there is no verdict.
+    algorithm for as long and tested on whole benchmarks, else "not run"; empty for what the paper does not claim. Effect,
+    interval, n (of `n_of`), k and seeds are of the condition that decides (`measured_on`): with several, the one furthest from
+    supporting the claim, or the nearest where one is enough; empty where nothing was measured. `exhibit` is a key of the suite,
+    empty for what was not run. `by_construction` stands beside what an organism supports. `remark` says why there is no verdict,
+    or what stands in its way.
 
     Args:
         claims: the claims and their rules.
@@ -70,10 +78,10 @@ def _judged(claim: Claim, claims: Ledger, suite: Suite, frames: Frames) -> dict[
     verdict, decisive = judge(rows, rule, claims.margin)
     row: dict[str, Any] = {
         **{"id": claim.id, "claim": claim.claim, "source": claim.source, "verdict": verdict},
-        **{"paper_claim": verdict if _is_the_papers(rows, suite, claims) else "not run", "unit": measured.unit},
+        **{"paper_claim": _paper_claim(claim, verdict, rows, suite, claims), "unit": measured.unit},
         "exhibit": "" if verdict == "not run" else _exhibit(claim, rows, suite),
         "rule": in_words(rule, claims.margin),
-        "by_construction": claim.by_construction if suite.organism and verdict != "not run" else "",
+        "by_construction": claim.by_construction if suite.organism and verdict == "supported" else "",
         "remark": _remark(rule, rows, suite, verdict),
     }
     if verdict not in ("not run", "not testable"):
@@ -136,7 +144,8 @@ def judge(rows: pd.DataFrame, rule: Rule, margin: float) -> tuple[str, dict[Any,
 
 def _of_one_seed(rows: pd.DataFrame, rule: Rule) -> "pd.Series[bool]":
     """Which rows are of training with one seed; a model before training that all seeds share has no other seed."""
-    return rows["seeds"].eq(1) & ("variants" in READS[rule.measure] and "experiments" in READS[rule.measure])
+    of_training = "variants" in READS[rule.measure] and "experiments" in READS[rule.measure]
+    return rows["seeds"].eq(1) & rows["reward"].ne("") & of_training
 
 
 # ---------------------------------------------------------------- conditions
@@ -182,7 +191,7 @@ def select(frame: pd.DataFrame, rule: Rule, suite: Suite) -> pd.DataFrame:
         here = frame[frame["experiment"] == experiment]
         if experiment in suite.experiments and len(here):
             chosen = _of_conditions(here, experiment, rule, suite)
-            if _has_all(chosen, rule):
+            if _has_all(chosen, experiment, rule, suite):
                 return chosen
     return frame.iloc[:0]
 
@@ -207,10 +216,18 @@ def _of_conditions(frame: pd.DataFrame, experiment: str, rule: Rule, suite: Suit
     return frame
 
 
-def _has_all(rows: pd.DataFrame, rule: Rule) -> bool:
+def _has_all(rows: pd.DataFrame, experiment: str, rule: Rule, suite: Suite) -> bool:
+    """Whether the rewards and prompts that the rule names are there, and with a model all that the suite has of them for it."""
     named = {"reward": rule.rewards, "prompt": rule.prompts if isinstance(rule.prompts, tuple) else ()}
     there = {column: set(rows[column]) if column in rows else set(keys) for column, keys in named.items()}
-    return len(rows) > 0 and all(set(keys) <= there[column] for column, keys in named.items())
+    if not len(rows) or not all(set(keys) <= there[column] for column, keys in named.items()):
+        return False
+    if not rule.rewards or not set(CONDITION) <= set(rows.columns):
+        return True
+    runs = suite.runs_of(suite.experiments[experiment])
+    planned = pd.DataFrame([{name: getattr(run, name) for name in CONDITION} for run in runs], columns=CONDITION)
+    planned = _of_conditions(planned[planned["model"].isin(rows["model"])], experiment, rule, suite)
+    return set(planned.itertuples(index=False, name=None)) <= set(rows[CONDITION].itertuples(index=False, name=None))
 
 
 def behaving(suite: Suite, behaviour: str) -> list[str]:
@@ -350,24 +367,24 @@ def _change_in_training(quantity: str) -> Callable[[Rule, Suite, Frames], pd.Dat
 
 
 def _gain_where_entropy_fell(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """Gains of the conditions whose entropy clearly fell in training; the others cannot test what a fall does."""
+    """Gains of the conditions whose entropy clearly fell in training; where it fell in none, all of them, untestable."""
     gains = _of_tables("difference")(rule, suite, frames)
     entropy = _change_in_training("entropy")(rule, suite, frames)
     fell = entropy.loc[entropy["high"] < 0, ["experiment", *CONDITION]]
     there = pd.MultiIndex.from_frame(gains[fell.columns]).isin(pd.MultiIndex.from_frame(fell))
-    return gains.assign(testable=gains["testable"].astype(bool) & there)
+    return gains[there] if there.any() else gains.assign(testable=False)
 
 
 def _pass_at_k_with_gain(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
     """Pearson's r over models between pass@k before training and the mean gain under the rewards (scipy's interval)."""
     gains = _of_tables("difference")(rule, suite, frames)
     mean = gains.groupby(["experiment", "model", "prompt", "benchmark"], as_index=False)["value"].mean()
-    both = mean.merge(frames["labels"], on=["experiment", "model", "prompt"])
+    both = mean.merge(frames["labels"].drop(columns="seeds", errors="ignore"), on=["experiment", "model", "prompt"])
     if both.empty:
         return pd.DataFrame(columns=ROWS)
     row: dict[str, Any] = {
         **{"experiment": both["experiment"].iloc[0], "model": " and ".join(both["model"])},
-        **{"benchmark": both["benchmark"].iloc[0], "n": len(both), "seeds": both["seeds"].min()},
+        **{"benchmark": both["benchmark"].iloc[0], "n": len(both), "seeds": gains["seeds"].min()},
         "testable": len(both) >= LEAST_MODELS and both["value"].nunique() > 1 and both["pass_at_k"].nunique() > 1,
     }
     if row["testable"]:
@@ -463,7 +480,8 @@ MEASURES: dict[str, Measured] = {
         ("contributions",),
         _of("contributions", "partial_contribution"),
         SHARE,
-        "what a switch of strategy contributes to the gain, mean over the rewards that steered the strategy",
+        "what a switch of strategy contributes to the gain, mean and interval over the rewards that steered the strategy",
+        over="rewards that steered the strategy",
     ),
     "same strategy": Measured(
         ("perturbation",),
@@ -517,6 +535,7 @@ MEASURES: dict[str, Measured] = {
         _recall,
         POINTS,
         "share of problems completed word for word from their beginning, less that of problems no corpus holds",
+        untestable="no corpus can hold the benchmark's problems",
     ),
     "probe": Measured(
         ("clipping",),
@@ -543,7 +562,10 @@ def in_words(rule: Rule, margin: float) -> str:
     limit = scale * (rule.margin if rule.margin is not None else margin if rule.expect == "no gain" else 0)
     parts = [MEASURES[rule.measure].words[0].upper() + MEASURES[rule.measure].words[1:], *_where(rule)]
     if rule.against:
-        parts.append(f"less the same of {' and '.join(map(_said, rule.against.changed.values()))}")
+        parts.append(
+            f"less the same of {' and '.join(map(_said, rule.against.changed.values()))} (its interval is as wide as those "
+            "of both sides together)"
+        )
     several = {
         "all": "every condition must support it",
         "any": "one condition that supports it is enough, however many there are",
@@ -616,10 +638,10 @@ def _titled(keys: str, titles: Mapping[str, str]) -> str:
 def _remark(rule: Rule, rows: pd.DataFrame, suite: Suite, verdict: str) -> str:
     """Why there is no verdict, or what stands in its way."""
     if verdict == "not testable":
-        return "nothing to learn from: no rewards of a group differed, or no condition shows what the rule looks at"
+        return MEASURES[rule.measure].untestable
     if verdict != "not run":
         remarks = {
-            "no interval: it needs two seeds": rows["low"].isna().all(),
+            f"no interval: it needs two {MEASURES[rule.measure].over}": rows["low"].isna().all(),
             "one seed, so that the interval is over problems only": (
                 _of_one_seed(rows, rule) & rows["low"].notna()
             ).any(),
@@ -644,14 +666,25 @@ ALGORITHM = (
 """Keys of `training` whose defaults are the paper's values, and with which its claims stand."""
 
 
+def _paper_claim(claim: Claim, verdict: str, rows: pd.DataFrame, suite: Suite, claims: Ledger) -> str:
+    if not claim.of_paper:
+        return ""
+    return verdict if _is_the_papers(rows, suite, claims) else "not run"
+
+
 def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
-    """Whether the rows are of the paper's own models, trained as there for at least as many steps."""
+    """Whether the rows are of the paper's own models, trained as there for at least as many steps, on whole benchmarks."""
     models = {
         key for keys in rows["model"].astype(str) for both in keys.split(" and ") for key in both.split(" against ")
     }
     if not models or not all(_is_the_papers_model(suite, key, claims) for key in models):
         return False
-    if any(getattr(suite.training, key) != getattr(Training(), key) for key in ALGORITHM):
+    if any(getattr(suite.algorithms["default"], key) != getattr(Training(), key) for key in ALGORITHM):
+        return False
+    asked = [
+        suite.benchmarks[name].problems for name in rows["benchmark"].dropna().unique() if name in suite.benchmarks
+    ]
+    if any(suite.problems[name].limit or suite.problems[name].only for name in asked):
         return False
     return all(
         max(suite.runs_of(suite.experiments[name]).values(), default=0) >= claims.paper_steps.get(name, 0)

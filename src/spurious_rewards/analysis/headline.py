@@ -35,7 +35,7 @@ HEADLINE = [
     *("before", "before_low", "before_high", "after", "after_low", "after_high"),
     *("difference", "difference_low", "difference_high", "p", "minimum_detectable", "interquartile_mean", "verdict"),
     *("gained", "lost", "code_before", "code_after", "highest_code_rate", "after_smoothed"),
-    *("over_random", "over_random_low", "over_random_high", "over_random_p"),
+    *("over_random", "over_random_low", "over_random_high"),
     *("share_of_ground_truth", "share_of_ground_truth_low", "share_of_ground_truth_high"),
     *("best_prompt", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high"),
 ]
@@ -177,7 +177,7 @@ def _compare(
         if not testable.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
         if over := over_reward(paired, condition, benchmark, random):
-            row |= {**columns("over_random", over), "over_random_p": over.p}
+            row |= columns("over_random", over)
         if share := _share(paired, condition, benchmark, truth):
             row |= columns("share_of_ground_truth", share)
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):

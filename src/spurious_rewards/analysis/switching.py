@@ -34,7 +34,7 @@ SWITCHES = [
 ]
 
 CONTRIBUTIONS = [
-    *("model", "prompt", "variant", "benchmark", "group", "step", "rewards", "without_gain"),
+    *("model", "prompt", "variant", "benchmark", "group", "step", "problems", "seeds", "rewards", "without_gain"),
     *("partial_contribution", "partial_contribution_low", "partial_contribution_high"),
     *("difference", "difference_low", "difference_high"),
 ]
@@ -79,7 +79,7 @@ def contributions(switches: pd.DataFrame) -> pd.DataFrame:
     `difference` is the mean over all that steered it, as the paper's is. `partial_contribution` is over `rewards`: those
     of them whose gain is clear, the 95 % interval of their difference above 0. A contribution to a gain that may be none is
     noise over noise, so that the others, in `without_gain`, do not count in it. Low and high are Student's 95 % interval
-    over the rewards, NaN for fewer than two.
+    over the rewards, NaN for fewer than two; `seeds` are the fewest that a reward has.
 
     Args:
         switches: what `switches` gives.
@@ -92,6 +92,8 @@ def contributions(switches: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {
             **dict(zip(keys, key, strict=True)),
             "step": group["step"].max(),
+            "problems": group["problems"].max(),
+            "seeds": group["seeds"].min(),
             "rewards": ", ".join(steered.loc[clear, "reward"]),
             "without_gain": ", ".join(steered.loc[~clear, "reward"]),
         }

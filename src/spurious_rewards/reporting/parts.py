@@ -175,7 +175,9 @@ def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = 
     """What must stand under a headline table of one benchmark."""
     middle = MIDDLE_NOTE if (rows["seeds"] > text.FEW_SEEDS).any() else ""
     chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
-    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{middle}{chosen}"
+    tests = rows["p"].notna().sum()
+    holm = f" p (Holm) is corrected for the {tests} tests of this table." if tests > 1 else ""
+    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{holm}{middle}{chosen}"
 
 
 def seeds_note(seeds: pd.DataFrame) -> str:

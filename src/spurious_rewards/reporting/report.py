@@ -426,7 +426,8 @@ CLAIMS_NOTE = (
     "Each claim has a rule that was written before the runs. The verdict is that within this suite. The paper's own claim is "
     "judged on its own models alone, trained for as long as there. The effect is that of the condition that decides: of "
     "several, the least favourable, or the most favourable where one is enough. Differences are in percentage points. "
-    "Intervals are not corrected for the number of claims."
+    "Intervals are not corrected for the number of claims. What one seed shows of training is inconclusive, whatever its "
+    "interval, which is over problems alone."
 )
 
 # ---------------------------------------------------------------- the headline

@@ -280,7 +280,7 @@ def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
             "Claim": of["claim"],
             "Source": of["source"],
             "Rule": of["rule"],
-            "Measured on": _text(of["measured_on"]) or _text(of["remark"]),
+            "Measured on": "; ".join(filter(None, (_text(of["measured_on"]), _text(of["remark"])))),
             "Shown by construction": _text(of["by_construction"]),
         }
 
