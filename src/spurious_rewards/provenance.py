@@ -238,9 +238,9 @@ def fingerprint(stage: str) -> str:
             modules = modules | inner_modules
             packages = packages | inner_packages
         seen |= todo
-    digest = hashlib.sha256(_dump(function).encode())
+    digest = hashlib.sha256(ast.dump(function).encode())
     for module in sorted(seen):
-        digest.update(f"{module}\n{_dump(_tree(module))}".encode())
+        digest.update(f"{module}\n{ast.dump(_tree(module))}".encode())
     for file in sorted({file for module in seen for file in _data_beside(module)}):
         digest.update(f"{file.name}\n".encode() + file.read_bytes())
     for package, version in sorted(_package_versions(packages)):
@@ -256,9 +256,14 @@ def _data_beside(module: str) -> list[Path]:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
+    """A module's syntax tree without docstrings."""
     path = PACKAGE.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(path.read_text())
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
+    return tree
 
 
 def _with_helpers(tree: ast.Module, name: str) -> ast.Module:
@@ -270,15 +275,6 @@ def _with_helpers(tree: ast.Module, name: str) -> ast.Module:
         found = {node.id for one in todo for node in ast.walk(functions[one]) if isinstance(node, ast.Name)}
         todo = found & functions.keys() - used
     return ast.Module([functions[one] for one in sorted(used)], type_ignores=[])
-
-
-def _dump(tree: ast.AST) -> str:
-    """A syntax tree without docstrings, comments and positions."""
-    tree = ast.parse(ast.unparse(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
-    return ast.dump(tree)
 
 
 def _is_text(node: ast.stmt) -> bool:
