@@ -266,6 +266,14 @@ def test_the_page_says_which_entry_each_target_is(name: str) -> None:
         assert (exhibits[target].experiment, exhibits[target].kind) == (experiment, kind)
 
 
+def test_the_page_says_what_the_organism_suite_has_more() -> None:
+    exhibits = suite("organism").exhibits
+    rows = table("| target | experiment | kind | what it shows |")
+    assert {target for target, *_ in rows} == set(exhibits) - set(EXHIBITS)
+    for target, experiment, kind, _ in rows:
+        assert (exhibits[target].experiment or "none", exhibits[target].kind) == (experiment, kind)
+
+
 def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> None:
     rows = table("| kind | its numbers | its pictures or tables |")
     assert {kind for kind, *_ in rows} == {

@@ -17,6 +17,8 @@ def test_the_report_leads_to_every_file_and_asks_for_none(undisturbed: Path) -> 
         assert browsing.lost(found.page, path.parent) == []
         files = found.page.eval_on_selector_all("#fig1 .files a", "links => links.map(link => link.pathname)")
         assert {Path(file).suffix for file in files} == {".svg", ".pdf", ".png", ".csv", ".md", ".tex"}
+        for picture in found.page.locator("img").all():  # which are drawn as a reader comes near them
+            picture.scroll_into_view_if_needed()
         shown = "images => images.every(image => image.complete && image.naturalWidth > 0 && image.alt)"
         found.page.wait_for_function(f"({shown})([...document.images])")
         assert found.complaints == []
