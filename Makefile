@@ -26,7 +26,7 @@ smoke: $(VENV)/installed
 test: $(VENV)/installed-dev
 	tests/browser.sh
 	PYTHON=$(PYTHON) tests/crate/install.sh
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 test-vllm:
 	PYTHON=$(PYTHON) tests/with_vllm/install.sh
