@@ -40,7 +40,7 @@ def main() -> None:
     text = "\n".join(
         [
             "# Speed\n",
-            "Written by `make benchmarks`. What is compared was measured in one run, one process beside the other, so the",
+            "Written by `make benchmarks`. What is compared was measured in one run, in turns, so the",
             "ratios mean more than the seconds. What each script does stands at its top.\n",
             f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; {load} processes at work when it began.\n",
             *sections,

@@ -219,3 +219,24 @@ def test_the_new_reward_is_planned_trained_and_measured(followed: Path) -> None:
     call(followed, "-m", "snakemake", f"{segment}/metrics.parquet", *settings)
     program = f"import pandas; print(pandas.read_parquet('{segment}/metrics.parquet')['reward'].between(0, 1).sum())"
     assert call(followed, "-c", program).strip() == "4"
+
+
+# ---------------------------------------------------------------- your method
+
+
+@pytest.mark.parametrize("name", ["paper", "one_gpu"])
+def test_the_example_takes_real_models_as_the_page_says(name: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/your-method.md").read_text().split("## With real models")[1]
+    take, delete, *_ = (re.findall(r"`(\w+)`", item) for item in page.split("\n- ")[1:])
+    shutil.copytree(ROOT / "examples/your_method", tmp_path / "study")
+    path = tmp_path / "study/your_method.yaml"
+    mine = yaml.safe_load(path.read_text())
+    real = yaml.safe_load((ROOT / f"config/suites/{name}.yaml").read_text())
+    mine = {key: value for key, value in mine.items() if key not in (*take, *delete)}
+    mine |= {key: real[key] for key in take if key in real}
+    mine["experiments"]["test"] |= {"models": list(real["models"]), "steps": 2 * real["training"]["eval_every"]}
+    path.write_text(yaml.safe_dump(mine, sort_keys=False))
+    read = suite.load(path)
+    assert not {"title", "note", "rewards", "experiments", "exhibits"} & {*take, *delete}
+    assert read.sampling == suite.load(ROOT / f"config/suites/{name}.yaml").sampling
+    assert read.sizes, "jobs ask for GPUs by them"

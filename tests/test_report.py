@@ -356,7 +356,7 @@ def of_claims() -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=LEDGER).assign(
         id=[f"claim-{number}" for number in range(4)],
         claim=[f"Claim number {number}." for number in range(4)],
-        paper_claim="not run",
+        paper_claim=["supported", "not run", "", "not run"],  # of the third the paper says nothing
         source="Fig. 1",
         rule="Supported if the interval lies above 0.",
         n_of=["problems", "problems", "pairs", ""],
@@ -608,6 +608,7 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
     assert '<a href="#fig1">fig1</a>' in ledger
     assert '<td class="supported">supported</td>' in ledger
     assert '<td class="contradicted">contradicted</td>' in ledger
+    assert ">nan<" not in ledger
     assert "Supported if the interval lies above 0." not in ledger
     assert "Supported if the interval lies above 0." in rules
     assert "The corpus says so." in rules

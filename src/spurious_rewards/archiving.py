@@ -26,7 +26,7 @@ from spurious_rewards.provenance import is_direct, job_of, manifest_path, manife
 
 CODE = (
     *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
-    *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff"),
+    *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
 )
 """The workflow and all that it runs."""
 

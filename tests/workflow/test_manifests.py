@@ -148,3 +148,10 @@ def test_what_is_in_the_crate_is_what_lies_in_the_results(crate: Path, undisturb
     traced = call(crate, "trace", str(HEADLINE))
     assert traced.returncode == 0, traced.stderr
     assert "CHANGED" not in traced.stdout
+
+
+def test_the_workflow_in_the_crate_plans_nothing_that_is_there(crate: Path) -> None:
+    ended = checkout.snakemake(crate, "--dry-run")
+    assert ended.code == 0, ended.output
+    print(ended.output)
+    assert ended.jobs == []

@@ -21,7 +21,7 @@ def cut_down(suite: dict[str, Any]) -> None:
     suite["problems"]["sums"]["limit"] = 12
     suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, passes=1, micro_batch=4)
     suite["training"].update(segment_steps=2, eval_every=1, rollouts_every=1)
-    suite["experiments"]["test"].update(models=["effective-code"], seeds=["0-1"], steps=2, also=[])
+    suite["experiments"]["test"].update(models=["effective-code"], seeds=["0-1"], steps=2)
 
 
 @pytest.fixture(scope="module")

@@ -445,7 +445,7 @@ def _bandit(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
 
 OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
 
-POINTS, SHARE, LOGITS, R, NATS, PROBABILITY = "points", "share", "logits", "r", "nats", "probability"
+POINTS, SHARE, LOGITS, R, NATS = "points", "share", "logits", "r", "nats"
 """Units: differences of rates, rates (both as fractions of 1), and plain numbers."""
 
 MEASURES: dict[str, Measured] = {
@@ -506,7 +506,7 @@ MEASURES: dict[str, Measured] = {
     "token probability": Measured(
         ("training",),
         _change_in_training("token_probability"),
-        PROBABILITY,
+        POINTS,
         "change of the rollouts' mean token probability, last fifth of the steps less first",
         of="steps",
     ),
@@ -547,7 +547,7 @@ MEASURES: dict[str, Measured] = {
     "bandit": Measured(
         ("clipping",),
         _bandit,
-        PROBABILITY,
+        POINTS,
         "change of the bandit's mean probability of its first action",
         of="runs",
     ),

@@ -21,7 +21,7 @@ GROUPS = {
 STEERED_RULE = (
     "A reward steered the strategy if the 95 % interval of the change in the share of responses with code, from before "
     "training to the step that is looked at, does not hold 0, and the change is larger than the share that the suite "
-    "names (`report.steered`), up or down."
+    "names (report.steered), up or down."
 )
 
 MEASURES = ["size", "before", "after", "net", "partial_contribution"]

@@ -261,7 +261,7 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
         return {
             "Claim": of["claim"],
             "Verdict here": of["verdict"],
-            "The paper's claim": of["paper_claim"],
+            "The paper's claim": _text(of["paper_claim"]),
             "Effect [95 %]": _effect(of),
             "n": _number(of["n"], 0) + ("" if of["n_of"] == "problems" else f" {_text(of['n_of'])}".rstrip()),
             "Seeds": _number(of["seeds"], 0),
