@@ -116,6 +116,14 @@ def test_many_of_a_kind_are_told_of_together_unless_all_is_asked_for(results: Pa
     assert str(segment("format") / "grades.parquet").removeprefix("results/invented/") in text(FIGURE, every=True)
 
 
+def test_many_of_no_condition_are_told_of_by_their_whole_folder(results: Path) -> None:
+    others = [SCORES.with_name(f"other{number}") for number in (1, 2, 3)]
+    for folder in others:
+        make_folder("score", folder, [PROBLEMS], ["scores.parquet"])
+    make_folder("exhibit", ROOT / "exhibits/fig2", [folder / "scores.parquet" for folder in others], ["table.csv"])
+    assert "3 x  experiments/main" in text(ROOT / "exhibits/fig2")
+
+
 def test_what_was_told_of_is_named_again_without_its_parents(results: Path) -> None:
     shown = text(segment("random", "4-8") / "grades.parquet")
     assert shown.count("data seed 3") == 1

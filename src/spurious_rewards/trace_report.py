@@ -136,7 +136,8 @@ def _conditions(artifacts: Sequence[Artifact], below: Path) -> RenderableType:
             for name in ("seeds", "steps")
             if name in of[0]
         ]
-        table.add_row(f"{len(of)} x", *key, *[""] * (max(map(len, conditions)) - len(key)), "; ".join(spans))
+        spanned = ["; ".join(spans)] if spans else []  # a column with nothing in it would take its gap from the others
+        table.add_row(f"{len(of)} x", *key, *[""] * (max(map(len, conditions)) - len(key)), *spanned)
     return Padding(table, (0, 0, 0, 1), expand=False)
 
 
