@@ -5,6 +5,7 @@ import pytest
 from invented import GAINS, MODELS, NO_METRICS, SMALL, grades, metrics, responses, row_of, study, suite, together, write
 
 from spurious_rewards import statistics, tables
+from spurious_rewards.analysis.baselines import baselines
 from spurious_rewards.analysis.collecting import End, collect, pairs
 from spurious_rewards.analysis.headline import VERDICT_RULE, comparisons, headline, verdict, with_adjusted_p
 from spurious_rewards.errors import UserError
@@ -162,17 +163,17 @@ def test_each_condition_has_the_seeds_and_steps_of_its_own_runs():
         ["random_0.5", "math500", 4, 10, 80],
     ]
     graded = together(*frames)
-    before, after, random = (
+    before, after = (
         graded[(graded["reward"] == reward) & (graded["step"] == step) & (graded["benchmark"] == "math500")]
         .astype({"id": str})
         .pivot(index="seed", columns="id", values="correct")
         .loc[[0, 1]]
         .to_numpy()
         .mean()
-        for reward, step in (("", 0), ("format", 25), ("random_0.5", 10))
+        for reward, step in (("", 0), ("format", 25))
     )
     assert found.loc[0, "difference"] == pytest.approx(after - before)
-    assert found.loc[0, "over_random"] == pytest.approx(after - random)
+    assert np.isnan(found.loc[0, "over_random"]), "random was trained for fewer steps"
 
 
 def test_the_highest_share_of_code_is_of_the_mean_over_seeds():
@@ -267,6 +268,27 @@ def test_the_random_reward_is_compared_over_the_seeds_that_both_have():
     )
     found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
     assert found["over_random"].isna().all()
+
+
+def test_rewards_are_compared_after_equally_many_steps_or_not_at_all():
+    rewards = ["random_0.5", "ground_truth"]
+    grid = {"rewards": ["format"], "seeds": ["0-3"], "steps": 25, "benchmarks": ["math500"]}
+    before, after = np.zeros((4, 30)), np.ones((4, 30))
+    for steps in (25, 50):
+        the_suite = with_experiment({**grid, "also": [{"rewards": rewards, "steps": steps}]})
+        graded = together(
+            responses(before, before, seeds=range(4)),
+            responses(after, before, seeds=range(4), step=25, reward="format"),
+            *(responses(after, before, seeds=range(4), step=steps, reward=reward) for reward in rewards),
+        )
+        experiment = the_suite.experiments["headline"]
+        found = row_of(headline(graded, the_suite, experiment, NO_METRICS), reward="format")
+        beside = baselines(graded, the_suite, experiment)
+        compared = set(beside.loc[beside["reward"] == "format", "baseline"])
+        assert (found["over_random"], found["share_of_ground_truth"]) == (
+            (0, 1) if steps == 25 else pytest.approx((np.nan,) * 2, nan_ok=True)
+        )
+        assert compared == (set(rewards) if steps == 25 else set())
 
 
 def test_share_is_of_the_ground_truth_of_the_whole_training_set():

@@ -90,6 +90,14 @@ def test_everything_is_in_it_but_weights_logs_and_unfinished_work(plan: Plan, tm
     }
 
 
+def test_files_of_one_name_from_elsewhere_are_all_in_it(plan: Plan, tmp_path: Path) -> None:
+    other = write(tmp_path / "other/mine.py", "of another")
+    Recorder("train", {"start": 8}).write(write(SEGMENT.with_name("8-16") / "metrics.parquet"), [PROBLEMS, other])
+    archiving.export(plan, tmp_path / "crate")
+    texts = {path.read_text() for path in (tmp_path / "crate/inputs").rglob("*") if path.is_file()}
+    assert texts == {"of another", str(tmp_path / "mine.py")}
+
+
 def test_a_zip_holds_the_same(plan: Plan, tmp_path: Path) -> None:
     export(plan, tmp_path / "crate")
     export(plan, tmp_path / "crate.zip")

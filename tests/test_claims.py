@@ -642,6 +642,9 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
     short["experiments"]["main"]["steps"] = 100
     short["exhibits"] = {}
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(short))["paper_claim"] == "not run"
+    longer = {"models": ["Qwen2.5-Math-7B"], "rewards": ["python"], "seeds": ["0"], "steps": 300}
+    short["experiments"]["main"]["also"] = [longer]  # what was measured is still short
+    assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(short))["paper_claim"] == "not run"
     other = paper.model_dump()
     other["training"]["learning_rate"] = 1e-6
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(other))["paper_claim"] == "not run"

@@ -373,6 +373,12 @@ def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_s
     assert "mean over seeds (5), smoothed over 10 training steps" in caption
 
 
+def test_health_is_of_the_models_that_are_there(the_suite, frames):
+    there = frames["metrics"].query("model == 'strong'")
+    result = made(the_suite, {**frames, "metrics": there}, "health", models=["weak", "strong"])
+    assert list(result.figures) == ["strong"]
+
+
 def test_health_is_not_of_imported_runs(the_suite):
     content = the_suite.model_dump(exclude_unset=True)
     content["exhibits"] = {"health": exhibit("health", rewards=["format"])}

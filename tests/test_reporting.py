@@ -186,6 +186,11 @@ def test_every_version_is_listed():
     assert versions["git commit"] == "abc (with uncommitted changes), def (not the same for all)"
 
 
+def test_where_git_is_absent_nothing_is_said_of_changes():
+    versions = tables.versions_text([{**MANIFEST, "git": {"commit": None, "clean": None}}])[0]
+    assert versions.set_index("What").loc["git commit", "Version"] == "unknown"
+
+
 def test_versions_of_what_the_project_asks_for_and_of_what_differs_come_first():
     versions = {"Jinja2": "3", "torch": "2", "fsspec": "1", "attrs": "1"}
     first, others = tables.versions_text(

@@ -215,10 +215,24 @@ def test_interquartile_mean_leaves_out_a_quarter_at_each_end():
     assert statistics.interquartile_mean(np.array([0.0, 0.3, 0.9])) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (3, 1)])
-def test_too_little_to_estimate_from(shape):
-    with pytest.raises(ValueError, match="at least 1 seed and 2 problems"):
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0)])
+def test_nothing_has_no_mean(shape):
+    with pytest.raises(ValueError, match="at least 1 seed and 1 problem"):
         statistics.mean(np.zeros(shape))
+
+
+def test_over_one_problem_there_is_no_interval():
+    right, wrong = np.ones((3, 1)), np.zeros((3, 1))
+    found = statistics.mean(right), statistics.difference(wrong, right), statistics.share(right, right)
+    assert [each.value for each in found[:2]] == [1, 1]
+    for each in found:
+        assert np.isnan([each.low, each.high, each.p, each.minimum_detectable]).all()
+
+
+def test_no_difference_above_1_is_detectable():
+    found = statistics.difference(np.zeros((2, 9)), np.repeat([[0.0], [1.0]], 9, axis=1))
+    assert found.error > 0
+    assert np.isnan(found.minimum_detectable)
 
 
 def test_shapes_must_agree():

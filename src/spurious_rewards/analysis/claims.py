@@ -642,9 +642,7 @@ def _remark(rule: Rule, rows: pd.DataFrame, suite: Suite, verdict: str) -> str:
     if verdict != "not run":
         remarks = {
             f"no interval: it needs two {MEASURES[rule.measure].over}": rows["low"].isna().all(),
-            "one seed, so that the interval is over problems only": (
-                _of_one_seed(rows, rule) & rows["low"].notna()
-            ).any(),
+            "one seed, and another may come out otherwise": (_of_one_seed(rows, rule) & rows["low"].notna()).any(),
             "some conditions were not testable": not rows["testable"].astype(bool).all(),
         }
         return "; ".join(remark for remark, holds in remarks.items() if holds)
@@ -674,9 +672,7 @@ def _paper_claim(claim: Claim, verdict: str, rows: pd.DataFrame, suite: Suite, c
 
 def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
     """Whether the rows are of the paper's own models, trained as there for at least as many steps, on whole benchmarks."""
-    models = {
-        key for keys in rows["model"].astype(str) for both in keys.split(" and ") for key in both.split(" against ")
-    }
+    models, rewards, variants = (_names(rows[name]) for name in ("model", "reward", "variant"))
     if not models or not all(_is_the_papers_model(suite, key, claims) for key in models):
         return False
     if any(getattr(suite.algorithms["default"], key) != getattr(Training(), key) for key in ALGORITHM):
@@ -684,13 +680,21 @@ def _is_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
     asked = [
         suite.benchmarks[name].problems for name in rows["benchmark"].dropna().unique() if name in suite.benchmarks
     ]
-    if any(suite.problems[name].limit or suite.problems[name].only for name in asked):
+    if any(suite.problems[name].limit or suite.problems[name].only or suite.problems[name].skip for name in asked):
         return False
     return all(
-        max(suite.runs_of(suite.experiments[name]).values(), default=0) >= claims.paper_steps.get(name, 0)
+        steps >= claims.paper_steps.get(name, 0)
         for name in rows["experiment"].unique()
         if name
+        for run, steps in suite.runs_of(suite.experiments[name]).items()
+        if run.model in models and (not rewards or run.reward in rewards) and (not variants or run.variant in variants)
     )
+
+
+def _names(column: "pd.Series[Any]") -> set[str]:
+    """The names in a column, also in the differences between conditions that `difference` makes."""
+    joined = column.dropna().astype(str)
+    return {name for names in joined for both in names.split(" and ") for name in both.split(" against ") if name}
 
 
 def _is_the_papers_model(suite: Suite, key: str, claims: Ledger) -> bool:

@@ -22,8 +22,8 @@ VERDICT_RULE = (
     'before the run. The verdict is "gain" if the whole 95 % interval lies above 0, "loss" if it lies below 0, '
     'otherwise "no clear change"; it is "not testable" if in no rollout group of the whole training, of any seed, two '
     "rewards differed, for then there was nothing to learn from. A reward beats the random reward, where an "
-    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0. "
-    "Intervals take seeds and "
+    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0; "
+    "rewards are compared after equally many steps or not at all. Intervals take seeds and "
     "problems as drawn at random and crossed (two-way random effects, Cochran's quantile); with one "
     "seed they are over problems only. p is of the test that the interval inverts: it is below 0.05 exactly where the "
     "interval does not hold 0. Intervals and verdicts are not corrected for the number of comparisons; beside p stands "
@@ -176,9 +176,9 @@ def _compare(
         }
         if not testable.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
-        if over := over_reward(paired, condition, benchmark, random):
+        if over := over_reward(paired, ends, condition, benchmark, random):
             row |= columns("over_random", over)
-        if share := _share(paired, condition, benchmark, truth):
+        if share := _share(paired, ends, condition, benchmark, truth):
             row |= columns("share_of_ground_truth", share)
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
             row |= {"best_prompt": chosen.prompt, **columns("over_best_prompt", over_best)}
@@ -186,14 +186,18 @@ def _compare(
     return pd.DataFrame(rows, columns=HEADLINE)
 
 
-def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: str) -> statistics.Estimate | None:
+def over_reward(
+    paired: Paired, ends: Mapping[Condition, End], condition: Condition, benchmark: str, reward: str
+) -> statistics.Estimate | None:
     """Accuracy after training minus that of another reward's runs, paired by seed and problem.
 
-    Over the seeds that both have; None if there are none, or if the condition is the other one itself.
+    Over the seeds that both have; None if there are none, if the other one was trained for more or fewer steps, or if it is
+    the condition itself.
     """
     model, prompt, own, variant = condition
-    other, here = paired.get(((model, prompt, reward, variant), benchmark)), paired[condition, benchmark]
-    if other is None or reward == own:
+    baseline = (model, prompt, reward, variant)
+    other, here = paired.get((baseline, benchmark)), paired[condition, benchmark]
+    if other is None or reward == own or ends[baseline].step != ends[condition].step:
         return None
     seeds = other.after.index.intersection(here.after.index)
     if seeds.empty:
@@ -201,11 +205,14 @@ def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: st
     return statistics.difference(other.after.loc[seeds].to_numpy(), here.after.loc[seeds].to_numpy())
 
 
-def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> statistics.Estimate | None:
-    """The condition's difference over ground truth's; of ground truth itself 1, which has no interval."""
+def _share(
+    paired: Paired, ends: Mapping[Condition, End], condition: Condition, benchmark: str, truth: str
+) -> statistics.Estimate | None:
+    """The condition's difference over ground truth's after as many steps; of ground truth itself 1, which has no interval."""
     model, prompt, reward, variant = condition
-    whole, part = paired.get(((model, prompt, truth, variant), benchmark)), paired[condition, benchmark]
-    if whole is None:
+    of_truth = (model, prompt, truth, variant)
+    whole, part = paired.get((of_truth, benchmark)), paired[condition, benchmark]
+    if whole is None or ends[of_truth].step != ends[condition].step:
         return None
     seeds = whole.after.index.intersection(part.after.index)
     if seeds.empty:

@@ -172,6 +172,7 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
             f"Training of {titles[model]}. {caption}",
         )
         for model in kinds.pictures(suite, exhibit)
+        if (drawn["model"] == titles[model]).any()  # of a run that failed there is nothing
     ]
     return Parts(caption, points, pictures, [_ends_of(points, exhibit, suite, how)])
 

@@ -159,7 +159,9 @@ def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Par
     marks["line"] = pd.Categorical(marks["baseline"].map(titles["reward"]), order, ordered=True)
     for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():
         marks[drawn] = 100 * marks[column].astype(float)
-    marks = marks.assign(paper=np.nan, text=marks["difference"].map(text.points), note=marks["against_dummies"])
+    marks = marks.assign(
+        paper=np.nan, text=marks["difference"].map(text.points), note=marks["against_dummies"].fillna("")
+    )
     judged = text.named(judged, suite)
     answers = [
         f"{reward} beats the dummy baselines on {(here['against_dummies'] == 'beats').sum()} of {len(here)} models, "

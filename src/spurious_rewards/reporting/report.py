@@ -427,7 +427,7 @@ CLAIMS_NOTE = (
     "judged on its own models alone, trained for as long as there. The effect is that of the condition that decides: of "
     "several, the least favourable, or the most favourable where one is enough. Differences are in percentage points. "
     "Intervals are not corrected for the number of claims. What one seed shows of training is inconclusive, whatever its "
-    "interval, which is over problems alone."
+    "interval: another may come out otherwise."
 )
 
 # ---------------------------------------------------------------- the headline

@@ -599,7 +599,7 @@ def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataF
     found: dict[str, set[str]] = {}
     for manifest in manifests:
         git = manifest["git"]
-        commit = f"{git['commit'] or 'unknown'}{'' if git['clean'] else ' (with uncommitted changes)'}"
+        commit = f"{git['commit'] or 'unknown'}{' (with uncommitted changes)' if git['clean'] is False else ''}"
         hardware = "; ".join(f"{key}: {_cell(value)}" for key, value in manifest["hardware"].items() if value)
         for name, value in {"git commit": commit, "hardware": hardware, **manifest["versions"]}.items():
             found.setdefault(name, set()).add(str(value))

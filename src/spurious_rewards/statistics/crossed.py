@@ -31,7 +31,7 @@ class Estimate:
     `p` is of the two-sided test that the mean is 0, the one that the interval inverts: it is below 0.05 exactly where the
     interval does not hold 0, and below any other level where the interval of that level does not. `error` is the standard
     error, and `freedom` the degrees of freedom at which Student's quantile is that of the interval. Error is 0 and freedom NaN
-    where no value differed from another; where there is no interval, all three are NaN.
+    where no value differed from another; where there is no interval, as over one problem, all three are NaN.
     """
 
     value: float
@@ -45,7 +45,7 @@ class Estimate:
 
     @property
     def minimum_detectable(self) -> float:
-        """The true mean above 0 that the test would find with 80 % power; NaN where nothing was seen to vary.
+        """The true mean above 0 that the test would find with 80 % power; NaN where nothing was seen to vary, or above 1.
 
         From the estimated error and its degrees of freedom (`statsmodels.stats.power.ttest_power`), as if they were those
         of the next study. That the test might find it on the wrong side of 0 is left out.
@@ -58,7 +58,8 @@ class Estimate:
             return float(ttest_power(errors, 1, (1 - CONFIDENCE) / 2, self.freedom, alternative="larger")) - POWER
 
         half = _quantile(self.freedom)  # of the interval, in standard errors; power .8 takes 1.3 to 1.5 times as much
-        return float(optimize.brentq(above, half, 2 * half)) * self.error
+        found = float(optimize.brentq(above, half, 2 * half)) * self.error
+        return found if found <= 1 else math.nan  # no difference of rates is larger
 
 
 def mean(values: Array) -> Estimate:
@@ -103,7 +104,7 @@ def share(part: Array, whole: Array) -> Estimate:
     method and a bootstrap of the ratio promise neither, and the tails of a ratio are long where the whole is small. It is
     an interval where that of `whole` lies above 0; elsewhere there is nothing to have a share of, and all is NaN.
     """
-    if _crossed(whole).low <= 0:
+    if not _crossed(whole).low > 0:
         return _unknown(math.nan, *whole.shape)
     value = float(part.mean() / whole.mean())
 
@@ -158,9 +159,11 @@ def _crossed(values: Array, largest: float = 1.0) -> Estimate:
         largest: by how much one problem can differ from the others.
     """
     seeds, problems = values.shape
-    if seeds < 1 or problems < 2:
-        raise ValueError(f"an interval needs at least 1 seed and 2 problems, not {seeds} and {problems}")
+    if not values.size:
+        raise ValueError(f"a mean needs at least 1 seed and 1 problem, not {seeds} and {problems}")
     centre = float(values.mean())
+    if problems == 1:
+        return _unknown(centre, seeds, problems)
     of_seeds, of_problems = _variances(values)
     variance = of_seeds + of_problems
     if variance <= np.finfo(float).eps:
