@@ -1,8 +1,9 @@
 """The results of a suite as a Workflow Run RO-Crate, for an archive: every file, and of every job what it made from what.
 
 In it are the workflow with the library, the suite, and all that was made but weights, trainer states and logs. So what is
-archived can be read, graded and drawn anew, by others, without a GPU. The metadata follow the profile Provenance Run Crate
-(https://w3id.org/ro/wfrun/provenance/0.5), out of the manifests; an agent, which it recommends, is nobody's to guess.
+archived can be read, and with the library graded and drawn anew, by others, without a GPU. The metadata follow the profile
+Provenance Run Crate (https://w3id.org/ro/wfrun/provenance/0.5), out of the manifests; an agent, which it recommends, is
+nobody's to guess.
 """
 
 import mimetypes
