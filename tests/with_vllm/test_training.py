@@ -53,7 +53,7 @@ PROBLEMS = pd.DataFrame(
     columns=["id", "problem", "answer", "label"],
 )
 FIXED = "A triangle has three sides and the sum of its angles is 180 degrees."
-TOLERANCE = 1e-5
+TOLERANCE = 3e-5
 
 
 @pytest.fixture(scope="module", autouse=True)
