@@ -53,7 +53,7 @@ PROBLEMS = pd.DataFrame(
     columns=["id", "problem", "answer", "label"],
 )
 FIXED = "A triangle has three sides and the sum of its angles is 180 degrees."
-TOLERANCE = 3e-5
+TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -168,7 +168,7 @@ def test_vllm_has_the_weights_of_the_trainer_before_each_rollout(trained: Path, 
     for draw in draws:
         assert draw.of_engine == pytest.approx(draw.of_trainer, abs=TOLERANCE)
     moved = max(abs(old - new) for old, new in zip(first.of_engine, second.of_engine, strict=True))
-    assert moved > 1000 * TOLERANCE
+    assert moved > 100 * TOLERANCE
     # The engine, which still had the weights of seed 0, has those that seed 1 begins with.
     assert of_other_seed.of_engine == pytest.approx(first.of_engine, abs=TOLERANCE)
 
