@@ -524,8 +524,8 @@ def _contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame, ma
     paragraphs = [
         *filter(None, [mark]),
         f"A benchmark problem counts as leaked if the training set {suite.training_problems} has it word for word (in one "
-        f"spelling), or {tables.percent(rule.share)} % of its {rule.ngram}-word n-grams. A problem set with "
-        "decontaminate: true leaves such problems out of training.",
+        f"spelling), or {tables.percent(rule.share)} % of its {rule.ngram}-word n-grams. A training set whose "
+        "decontaminate names the benchmark's problem set leaves such problems out.",
     ]
     if probe:
         paragraphs.append(
