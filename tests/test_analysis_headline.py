@@ -270,25 +270,22 @@ def test_the_random_reward_is_compared_over_the_seeds_that_both_have():
     assert found["over_random"].isna().all()
 
 
-def test_rewards_are_compared_after_equally_many_steps_or_not_at_all():
-    rewards = ["random_0.5", "ground_truth"]
+@pytest.mark.parametrize(("steps", "compared"), [(25, {"random_0.5", "ground_truth"}), (50, set())])
+def test_rewards_are_compared_after_equally_many_steps_or_not_at_all(steps, compared):
+    others = ["random_0.5", "ground_truth"]
     grid = {"rewards": ["format"], "seeds": ["0-3"], "steps": 25, "benchmarks": ["math500"]}
-    before, after = np.zeros((4, 30)), np.ones((4, 30))
-    for steps in (25, 50):
-        the_suite = with_experiment({**grid, "also": [{"rewards": rewards, "steps": steps}]})
-        graded = together(
-            responses(before, before, seeds=range(4)),
-            responses(after, before, seeds=range(4), step=25, reward="format"),
-            *(responses(after, before, seeds=range(4), step=steps, reward=reward) for reward in rewards),
-        )
-        experiment = the_suite.experiments["headline"]
-        found = row_of(headline(graded, the_suite, experiment, NO_METRICS), reward="format")
-        beside = baselines(graded, the_suite, experiment)
-        compared = set(beside.loc[beside["reward"] == "format", "baseline"])
-        assert (found["over_random"], found["share_of_ground_truth"]) == (
-            (0, 1) if steps == 25 else pytest.approx((np.nan,) * 2, nan_ok=True)
-        )
-        assert compared == (set(rewards) if steps == 25 else set())
+    the_suite = with_experiment({**grid, "also": [{"rewards": others, "steps": steps}]})
+    wrong, right = np.zeros((4, 30)), np.ones((4, 30))
+    graded = together(
+        responses(wrong, wrong, seeds=range(4)),
+        responses(right, wrong, seeds=range(4), step=25, reward="format"),
+        *(responses(right, wrong, seeds=range(4), step=steps, reward=reward) for reward in others),
+    )
+    experiment = the_suite.experiments["headline"]
+    found = row_of(headline(graded, the_suite, experiment, NO_METRICS), reward="format")
+    assert np.isnan(found[["over_random", "share_of_ground_truth"]].astype(float)).tolist() == [not compared] * 2
+    beside = baselines(graded, the_suite, experiment)
+    assert set(beside.loc[beside["reward"] == "format", "baseline"]) == compared
 
 
 def test_share_is_of_the_ground_truth_of_the_whole_training_set():

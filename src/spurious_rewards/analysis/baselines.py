@@ -21,8 +21,8 @@ def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.
     """Accuracy after the last step minus that of a baseline's runs, one row (condition, benchmark, baseline).
 
     Paired by seed and problem, with the same model, prompt and variant, over the `seeds` that both have. 95 % intervals and
-    p: `statistics.difference`. A condition is not compared with itself, nor with
-    one that was trained for more or fewer steps.
+    p: `statistics.difference`. A condition is not compared with itself, nor with one that was
+    trained for more or fewer steps.
 
     Args:
         graded: tables.Grades, collected.
@@ -38,7 +38,7 @@ def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.
     rows: list[dict[str, Any]] = []
     for (condition, benchmark), pair in paired.items():
         for reward in rewards:
-            if over := over_reward(paired, last, condition, benchmark, reward):
+            if over := over_reward(paired, condition, benchmark, reward):
                 rows.append(
                     {
                         **dict(zip(CONDITION, condition, strict=True)),

@@ -112,8 +112,9 @@ def ends(suite: Suite, experiment: Experiment) -> dict[Condition, End]:
 
 @dataclass(frozen=True)
 class Pair:
-    """One benchmark before and after training; each frame is seeds x problems, of rates over a problem's samples."""
+    """One benchmark before training and after `step`; each frame is seeds x problems, of rates over a problem's samples."""
 
+    step: int
     before: pd.DataFrame
     after: pd.DataFrame
     code_before: pd.DataFrame
@@ -143,7 +144,9 @@ def pairs(
             rows = of_condition[condition]
             before = untrained.get(condition[:2], {})
             for benchmark, after in grids(rows[(rows["step"] == end.step) & rows["seed"].isin(end.seeds)], benchmarks):
-                found[condition, benchmark] = _pair(before.get(benchmark, after.iloc[:0]), after, condition, benchmark)
+                found[condition, benchmark] = _pair(
+                    end.step, before.get(benchmark, after.iloc[:0]), after, condition, benchmark
+                )
     return found
 
 
@@ -172,9 +175,10 @@ def of_seeds(untrained: pd.DataFrame, seeds: pd.Index) -> pd.DataFrame:
     return untrained.reindex(seeds)
 
 
-def _pair(before: pd.DataFrame, after: pd.DataFrame, condition: Condition, benchmark: str) -> Pair:
+def _pair(step: int, before: pd.DataFrame, after: pd.DataFrame, condition: Condition, benchmark: str) -> Pair:
     before = _whole(of_seeds(before, after.index).reindex(columns=after.columns), condition, benchmark)
     return Pair(
+        step=step,
         before=cast(pd.DataFrame, before["accuracy"]),
         after=cast(pd.DataFrame, after["accuracy"]),
         code_before=cast(pd.DataFrame, before["code_rate"]),

@@ -176,9 +176,9 @@ def _compare(
         }
         if not testable.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
-        if over := over_reward(paired, ends, condition, benchmark, random):
+        if over := over_reward(paired, condition, benchmark, random):
             row |= columns("over_random", over)
-        if share := _share(paired, ends, condition, benchmark, truth):
+        if share := _share(paired, condition, benchmark, truth):
             row |= columns("share_of_ground_truth", share)
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
             row |= {"best_prompt": chosen.prompt, **columns("over_best_prompt", over_best)}
@@ -186,40 +186,38 @@ def _compare(
     return pd.DataFrame(rows, columns=HEADLINE)
 
 
-def over_reward(
-    paired: Paired, ends: Mapping[Condition, End], condition: Condition, benchmark: str, reward: str
-) -> statistics.Estimate | None:
+def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: str) -> statistics.Estimate | None:
     """Accuracy after training minus that of another reward's runs, paired by seed and problem.
 
     Over the seeds that both have; None if there are none, if the other one was trained for more or fewer steps, or if it is
     the condition itself.
     """
-    model, prompt, own, variant = condition
-    baseline = (model, prompt, reward, variant)
-    other, here = paired.get((baseline, benchmark)), paired[condition, benchmark]
-    if other is None or reward == own or ends[baseline].step != ends[condition].step:
+    found = _beside(paired, condition, benchmark, reward)
+    if found is None or reward == condition[2]:
         return None
-    seeds = other.after.index.intersection(here.after.index)
-    if seeds.empty:
-        return None
+    here, other, seeds = found
     return statistics.difference(other.after.loc[seeds].to_numpy(), here.after.loc[seeds].to_numpy())
 
 
-def _share(
-    paired: Paired, ends: Mapping[Condition, End], condition: Condition, benchmark: str, truth: str
-) -> statistics.Estimate | None:
+def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> statistics.Estimate | None:
     """The condition's difference over ground truth's after as many steps; of ground truth itself 1, which has no interval."""
-    model, prompt, reward, variant = condition
-    of_truth = (model, prompt, truth, variant)
-    whole, part = paired.get((of_truth, benchmark)), paired[condition, benchmark]
-    if whole is None or ends[of_truth].step != ends[condition].step:
+    found = _beside(paired, condition, benchmark, truth)
+    if found is None:
         return None
-    seeds = whole.after.index.intersection(part.after.index)
-    if seeds.empty:
-        return None
+    part, whole, seeds = found
     changes = ((pair.after.loc[seeds] - pair.before.loc[seeds]).to_numpy() for pair in (part, whole))
     share = statistics.share(*changes)
-    return replace(share, low=math.nan, high=math.nan) if reward == truth else share
+    return replace(share, low=math.nan, high=math.nan) if condition[2] == truth else share
+
+
+def _beside(paired: Paired, condition: Condition, benchmark: str, reward: str) -> tuple[Pair, Pair, pd.Index] | None:
+    """The condition, the same under another reward after as many steps, and the seeds that both have; None if none do."""
+    model, prompt, _, variant = condition
+    here, other = paired[condition, benchmark], paired.get(((model, prompt, reward, variant), benchmark))
+    if other is None or other.step != here.step:
+        return None
+    seeds = other.after.index.intersection(here.after.index)
+    return None if seeds.empty else (here, other, seeds)
 
 
 def _testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
