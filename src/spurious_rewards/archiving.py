@@ -134,7 +134,6 @@ class _Crate:
         self.packages = {item for job in jobs for one in job.artifacts.values() for item in one["versions"].items()}
         self.recorded = dict(_recorded(jobs))
         self.changed: list[Path] = []
-        self.elsewhere: list[Path] = []
         self.entities: dict[Path, Entity] = {}
         self.made = ROCrate(version="1.1")
         self.made.metadata.extra_terms.update(TERMS)
@@ -197,10 +196,11 @@ class _Crate:
         if here:
             place = path.relative_to(self.plan.root).as_posix()
         else:
-            others = sum(other.name == path.name for other in self.elsewhere)
-            place = f"inputs/{others}/{path.name}" if others else f"inputs/{path.name}"
+            place, number, taken = f"inputs/{path.name}", 0, {entity.id for entity in self.entities.values()}
+            while place in taken:
+                number += 1
+                place = f"inputs/{number}/{path.name}"
             properties["alternateName"] = str(path)
-            self.elsewhere.append(path)
         self.entities[path] = self.made.add_file(path, place, properties=properties)
         return self.entities[path]
 
