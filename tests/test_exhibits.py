@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from invented import metrics, study, suite
+from matplotlib.text import Text
 
 from spurious_rewards import statistics
 from spurious_rewards import tables as artifacts
@@ -93,6 +94,15 @@ def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
     assert {"Over format", "Over random_0.5", "The dummies"} <= set(table.columns)
     assert "Over ground_truth" not in table.columns
     assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown"}
+
+
+def test_of_a_model_that_a_baseline_is_missing_for_nothing_is_said_of_the_dummies(the_suite, frames):
+    beside = frames["baselines"]
+    gone = (beside["model"] == "weak") & (beside["baseline"] == "format")
+    result = made(the_suite, {**frames, "baselines": beside[~gone]}, "baselines", rewards=["ground_truth"])
+    said = [label.get_text() for figure in result.figures.values() for label in figure.findobj(Text)]
+    assert any("weak" in each for each in said)
+    assert "nan" not in said
 
 
 def with_forced(before):
