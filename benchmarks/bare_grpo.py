@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn.functional import log_softmax
 
-from spurious_rewards.suite import Training
+from spurious_rewards.config.training import Training
 
 Reward = Callable[[Sequence[int], Sequence[str], int], Sequence[float]]
 """(index of each response's prompt, responses, rollout step) -> one reward a response."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import math_verify
 
-from spurious_rewards.equivalence import Verifier
+from spurious_rewards.answers.verifier import Verifier
 
 Pair = tuple[str, str]
 

@@ -19,10 +19,14 @@ from typing import Any
 import torch
 from bare_grpo import bare_grpo
 
-from spurious_rewards import answers, models, problems, voting
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.pretraining import pretrain
-from spurious_rewards.suite import Reward, Suite, load
+from spurious_rewards.answers import extraction, majority_vote
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Reward
+from spurious_rewards.models import loading
+from spurious_rewards.models.pretraining import pretrain
+from spurious_rewards.problems import preparation
 from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.segment import prompts_in_order
@@ -56,11 +60,11 @@ def compare(suite: Suite, base: Path, steps: int, work: Path) -> Seconds:
     """Seconds of `steps` rollout steps of each, after one to warm up; `base` is the untrained model, `work` is written to."""
     training, reward = suite.training, Reward(function="ground_truth")
     prompt = suite.prompts[suite.models[FAMILY].prompt]
-    pool, _ = problems.prepare(
+    pool, _ = preparation.prepare(
         suite.problems[suite.training_problems], suite.organism, suite.data_seed, {}, work / "lock.yaml"
     )
-    dataset = prompts_in_order(voting.truth_set(pool, [0]), training.rollout_prompts * (steps + 1))
-    tokenizer, bare_model = models.load_tokenizer(base), copy.deepcopy(models.load_model(base, "float32"))
+    dataset = prompts_in_order(majority_vote.truth_set(pool, [0]), training.rollout_prompts * (steps + 1))
+    tokenizer, bare_model = loading.load_tokenizer(base), copy.deepcopy(loading.load_model(base, "float32"))
     seconds, ended = Seconds(), time.perf_counter()
 
     with Verifier() as verifier, Verifier() as bare_verifier:
@@ -72,7 +76,7 @@ def compare(suite: Suite, base: Path, steps: int, work: Path) -> Seconds:
             batch = dataset[first : first + training.rollout_prompts]
 
             def bare_reward(index: Sequence[int], texts: Sequence[str], step: int) -> list[float]:
-                found = [answers.extract(text, prompt.answer_in).text for text in texts]
+                found = [extraction.extract(text, prompt.answer_in).text for text in texts]
                 pairs = [(batch["label"][i], text) for i, text in zip(index, found, strict=True)]
                 return [float(verdict.correct) for verdict in bare_verifier.verify(pairs)]
 

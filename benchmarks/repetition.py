@@ -16,8 +16,8 @@ import string
 import time
 from collections.abc import Callable
 
-from spurious_rewards.strategies import repeats
-from spurious_rewards.suite import Repetition
+from spurious_rewards.answers.response_features import repeats
+from spurious_rewards.config.training import Repetition
 
 PAPER = Repetition()
 CHARACTERS = (1_500, 3_000, 6_000, 12_000)

@@ -21,10 +21,12 @@ sys.path.append(str(Path(__file__).parents[1] / "tests/with_vllm"))
 
 from smollm2 import smollm2
 
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.prompts import encode
-from spurious_rewards.sampling import Completion, Engine, batches, engine
-from spurious_rewards.suite import Prompt, Sampling
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.engine import Completion, Engine, batches
+from spurious_rewards.generation.engines import engine
+from spurious_rewards.models.prompts import encode
 
 CLAUSES = (
     "Let $f(x) = {a}x^2 - {b}x + {c}$ for all real numbers $x$.",

@@ -5,8 +5,8 @@ import invented
 import pandas as pd
 import pytest
 
-from spurious_rewards.analysis.collecting import collect
-from spurious_rewards.suite import Suite
+from spurious_rewards.analysis.conditions import collect
+from spurious_rewards.config.suite import Suite
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
@@ -62,8 +62,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def organism_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An organism pretrained for seconds: its responses have boxes and code, and its answers are mostly wrong."""
-    from spurious_rewards.pretraining import pretrain
-    from spurious_rewards.suite import Family, Organism
+    from spurious_rewards.config.models import Family, Organism
+    from spurious_rewards.models.pretraining import pretrain
 
     folder = tmp_path_factory.mktemp("models") / "organism"
     family = Family(code_rate=(0.5,) * 4, code_misread=0, language_drop=0, code_box=0.5, language_box=0.5)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spurious_rewards import tables
-from spurious_rewards.analysis.collecting import Source, collect
-from spurious_rewards.suite import Suite
+from spurious_rewards.analysis.conditions import Source, collect
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.suite import Suite
 
 MODELS = {"strong": (0.5, 0.65), "weak": (0.3, 0.0), "bad": (0.2, 0.9), "placebo": (0.4, 0.6)}
 """Accuracy and code rate before training."""

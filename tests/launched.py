@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.runtime.tracking import Tracker
 
 TRAINING = Training(
     rollout_prompts=2,

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from invented import responses, together
 from invented import suite as invented_suite
 
-from spurious_rewards import graders
-from spurious_rewards.analysis import agreement, headline
-from spurious_rewards.analysis.collecting import collect
-from spurious_rewards.equivalence import Verdict, Verifier
-from spurious_rewards.reporting import graders as text
-from spurious_rewards.tables import Grades
+from spurious_rewards.analysis import grader_agreement, headline
+from spurious_rewards.analysis.conditions import collect
+from spurious_rewards.answers import graders
+from spurious_rewards.answers.verifier import Verdict, Verifier
+from spurious_rewards.artifacts.tables import Grades
+from spurious_rewards.reporting import grader_tables as text
 
 RIGHT, WRONG = Verdict(True), Verdict(False)
 
@@ -143,7 +143,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def judged(study, sympy):
-    return agreement.judged(*study, sympy)
+    return grader_agreement.judged(*study, sympy)
 
 
 def test_each_row_has_three_verdicts_and_no_answer_is_wrong_to_all(judged):
@@ -153,11 +153,11 @@ def test_each_row_has_three_verdicts_and_no_answer_is_wrong_to_all(judged):
     assert after["math_verify"].tolist() == [True, True, False, False]
     assert after["strings"].tolist() == [False, True, False, False]
     assert after["sympy"].tolist() == [True, True, False, False]
-    assert not judged.loc[judged["extracted"].isna(), list(agreement.GRADERS)].to_numpy().any()
+    assert not judged.loc[judged["extracted"].isna(), list(grader_agreement.GRADERS)].to_numpy().any()
 
 
 def test_pairs_are_counted_once(judged):
-    rows = agreement.agreement(judged).set_index(["grader", "other"])
+    rows = grader_agreement.agreement(judged).set_index(["grader", "other"])
     assert (rows["pairs"] == 7).all()  # three before training, for one has no answer, and four after
     assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [
         1,
@@ -172,7 +172,7 @@ def test_pairs_are_counted_once(judged):
 
 
 def test_kappa_is_missing_where_a_grader_says_the_same_of_all(judged):
-    rows = agreement.agreement(judged[judged["step"] == 0])
+    rows = grader_agreement.agreement(judged[judged["step"] == 0])
     assert rows["kappa"].isna().all()
     assert (rows["agreement"] == 1).all()
     assert (text.agreement_text(rows)["Kappa"] == text.MISSING).all()
@@ -180,7 +180,7 @@ def test_kappa_is_missing_where_a_grader_says_the_same_of_all(judged):
 
 def test_a_difference_moves_by_what_another_grader_refuses(judged, study):
     _, suite, experiment, _ = study
-    rows = agreement.accuracy(judged, suite, experiment).set_index("grader")
+    rows = grader_agreement.accuracy(judged, suite, experiment).set_index("grader")
     assert rows["before"].tolist() == [0, 0, 0]
     assert rows["difference"].to_dict() == {"math_verify": 0.5, "strings": 0.25, "sympy": 0.5}
     assert rows["moves"].to_dict() == {"math_verify": 0, "strings": -0.25, "sympy": 0}
@@ -190,23 +190,23 @@ def test_a_difference_moves_by_what_another_grader_refuses(judged, study):
 
 
 def test_what_graders_differ_on_is_listed_by_how_many_said_it(judged):
-    (row,) = agreement.differences(judged).to_dict("records")
+    (row,) = grader_agreement.differences(judged).to_dict("records")
     assert (row["answer"], row["extracted"], row["responses"]) == ("1", r"\frac{2}{2}", 2)
-    shown = text.differences_text(agreement.differences(judged))
+    shown = text.differences_text(grader_agreement.differences(judged))
     assert shown[["Math-Verify", "strings", "sympy"]].to_numpy().tolist() == [["accepts", "refuses", "accepts"]]
-    assert agreement.differences(judged[judged["step"] == 0]).empty
+    assert grader_agreement.differences(judged[judged["step"] == 0]).empty
 
 
 def test_beyond_the_limit_whole_problems_are_left_out_and_it_is_said(study, sympy):
     graded, *rest = study
-    few = agreement.judged(graded, *rest, sympy, checks=1)
+    few = grader_agreement.judged(graded, *rest, sympy, checks=1)
     assert 0 < few["id"].nunique() < 4
     assert (few["all_problems"] == 4).all()
     assert set(few.groupby("id").size()) == {4}, "all responses to a problem that is judged"
-    shuffled = agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=1)
+    shuffled = grader_agreement.judged(graded.sample(frac=1, random_state=1), *rest, sympy, checks=1)
     assert set(shuffled["id"]) == set(few["id"])
-    assert agreement.judged(graded, *rest, sympy, checks=0)["id"].nunique() == 1
-    assert text.agreement_text(agreement.agreement(few))["Problems"].str.endswith(" of 4").all()
+    assert grader_agreement.judged(graded, *rest, sympy, checks=0)["id"].nunique() == 1
+    assert text.agreement_text(grader_agreement.agreement(few))["Problems"].str.endswith(" of 4").all()
 
 
 def test_by_math_verify_the_headline_is_the_headline(small_suite, graded, sympy, tmp_path_factory):
@@ -214,8 +214,8 @@ def test_by_math_verify_the_headline_is_the_headline(small_suite, graded, sympy,
     ids = graded[["benchmark", "id"]].drop_duplicates().astype(str)
     truths = {(row.benchmark, row.id): "1" for row in ids.itertuples()}
     answered = graded.assign(extracted=graded["correct"].map({True: "1", False: "2"}))
-    judged = agreement.judged(answered, small_suite, experiment, truths, sympy)
-    mine = agreement.accuracy(judged, small_suite, experiment)
+    judged = grader_agreement.judged(answered, small_suite, experiment, truths, sympy)
+    mine = grader_agreement.accuracy(judged, small_suite, experiment)
     theirs = headline.headline(graded, small_suite, experiment, collect([], _metrics()))
     both = theirs.merge(
         mine[mine["grader"] == "math_verify"], on=["model", "reward", "benchmark"], suffixes=("", "_here")
@@ -227,7 +227,7 @@ def test_by_math_verify_the_headline_is_the_headline(small_suite, graded, sympy,
 
 
 def _metrics():
-    from spurious_rewards.tables import Metrics
+    from spurious_rewards.artifacts.tables import Metrics
 
     return Metrics
 

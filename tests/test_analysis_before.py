@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from invented import responses, row_of, suite, together
 
-from spurious_rewards import statistics, tables
-from spurious_rewards.analysis.before import BEFORE, before
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Suite
+from spurious_rewards import statistics
+from spurious_rewards.analysis.untrained import BEFORE, before
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.runtime.errors import UserError
 
 
 def untrained(seeds="0-1", benchmarks=("math500", "amc")):

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from invented import GAINS, MODELS, NO_METRICS, SMALL, grades, metrics, responses, row_of, study, suite, together, write
 
-from spurious_rewards import statistics, tables
+from spurious_rewards import statistics
 from spurious_rewards.analysis.baselines import baselines
-from spurious_rewards.analysis.collecting import End, collect, pairs
+from spurious_rewards.analysis.conditions import collect, pairs
 from spurious_rewards.analysis.headline import VERDICT_RULE, comparisons, headline, verdict, with_adjusted_p
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Suite
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import End
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

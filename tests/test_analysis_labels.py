@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from invented import SMALL, grades, metrics, write
 
-from spurious_rewards import tables
-from spurious_rewards.analysis.collecting import Source, collect
+from spurious_rewards.analysis.conditions import Source, collect
 from spurious_rewards.analysis.labels import grading, labels_summary
 from spurious_rewards.analysis.training import training_health
+from spurious_rewards.artifacts import tables
 
 
 def test_labels_summary_by_hand(tmp_path):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from invented import responses, row_of, suite, together
 
-from spurious_rewards.analysis.perturbing import perturbation
-from spurious_rewards.suite import Exhibit, Suite
+from spurious_rewards.analysis.perturbation import perturbation
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
 
 CODE = {"amc": [[1, 1, 0, 0]], "aime2025": [[1, 0, 1, 0]], "math500": [[0, 0, 0, 0]]}
 

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from invented import GAINS, SMALL, grades, metrics, row_of, study, suite, write
 
-from spurious_rewards import tables
-from spurious_rewards.analysis.collecting import CONDITION, collect
+from spurious_rewards.analysis.conditions import collect
 from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, scores, smooth
-from spurious_rewards.suite import Suite
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.suite import Suite
 
 # ---------------------------------------------------------------- collecting
 

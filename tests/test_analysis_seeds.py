@@ -8,7 +8,7 @@ from spurious_rewards import statistics
 from spurious_rewards.analysis.baselines import BASELINES, baselines
 from spurious_rewards.analysis.headline import headline
 from spurious_rewards.analysis.seeds import SEEDS, seeds
-from spurious_rewards.suite import Suite
+from spurious_rewards.config.suite import Suite
 
 
 @pytest.fixture(scope="module")

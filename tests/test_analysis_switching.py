@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from invented import responses, row_of, suite, together
 
-from spurious_rewards.analysis.switching import GROUPS, STEERED_RULE, contributions, switches
-from spurious_rewards.suite import Suite
+from spurious_rewards.analysis.strategy_switches import GROUPS, STEERED_RULE, contributions, switches
+from spurious_rewards.config.suite import Suite
 
 # Problems:    0  1  2  3  4  5  6  7
 CODE_BEFORE = [1, 1, 1, 1, 0, 0, 0, 0]

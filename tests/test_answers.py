@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.answers import Extraction, boxed, extract, tagged
+from spurious_rewards.answers.extraction import Extraction, boxed, extract, tagged
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from spurious_rewards import archiving
-from spurious_rewards.archiving import export
-from spurious_rewards.errors import UserError
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.provenance import Recorder, manifest_path
-from spurious_rewards.suite import load
+from spurious_rewards.artifacts.manifests import Recorder, manifest_path
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations.export import export
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
 
 CHECKOUT = Path(__file__).parents[1]
 RESULTS = Path("results/smoke")
@@ -58,7 +57,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     Recorder("respond", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
     files = [write(SCORES / name) for name in ("scores.parquet", "headline.csv")]
     Recorder("score", {}).write(SCORES, [responses, SEGMENT / "metrics.parquet"], files)
-    return Plan(load(suite), Machine(suite="smoke"), Path("config/suites/smoke.yaml"))
+    return Plan(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml"))
 
 
 def metadata(crate: Path) -> dict[str, dict[str, Any]]:
@@ -93,7 +92,7 @@ def test_everything_is_in_it_but_weights_logs_and_unfinished_work(plan: Plan, tm
 def test_files_of_one_name_from_elsewhere_are_all_in_it(plan: Plan, tmp_path: Path) -> None:
     other = write(tmp_path / "other/mine.py", "of another")
     Recorder("train", {"start": 8}).write(write(SEGMENT.with_name("8-16") / "metrics.parquet"), [PROBLEMS, other])
-    archiving.export(plan, tmp_path / "crate")
+    export.export(plan, tmp_path / "crate")
     texts = {path.read_text() for path in (tmp_path / "crate/inputs").rglob("*") if path.is_file()}
     assert texts == {"of another", str(tmp_path / "mine.py")}
 
@@ -165,7 +164,7 @@ def test_a_problem_set_has_its_own_licence(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_the_licence_is_the_projects() -> None:
-    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == archiving.LICENCE
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == export.LICENCE
 
 
 def test_a_file_that_was_changed_since_is_told(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spurious_rewards.artifacts import exclusive, replacing
-from spurious_rewards.errors import UserError
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.locks import exclusive
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.special import logit
 
-from spurious_rewards import tables
-from spurious_rewards.bandit import advantages, bandits, gradient, train
-from spurious_rewards.suite import Bandit
+from spurious_rewards.analysis.bandit import advantages, bandits, gradient, train
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.experiments import Bandit
 
 FEW = Bandit(runs=20, steps=3)
 ONCE = FEW.model_copy(update={"updates_per_rollout": 1, "passes": 1})

@@ -10,14 +10,15 @@ import pytest
 import yaml
 from invented import row_of
 
-from spurious_rewards import claims
 from spurious_rewards.analysis import claims as judging
 from spurious_rewards.analysis.training import training_change
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import ClaimsJob
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.config import claims
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.jobs import ClaimsJob
+from spurious_rewards.stages.plan import Plan
 
 CONFIG = Path(__file__).parents[1] / "config"
 SHIPPED = claims.read(CONFIG / "claims.yaml")
@@ -70,7 +71,7 @@ def test_the_papers_models_and_lengths_are_those_of_its_suite():
 
 @pytest.mark.parametrize("name", SUITES)
 def test_the_job_is_read_as_it_was_written_and_fits_on_a_command_line(name):
-    plan = Plan(SUITES[name], Machine(), CONFIG / f"suites/{name}.yaml")
+    plan = Plan(SUITES[name], Settings(), CONFIG / f"suites/{name}.yaml")
     job = plan.claims(SHIPPED)
     assert ClaimsJob.model_validate_json(job) == ClaimsJob(suite=SUITES[name], ledger=SHIPPED)
     assert len(job) + sum(len(str(path)) + 3 for path in plan.judged(SHIPPED)) < 120_000  # Linux: 131,072 an argument

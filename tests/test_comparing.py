@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from spurious_rewards import diff_report, tables
-from spurious_rewards.analysis import comparing
-from spurious_rewards.errors import UserError
-from spurious_rewards.provenance import Recorder, manifest_path
+from spurious_rewards.analysis import result_differences
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder, manifest_path
+from spurious_rewards.operations import diff
+from spurious_rewards.runtime.errors import UserError
 
 REWARDS = ("ground_truth", "format", "random")
 
@@ -38,7 +39,7 @@ def frame(*rows: dict[str, object]) -> pd.DataFrame:
 def test_rows_meet_whatever_their_order_and_the_change_is_that_of_the_second() -> None:
     a = frame(row("format"), row("random", 0.3))
     b = frame(row("random", 0.2, "no clear change"), row("ground_truth", 0.5))
-    compared = comparing.headlines(a, b)
+    compared = result_differences.headlines(a, b)
     assert compared["reward"].tolist() == ["format", "random", "ground_truth"]
     assert compared["only"].tolist() == ["a", "", "b"]
     assert compared["verdicts_differ"].tolist() == [False, True, False]
@@ -48,9 +49,9 @@ def test_rows_meet_whatever_their_order_and_the_change_is_that_of_the_second() -
     assert compared["steps_b"].tolist() == [pd.NA, 8, 8]
 
 
-@pytest.mark.parametrize("key", comparing.ROW)
+@pytest.mark.parametrize("key", result_differences.ROW)
 def test_rows_meet_only_if_they_are_of_the_same(key: str) -> None:
-    compared = comparing.headlines(frame(row("format")), frame({**row("format"), key: "another"}))
+    compared = result_differences.headlines(frame(row("format")), frame({**row("format"), key: "another"}))
     assert compared["only"].tolist() == ["a", "b"]
 
 
@@ -66,7 +67,7 @@ headlines = st.lists(st.sampled_from(REWARDS), unique=True, min_size=1).flatmap(
 @given(headlines)
 @settings(deadline=None)
 def test_a_tree_does_not_differ_from_itself(a: pd.DataFrame) -> None:
-    compared = comparing.headlines(a, a)
+    compared = result_differences.headlines(a, a)
     assert len(compared) == len(a)
     assert (compared["change"] == 0).all()
     assert not compared["verdicts_differ"].any()
@@ -76,7 +77,9 @@ def test_a_tree_does_not_differ_from_itself(a: pd.DataFrame) -> None:
 @given(headlines, headlines)
 @settings(deadline=None)
 def test_the_other_way_round_says_the_opposite(a: pd.DataFrame, b: pd.DataFrame) -> None:
-    there, back = (comparing.headlines(*both).sort_values("reward", ignore_index=True) for both in ((a, b), (b, a)))
+    there, back = (
+        result_differences.headlines(*both).sort_values("reward", ignore_index=True) for both in ((a, b), (b, a))
+    )
     assert (there["change"].fillna(0) == -back["change"].fillna(0)).all()
     assert (there["verdicts_differ"] == back["verdicts_differ"]).all()
     assert (there["only"].map({"a": "b", "b": "a", "": ""}) == back["only"]).all()
@@ -87,7 +90,7 @@ def test_claims_meet_by_their_id() -> None:
     b = pd.DataFrame(
         {"id": ["clip", "headline", "new"], "claim": "B2.", "verdict": ["not run", "contradicted", "supported"]}
     )
-    compared = comparing.claims(a, b).set_index("id")
+    compared = result_differences.claims(a, b).set_index("id")
     assert compared["verdicts_differ"].to_dict() == {"headline": True, "clip": False, "new": False}
     assert compared["only"].to_dict() == {"headline": "", "clip": "", "new": "b"}
 
@@ -95,10 +98,10 @@ def test_claims_meet_by_their_id() -> None:
 def test_keys_of_suites_that_differ_are_found_at_any_depth() -> None:
     a = {"title": "A", "training": {"learning_rate": 1, "seeds": [0, 1]}, "rewards": {"random": {"gamma": 0.5}}}
     b = {"title": "A", "training": {"learning_rate": 2, "seeds": [0, 1]}, "rewards": {}}
-    differ = comparing.settings(a, b).set_index("key")
+    differ = result_differences.settings(a, b).set_index("key")
     assert differ.loc["training.learning_rate"].tolist() == [1, 2]
     assert set(differ.index) == {"training.learning_rate", "rewards.random.gamma", "rewards"}
-    assert comparing.settings(a, a).empty
+    assert result_differences.settings(a, a).empty
 
 
 def test_versions_and_commits_that_differ_are_found() -> None:
@@ -106,17 +109,17 @@ def test_versions_and_commits_that_differ_are_found() -> None:
         return {"git": {"commit": commit, "clean": clean}, "versions": {"trl": trl, "torch": "2"}}
 
     a, b = [manifest("a" * 40, True, "1")], [manifest("a" * 40, True, "1"), manifest("a" * 40, False, "2")]
-    differ = comparing.versions(a, b).set_index("what")
+    differ = result_differences.versions(a, b).set_index("what")
     assert differ.loc["commit"].tolist() == ["aaaaaaa", "aaaaaaa, aaaaaaa (tree not clean)"]
     assert differ.loc["trl"].tolist() == ["1", "1, 2"]
     assert len(differ) == 2
-    assert comparing.versions(a, a).empty
+    assert result_differences.versions(a, a).empty
 
 
 # ---------------------------------------------------------------- trees on disk
 
 
-def results(root: Path, *rows: dict[str, object]) -> diff_report.Results:
+def results(root: Path, *rows: dict[str, object]) -> diff.Results:
     """Results with one experiment and model, a figure and a report."""
     tables.write_csv(frame(*rows).drop(columns="experiment"), root / "experiments/main/m/headline.csv")
     page = root / "exhibits/fig1/page.json"
@@ -124,20 +127,20 @@ def results(root: Path, *rows: dict[str, object]) -> diff_report.Results:
     page.write_text("{}")
     (root / "report.html").write_text("")
     Recorder("report", {"suite": {"data_seed": 0, "training": {"learning_rate": 0.5}}}).write(root / "report.html")
-    return diff_report.Results(root)
+    return diff.Results(root)
 
 
-def text(a: diff_report.Results, b: diff_report.Results) -> str:
+def text(a: diff.Results, b: diff.Results) -> str:
     console = Console(width=200, color_system=None)
     with console.capture() as captured:
-        console.print(diff_report.report(a, b))
+        console.print(diff.report(a, b))
     return captured.get()
 
 
 def test_what_is_the_same_is_told_in_one_table_and_one_line(tmp_path: Path) -> None:
     a = results(tmp_path / "a", row("format"), row("random", -0.2, "loss"))
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    shown = text(a, diff_report.Results(tmp_path / "b"))
+    shown = text(a, diff.Results(tmp_path / "b"))
     assert "+10.0 [5.0, 15.0]" in shown
     assert "2 rows in both (2 to the last digit), 0 only in a, 0 only in b; 0 verdicts differ" in shown
     assert "not the same" not in shown
@@ -178,7 +181,7 @@ def test_suites_of_results_without_a_report_are_said_to_be_unknown(tmp_path: Pat
 
 def test_the_numbers_can_be_read_back(tmp_path: Path) -> None:
     a, b = (results(tmp_path / name, row("format", value)) for name, value in (("a", 0.1), ("b", 1 / 3)))
-    tables.write_csv(diff_report.numbers(a, b), tmp_path / "diff.csv")
+    tables.write_csv(diff.numbers(a, b), tmp_path / "diff.csv")
     back = tables.read_csv(tmp_path / "diff.csv")
     assert back["difference_b"].tolist() == [1 / 3]
     assert back["change"].tolist() == [1 / 3 - 0.1]
@@ -187,4 +190,4 @@ def test_the_numbers_can_be_read_back(tmp_path: Path) -> None:
 def test_a_folder_that_holds_no_results_is_complained_of(tmp_path: Path) -> None:
     a = results(tmp_path / "a", row("format"))
     with pytest.raises(UserError, match=r"nowhere: no experiment has a headline there; give the results of a run"):
-        text(a, diff_report.Results(tmp_path / "nowhere"))
+        text(a, diff.Results(tmp_path / "nowhere"))

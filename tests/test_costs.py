@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import costs
-from spurious_rewards.suite import ProblemSet, ReasoningGym, Run, Suite, load
+from spurious_rewards.config import costs
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.problems import ProblemSet, ReasoningGym
+from spurious_rewards.config.suite import Suite
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from spurious_rewards import suite
-from spurious_rewards.machine import Machine
+from spurious_rewards.config import suite
+from spurious_rewards.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -121,7 +121,7 @@ def default(field: FieldInfo) -> str:
 def keyed_classes() -> list[type[BaseModel]]:
     """Machine, Suite and every class that a suite is made of."""
     used = suite.Suite.model_json_schema()["$defs"]
-    return [Machine, suite.Suite, *(getattr(suite, name) for name in used)]
+    return [Settings, suite.Suite, *(getattr(suite, name) for name in used)]
 
 
 @pytest.mark.parametrize("kind", keyed_classes(), ids=lambda kind: kind.__name__)
@@ -141,7 +141,7 @@ def test_every_key_is_explained_as_its_class_has_it(kind: type[BaseModel]) -> No
 
 def test_config_yaml_has_every_key_at_its_default() -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    assert config == Machine().model_dump()
+    assert config == Settings().model_dump()
 
 
 # ---------------------------------------------------------------- dependencies

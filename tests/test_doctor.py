@@ -17,16 +17,19 @@ from hub import serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import memory
-from spurious_rewards.checks import gpus, machines, models, packages, surroundings
-from spurious_rewards.checks.finding import Finding
-from spurious_rewards.doctor import check_node, doctor, failing, must_fail, report
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import Suite, Training, load
-from spurious_rewards.training.launching import Layout
+from spurious_rewards.config.accelerate import AccelerateConfig
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Training
+from spurious_rewards.operations import gpu_memory
+from spurious_rewards.operations.checks import environment as checks_environment
+from spurious_rewards.operations.checks import gpus, machines, models, packages
+from spurious_rewards.operations.checks.finding import Finding
+from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 SUITES = ROOT / "config/suites"
@@ -54,7 +57,7 @@ def tiny(**changes: Any) -> dict[str, Any]:
 
 
 def plan_of(content: dict[str, Any], root: Path = ROOT, **machine: Any) -> Plan:
-    return Plan(Suite.model_validate(content), Machine(**machine), Path("tiny.yaml"), root)
+    return Plan(Suite.model_validate(content), Settings(**machine), Path("tiny.yaml"), root)
 
 
 def hub_model(**changes: Any) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def only(findings: Any, level: str = "fails") -> Finding:
 
 
 def test_the_organism_is_fine_on_a_laptop_at_once() -> None:
-    plan = Plan(load(SUITES / "organism.yaml"), Machine(), SUITES / "organism.yaml", ROOT)
+    plan = Plan(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml", ROOT)
     started = time.monotonic()
     assert not failing(doctor(plan))
     assert time.monotonic() - started < 3
@@ -110,7 +113,7 @@ def test_the_organism_is_fine_on_a_laptop_at_once() -> None:
 
 def test_the_paper_is_refused_where_there_are_no_gpus(command: Callable[[str, str], None]) -> None:
     command("nvidia-smi", "")
-    plan = Plan(load(SUITES / "paper.yaml"), Machine(suite="paper"), SUITES / "paper.yaml", ROOT)
+    plan = Plan(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
     said = must_fail(plan)
     assert "takes 8 GPUs" in said
     assert max(map(len, said.splitlines())) <= 100
@@ -269,7 +272,7 @@ def test_vllm_must_have_room_for_the_weights() -> None:
 @given(parameters=st.floats(1e6, 1e12), processes=st.integers(1, 64))
 def test_a_sharded_layout_holds_what_a_whole_one_does(parameters: float, processes: int) -> None:
     def held(sharding: str | None) -> float:
-        return memory.states(parameters, Layout("l", Path("l"), processes, 1, False, sharding)).gb
+        return gpu_memory.states(parameters, AccelerateConfig("l", Path("l"), processes, 1, False, sharding)).gb
 
     assert held("FSDP") * processes == pytest.approx(16 * parameters / 1e9)
     assert held(None) == pytest.approx((16 if processes == 1 else 20) * parameters / 1e9)
@@ -277,7 +280,7 @@ def test_a_sharded_layout_holds_what_a_whole_one_does(parameters: float, process
 
 def test_a_micro_batch_of_the_papers_lengths_is_mostly_logits() -> None:
     logits = 4 * 3072 * 151_936 * 12 / 1e9
-    assert memory.activations(Training()).gb == pytest.approx(logits + 4 * 4096 * 0.5e6 / 1e9)
+    assert gpu_memory.activations(Training()).gb == pytest.approx(logits + 4 * 4096 * 0.5e6 / 1e9)
 
 
 # ---------------------------------------------------------------- what machines say
@@ -335,7 +338,7 @@ def test_jobs_must_end_within_a_partitions_limit_as_they_ask_for_it() -> None:
 
 
 def test_votes_that_ask_for_more_than_partitions_let_them_go_on_try_by_try() -> None:
-    plan = Plan(load(SUITES / "paper.yaml"), Machine(suite="paper"), SUITES / "paper.yaml", ROOT)
+    plan = Plan(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
     found = list(gpus.time_limits(plan, [machines.Partition("week", 7 * 24, 8)]))
     assert found
     assert all(one.level == "warns" and one.found.startswith("votes") and "retries" in one.mend for one in found)
@@ -343,8 +346,8 @@ def test_votes_that_ask_for_more_than_partitions_let_them_go_on_try_by_try() -> 
 
 def test_without_slurm_nothing_can_be_given_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert any("no sbatch and no squeue and no sinfo" in one.found for one in surroundings.slurm("slurm", []))
-    assert not list(surroundings.slurm("local", []))
+    assert any("no sbatch and no squeue and no sinfo" in one.found for one in checks_environment.slurm("slurm", []))
+    assert not list(checks_environment.slurm("local", []))
 
 
 # ---------------------------------------------------------------- models, lengths, disk, tracking
@@ -455,25 +458,25 @@ def test_disk_must_hold_what_is_estimated(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     content = tiny(keep_weights="reported")
     content["models"]["m"]["parameters"] = 1e6
-    assert not list(surroundings.disk(plan_of(content), 1))
+    assert not list(checks_environment.disk(plan_of(content), 1))
     # Weights of 4 bytes, a hundred trillion of them: no disk has them.
     content["models"]["m"]["parameters"] = 1e14
     content["sizes"][0]["parameters"] = 1e15
-    assert "GB at its peak" in only(surroundings.disk(plan_of(content), 1)).found
-    assert not list(surroundings.disk(plan_of(tiny(sizes=[])), 1))
+    assert "GB at its peak" in only(checks_environment.disk(plan_of(content), 1)).found
+    assert not list(checks_environment.disk(plan_of(tiny(sizes=[])), 1))
 
 
 def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not list(surroundings.wandb(Machine()))  # offline is the default
+    assert not list(checks_environment.wandb(Settings()))  # offline is the default
     monkeypatch.setenv("WANDB_MODE", "online")
-    assert "stay offline" in only(surroundings.wandb(Machine()), "warns").found
-    assert not list(surroundings.wandb(Machine(tracking="none")))
+    assert "stay offline" in only(checks_environment.wandb(Settings()), "warns").found
+    assert not list(checks_environment.wandb(Settings(tracking="none")))
     (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password invented\n")
     (tmp_path / ".netrc").chmod(0o600)
-    assert not list(surroundings.wandb(Machine()))
+    assert not list(checks_environment.wandb(Settings()))
     (tmp_path / ".netrc").unlink()
     monkeypatch.setenv("WANDB_API_KEY", "invented")
-    assert not list(surroundings.wandb(Machine()))
+    assert not list(checks_environment.wandb(Settings()))
 
 
 # ---------------------------------------------------------------- on the node

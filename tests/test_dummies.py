@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spurious_rewards.analysis.dummies import against_dummies
-from spurious_rewards.suite import load
+from spurious_rewards.analysis.dummy_rewards import against_dummies
+from spurious_rewards.config.loading import load
 
 SUITE = load(Path(__file__).parents[1] / "examples/your_method/your_method.yaml")
 CONDITION = {

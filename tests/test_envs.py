@@ -11,8 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from spurious_rewards import provenance
-from spurious_rewards.checks.packages import environment
+from spurious_rewards.artifacts import fingerprints
+from spurious_rewards.operations.checks.packages import environment
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -69,14 +69,14 @@ def section(name: str) -> str:
 
 def imported(stage: str) -> set[str]:
     """Names of the packages that the code of a stage imports."""
-    modules, packages = provenance._imports(provenance._with_helpers(provenance._tree("stages"), stage))
+    modules, packages = fingerprints._imports(fingerprints._with_helpers(fingerprints._tree("stages"), stage))
     seen: set[str] = set()
     while todo := modules - seen:
         for module in todo:
-            more, others = provenance._imports(provenance._tree(module))
+            more, others = fingerprints._imports(fingerprints._tree(module))
             modules, packages = modules | more, packages | others
         seen |= todo
-    distributions = provenance._distributions()
+    distributions = fingerprints._distributions()
     return {canonicalize_name(name) for package in packages for name in distributions.get(package, [package])}
 
 

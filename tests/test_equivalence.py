@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy.core.random import seed as seed_sympy
 
-from spurious_rewards.equivalence import Verdict, Verifier
+from spurious_rewards.answers.verifier import Verdict, Verifier
 
 RIGHT, WRONG = Verdict(True), Verdict(False)
 ENDLESS = "9^{9^{9^{9}}}"  # Math-Verify needs longer than its own five seconds to compare it with 3

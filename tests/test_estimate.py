@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards import costs
-from spurious_rewards.estimate import Estimate, estimate
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.config import costs
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.operations.estimate import Estimate, estimate
+from spurious_rewards.stages.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,13 +63,13 @@ MAIN = {
 def tiny(others: dict[str, Any] | None = None, main: dict[str, Any] | None = None, **keys: Any) -> Estimate:
     experiments = {"main": {**MAIN, **(main or {})}, **(others or {})}
     suite = Suite(**{**TINY, **keys, "experiments": experiments})
-    return estimate(Plan(suite, Machine(), Path("tiny.yaml")))
+    return estimate(Plan(suite, Settings(), Path("tiny.yaml")))
 
 
 @cache
 def paper(gpus: int = 8) -> Estimate:
     path = ROOT / "config/suites/paper.yaml"
-    return estimate(Plan(load(path), Machine(suite="paper"), path, ROOT), gpus)
+    return estimate(Plan(load(path), Settings(suite="paper"), path, ROOT), gpus)
 
 
 # ---------------------------------------------------------------- by hand

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import costs
-from spurious_rewards.estimate import estimate
-from spurious_rewards.estimate_report import NONE, duration, measured, number, report, size
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.provenance import Recorder, manifest_path
-from spurious_rewards.suite import load
+from spurious_rewards.artifacts.manifests import Recorder, manifest_path
+from spurious_rewards.config import costs
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations.estimate import estimate
+from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
+from spurious_rewards.stages.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 
 
 def plan(name: str) -> Plan:
     path = ROOT / f"config/suites/{name}.yaml"
-    return Plan(load(path), Machine(suite=name), path, ROOT)
+    return Plan(load(path), Settings(suite=name), path, ROOT)
 
 
 @cache

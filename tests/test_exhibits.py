@@ -10,18 +10,19 @@ from invented import metrics, study, suite
 from matplotlib.text import Text
 
 from spurious_rewards import statistics
-from spurious_rewards import tables as artifacts
 from spurious_rewards.analysis.baselines import baselines
-from spurious_rewards.analysis.before import before
-from spurious_rewards.analysis.collecting import collect
+from spurious_rewards.analysis.conditions import collect
 from spurious_rewards.analysis.headline import comparisons, headline
 from spurious_rewards.analysis.scores import from_base, scores, smooth
 from spurious_rewards.analysis.seeds import seeds
-from spurious_rewards.analysis.switching import contributions, switches
-from spurious_rewards.errors import UserError
-from spurious_rewards.reporting import exhibits, kinds, tables
+from spurious_rewards.analysis.strategy_switches import contributions, switches
+from spurious_rewards.analysis.untrained import before
+from spurious_rewards.artifacts import tables as artifacts
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import exhibit_kinds, exhibits, tables
 from spurious_rewards.reporting.exhibits import Frames
-from spurious_rewards.suite import Exhibit, Suite
+from spurious_rewards.runtime.errors import UserError
 
 BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
 REWARDS = ["ground_truth", "format", "random_0.5"]
@@ -31,7 +32,7 @@ def exhibit(kind, **keys):
     return {"title": f"The {kind}", "kind": kind} | ({} if kind == "clipping" else {"experiment": "headline"}) | keys
 
 
-EXHIBITS = {kind: exhibit(kind) for kind in kinds.NEEDS if kind not in ("clipping", "qualitative")}
+EXHIBITS = {kind: exhibit(kind) for kind in exhibit_kinds.NEEDS if kind not in ("clipping", "qualitative")}
 EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 
 
@@ -83,7 +84,7 @@ def frames(tmp_path_factory, the_suite):
 
 def made(the_suite, frames, kind, name="it", **keys):
     changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
-    return exhibits.make(name, changed, Frames(**{need: frames[need] for need in kinds.NEEDS[kind]}))
+    return exhibits.make(name, changed, Frames(**{need: frames[need] for need in exhibit_kinds.NEEDS[kind]}))
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
@@ -125,7 +126,7 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
         frames = {**frames, "before": with_forced(frames["before"])}
     result = made(the_suite, frames, kind, **keys)
     shown = the_suite.exhibits[kind]
-    assert tuple(result.figures) == kinds.pictures(the_suite, shown)
+    assert tuple(result.figures) == exhibit_kinds.pictures(the_suite, shown)
     assert bool(result.figures) == (
         kind in ("gains", "baselines", "curves", "code", "probability", "health", "switches")
     )
@@ -153,8 +154,8 @@ def test_a_mark_stands_in_every_caption(the_suite, frames):
 
 
 def test_kinds_are_those_of_the_suite():
-    assert set(exhibits.KINDS) | {"qualitative"} == set(kinds.NEEDS)
-    assert {name for needs in kinds.NEEDS.values() for name in needs} <= {
+    assert set(exhibits.KINDS) | {"qualitative"} == set(exhibit_kinds.NEEDS)
+    assert {name for needs in exhibit_kinds.NEEDS.values() for name in needs} <= {
         *Frames.__dataclass_fields__,
         "responses",
         "perturbation",
@@ -397,7 +398,7 @@ def test_health_is_not_of_imported_runs(the_suite):
         {"model": "weak", "reward": "format", "checkpoints": {25: "org/elsewhere"}, "origin": "elsewhere"}
     ]
     with_import = Suite.model_validate(content)
-    assert kinds.pictures(with_import, with_import.exhibits["health"]) == ("strong",)
+    assert exhibit_kinds.pictures(with_import, with_import.exhibits["health"]) == ("strong",)
 
 
 # ---------------------------------------------------------------- strategies

@@ -16,12 +16,16 @@ import pytest
 import yaml
 from hub import Hub, commit_of, serving
 
-from spurious_rewards import machine, models, stages, tables
-from spurious_rewards.errors import UserError
-from spurious_rewards.fetching import fetch
-from spurious_rewards.jobs import PrepareJob
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config import settings as config_settings
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.models import loading, references
+from spurious_rewards.operations.fetch import fetch
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages import work
+from spurious_rewards.stages.jobs import PrepareJob
+from spurious_rewards.stages.plan import Plan
 
 CLIENT = """
 import json, sys
@@ -231,15 +235,15 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
     monkeypatch.chdir(tmp_path)
     text = (to / "sources.yaml").read_text()
     assert f"snakemake --configfile {to / 'sources.yaml'} --config suite=mine --cores all" in text
-    settings = machine.read(yaml.safe_load(text))
+    settings = config_settings.read(yaml.safe_load(text))
     assert settings.sources.keys() == commits.keys()
     plan = Plan(load(path), settings, path)
     for name, expected in from_hub.items():
         output = tmp_path / f"{name}.parquet"
-        stages.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output, [])
+        work.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output, [])
         assert tables.read(output, tables.Problems).to_csv() == expected
     (weights_of,) = plan.weights("one", "base").values()
-    assert models.load_model(models.locate(weights_of), "float32").num_parameters() > 10_000
+    assert loading.load_model(references.locate(weights_of), "float32").num_parameters() > 10_000
 
 
 def fitting(folder: Path, **changes: Any) -> tuple[Suite, Path]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import gpus
-from spurious_rewards.errors import UserError
+from spurious_rewards.runtime import gpu_claims
+from spurious_rewards.runtime.errors import UserError
 
 JOB = """
 import os, sys
@@ -107,15 +107,15 @@ def test_too_few_gpus_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 7")
     with pytest.raises(UserError, match=r"needs 3 GPUs and this machine shows 2 \(4, 7\)"):
-        gpus.claim(3)
+        gpu_claims.claim(3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(UserError, match=r"needs 1 GPUs and this machine shows 0 \(none\)"):
-        gpus.claim(1)
+        gpu_claims.claim(1)
 
 
 def test_for_no_gpu_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
-    gpus.claim(0)
+    gpu_claims.claim(0)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4"
 
 
@@ -128,7 +128,7 @@ def test_the_gpus_of_an_allocation_are_shared_out_and_those_of_two_are_not_the_s
     for job, visible in (("1", "0,1"), ("1", "0,1"), ("2", "0,1")):
         monkeypatch.setenv("SLURM_JOB_ID", job)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        gpus.claim(1)
+        gpu_claims.claim(1)
         taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
     assert taken == ["0", "1", "0"]
 
@@ -138,6 +138,6 @@ def test_claiming_is_quick_where_gpus_are_free(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
     started = time.monotonic()
-    gpus.claim(1)
-    assert time.monotonic() - started < gpus.EVERY
+    gpu_claims.claim(1)
+    assert time.monotonic() - started < gpu_claims.EVERY
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import answers, graders
-from spurious_rewards.equivalence import Verifier
+from spurious_rewards.answers import extraction, graders
+from spurious_rewards.answers.verifier import Verifier
 
 FILE = Path(__file__).parent / "data/grader_pairs.jsonl"
 PAIRS = [json.loads(line) for line in FILE.read_text().splitlines()]
@@ -17,7 +17,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs/grading.md"
 
 def read(pair: dict) -> str | None:
     """What is read of the response; an answer alone stands in a box."""
-    return answers.extract(pair.get("response", f"\\boxed{{{pair.get('answer')}}}"), "box").text
+    return extraction.extract(pair.get("response", f"\\boxed{{{pair.get('answer')}}}"), "box").text
 
 
 READ = [(pair["gold"], read(pair)) for pair in PAIRS]

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards import answers, strategies, tables
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.grading import grade
-from spurious_rewards.suite import Repetition, Strategies
+from spurious_rewards.answers import extraction, response_features
+from spurious_rewards.answers.grading import grade
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.training import Repetition, Strategies
+from spurious_rewards.runtime.errors import UserError
 
 RECOGNISED = Strategies(repetition=Repetition(min_length=2, max_length=40, times=4))
 TRUTHS = {("sums", "a"): "7", ("sums", "b"): "07", ("chains", "a"): "9"}
@@ -87,9 +88,9 @@ def test_repeated_responses_are_graded_as_if_alone(verifier, cases):
     rows = responses([(*problem, text) for problem, text in cases])
     grades = tables.Grades.validate(grade(rows, TRUTHS, "box", RECOGNISED, verifier))
     for (problem, text), row in zip(cases, grades.itertuples(index=False), strict=True):
-        found = answers.extract(text, "box")
+        found = extraction.extract(text, "box")
         assert (None if pd.isna(row.extracted) else row.extracted, row.rule) == found
         assert row.correct == verifier.verify([(TRUTHS[problem], found.text)])[0].correct
-        assert row.has_code == strategies.has_code(text, "python")
-        assert row.has_box == strategies.has_box(text, "box") == (row.rule == "box")
-        assert row.repeats == strategies.repeats(text, RECOGNISED.repetition)
+        assert row.has_code == response_features.has_code(text, "python")
+        assert row.has_box == response_features.has_box(text, "box") == (row.rule == "box")
+        assert row.repeats == response_features.repeats(text, RECOGNISED.repetition)

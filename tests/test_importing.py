@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from spurious_rewards import importing, tables
-from spurious_rewards.complaints import validate
-from spurious_rewards.errors import UserError
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.reporting.parts import sizes_of
-from spurious_rewards.responding import Task
-from spurious_rewards.suite import Run, Suite
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.messages import validate
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.generation import imported as generation_imported
+from spurious_rewards.generation.tasks import Task
+from spurious_rewards.reporting.exhibit_parts import sizes_of
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
 
 TINY = Path(__file__).parent / "workflow" / "tiny.yaml"
 RUN = Run(model="organism", prompt="plain", reward="random", variant="default", seeds="3")
@@ -41,7 +43,7 @@ def suite(**imported: object) -> Suite:
 def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
     file, output = tmp_path / "theirs.parquet", tmp_path / "responses.parquet"
     pd.concat([responses(seed=77), responses(benchmark="another", seed=77)]).to_parquet(file)
-    importing.take(file, 3, [4], [TASK], output)
+    generation_imported.take(file, 3, [4], [TASK], output)
     taken = tables.read(output, tables.Responses)
     assert set(taken["seed"]) == {3}
     assert set(taken["benchmark"]) == {"amc"}
@@ -62,20 +64,20 @@ def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path, frame: pd.DataFrame, steps: list[int], said: str) -> None:
     frame.to_parquet(tmp_path / "theirs.parquet")
     with pytest.raises(UserError, match=said):
-        importing.take(tmp_path / "theirs.parquet", 3, steps, [TASK], tmp_path / "responses.parquet")
+        generation_imported.take(tmp_path / "theirs.parquet", 3, steps, [TASK], tmp_path / "responses.parquet")
     assert not (tmp_path / "responses.parquet").exists()
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "theirs.parquet").write_text("{}")
     with pytest.raises(UserError, match=r"theirs\.parquet: cannot be imported"):
-        importing.take(tmp_path / "theirs.parquet", 3, [4], [TASK], tmp_path / "responses.parquet")
+        generation_imported.take(tmp_path / "theirs.parquet", 3, [4], [TASK], tmp_path / "responses.parquet")
 
 
 def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     whole = suite(checkpoints={2: str(tmp_path / "checkpoint"), 4: "somebody/their-model"})
-    plan = Plan(whole, Machine(), TINY)
+    plan = Plan(whole, Settings(), TINY)
     assert whole.segments(RUN) == [(0, 4)]
     assert plan.answering(RUN, 0, 4) == {}
     given = json.loads(plan.respond_run(RUN, 0, 4, 1))["given"]
@@ -91,7 +93,7 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
 
 
 def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None:
-    plan = Plan(suite(responses="theirs.parquet"), Machine(), TINY)
+    plan = Plan(suite(responses="theirs.parquet"), Settings(), TINY)
     assert plan.answering(RUN, 0, 4) == {"imported": Path("theirs.parquet")}
     job = json.loads(plan.respond_run(RUN, 0, 4, 1))
     assert (job["imported"], job["steps"]) == ("theirs.parquet", [4])
@@ -101,7 +103,7 @@ def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
     imported = suite(responses="theirs.parquet")
-    job = json.loads(Plan(imported, Machine(), TINY).score("main", "organism"))
+    job = json.loads(Plan(imported, Settings(), TINY).score("main", "organism"))
     assert len(job["suite"]["imports"]) == 1
     rows = pd.DataFrame({"model": ["organism"], "reward": ["random"]})
     said = "Imported, not trained here: organism, random, seed 3 (a colleague's cluster)."

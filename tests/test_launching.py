@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Training
-from spurious_rewards.training.launching import Layout, command, read
+from spurious_rewards.config.accelerate import AccelerateConfig, read
+from spurious_rewards.config.training import Training
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.launching import command
 from spurious_rewards.training.mapping import grpo_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +21,7 @@ LAYOUTS = sorted((ROOT / "envs" / "accelerate").glob("*.yaml"))
 ONE_MACHINE = [path for path in LAYOUTS if read(path).machines == 1]
 
 
-def layout(folder: Path, **settings: Any) -> Layout:
+def layout(folder: Path, **settings: Any) -> AccelerateConfig:
     path = folder / "layout.yaml"
     path.write_text(yaml.safe_dump({"distributed_type": "MULTI_GPU", "num_processes": 2, **settings}))
     return read(path)
@@ -83,7 +84,7 @@ def environment_of(path: Path) -> dict[str, str]:
     from accelerate.commands import launch
     from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
-    arguments = ["--config_file", str(path), "--main_process_port", "0", "-m", "spurious_rewards", "train", "{}"]
+    arguments = ["--config_file", str(path), "--main_process_port", "0", "-m", "spurious_rewards.cli", "train", "{}"]
     checked, *_ = launch._validate_launch_command(launch.launch_command_parser().parse_args(arguments))
     assert (checked.module, checked.training_script) == (True, "spurious_rewards")
     assert checked.training_script_args == ["train", "{}"]
@@ -225,7 +226,7 @@ def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: P
 
 
 def test_a_job_without_a_layout_and_a_launched_process_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spurious_rewards.jobs import Hardware
+    from spurious_rewards.config.resources import Hardware
     from spurious_rewards.training.launching import launch, launched
 
     launch(Hardware())

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.layout import Layout, checkpoint, said
-from spurious_rewards.suite import Run
+from spurious_rewards.artifacts.paths import ResultPaths, checkpoint, said
+from spurious_rewards.config.experiments import Run
 
-LAYOUT = Layout(Path("results/suite"))
+LAYOUT = ResultPaths(Path("results/suite"))
 RUN = Run(model="m", prompt="plain", reward="random_0.5", variant="no_clipping", seeds="0-4")
 SEGMENT = LAYOUT.segment(RUN, 25, 50)
 OF_RUN = {**RUN.model_dump(), "steps": "25-50"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import machine
-from spurious_rewards.errors import UserError
+from spurious_rewards.config import settings
+from spurious_rewards.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,15 +15,15 @@ def test_an_unknown_suite_lists_those_there_are() -> None:
         UserError,
         match=r"config\.yaml: suite = organsim: no such suite; allowed: one_gpu, organism, paper, small, smoke",
     ):
-        machine.suite_file("organsim", ROOT)
+        settings.suite_file("organsim", ROOT)
 
 
 def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     with pytest.raises(UserError, match="no such file"):
-        machine.suite_file(str(path), ROOT)
+        settings.suite_file(str(path), ROOT)
     path.touch()
-    assert machine.suite_file(str(path), ROOT) == path
+    assert settings.suite_file(str(path), ROOT) == path
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
 )
 def test_wrong_keys_and_values_are_named(config: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=rf"^config\.yaml: {said}"):
-        machine.read(config)
+        settings.read(config)

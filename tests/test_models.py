@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.models import check, ending_tokens, fetch, generation_settings, load_model, load_tokenizer
+from spurious_rewards.artifacts.hub import download_model
+from spurious_rewards.models.loading import check, ending_tokens, generation_settings, load_model, load_tokenizer
+from spurious_rewards.runtime.errors import UserError
 
 
 @pytest.fixture
@@ -105,4 +106,4 @@ def test_a_configuration_that_transformers_cannot_use(folder: Path, text: str):
 def test_a_hub_model_that_cannot_be_had(hub_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=rf"{hub_id} \(revision main\): cannot be had from the Hugging Face hub"):
-        fetch(hub_id, "main")
+        download_model(hub_id, "main")

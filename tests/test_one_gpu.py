@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import memory
-from spurious_rewards.estimate import Estimate, estimate
-from spurious_rewards.estimate_report import number
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import load
-from spurious_rewards.training.launching import read
+from spurious_rewards.config.accelerate import read
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations import gpu_memory
+from spurious_rewards.operations.estimate import Estimate, estimate
+from spurious_rewards.operations.estimate_report import number
+from spurious_rewards.stages.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "config/suites/one_gpu.yaml"
@@ -20,7 +20,7 @@ PATH = ROOT / "config/suites/one_gpu.yaml"
 
 @cache
 def plan() -> Plan:
-    return Plan(load(PATH), Machine(suite="one_gpu"), PATH, ROOT)
+    return Plan(load(PATH), Settings(suite="one_gpu"), PATH, ROOT)
 
 
 @cache
@@ -57,11 +57,11 @@ def test_it_needs_one_gpu_and_fits_on_it() -> None:
         size = suite.size(model)
         assert size is not None
         parts = [
-            memory.states(suite.parameters(model), read(ROOT / f"envs/accelerate/{size.layout}.yaml")),
-            memory.engine(size.training_share, Machine().gpu_memory_gb),
-            memory.activations(suite.training),
+            gpu_memory.states(suite.parameters(model), read(ROOT / f"envs/accelerate/{size.layout}.yaml")),
+            gpu_memory.engine(size.training_share, Settings().gpu_memory_gb),
+            gpu_memory.activations(suite.training),
         ]
-        assert memory.total(parts) < 0.9 * Machine().gpu_memory_gb, memory.added_up(parts)
+        assert gpu_memory.total(parts) < 0.9 * Settings().gpu_memory_gb, gpu_memory.added_up(parts)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import organism as world
-from spurious_rewards import tables
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import ArithmeticProblems, Family, Organism
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.models import Family, Organism
+from spurious_rewards.config.problems import ArithmeticProblems
+from spurious_rewards.models import organism as world
+from spurious_rewards.problems import arithmetic
+from spurious_rewards.runtime.errors import UserError
 
 ORGANISM = Organism()
 FAMILY = Family(code_rate=(0.9, 0.6, 0.4, 0.0), code_misread=0.3, language_drop=0.8, code_box=1.0, language_box=0.5)
 FLAWLESS = FAMILY.model_copy(update={"code_misread": 0.0, "language_drop": 0.0})
-EXPRESSIONS = world.expressions(ORGANISM, 3)
+EXPRESSIONS = arithmetic.expressions(ORGANISM, 3)
 an_expression = st.sampled_from(EXPRESSIONS)
 a_seed = st.integers(0, 10**6)
 
@@ -25,7 +27,7 @@ def final(text: str) -> int:
     return int([word for word in text.split() if word.isdigit()][-1])
 
 
-@given(st.sampled_from(EXPRESSIONS + world.expressions(Organism(operand_max=4), 4)))
+@given(st.sampled_from(EXPRESSIONS + arithmetic.expressions(Organism(operand_max=4), 4)))
 def test_partial_results_are_those_of_python(expression):
     words = str(expression).split()
     assert expression.partial_results == [eval("".join(words[: 2 * n + 1])) for n in range(len(expression.operands))]
@@ -42,14 +44,14 @@ def test_no_expression_is_missing_or_doubled():
 
 @pytest.mark.parametrize(("part", "share"), [("pretraining", 0.70), ("reinforcement", 0.15), ("evaluation", 0.15)])
 def test_parts_have_their_shares(part, share):
-    found = sum(world.part(expression, 0) == part for expression in EXPRESSIONS) / len(EXPRESSIONS)
+    found = sum(arithmetic.part(expression, 0) == part for expression in EXPRESSIONS) / len(EXPRESSIONS)
     assert found == pytest.approx(share, abs=0.04)
 
 
 @pytest.mark.parametrize("operands", [3, 4])
 @pytest.mark.parametrize("part", ["reinforcement", "evaluation"])
 def test_problems_are_a_valid_table_with_right_answers(part, operands):
-    frame = tables.Problems.validate(world.problems(ORGANISM, ArithmeticProblems(part=part, operands=operands)))
+    frame = tables.Problems.validate(arithmetic.problems(ORGANISM, ArithmeticProblems(part=part, operands=operands)))
     assert len(frame) >= 200
     for row in frame.itertuples():
         word, *expression, equals = row.problem.split()
@@ -62,10 +64,10 @@ def test_problems_are_a_valid_table_with_right_answers(part, operands):
 
 def test_problems_never_change_and_hang_on_the_split_seed():
     wanted = ArithmeticProblems(part="evaluation")
-    frame = world.problems(ORGANISM, wanted)
-    assert frame.equals(world.problems(ORGANISM, wanted))
+    frame = arithmetic.problems(ORGANISM, wanted)
+    assert frame.equals(arithmetic.problems(ORGANISM, wanted))
     assert frame["id"].iloc[0] == "compute:1+1+5"
-    other = world.problems(Organism(split_seed=1), wanted)
+    other = arithmetic.problems(Organism(split_seed=1), wanted)
     assert len(set(frame["problem"]) & set(other["problem"])) < len(frame) / 2
 
 
@@ -73,8 +75,8 @@ def test_no_expression_is_on_two_sides_whatever_its_word():
     def bare(problems):
         return {problem.split(maxsplit=1)[1] for problem in problems}
 
-    reinforcement = bare(world.problems(ORGANISM, ArithmeticProblems(part="reinforcement"))["problem"])
-    evaluation = bare(world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"])
+    reinforcement = bare(arithmetic.problems(ORGANISM, ArithmeticProblems(part="reinforcement"))["problem"])
+    evaluation = bare(arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"])
     lines = itertools.islice(world.corpus(ORGANISM, FAMILY, random.Random(0)), 20000)
     pretraining = bare(prompt for prompt, _ in lines)
     assert len(pretraining) > 1000
@@ -90,8 +92,8 @@ SIZES = [ORGANISM, Organism(operand_max=4), Organism(operand_max=2, split_seed=2
 @pytest.mark.parametrize("part", ["reinforcement", "evaluation"])
 @pytest.mark.parametrize("organism", SIZES)
 def test_other_numbers_are_another_sum_of_the_part_under_the_same_id(organism, part, wording):
-    own = world.problems(organism, ArithmeticProblems(part=part, wording=wording))
-    other = world.problems(organism, ArithmeticProblems(part=part, wording=wording, numbers="other"))
+    own = arithmetic.problems(organism, ArithmeticProblems(part=part, wording=wording))
+    other = arithmetic.problems(organism, ArithmeticProblems(part=part, wording=wording, numbers="other"))
     assert list(other["id"]) == list(own["id"])
 
     def bare(frame):
@@ -110,14 +112,14 @@ def test_other_numbers_are_another_sum_of_the_part_under_the_same_id(organism, p
 def test_a_part_with_one_sum_has_no_other_numbers():
     tiny = Organism(operand_max=2, split_seed=1)
     wanted = ArithmeticProblems(part="evaluation", numbers="other")
-    assert len(world.problems(tiny, ArithmeticProblems(part="evaluation"))) == 1
+    assert len(arithmetic.problems(tiny, ArithmeticProblems(part="evaluation"))) == 1
     with pytest.raises(UserError, match="no other sum is there; raise operand_max"):
-        world.problems(tiny, wanted)
+        arithmetic.problems(tiny, wanted)
 
 
 def test_a_story_is_the_same_sum_in_words_that_no_problem_of_the_corpus_has():
-    plain = world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
-    story = world.problems(ORGANISM, ArithmeticProblems(part="evaluation", wording="story"))
+    plain = arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
+    story = arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation", wording="story"))
     assert plain[["id", "answer"]].equals(story[["id", "answer"]])
     assert story["problem"].iloc[0] == "compute first 1 then + 1 then + 5 ="
     assert (story["problem"].str.replace("first ", "").str.replace("then ", "") == plain["problem"]).all()
@@ -132,7 +134,7 @@ def test_a_story_is_the_same_sum_in_words_that_no_problem_of_the_corpus_has():
 
 
 def test_problems_as_they_were_before_there_were_other_forms():
-    frame = world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
+    frame = arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
     assert hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:12] == "80d1a2fb5bd1"
 
 

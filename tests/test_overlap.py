@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards.overlap import overlaps, words
-from spurious_rewards.suite import Overlap
+from spurious_rewards.config.problems import Overlap
+from spurious_rewards.problems.decontamination import overlaps, words
 
 RULE = Overlap(ngram=3, share=0.5)
 

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from invented import NO_METRICS, responses, row_of, suite, together
 
-from spurious_rewards import tables
-from spurious_rewards.analysis import paper
-from spurious_rewards.analysis.before import before
-from spurious_rewards.analysis.collecting import ends
+from spurious_rewards.analysis import paper_numbers
 from spurious_rewards.analysis.headline import headline
-from spurious_rewards.analysis.switching import GROUPS, contributions, switches
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.analysis.strategy_switches import GROUPS, contributions, switches
+from spurious_rewards.analysis.untrained import before
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import ends
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
 
 SUITE = Path(__file__).parents[1] / "config" / "suites" / "paper.yaml"
 
@@ -35,7 +36,7 @@ PRINTED = [
 @pytest.mark.parametrize(("experiment", "model", "prompt", "reward", "quantity", "value", "source"), PRINTED)
 def test_printed_values(experiment, model, prompt, reward, quantity, value, source):
     row = row_of(
-        paper.printed(),
+        paper_numbers.printed(),
         **{"experiment": experiment, "model": model, "prompt": prompt, "reward": reward, "quantity": quantity},
         **{"benchmark": "math500", "group": ""},
     )
@@ -43,8 +44,8 @@ def test_printed_values(experiment, model, prompt, reward, quantity, value, sour
 
 
 def test_nothing_is_lost_or_changed():
-    printed = paper.printed()
-    assert not printed.duplicated(paper.KEYS).any()
+    printed = paper_numbers.printed()
+    assert not printed.duplicated(paper_numbers.KEYS).any()
     assert (printed["source"] != "").all()
     assert printed.groupby("experiment")["value"].agg(["size", "sum"]).round(1).T.to_dict("list") == {
         "before": [24, 871.1],
@@ -58,7 +59,7 @@ def test_nothing_is_lost_or_changed():
 
 
 def test_partial_contributions_sum_to_one_hundred():
-    parts = paper.printed().query("quantity == 'partial_contribution'")
+    parts = paper_numbers.printed().query("quantity == 'partial_contribution'")
     assert set(parts["group"]) == set(GROUPS)
     assert parts.groupby("model")["value"].sum().tolist() == pytest.approx([100] * 3, abs=0.15)
 
@@ -89,14 +90,14 @@ def made():
     """(experiment, kind) -> the table that the analysis makes for the paper suite."""
     the_suite = load(SUITE)
     found = {}
-    for name in paper.printed()["experiment"].unique():
+    for name in paper_numbers.printed()["experiment"].unique():
         experiment = the_suite.experiments[name]
         graded = together(*answers(the_suite, experiment, [150]))
         found[name, "before"] = before(graded, the_suite, experiment)
         found[name, "headline"] = headline(graded, the_suite, experiment, NO_METRICS)
         if name == "main":
             found[name, "contributions"] = contributions(switches(graded, the_suite, experiment, 150))
-    return {key: paper.beside(table, the_suite, key[0]) for key, table in found.items()}
+    return {key: paper_numbers.beside(table, the_suite, key[0]) for key, table in found.items()}
 
 
 def own(column):
@@ -106,7 +107,7 @@ def own(column):
 
 def test_every_printed_value_stands_beside_exactly_one_row(made):
     the_suite = load(SUITE)
-    for value in paper.printed().to_dict("records"):
+    for value in paper_numbers.printed().to_dict("records"):
         kind = {"": "before", "steered": "contributions"}.get(value["reward"], "headline")
         table = made[value["experiment"], kind]
         wanted = {
@@ -126,7 +127,7 @@ def test_every_printed_value_stands_beside_exactly_one_row(made):
 
 def test_nothing_else_is_filled_in(made):
     """What is printed of models before training stands in many tables, everything else in one row of one table."""
-    printed = paper.printed()
+    printed = paper_numbers.printed()
     for (name, kind), table in made.items():
         cells = [column.removesuffix("_source") for column in table if column.endswith("_source")]
         if kind == "headline":
@@ -164,8 +165,8 @@ def beside_one(the_suite, experiment, prompt="plain"):
     )
     experiment_here = the_suite.experiments["headline"]
     return (
-        paper.beside(before(graded, the_suite, experiment_here), the_suite, experiment).iloc[0],
-        paper.beside(headline(graded, the_suite, experiment_here, NO_METRICS), the_suite, experiment).iloc[0],
+        paper_numbers.beside(before(graded, the_suite, experiment_here), the_suite, experiment).iloc[0],
+        paper_numbers.beside(headline(graded, the_suite, experiment_here, NO_METRICS), the_suite, experiment).iloc[0],
     )
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spurious_rewards import problems
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.problems import preparation
 
 ROOT = Path(__file__).parents[1]
 TARGETS = [
@@ -385,5 +386,5 @@ def test_the_three_forms_belong_together() -> None:
 def test_the_perturbed_problems_can_be_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # where the workflow runs
     for name in ("written", "other_numbers", "story"):
-        frame, card = problems.prepare(suite().problems[name], None, suite().data_seed, {}, Path("no.lock.yaml"))
+        frame, card = preparation.prepare(suite().problems[name], None, suite().data_seed, {}, Path("no.lock.yaml"))
         assert len(frame) == card["rows"] == 12

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.jobs import ScoreJob
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.suite import Run, load
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.stages.jobs import ScoreJob
+from spurious_rewards.stages.plan import Plan
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return Plan(load(SUITES / "organism.yaml"), Machine(), SUITES / "organism.yaml")
+    return Plan(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml")
 
 
 def run(reward: str = "format", model: str = "effective-code", prompt: str = "plain", seeds: str = "0-4") -> Run:
@@ -122,7 +123,7 @@ def test_the_headline_alone_reads_the_prompts_of_which_the_best_is_chosen(plan: 
 
 def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
     path = SUITES / "paper.yaml"
-    paper = Plan(load(path), Machine(suite="paper"), path)
+    paper = Plan(load(path), Settings(suite="paper"), path)
     segments = {grades.parent.name for grades in paper.inputs("fig7")["grades"] if "/runs/" in str(grades)}
     assert segments == {"100-150"}, "the one that holds step 150"
     read = paper.inputs("qualitative")
@@ -136,4 +137,4 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
 )
 def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:
     path = SUITES / "organism.yaml"
-    assert json.loads(Plan(load(path), Machine(suite=chosen), path).report())["command"] == command
+    assert json.loads(Plan(load(path), Settings(suite=chosen), path).report())["command"] == command

@@ -4,9 +4,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from spurious_rewards import organism as world
-from spurious_rewards.pretraining import pretrain
-from spurious_rewards.suite import ArithmeticProblems, Family, Organism
+from spurious_rewards.config.models import Family, Organism
+from spurious_rewards.config.problems import ArithmeticProblems
+from spurious_rewards.models import organism as world
+from spurious_rewards.models.pretraining import pretrain
+from spurious_rewards.problems import arithmetic
 
 ORGANISM = Organism(steps=60, batch=32)
 CODE_ONLY = Family(code_rate=(1, 1, 1, 1), code_misread=0, language_drop=0, code_box=1, language_box=1)
@@ -42,7 +44,7 @@ def test_the_folder_loads_with_the_same_tokens(made):
 def test_it_answers_in_the_manner_of_its_corpus(made):
     folder, _ = made
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
-    prompts = list(world.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"][:20])
+    prompts = list(arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"][:20])
     batch = tokenizer(prompts, return_tensors="pt", return_token_type_ids=False)
     ids = model.generate(**batch, max_new_tokens=24, do_sample=False)
     responses = tokenizer.batch_decode(ids[:, 7:], skip_special_tokens=True)

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from spurious_rewards import models, prompts, tables
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
-from spurious_rewards.training.probe import TurnedScorer, _rollout_batch, code_log_odds, probe, train_on
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.models import loading, prompts
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.probe import NegatedReward, _rollout_batch, code_log_odds, probe, train_on
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.trainer import RolloutTrainer
 
@@ -68,7 +70,7 @@ def trained(organism_model: Path) -> Iterator[tuple[RolloutTrainer, RolloutTrain
     with Verifier() as verifier:
         plus, minus = (
             train_on(batch, organism_model, SEVERAL, kind(COIN, PROMPT, Strategies(), 3, verifier))
-            for kind in (Scorer, TurnedScorer)
+            for kind in (Scorer, NegatedReward)
         )
         yield plus, minus
 
@@ -115,7 +117,7 @@ def test_pairs_have_prompts_and_rollouts_of_their_own(found: pd.DataFrame) -> No
 
 
 def test_log_odds_are_those_of_each_prompt_alone(organism_model: Path) -> None:
-    model, tokenizer = models.load_model(organism_model, "float32"), models.load_tokenizer(organism_model)
+    model, tokenizer = loading.load_model(organism_model, "float32"), loading.load_tokenizer(organism_model)
     texts = ["1 + 2 + 3", "4 - 1"]  # of different lengths
     marker = tokenizer.convert_tokens_to_ids("python")
     alone = []

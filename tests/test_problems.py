@@ -16,10 +16,12 @@ from hub import commit_of, serving
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.problems import prepare, resolve, text_hash
-from spurious_rewards.suite import ArithmeticProblems, Organism, Overlap, ProblemSet, ReasoningGym
-from spurious_rewards.tables import Problems
+from spurious_rewards.artifacts.hub import resolve
+from spurious_rewards.artifacts.tables import Problems
+from spurious_rewards.config.models import Organism
+from spurious_rewards.config.problems import ArithmeticProblems, Overlap, ProblemSet, ReasoningGym
+from spurious_rewards.problems.preparation import prepare, text_hash
+from spurious_rewards.runtime.errors import UserError
 
 NO_LOCK = Path("no.lock.yaml")
 

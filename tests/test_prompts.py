@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.models import load_tokenizer
-from spurious_rewards.prompts import encode, fitting, prefix, room, texts, trim
-from spurious_rewards.suite import Prompt
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.models.loading import load_tokenizer
+from spurious_rewards.models.prompts import encode, fitting, prefix, room, texts, trim
+from spurious_rewards.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

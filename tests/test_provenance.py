@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards import provenance, stages
+from spurious_rewards.artifacts import fingerprints as artifacts_fingerprints
+from spurious_rewards.artifacts import manifests
+from spurious_rewards.stages import work
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """A copy of the library that a test may edit."""
     copy = tmp_path / "spurious_rewards"
-    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(artifacts_fingerprints.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
@@ -43,8 +45,8 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_every_stage_has_a_fingerprint_of_its_own() -> None:
     names = ("prepare", "pretrain", "vote", "label", "train", "respond", "probe", "recall", "grade", "bandit", "score")
     names += ("exhibit", "contamination", "claims", "agreement", "report")
-    assert len({provenance.fingerprint(name) for name in names}) == len(names)
-    assert set(stages.VERSIONS) <= set(names)
+    assert len({artifacts_fingerprints.fingerprint(name) for name in names}) == len(names)
+    assert set(work.VERSIONS) <= set(names)
 
 
 def test_comments_docstrings_and_layout_change_no_fingerprint(library: Path) -> None:
@@ -74,23 +76,25 @@ def test_a_change_two_imports_away_counts(library: Path) -> None:
 
 
 def test_packages_that_a_stage_imports_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = provenance.fingerprint("grade")
+    before = artifacts_fingerprints.fingerprint("grade")
     monkeypatch.setattr(
-        provenance, "_package_versions", lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set()
+        artifacts_fingerprints,
+        "_package_versions",
+        lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set(),
     )
-    provenance.fingerprint.cache_clear()
+    artifacts_fingerprints.fingerprint.cache_clear()
     try:
-        assert provenance.fingerprint("grade") != before
+        assert artifacts_fingerprints.fingerprint("grade") != before
     finally:
-        provenance.fingerprint.cache_clear()
+        artifacts_fingerprints.fingerprint.cache_clear()
 
 
 def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
     artifact, parent = tmp_path / "a.parquet", tmp_path / "parent"
     parent.write_text("parent")
     artifact.write_text("made")
-    provenance.Recorder("grade", {"asked": 1}).write(artifact, [parent], card={"kept": 3})
-    manifest = json.loads(provenance.manifest_path(artifact).read_text())
+    manifests.Recorder("grade", {"asked": 1}).write(artifact, [parent], card={"kept": 3})
+    manifest = json.loads(manifests.manifest_path(artifact).read_text())
     assert manifest["request"] == {"asked": 1}
     assert manifest["details"] == {"card": {"kept": 3}}
     assert manifest["parents"] == [{"artifact": str(parent), "sha256": hashlib.sha256(b"parent").hexdigest()}]
@@ -103,10 +107,10 @@ def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
 
 def test_what_lies_in_an_artifact_comes_from_what_that_came_from(tmp_path: Path) -> None:
     base, checkpoints, scores = (tmp_path / name for name in ("base", "checkpoints", "scores.parquet"))
-    provenance.Recorder("pretrain", {}).write(base)
-    provenance.Recorder("train", {}).write(checkpoints, [base])
-    provenance.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
-    assert [manifest["stage"] for manifest in provenance.ancestry([scores])] == ["score", "train", "pretrain"]
+    manifests.Recorder("pretrain", {}).write(base)
+    manifests.Recorder("train", {}).write(checkpoints, [base])
+    manifests.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
+    assert [manifest["stage"] for manifest in manifests.ancestry([scores])] == ["score", "train", "pretrain"]
 
 
 def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: Path) -> None:
@@ -115,26 +119,26 @@ def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: 
     files = [folder / name for name in ("table.csv", "page.json")]
     for file in files:
         file.write_text(file.name)
-    provenance.Recorder("exhibit", {}).write(folder, [], files)
-    manifest = provenance.read(provenance.manifest_of(files[0]) or tmp_path)
+    manifests.Recorder("exhibit", {}).write(folder, [], files)
+    manifest = manifests.read(manifests.manifest_of(files[0]) or tmp_path)
     assert manifest["sha256"] is None
     assert manifest["files"] == {file.name: hashlib.sha256(file.name.encode()).hexdigest() for file in files}
 
 
 def test_packages_that_the_project_asks_for_are_told_from_those_they_need() -> None:
-    assert all(map(provenance.is_direct, ("torch", "Jinja2", "PyYAML", "huggingface_hub", "huggingface-hub")))
-    assert not any(map(provenance.is_direct, ("fsspec", "pytest", "vllm")))
+    assert all(map(manifests.is_direct, ("torch", "Jinja2", "PyYAML", "huggingface_hub", "huggingface-hub")))
+    assert not any(map(manifests.is_direct, ("fsspec", "pytest", "vllm")))
 
 
 def test_so_they_are_where_the_project_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = provenance._direct()
+    installed = manifests._direct()
 
     def missing(name: str) -> list[str]:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "requires", missing)
-    provenance._direct.cache_clear()
+    manifests._direct.cache_clear()
     try:
-        assert provenance._direct() == installed
+        assert manifests._direct() == installed
     finally:
-        provenance._direct.cache_clear()
+        manifests._direct.cache_clear()

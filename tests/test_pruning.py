@@ -14,12 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards import tables
-from spurious_rewards.artifacts import exclusive
-from spurious_rewards.errors import UserError
-from spurious_rewards.models import check
-from spurious_rewards.pruning import answered, gone, kept_states, kept_steps, prune
-from spurious_rewards.suite import Prompt, Run, Sampling, Suite
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.checkpoints import gone
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.retention import kept_states, kept_steps
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.pruning import answered, prune
+from spurious_rewards.models.loading import check
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.locks import exclusive
 
 # ---------------------------------------------------------------- which stay
 
@@ -250,8 +255,9 @@ def test_nothing_goes_while_answers_are_being_written(segment: Path) -> None:
 
 
 def test_responses_made_again_have_what_a_checkpoint_said_before_it_went(tmp_path: Path, tiny_model: Path) -> None:
-    from spurious_rewards.jobs import Hardware
-    from spurious_rewards.responding import Checkpoint, respond
+    from spurious_rewards.config.resources import Hardware
+    from spurious_rewards.generation.generate import respond
+    from spurious_rewards.generation.tasks import Checkpoint
 
     output = tmp_path / "responses.parquet"
     found = [Checkpoint(0, step, tmp_path / f"checkpoints/seed0/step{step}") for step in (5, 10)]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spurious_rewards.analysis.contamination import leakage, recall
-from spurious_rewards.recall import cut, recalled
+from spurious_rewards.problems.partial_prompts import cut, recalled
 
 
 def test_a_problem_is_cut_between_words() -> None:

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from invented import MANIFEST
 from invented import suite as invented_suite
 
-from spurious_rewards import answers, tables
 from spurious_rewards.analysis import contamination
 from spurious_rewards.analysis.claims import LEDGER
-from spurious_rewards.analysis.collecting import CONDITION, Source
+from spurious_rewards.analysis.conditions import Source
 from spurious_rewards.analysis.headline import HEADLINE, VERDICT_RULE
-from spurious_rewards.jobs import Failed, Unfinished
+from spurious_rewards.answers import extraction
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import exhibits, qualitative, report
 from spurious_rewards.reporting import tables as text
-from spurious_rewards.suite import Suite
+from spurious_rewards.reporting.unfinished import Failed, Unfinished
 
 EVIL = "</script><script>alert('&\"')</script><!--"
 MODELS, REWARDS = ["strong", "weak"], ["ground_truth", "ttrl", "random_0.5"]
@@ -59,7 +61,7 @@ def responses(seed: int, step: int, said: dict[str, str], benchmark: str = "math
 
 def grades(of: pd.DataFrame, right: str) -> pd.DataFrame:
     rows = of.drop(columns=["response", "tokens", "truncated"]).assign(
-        extracted=[answers.boxed(response) for response in of["response"]],
+        extracted=[extraction.boxed(response) for response in of["response"]],
         rule="box",
         correct=[rf"\boxed{{{right}}}" in response for response in of["response"]],
         status="graded",
@@ -223,7 +225,7 @@ def test_pieces_are_the_response(parts):
     for answer_in in ("box", "tag"):
         cut = qualitative.pieces(response, "python", answer_in)
         assert "".join(piece for _, piece in cut) == response
-        marked = (answers.tagged if answer_in == "tag" else answers.boxed)(response) is not None
+        marked = (extraction.tagged if answer_in == "tag" else extraction.boxed)(response) is not None
         assert any(kind == "box" for kind, _ in cut) == marked
 
 

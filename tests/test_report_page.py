@@ -13,8 +13,8 @@ from invented import suite as invented_suite
 from playwright.sync_api import Browser, Page
 from test_report import SVG, exhibit_page, numbers
 
+from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import report
-from spurious_rewards.suite import Suite
 
 ROWS = [
     ["Format", "+24.5 [19.8, 29.2]", "1,234", "v2"],

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from invented import MANIFEST, NO_METRICS, study, suite
 
-from spurious_rewards.analysis import collecting
+from spurious_rewards.analysis import conditions
 from spurious_rewards.analysis.headline import headline as analysed
 from spurious_rewards.analysis.headline import with_adjusted_p
-from spurious_rewards.analysis.paper import beside
+from spurious_rewards.analysis.paper_numbers import beside
 from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.reporting import tables
 
@@ -20,7 +20,7 @@ def the_suite():
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, the_suite):
-    return collecting.collect(study(tmp_path_factory.mktemp("study"), the_suite, {"math500": (40, 1), "amc": (30, 2)}))
+    return conditions.collect(study(tmp_path_factory.mktemp("study"), the_suite, {"math500": (40, 1), "amc": (30, 2)}))
 
 
 @pytest.fixture(scope="module")

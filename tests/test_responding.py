@@ -13,14 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from spurious_rewards import tables
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.layout import checkpoint
-from spurious_rewards.pruning import prune
-from spurious_rewards.responding import Checkpoint, Task, respond
-from spurious_rewards.sampling import TransformersEngine
-from spurious_rewards.suite import Prompt, Sampling
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.generate import respond
+from spurious_rewards.generation.pruning import prune
+from spurious_rewards.generation.tasks import Checkpoint, Task
+from spurious_rewards.generation.transformers_engine import TransformersEngine
+from spurious_rewards.runtime.errors import UserError
 
 PROBLEMS = pd.DataFrame({"id": [f"p/{i}" for i in range(6)], "problem": ["1+1" + "+2" * (i % 4) for i in range(6)]})
 TASKS = [Task("greedy", PROBLEMS, 1, 0.0), Task("drawn", PROBLEMS, 3, 1.0)]

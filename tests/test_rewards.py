@@ -6,18 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import voting
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.rewards import REGISTRY, Context, functions_in, never_varies, of
-from spurious_rewards.suite import Repetition, Reward
+from spurious_rewards.answers import majority_vote
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.config.loading import functions_in
+from spurious_rewards.config.training import Repetition, Reward
+from spurious_rewards.rewards.functions import Context
+from spurious_rewards.rewards.registry import REGISTRY, never_varies, of
+from spurious_rewards.runtime.errors import UserError
 
 
 def context(responses: int, **changes) -> Context:
     verifier = Verifier()
     settings = {
         "equivalent": lambda pairs: [verdict.correct for verdict in verifier.verify(pairs)],
-        "majority": lambda polls: [text for text, _ in voting.majorities(polls, "math", verifier)],
+        "majority": lambda polls: [text for text, _ in majority_vote.majorities(polls, "math", verifier)],
         "answer_in": "box",
         "code": "python",
         "repetition": Repetition(),

@@ -10,25 +10,27 @@ from hypothesis import strategies as st
 from invented import metrics, study
 from invented import suite as invented_suite
 
-from spurious_rewards.analysis.before import before
-from spurious_rewards.analysis.collecting import CONDITION, collect
+from spurious_rewards.analysis.conditions import collect
 from spurious_rewards.analysis.headline import comparisons, headline
 from spurious_rewards.analysis.scores import scores
-from spurious_rewards.analysis.switching import contributions, switches
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Undone
-from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
-from spurious_rewards.reporting import exhibits, kinds
-from spurious_rewards.salvage import LINES, Outcome, Salvage, last_lines, named, read
-from spurious_rewards.suite import Exhibit, Run, load
+from spurious_rewards.analysis.strategy_switches import contributions, switches
+from spurious_rewards.analysis.untrained import before
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.experiments import Exhibit, Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations.partial_report import LINES, Outcome, Salvage, last_lines, named, read
+from spurious_rewards.reporting import exhibit_kinds, exhibits
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.jobs import UnfinishedJob
+from spurious_rewards.stages.plan import Plan
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 
 
-def job(name: str, inputs: str = "", failed: bool = False) -> Undone:
+def job(name: str, inputs: str = "", failed: bool = False) -> UnfinishedJob:
     """A job that makes the file of its name."""
-    return Undone(
+    return UnfinishedJob(
         name=f"making {name}", inputs=tuple(map(Path, inputs.split())), outputs=(Path(name),), log=None, failed=failed
     )
 
@@ -68,8 +70,8 @@ def test_the_nearest_failures_are_blamed_and_no_more_named_than_one_reads() -> N
         ([job("a", "there")], True),
     ],
 )
-def test_a_run_stopped_short_if_something_could_have_been_made(undone: list[Undone], short: bool) -> None:
-    target = Undone(name="all", inputs=(Path("a"), Path("there")), outputs=(), log=None, failed=False)
+def test_a_run_stopped_short_if_something_could_have_been_made(undone: list[UnfinishedJob], short: bool) -> None:
+    target = UnfinishedJob(name="all", inputs=(Path("a"), Path("there")), outputs=(), log=None, failed=False)
     assert Outcome((*undone, target)).stopped_short == short
 
 
@@ -110,7 +112,7 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """The plan of the default suite, all of whose grades, metrics and labels there are (as empty files)."""
     path = SUITES / "organism.yaml"
-    made = Plan(load(path), Machine(), path)
+    made = Plan(load(path), Settings(), path)
     monkeypatch.chdir(tmp_path)
     for folder in made.conditions:
         folder.mkdir(parents=True)
@@ -266,7 +268,7 @@ def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
         if drawn:
             made = exhibits.make("it", of_kind, frames)
             assert len(made.numbers)
-            assert set(made.figures) <= set(kinds.pictures(of_kind, shown))
+            assert set(made.figures) <= set(exhibit_kinds.pictures(of_kind, shown))
         else:
             with pytest.raises(UserError, match="has no rows"):
                 exhibits.make("it", of_kind, frames)

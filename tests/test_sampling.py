@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.sampling import Completion, TransformersEngine, batches, derived_seed, engine, read, versions
-from spurious_rewards.suite import Sampling
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.engine import Completion, batches, derived_seed, read
+from spurious_rewards.generation.engines import engine, versions
+from spurious_rewards.generation.transformers_engine import TransformersEngine
+from spurious_rewards.runtime.errors import UserError
 
 PROMPTS = [[7, 8, 9], [10], [11, 12, 13, 14, 7, 8], [90, 9], [16, 7, 18, 99, 12]]
 END = 1

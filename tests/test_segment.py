@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from launched import ONE_UPDATE, TRAINING, at_call, fixed, generating, run, terminate
 
-from spurious_rewards import tables
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.layout import checkpoint
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.config import accelerate
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training import launching
 
 STEPS = 4
@@ -163,11 +164,11 @@ def test_a_checkpoint_without_its_optimiser_is_not_resumed_from(
 
 
 def test_a_checkpoint_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> None:
-    from spurious_rewards.training.saving import Keeping, Record
+    from spurious_rewards.training.checkpointing import CheckpointCallback, Record
 
     (tmp_path / "checkpoint-2").mkdir()
     (tmp_path / "checkpoint-2" / "config.json").write_text("{}")
-    keeping = Keeping(tmp_path, Record(), updates=2, evaluated={1})
+    keeping = CheckpointCallback(tmp_path, Record(), updates=2, evaluated={1})
     with pytest.raises(UserError, match=r"lacks tokenizer .*, weights .* a sharded layout needs `fsdp_state_dict_type"):
         keeping.on_save(None, SimpleNamespace(global_step=2), None)
     assert not (tmp_path / "step1").exists()
@@ -205,7 +206,7 @@ def two(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout = folder / "two.yaml"
     layout.write_text("{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu: true}")
     program = [launched.__file__, str(organism_model), str(folder), str(layout)]
-    subprocess.run(launching.command(launching.read(layout), program, os.environ), check=True, timeout=300)
+    subprocess.run(launching.command(accelerate.read(layout), program, os.environ), check=True, timeout=300)
     return folder
 
 

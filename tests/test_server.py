@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.suite import Training
-from spurious_rewards.training.server import command, environment, serving
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Training
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.vllm_server import command, environment, serving
 
 SERVED = Training(engine="vllm", vllm_mode="server", max_model_len=4096)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.strategies import has_box, has_code, repeats
-from spurious_rewards.suite import Repetition
+from spurious_rewards.answers.response_features import has_box, has_code, repeats
+from spurious_rewards.config.training import Repetition
 
 PAPER = Repetition()
 

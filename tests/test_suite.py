@@ -11,8 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards import complaints, consistency, suite
-from spurious_rewards.errors import UserError
+from spurious_rewards.config import consistency, experiments, messages, suite
+from spurious_rewards.config import models as config_models
+from spurious_rewards.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 SUITES = sorted((ROOT / "config" / "suites").glob("*[!k].yaml"))
@@ -173,7 +174,7 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
     document: dict[str, Any], key: str, value: Any, said: list[str]
 ) -> None:
     with pytest.raises(UserError) as error:
-        complaints.validate(suite.Suite, change(document, key, value), "mine.yaml")
+        messages.validate(suite.Suite, change(document, key, value), "mine.yaml")
     first_line = str(error.value).splitlines()[0]
     assert first_line.startswith("mine.yaml: ")
     for words in said:
@@ -184,7 +185,7 @@ def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> N
     document["rewards"]["format"]["title"] = ""
     document["rewards"]["python"]["title"] = "format"
     with pytest.raises(UserError, match=r'rewards\.python\.title = "format": rewards\.format is called the same'):
-        complaints.validate(suite.Suite, document, "mine.yaml")
+        messages.validate(suite.Suite, document, "mine.yaml")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> N
 def test_what_a_kind_of_exhibit_reads_may_be_given(
     document: dict[str, Any], name: str, changed: dict[str, Any]
 ) -> None:
-    read = complaints.validate(suite.Suite, change(document, f"exhibits/{name}", changed), "mine.yaml")
+    read = messages.validate(suite.Suite, change(document, f"exhibits/{name}", changed), "mine.yaml")
     assert read.exhibits[name].step == changed.get("step")
 
 
@@ -212,12 +213,12 @@ def test_no_exhibit_can_have_the_name_of_a_rule() -> None:
 
 def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, Any]) -> None:
     """Ten for each random reward, three for every other."""
-    read = complaints.validate(suite.Suite, document, "organism.yaml")
+    read = messages.validate(suite.Suite, document, "organism.yaml")
     for name, experiment in read.experiments.items():
         seeds: dict[tuple[str, ...], set[int]] = {}
         for run in read.runs_of(experiment):
             condition = (run.model, run.prompt, run.reward, run.variant)
-            seeds.setdefault(condition, set()).update(suite.seeds_of(run.seeds))
+            seeds.setdefault(condition, set()).update(experiments.seeds_of(run.seeds))
         for condition, drawn in seeds.items():
             random = read.rewards[condition[2]].function == "random"
             assert len(drawn) >= (10 if random else 3), (name, condition)
@@ -227,13 +228,13 @@ def test_an_exhibit_of_conditions_that_nobody_trains_is_refused(document: dict[s
     document["experiments"]["main"]["also"] = [{"models": ["effective-code"], "rewards": ["one_shot"]}]
     document["exhibits"]["adam"] = exhibit("curves", "main", models=["placebo"], rewards=["one_shot"])
     with pytest.raises(UserError, match=r'exhibits\.adam\.experiment = "main": .*trains none of'):
-        complaints.validate(suite.Suite, document, "mine.yaml")
+        messages.validate(suite.Suite, document, "mine.yaml")
 
 
 def test_a_missing_key_is_named(document: dict[str, Any]) -> None:
     del document["report"]
     with pytest.raises(UserError, match=r"^mine\.yaml: report: this key is missing"):
-        complaints.validate(suite.Suite, document, "mine.yaml")
+        messages.validate(suite.Suite, document, "mine.yaml")
 
 
 def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(do
     }
     document["exhibits"] = {}
     document["report"].pop("best_prompt")
-    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    read = messages.validate(suite.Suite, document, "mine.yaml")
     assert len(read.runs) == 2 * len(python["models"])
     shared = next(run for run in read.runs if run.reward == "format")
     assert read.runs[shared] == 60
@@ -272,11 +273,11 @@ def test_the_benchmark_that_chooses_the_best_prompt_is_no_result(
     else:
         document[section][key]["benchmarks"] = ["math500", "held_out"]
     with pytest.raises(UserError, match=rf"{section}\.{key}\.benchmarks = .*held_out chooses the best prompt"):
-        complaints.validate(suite.Suite, document, "mine.yaml")
+        messages.validate(suite.Suite, document, "mine.yaml")
 
 
 def test_further_grids_differ_from_the_experiments_own_in_what_they_name(document: dict[str, Any]) -> None:
-    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    read = messages.validate(suite.Suite, document, "mine.yaml")
     runs = read.runs_of(read.experiments["clipping"])
     assert {(run.variant, run.seeds): steps for run, steps in runs.items()} == {
         (variant, seeds): steps
@@ -293,7 +294,7 @@ def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_grou
     document["experiments"] = {"main": document["experiments"]["rl_trained"]}
     document["exhibits"] = {}
     document["report"].pop("best_prompt")
-    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    read = messages.validate(suite.Suite, document, "mine.yaml")
     started = {run: steps for run, steps in read.runs.items() if run.model == "effective-code"}
     assert {(run.reward, run.prompt, run.variant, run.seeds) for run in started} == {
         ("ground_truth", "plain", "default", seeds) for seeds in ("0-4", "5-9")
@@ -303,7 +304,7 @@ def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_grou
 
 def test_a_prompt_of_kind_own_is_the_models_own_with_a_beginning_for_the_response(document: dict[str, Any]) -> None:
     document["prompts"]["plain"]["stop"] = ["."]
-    read = complaints.validate(suite.Suite, document, "mine.yaml")
+    read = messages.validate(suite.Suite, document, "mine.yaml")
     forced = read.prompt("placebo", "forced_python")
     assert (forced.kind, forced.user, forced.stop, forced.response_prefix) == ("raw", "{}", (".",), "python :")
     assert read.prompt("placebo", "sober") == read.prompts["sober"]
@@ -324,7 +325,7 @@ names = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
 def test_expansion_is_the_product_and_segments_tile_the_run(
     models: list[str], rewards: list[str], variants: list[str], groups: list[str], steps: int, segment: int, every: int
 ) -> None:
-    read = complaints.validate(
+    read = messages.validate(
         suite.Suite,
         {
             "title": "t",
@@ -362,11 +363,11 @@ def test_expansion_is_the_product_and_segments_tile_the_run(
 
 @given(first=st.integers(0, 50), length=st.integers(1, 20))
 def test_seeds_of_a_range(first: int, length: int) -> None:
-    assert suite.seeds_of(f"{first}-{first + length - 1}") == tuple(range(first, first + length))
-    assert suite.seeds_of(str(first)) == (first,)
+    assert experiments.seeds_of(f"{first}-{first + length - 1}") == tuple(range(first, first + length))
+    assert experiments.seeds_of(str(first)) == (first,)
 
 
 def test_a_prompt_hash_changes_with_its_words() -> None:
-    one = suite.Prompt(kind="raw", user="{} =")
-    assert one.hash == suite.Prompt(kind="raw", user="{} =").hash
-    assert one.hash != suite.Prompt(kind="raw", user="{}=").hash
+    one = config_models.Prompt(kind="raw", user="{} =")
+    assert one.hash == config_models.Prompt(kind="raw", user="{} =").hash
+    assert one.hash != config_models.Prompt(kind="raw", user="{}=").hash

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spurious_rewards import tables
-from spurious_rewards.errors import UserError
+from spurious_rewards.artifacts import tables
+from spurious_rewards.runtime.errors import UserError
 
 FRAME = pd.DataFrame({"id": ["a", "b"], "problem": ["1 + 1", "2 + 2"], "answer": ["2", "4"], "source": ["s", "s"]})
 

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from spurious_rewards import provenance, trace_report, tracing
-from spurious_rewards.errors import UserError
-from spurious_rewards.provenance import Recorder, manifest_path
-from spurious_rewards.tracing import Artifact, Node, trace
+from spurious_rewards.artifacts import manifests
+from spurious_rewards.artifacts.manifests import Recorder, manifest_path
+from spurious_rewards.operations import lineage, lineage_report
+from spurious_rewards.operations.lineage import Artifact, Node, trace
+from spurious_rewards.runtime.errors import UserError
 
 ROOT = Path("results/invented")
 PROBLEMS = ROOT / "problems/sums.parquet"
@@ -79,7 +80,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def text(file: Path, every: bool = False) -> str:
     console = Console(width=200, color_system=None)
     with console.capture() as captured:
-        console.print(trace_report.report(trace(file, every)))
+        console.print(lineage_report.report(trace(file, every)))
     return captured.get()
 
 
@@ -252,7 +253,7 @@ def test_versions_that_differ_are_named_at_the_end(results: Path) -> None:
     versions = json.loads(manifest_path(PROBLEMS).read_text())["versions"]
     edit(PROBLEMS, versions={**versions, "trl": "0.0.1"})
     assert f"Package versions that differ: trl 0.0.1, {versions['trl']}" in text(FIGURE)
-    assert tracing.versions(trace(FIGURE).everything()) == {"trl": ["0.0.1", versions["trl"]]}
+    assert lineage.versions(trace(FIGURE).everything()) == {"trl": ["0.0.1", versions["trl"]]}
 
 
 def test_jobs_are_counted_once_however_many_artifacts_they_leave(results: Path) -> None:
@@ -280,6 +281,6 @@ def test_a_file_that_was_put_into_an_artifact_is_complained_of(results: Path) ->
 def test_a_folder_takes_the_place_of_the_manifests_that_its_files_had(results: Path) -> None:
     alone = FIGURE / "table.csv"
     Recorder("exhibit", {}).write(alone)
-    assert provenance.manifest_of(alone) == manifest_path(alone)
+    assert manifests.manifest_of(alone) == manifest_path(alone)
     Recorder("exhibit", {}).write(FIGURE, [], [alone])
-    assert provenance.manifest_of(alone) == manifest_path(FIGURE)
+    assert manifests.manifest_of(alone) == manifest_path(FIGURE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.runtime.tracking import Tracker
 
 
 def test_online_without_a_key_is_offline_and_says_so(

@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from spurious_rewards import tables
-from spurious_rewards.answers import extract
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.layout import checkpoint
-from spurious_rewards.suite import Prompt, Reward, Sampling, Strategies, Training
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.answers.extraction import extract
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Reward, Sampling, Strategies, Training
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.tracking import Tracker
 from spurious_rewards.training.mapping import grpo_arguments
 
 PAPER = Training()
@@ -119,7 +120,7 @@ def test_with_vllm_nothing_but_the_engine_changes() -> None:
 def test_what_vllm_is_told_reaches_trl() -> None:
     from trl import GRPOConfig
 
-    from spurious_rewards.training.server import Address
+    from spurious_rewards.training.vllm_server import Address
 
     served = VLLM.model_copy(update={"vllm_mode": "server", "precision": "float32"})
     server = Address("http://127.0.0.1:8001", 8002)
@@ -313,7 +314,7 @@ def test_a_reward_that_never_varies_moves_no_weight(
 def test_weights_that_moved_without_a_reason_are_reported(
     organism_model: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spurious_rewards import rewards
+    from spurious_rewards.rewards import functions, registry
     from spurious_rewards.training.segment import check_unmoved
 
     check_unmoved(organism_model, organism_model)
@@ -321,7 +322,7 @@ def test_weights_that_moved_without_a_reason_are_reported(
     with pytest.raises(RuntimeError, match=moved):
         check_unmoved(organism_model, checkpoint(whole, 0, 1))
     # A coin that ought to fall on one side, and does not.
-    monkeypatch.setitem(rewards.REGISTRY, "random", rewards.python)
+    monkeypatch.setitem(registry.REGISTRY, "random", functions.python)
     with pytest.raises(RuntimeError, match=moved):
         run(organism_model, tmp_path, 0, 1, reward=Reward(function="random", gamma=0))
 
@@ -486,8 +487,9 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
 ) -> None:
     from transformers import GenerationMixin
 
-    from spurious_rewards import models, prompts
-    from spurious_rewards.responding import Checkpoint, Task, respond
+    from spurious_rewards.generation.generate import respond
+    from spurious_rewards.generation.tasks import Checkpoint, Task
+    from spurious_rewards.models import loading, prompts
 
     given: list[set[tuple[int, ...]]] = []
     generate = GenerationMixin.generate
@@ -511,7 +513,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
         threads=1,
         hardware=Hardware(),
     )
-    tokenizer = models.load_tokenizer(tiny_model)
+    tokenizer = loading.load_tokenizer(tiny_model)
     expected = {tuple(prompts.encode(prompt, tokenizer, problem)) for problem in PROBLEMS["problem"]}
     assert given == [expected, expected]
 

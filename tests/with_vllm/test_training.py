@@ -13,15 +13,17 @@ import pandas as pd
 import pytest
 import requests
 
-from spurious_rewards import models, tables
-from spurious_rewards.artifacts import remove
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.layout import checkpoint
-from spurious_rewards.prompts import encode
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.models import loading
+from spurious_rewards.models.prompts import encode
+from spurious_rewards.runtime.files import remove
+from spurious_rewards.runtime.tracking import Tracker
 from spurious_rewards.training.mapping import grpo_arguments
-from spurious_rewards.training.server import serving
+from spurious_rewards.training.vllm_server import serving
 
 pytestmark = pytest.mark.timeout(1800)  # engine and server compile for minutes on a busy machine
 
@@ -154,7 +156,7 @@ def trained(smollm2: Path, draws: list[Draw], tmp_path_factory: pytest.TempPathF
     """Two rollout steps of each of two seeds, in one job; watched where TRL asks vLLM."""
     from trl.generation.vllm_generation import VLLMGeneration
 
-    fixed = models.load_tokenizer(smollm2).encode(FIXED)
+    fixed = loading.load_tokenizer(smollm2).encode(FIXED)
     generate = VLLMGeneration.generate
 
     def watched(self: Any, prompts: list[list[int]], *arguments: Any, **keywords: Any) -> Any:
@@ -200,7 +202,7 @@ def test_vllm_has_the_weights_of_the_trainer_before_each_rollout(trained: Path, 
 
 
 def test_vllm_is_given_our_tokens(trained: Path, draws: list[Draw], smollm2: Path) -> None:
-    tokenizer = models.load_tokenizer(smollm2)
+    tokenizer = loading.load_tokenizer(smollm2)
     expected = [encode(PROMPT, tokenizer, problem) for problem in PROBLEMS["problem"]]
     given = [ids for draw in draws for ids in draw.given]
     assert given == [ids for _ in range(2) for ids in expected for _ in range(TRAINING.rollouts_per_prompt)]
@@ -208,7 +210,7 @@ def test_vllm_is_given_our_tokens(trained: Path, draws: list[Draw], smollm2: Pat
 
 
 def test_responses_end_after_a_stop_string(trained: Path, draws: list[Draw], smollm2: Path) -> None:
-    tokenizer = models.load_tokenizer(smollm2)
+    tokenizer = loading.load_tokenizer(smollm2)
     said = [ids for draw in draws for ids in draw.said]
     before_last = tokenizer.batch_decode([ids[:-1] for ids in said], skip_special_tokens=True)
     assert not any(stop in text for text in before_last for stop in PROMPT.stop)
@@ -227,7 +229,7 @@ def test_every_number_of_a_step_is_there_and_is_of_what_vllm_drew(
     assert table.notna().all(axis=None)
     assert table["reward"].tolist() == table["accuracy"].tolist()
     assert table["reward"].between(0, 1, inclusive="neither").any()
-    tokenizer = models.load_tokenizer(smollm2)
+    tokenizer = loading.load_tokenizer(smollm2)
     prefix = len(tokenizer.encode(PROMPT.response_prefix, add_special_tokens=False))
     for (_, row), draw in zip(table.iterrows(), draws, strict=True):
         assert row["response_tokens"] == prefix + sum(map(len, draw.said)) / len(draw.said)
@@ -285,7 +287,7 @@ def known_as_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) -> None:
     from trl.generation.vllm_client import VLLMClient
 
-    tokenizer = models.load_tokenizer(smollm2)
+    tokenizer = loading.load_tokenizer(smollm2)
     prompts = [encode(PROMPT, tokenizer, problem) for problem in PROBLEMS["problem"]]
     training = TRAINING.model_copy(update={"vllm_mode": "server"})
     with serving(smollm2, training, Hardware(), seed=0, start=0) as address:

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from checkout import LAST, RESULTS, Ended, artifacts, change_suite, limit_files, snakemake
 
-from spurious_rewards import cli
-from spurious_rewards.artifacts import remove
+from spurious_rewards.cli import main
+from spurious_rewards.runtime.files import remove
 
 HEADLINE = RESULTS / "experiments/main/organism"
 SCORED = (
@@ -195,11 +195,11 @@ def test_every_library_is_understood_when_the_disk_is_full(tmp_path: Path, monke
     ]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     for write in writers:
-        monkeypatch.setattr(cli, "app", write)
+        monkeypatch.setattr(main, "app", write)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
         try:
             with pytest.raises(SystemExit, match=r"^error: .*make room and run again"):
-                cli.main()
+                main.main()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
@@ -208,6 +208,6 @@ def test_a_bug_is_not_taken_for_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> 
     def bug() -> None:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(cli, "app", bug)
+    monkeypatch.setattr(main, "app", bug)
     with pytest.raises(RuntimeError, match="shapes"):
-        cli.main()
+        main.main()

@@ -9,7 +9,7 @@ import checkout
 import pytest
 from checkout import RESULTS, ROOT
 
-from spurious_rewards.provenance import manifest_of, manifest_path, read, sha256
+from spurious_rewards.artifacts.manifests import manifest_of, manifest_path, read, sha256
 
 VALIDATOR = ROOT / ".venv-crate/bin/rocrate-validator"
 HEADLINE = RESULTS / "experiments/main/organism/headline.csv"
@@ -18,7 +18,7 @@ HEADLINE = RESULTS / "experiments/main/organism/headline.csv"
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the library in a checkout."""
     return subprocess.run(
-        [sys.executable, "-m", "spurious_rewards", *arguments],
+        [sys.executable, "-m", "spurious_rewards.cli", *arguments],
         cwd=folder,
         env=checkout.environment(folder),
         capture_output=True,

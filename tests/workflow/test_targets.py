@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from checkout import ROOT, Ended, snakemake
 
-from spurious_rewards.claims import read
-from spurious_rewards.suite import Suite, load
+from spurious_rewards.config.claims import read
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
 
 PAPER = [
     *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from checkout import ROOT, Ended
 
-from spurious_rewards import tables
+from spurious_rewards.artifacts import tables
 
 RESULTS = Path("results/your_method")
 

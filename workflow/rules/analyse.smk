@@ -22,7 +22,7 @@ rule score:
     message:
         "scoring experiment {wildcards.experiment}, {wildcards.model}"
     shell:
-        "python -m spurious_rewards score {params.job:q} {output.scores:q} {params.files:q} 2> {log:q}"
+        "python -m spurious_rewards.cli score {params.job:q} {output.scores:q} {params.files:q} 2> {log:q}"
 
 
 rule summarise:
@@ -45,7 +45,7 @@ rule summarise:
     message:
         "summarising votes and training of experiment {wildcards.experiment}"
     shell:
-        "python -m spurious_rewards summarise {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
+        "python -m spurious_rewards.cli summarise {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
 
 
 rule report:
@@ -73,4 +73,4 @@ rule report:
     message:
         "writing the report"
     shell:
-        "python -m spurious_rewards report {params.job:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards.cli report {params.job:q} {output:q} 2> {log:q}"

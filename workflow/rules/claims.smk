@@ -14,4 +14,4 @@ rule claims:
     message:
         "judging claims"
     shell:
-        "python -m spurious_rewards claims {params.job:q} {output:q} {input:q} 2> {log:q}"
+        "python -m spurious_rewards.cli claims {params.job:q} {output:q} {input:q} 2> {log:q}"

@@ -18,7 +18,7 @@ if plan.suite.clipping:
         message:
             "probing what the clip does to random rewards, {wildcards.model}"
         shell:
-            "python -m spurious_rewards probe {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
+            "python -m spurious_rewards.cli probe {params.job:q} {input.problems:q} {output:q} 2> {log:q}"
 
     rule bandit:
         """the two-action bandit under random rewards"""
@@ -34,4 +34,4 @@ if plan.suite.clipping:
         message:
             "running the bandit"
         shell:
-            "python -m spurious_rewards bandit {params.job:q} {output:q} 2> {log:q}"
+            "python -m spurious_rewards.cli bandit {params.job:q} {output:q} 2> {log:q}"

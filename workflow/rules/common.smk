@@ -7,15 +7,19 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from spurious_rewards import claims, doctor, machine, salvage
-from spurious_rewards.artifacts import remove
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Undone
-from spurious_rewards.plan import Plan, group_of
-from spurious_rewards.provenance import fingerprint
-from spurious_rewards.reporting.kinds import GROUPS
-from spurious_rewards.stages import VERSIONS, changed_since
-from spurious_rewards.suite import Run, load
+from spurious_rewards.artifacts.fingerprints import fingerprint
+from spurious_rewards.config import claims
+from spurious_rewards.config import settings as machine
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.operations import doctor
+from spurious_rewards.operations import partial_report as salvage
+from spurious_rewards.reporting.exhibit_kinds import GROUPS
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import remove
+from spurious_rewards.stages.jobs import UnfinishedJob
+from spurious_rewards.stages.plan import Plan, group_of
+from spurious_rewards.stages.work import VERSIONS, changed_since
 
 min_version("9.27.1")
 
@@ -159,7 +163,7 @@ onerror:
     salvage.after_failure(
         plan,
         [
-            Undone(
+            UnfinishedJob(
                 name=job.message or job.name,
                 inputs=job.input,
                 outputs=job.output,

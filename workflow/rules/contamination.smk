@@ -17,7 +17,7 @@ rule recall:
     message:
         asking("completing problems from their beginnings: {wildcards.model} before training")
     shell:
-        "exec python -m spurious_rewards recall {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
+        "exec python -m spurious_rewards.cli recall {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
 
 
 rule contamination:
@@ -39,4 +39,4 @@ rule contamination:
     message:
         "comparing training problems with benchmarks"
     shell:
-        "python -m spurious_rewards contamination {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
+        "python -m spurious_rewards.cli contamination {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"

@@ -22,7 +22,7 @@ for name, exhibit in plan.suite.exhibits.items():
         message:
             f"making {name}: {exhibit.title}"
         shell:
-            "python -m spurious_rewards exhibit {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
+            "python -m spurious_rewards.cli exhibit {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
 
     # Snakemake takes the docstring of a rule in a loop for that of every turn.
     workflow.get_rule(name).docstring = exhibit.title

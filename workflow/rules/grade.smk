@@ -16,7 +16,7 @@ rule grade_base:
     message:
         "grading {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
     shell:
-        "python -m spurious_rewards grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+        "python -m spurious_rewards.cli grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
 
 
 use rule grade_base as grade_run with:

@@ -16,4 +16,4 @@ rule agreement:
     message:
         "comparing graders on the answers behind the headline"
     shell:
-        "python -m spurious_rewards agreement {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"
+        "python -m spurious_rewards.cli agreement {params.job:q} {params.folder:q} {params.files:q} 2> {log:q}"

@@ -16,4 +16,4 @@ rule prepare:
     message:
         "preparing problems {wildcards.set}"
     shell:
-        "python -m spurious_rewards prepare {params.job:q} {output:q} {params.against:q} 2> {log:q}"
+        "python -m spurious_rewards.cli prepare {params.job:q} {output:q} {params.against:q} 2> {log:q}"

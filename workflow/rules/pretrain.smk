@@ -13,4 +13,4 @@ rule pretrain:
     message:
         "pretraining organism {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python -m spurious_rewards pretrain {params.job:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards.cli pretrain {params.job:q} {output:q} 2> {log:q}"

@@ -21,4 +21,4 @@ if plan.suite.keep_weights == "reported":
         message:
             "letting go what need not stay of {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
         shell:
-            "python -m spurious_rewards prune {params.job:q} {input.checkpoints:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+            "python -m spurious_rewards.cli prune {params.job:q} {input.checkpoints:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"

@@ -18,7 +18,7 @@ rule respond_base:
     message:
         asking("answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        "exec python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
+        "exec python -m spurious_rewards.cli respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
 
 
 rule respond_run:
@@ -46,4 +46,4 @@ rule respond_run:
             "answering the benchmarks: {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
         )
     shell:
-        "exec python -m spurious_rewards respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"
+        "exec python -m spurious_rewards.cli respond {params.job:q} {output:q} {input.problems:q} --hardware {resources.hardware:q} 2> {log:q}"

@@ -28,4 +28,4 @@ rule train:
             "training {wildcards.model} on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
         )
     shell:
-        "exec python -m spurious_rewards train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --hardware {resources.hardware:q} 2> {log:q}"
+        "exec python -m spurious_rewards.cli train {params.job:q} {input.data:q} {output.checkpoints:q} {params.previous} --hardware {resources.hardware:q} 2> {log:q}"

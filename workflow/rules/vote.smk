@@ -18,7 +18,7 @@ rule vote:
     message:
         asking("sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        "exec python -m spurious_rewards vote {params.job:q} {input.problems:q} {output:q} --hardware {resources.hardware:q} 2> {log:q}"
+        "exec python -m spurious_rewards.cli vote {params.job:q} {input.problems:q} {output:q} --hardware {resources.hardware:q} 2> {log:q}"
 
 
 rule label:
@@ -39,4 +39,4 @@ rule label:
     message:
         "counting votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}"
     shell:
-        "python -m spurious_rewards label {params.job:q} {input:q} {output:q} 2> {log:q}"
+        "python -m spurious_rewards.cli label {params.job:q} {input:q} {output:q} 2> {log:q}"

@@ -4,9 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.analysis.collecting import CONDITION, ends, pairs
+from spurious_rewards.analysis.conditions import pairs
 from spurious_rewards.analysis.headline import columns, only_reward, over_reward
-from spurious_rewards.suite import Experiment, Suite
+from spurious_rewards.config.endpoints import CONDITION, ends
+from spurious_rewards.config.experiments import Experiment
+from spurious_rewards.config.suite import Suite
 
 FUNCTIONS = ("random", "format", "ground_truth", "majority_vote", "incorrect")
 """Rewards that are one of these and nothing more are baselines, where an experiment has exactly one of each."""

@@ -7,9 +7,9 @@ from typing import cast
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.collecting import grids, of_seeds, per_problem
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Suite
+from spurious_rewards.analysis.conditions import grids, of_seeds, per_problem
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import pandas as pd
 from scipy import stats
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.collecting import CONDITION
 from spurious_rewards.analysis.scores import from_base, of_experiment
-from spurious_rewards.claims import READS, Claim, Ledger, Rule
-from spurious_rewards.suite import Suite, Training
+from spurious_rewards.config.claims import READS, Claim, Ledger, Rule
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Training
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable", "not run")
 

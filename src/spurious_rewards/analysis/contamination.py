@@ -6,7 +6,7 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.headline import columns
-from spurious_rewards.recall import cut, recalled
+from spurious_rewards.problems.partial_prompts import cut, recalled
 
 LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
 RECALL = [

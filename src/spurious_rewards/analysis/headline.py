@@ -1,8 +1,7 @@
 """Before and after training, one row a condition and benchmark: the numbers of the main tables and bars."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -10,9 +9,11 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis import best_prompt
-from spurious_rewards.analysis.collecting import CONDITION, Condition, End, Pair, ends, pairs
+from spurious_rewards.analysis.conditions import Pair, pairs
 from spurious_rewards.analysis.scores import window
-from spurious_rewards.suite import Experiment, Run, Suite
+from spurious_rewards.config.endpoints import CONDITION, Condition, End, at_equal, ends, measures
+from spurious_rewards.config.experiments import Experiment
+from spurious_rewards.config.suite import Suite
 
 Paired: TypeAlias = Mapping[tuple[Condition, str], Pair]
 """Condition and benchmark -> before beside after (`collecting.pairs`)."""
@@ -89,20 +90,11 @@ def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metr
     looked at where all of them were evaluated, as late as there is such a place; where there is none, there are no rows.
     """
     frames = []
-    for comparison, measure in _measures(suite).items():
-        found = _compare(graded, suite, experiment, metrics, _at_equal(suite, experiment, measure))
+    for comparison, measure in measures(suite).items():
+        found = _compare(graded, suite, experiment, metrics, at_equal(suite, experiment, measure))
         found.insert(0, "comparison", comparison)
         frames.append(found)
     return pd.concat(frames, ignore_index=True)
-
-
-def compared_steps(suite: Suite, experiment: Experiment) -> dict[Condition, set[int]]:
-    """The steps at which `comparisons` looks at each condition of several variants."""
-    found: dict[Condition, set[int]] = defaultdict(set)
-    for measure in _measures(suite).values():
-        for condition, end in _at_equal(suite, experiment, measure).items():
-            found[condition].add(end.step)
-    return found
 
 
 def verdict(low: float, high: float) -> str:
@@ -113,37 +105,6 @@ def verdict(low: float, high: float) -> str:
 def columns(name: str, estimate: statistics.Estimate) -> dict[str, float]:
     """An estimate as the columns `name`, `name_low` and `name_high`."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-
-
-def _measures(suite: Suite) -> dict[str, Callable[[str, int], int]]:
-    """What comparisons hold equal, of a variant and a step."""
-    return {
-        "equal rollout steps": lambda variant, step: step,
-        "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
-    }
-
-
-def _at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int], int]) -> dict[Condition, End]:
-    """The conditions of several variants, each at the step where the measure (of variant and step) is the same."""
-    runs = {(run.model, run.prompt, run.reward, run.variant): run for run in suite.runs_of(experiment)}
-    last = ends(suite, experiment)
-    found: dict[Condition, End] = {}
-    for case in dict.fromkeys(condition[:3] for condition in last):
-        steps = {
-            condition: {
-                measure(condition[3], step): step for step in _evaluated(suite, runs[condition]) if step <= end.step
-            }
-            for condition, end in last.items()
-            if condition[:3] == case
-        }
-        common = set.intersection(*map(set, steps.values()))
-        if len(steps) > 1 and common:
-            found |= {condition: End(of[max(common)], last[condition].seeds) for condition, of in steps.items()}
-    return found
-
-
-def _evaluated(suite: Suite, run: Run) -> list[int]:
-    return [step for start, stop in suite.segments(run) for step in suite.eval_steps(run, start, stop)]
 
 
 def _compare(

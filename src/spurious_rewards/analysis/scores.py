@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 from pandera.typing.pandas import DataFrame
 
-from spurious_rewards import tables
-from spurious_rewards.analysis.collecting import CONDITION, RATES, bases, ends, per_problem
-from spurious_rewards.suite import Experiment, Suite, seeds_of
+from spurious_rewards.analysis.conditions import RATES, bases, per_problem
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import CONDITION, ends
+from spurious_rewards.config.experiments import Experiment, seeds_of
+from spurious_rewards.config.suite import Suite
 
 
 def scores(graded: pd.DataFrame) -> DataFrame[tables.Scores]:

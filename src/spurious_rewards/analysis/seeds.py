@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.collecting import CONDITION, ends, pairs
-from spurious_rewards.suite import Experiment, Suite
+from spurious_rewards.analysis.conditions import pairs
+from spurious_rewards.config.endpoints import CONDITION, ends
+from spurious_rewards.config.experiments import Experiment
+from spurious_rewards.config.suite import Suite
 
 SEEDS = [
     *(*CONDITION, "benchmark", "seed", "steps", "problems", "samples"),

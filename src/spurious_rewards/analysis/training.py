@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from spurious_rewards.analysis.collecting import CONDITION
+from spurious_rewards.config.endpoints import CONDITION
 
 HEALTH = ["zero_variance_groups", "clip_fraction", "truncation_rate", "entropy"]
 """Columns of training metrics that tell a healthy run from a sick one."""

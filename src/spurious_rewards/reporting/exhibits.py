@@ -13,17 +13,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.dummies import DUMMY_RULE, against_dummies
+from spurious_rewards.analysis.dummy_rewards import DUMMY_RULE, against_dummies
 from spurious_rewards.analysis.headline import with_adjusted_p
-from spurious_rewards.analysis.switching import STEERED_RULE
-from spurious_rewards.errors import UserError
-from spurious_rewards.reporting import along_training, figures, palette
+from spurious_rewards.analysis.strategy_switches import STEERED_RULE
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import figures, palette, training_curves
 from spurious_rewards.reporting import tables as text
-from spurious_rewards.reporting.parts import (
+from spurious_rewards.reporting.exhibit_parts import (
     LAST,
-    Frames,
     Parts,
     Picture,
+    ResultTables,
     Table,
     as_table,
     by_benchmark,
@@ -37,9 +38,9 @@ from spurious_rewards.reporting.parts import (
     title_of,
     whole_range,
 )
-from spurious_rewards.suite import Exhibit, Suite
+from spurious_rewards.runtime.errors import UserError
 
-__all__ = ["KINDS", "Frames", "Made", "clipping", "forced", "make", "markdown", "marked", "not_made"]
+__all__ = ["KINDS", "Made", "ResultTables", "clipping", "forced", "make", "markdown", "marked", "not_made"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Made:
     page: dict[str, Any]
 
 
-def make(name: str, suite: Suite, frames: Frames) -> Made:
+def make(name: str, suite: Suite, frames: ResultTables) -> Made:
     """The exhibit `name` of the suite.
 
     Raises:
@@ -113,7 +114,7 @@ def markdown(page: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------- bars
 
 
-def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
     marks = laid_out(text.named(rows, suite), name, exhibit)
     of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
@@ -143,7 +144,7 @@ def _gains(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
     )
 
 
-def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     rows = rows_shown(needed(frames.baselines, "baselines"), name, exhibit, suite)
     judged = against_dummies(rows, suite)
     if judged.empty:
@@ -197,7 +198,7 @@ def _baselines(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Par
 # ---------------------------------------------------------------- strategies
 
 
-def _switches(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = text.named(rows, suite).rename(columns={"step": "steps"})
     marks = laid_out(named, name, exhibit, further=["group"])
@@ -237,7 +238,7 @@ def _with_remark(column: "pd.Series[str]", where: "pd.Series[bool]", remark: str
     return pd.Series(pd.Categorical(values, names, ordered=True), index=column.index)
 
 
-def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
         "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
@@ -263,7 +264,7 @@ def _contributions(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) ->
 # ---------------------------------------------------------------- before training
 
 
-def _strategies(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _strategies(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     rows = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
     caption = (
         "How often each model uses code before training, and how often it is right with and without it, in percent."
@@ -271,7 +272,7 @@ def _strategies(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Pa
     return Parts(caption, rows, tables=_before_tables(rows, suite, exhibit, text.strategies_text))
 
 
-def _forcing(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
@@ -310,7 +311,7 @@ def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     return other.merge(own[["model", "benchmark", *kept]], on=["model", "benchmark"])
 
 
-def _prompts(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _prompts(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     before = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
     after = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite, may_be_empty=True)
     after = text.named(after[after["variant"] == "default"], suite)
@@ -363,7 +364,7 @@ def clipping(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _clipping(name: str, exhibit: Exhibit, suite: Suite, frames: Frames) -> Parts:
+def _clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     probe, bandit = needed(frames.probe, "probe"), needed(frames.bandit, "bandit")
     numbers = clipping(probe, bandit)
     of_probe, of_bandit = (numbers[numbers["part"] == part].copy() for part in ("probe", "bandit"))
@@ -418,13 +419,13 @@ def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(line=pd.Categorical(lines, lines.unique(), ordered=True))
 
 
-KINDS: dict[str, Callable[[str, Exhibit, Suite, Frames], Parts]] = {
+KINDS: dict[str, Callable[[str, Exhibit, Suite, ResultTables], Parts]] = {
     "gains": _gains,
     "baselines": _baselines,
-    "curves": along_training.curves,
-    "code": along_training.code,
-    "probability": along_training.probability,
-    "health": along_training.health,
+    "curves": training_curves.curves,
+    "code": training_curves.code,
+    "probability": training_curves.probability,
+    "health": training_curves.health,
     "switches": _switches,
     "clipping": _clipping,
     "strategies": _strategies,

@@ -19,8 +19,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from scipy import optimize
 
-from spurious_rewards.artifacts import replacing
 from spurious_rewards.reporting.palette import Look, darker
+from spurious_rewards.runtime.files import replacing
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 QUIET = "#555555"

@@ -8,7 +8,7 @@ from itertools import cycle
 
 from matplotlib.colors import to_hex, to_rgb
 
-from spurious_rewards.suite import Suite
+from spurious_rewards.config.suite import Suite
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from spurious_rewards import answers, tables
-from spurious_rewards.analysis.collecting import CONDITION, Source
+from spurious_rewards.analysis.conditions import Source
+from spurious_rewards.answers import extraction
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.experiments import Exhibit, seeds_of
+from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting.exhibit_kinds import benchmarks
 from spurious_rewards.reporting.exhibits import Made
-from spurious_rewards.reporting.kinds import benchmarks
-from spurious_rewards.suite import Exhibit, Suite, seeds_of
 
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]
 
@@ -161,7 +164,7 @@ def pieces(response: str, marker: str, answer_in: Literal["box", "tag"]) -> list
 
 def _box(response: str, answer_in: Literal["box", "tag"]) -> tuple[int, int] | None:
     """Where the marked answer stands that `answers` reads, or None if there is none."""
-    content = answers.tagged(response) if answer_in == "tag" else answers.boxed(response)
+    content = extraction.tagged(response) if answer_in == "tag" else extraction.boxed(response)
     if content is None:
         return None
     answer = re.escape(content)

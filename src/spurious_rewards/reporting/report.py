@@ -16,12 +16,13 @@ import pandas as pd
 
 from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
-from spurious_rewards.jobs import Unfinished
-from spurious_rewards.layout import Layout
-from spurious_rewards.reporting import graders, tables
-from spurious_rewards.reporting.kinds import ENDINGS, GROUPS
-from spurious_rewards.reporting.parts import few_seeds, headline_note, name_of, seeds_note
-from spurious_rewards.suite import Suite, seeds_of
+from spurious_rewards.artifacts.paths import ResultPaths
+from spurious_rewards.config.experiments import seeds_of
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import grader_tables, tables
+from spurious_rewards.reporting.exhibit_kinds import ENDINGS, GROUPS
+from spurious_rewards.reporting.exhibit_parts import few_seeds, headline_note, name_of, seeds_note
+from spurious_rewards.reporting.unfinished import Unfinished
 
 LARGEST = 15_000_000
 """Bytes that the page should not exceed, so that it opens quickly and can be sent by mail."""
@@ -231,7 +232,7 @@ def build(
             "about-graders",
             "Graders",
             "Training",
-            (*filter(None, [mark]), graders.NOTE),
+            (*filter(None, [mark]), grader_tables.NOTE),
             tables=_graders(suite, numbers.judged),
         ),
         Section(
@@ -344,7 +345,7 @@ MISSING_NOTE = (
 
 def _exhibit(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
     name, pictures = page["name"], page["pictures"]
-    folder = Layout(Path()).exhibit(name)
+    folder = ResultPaths(Path()).exhibit(name)
 
     def files(stem: str, endings: Mapping[str, str]) -> list[tuple[str, str]]:
         return [((folder / f"{stem}.{ending}").as_posix(), name) for ending, name in endings.items()]
@@ -553,12 +554,12 @@ def _graders(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, .
     )
     agreement, accuracy = (frame.sort_values("benchmark", kind="stable") for frame in (agreement, accuracy))
     return (
-        *_unless_empty("Agreement on distinct pairs of answers", graders.agreement_text(agreement)),
-        *_unless_empty("How far differences move with another grader, in points", graders.moves_text(accuracy)),
+        *_unless_empty("Agreement on distinct pairs of answers", grader_tables.agreement_text(agreement)),
+        *_unless_empty("How far differences move with another grader, in points", grader_tables.moves_text(accuracy)),
         *_unless_empty(
-            "Accuracy by each grader, before → after training", graders.accuracy_text(accuracy), folded=True
+            "Accuracy by each grader, before → after training", grader_tables.accuracy_text(accuracy), folded=True
         ),
-        *_unless_empty("Answers on which graders differ", graders.differences_text(differences), folded=True),
+        *_unless_empty("Answers on which graders differ", grader_tables.differences_text(differences), folded=True),
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from spurious_rewards.analysis.training import HEALTH
-from spurious_rewards.provenance import is_direct, job_of
-from spurious_rewards.suite import Suite
+from spurious_rewards.artifacts.manifests import is_direct, job_of
+from spurious_rewards.config.suite import Suite
 
 Row = Mapping[Any, Any]
 

@@ -11,18 +11,16 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
-
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from accelerate import PartialState
+
+from spurious_rewards.config.accelerate import AccelerateConfig, read
 
 T = TypeVar("T")
 
@@ -31,41 +29,6 @@ PATIENCE = 600
 
 TIMEOUT = timedelta(days=7)
 """How long processes wait for each other: while one loads, writes a checkpoint, or waits for the job that has the lock."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a training job is spread; `sharding` is accelerate's FSDP or DEEPSPEED, or nothing where each process has all."""
-
-    name: str
-    path: Path
-    processes: int
-    machines: int
-    cpu: bool
-    sharding: str | None
-
-
-def read(path: Path) -> Layout:
-    """Read a layout.
-
-    Raises:
-        UserError: no such file, or one that does not say how many processes there are.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such layout; those at hand are the files beside it, named by `sizes` of a suite")
-    try:
-        said = yaml.safe_load(path.read_text())
-        processes, machines, kind = said["num_processes"], said.get("num_machines", 1), said["distributed_type"]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path}: not a layout ({error}); it needs num_processes and distributed_type, as `accelerate config` writes them"
-        ) from error
-    if processes < 1 or machines < 1 or processes % machines:
-        raise UserError(
-            f"{path}: num_processes {processes} cannot be shared out among num_machines {machines}; allowed: its multiples"
-        )
-    sharding = kind if kind in ("FSDP", "DEEPSPEED") else None
-    return Layout(path.stem, path, processes, machines, said.get("use_cpu", False), sharding)
 
 
 def launched() -> bool:
@@ -83,11 +46,11 @@ def launch(hardware: Hardware) -> None:
         return
     # Short of this, a launcher kills after 30 seconds what wants to save at the end of its rollout step.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
-    words = command(read(hardware.layout), ["-m", "spurious_rewards", *sys.argv[1:]], os.environ)
+    words = command(read(hardware.layout), ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
     os.execvp(words[0], words)
 
 
-def command(layout: Layout, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+def command(layout: AccelerateConfig, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """The command that runs `python PROGRAM` once for each process of a layout.
 
     On one machine a free port is taken; on several one that hangs on the SLURM job. `accelerate launch` would start a
@@ -114,7 +77,7 @@ def _step_of(environment: Mapping[str, str]) -> int:
     return int(environment.get("SLURM_STEP_NUM_NODES", 1))
 
 
-def _one_task_a_machine(layout: Layout, environment: Mapping[str, str]) -> list[str]:
+def _one_task_a_machine(layout: AccelerateConfig, environment: Mapping[str, str]) -> list[str]:
     if (given := int(environment.get("SLURM_JOB_NUM_NODES", 0))) != layout.machines:
         found = f"a SLURM job of {given}" if given else "a process outside SLURM"
         raise UserError(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spurious_rewards.errors import UserError
-from spurious_rewards.suite import Training
-from spurious_rewards.training.server import Address
+from spurious_rewards.config.training import Training
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.vllm_server import Address
 
 UNCLIPPED = 1e9
 """TRL has no switch for clipping; an epsilon that no ratio reaches is one (measured clip fraction: 0)."""

@@ -17,12 +17,13 @@ import torch
 from accelerate import PartialState
 from datasets import Dataset
 
-from spurious_rewards import models, prompts
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.progress import Progress
-from spurious_rewards.sampling import derived_seed
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.generation.engine import derived_seed
+from spurious_rewards.models import loading, prompts
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.progress import Progress
 from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.segment import prompts_in_order
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-class TurnedScorer(Scorer):
+class NegatedReward(Scorer):
     """Gives 1 - r where its parent gives r."""
 
     def judge(self, *arguments: Any, **keywords: Any) -> list[dict[str, Any]]:
@@ -77,7 +78,7 @@ def probe(
     gc.freeze()
     with Verifier() as verifier:
         for seed, base in bases.items():
-            tokenizer = models.load_tokenizer(base)
+            tokenizer = loading.load_tokenizer(base)
             log_odds = partial(
                 code_log_odds,
                 tokenizer=tokenizer,
@@ -85,7 +86,7 @@ def probe(
                 problems=problems["problem"].tolist(),
                 code=strategies.code,
             )
-            before = log_odds(models.load_model(base, "float32"))
+            before = log_odds(loading.load_model(base, "float32"))
             for variant, training in variants.items():
                 usable = _fitting(problems, prompt, tokenizer, training, variant)
                 for pair in range(pairs):
@@ -95,7 +96,7 @@ def probe(
                         log_odds(train_on(batch, base, training, scorer).model) - before
                         for scorer in (
                             Scorer(reward, prompt, strategies, number, verifier),
-                            TurnedScorer(reward, prompt, strategies, number, verifier),
+                            NegatedReward(reward, prompt, strategies, number, verifier),
                         )
                     )
                     rows.append((variant, seed, pair, plus, minus, (plus + minus) / 2))
@@ -119,7 +120,7 @@ def train_on(batch: Dataset, base: Path, training: Training, scorer: Scorer) -> 
             model=str(base),
             arguments={**arguments, "save_strategy": "no"},
             dataset=batch,
-            tokenizer=models.load_tokenizer(base),
+            tokenizer=loading.load_tokenizer(base),
             prompt=scorer.prompt,
             training=training,
             scorer=scorer,

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spurious_rewards import answers, rewards, strategies, voting
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.suite import Prompt, Reward, Strategies
+from spurious_rewards.answers import extraction, majority_vote, response_features
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.training import Reward, Strategies
+from spurious_rewards.rewards import functions, registry
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Scorer:
         truncated: Sequence[bool],
     ) -> list[dict[str, Any]]:
         """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group of `group`)."""
-        context = rewards.Context(
+        context = functions.Context(
             equivalent=self.equivalent,
             majority=self.majority,
             answer_in=self.prompt.answer_in,
@@ -46,8 +48,8 @@ class Scorer:
             indices=[index for _, index in places],
             group=group,
         )
-        values = rewards.of(self.reward)(responses, labels, context)
-        extracted = [answers.extract(response, self.prompt.answer_in).text for response in responses]
+        values = registry.of(self.reward)(responses, labels, context)
+        extracted = [extraction.extract(response, self.prompt.answer_in).text for response in responses]
         correct = self.equivalent([(truth, text or "") for truth, text in zip(truths, extracted, strict=True)])
         return [
             {
@@ -55,9 +57,9 @@ class Scorer:
                 "response": response,
                 "reward": float(values[i]),
                 "correct": correct[i],
-                "code": strategies.has_code(response, self.strategies.code),
-                "box": strategies.has_box(response, self.prompt.answer_in),
-                "repeats": strategies.repeats(response, self.strategies.repetition),
+                "code": response_features.has_code(response, self.strategies.code),
+                "box": response_features.has_box(response, self.prompt.answer_in),
+                "repeats": response_features.repeats(response, self.strategies.repetition),
                 "truncated": truncated[i],
             }
             for i, response in enumerate(responses)
@@ -69,4 +71,4 @@ class Scorer:
 
     def majority(self, polls: Sequence[Sequence[str]]) -> list[str | None]:
         """The majority of each list of answers, counted as the majority votes before training are."""
-        return [text for text, _ in voting.majorities(polls, "math", self.verifier)]
+        return [text for text, _ in majority_vote.majorities(polls, "math", self.verifier)]

@@ -17,23 +17,25 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from safetensors import safe_open
 
-from spurious_rewards import models, rewards, tables
-from spurious_rewards.artifacts import exclusive, remove, replacing
-from spurious_rewards.equivalence import Verifier
-from spurious_rewards.errors import UserError
-from spurious_rewards.jobs import Hardware
-from spurious_rewards.layout import checkpoint
-from spurious_rewards.progress import Progress
-from spurious_rewards.prompts import fitting
-from spurious_rewards.suite import Prompt, Reward, Strategies, Training
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.config import accelerate
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.models import loading
+from spurious_rewards.models.prompts import fitting
+from spurious_rewards.rewards import registry
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.locks import exclusive
+from spurious_rewards.runtime.progress import Progress
+from spurious_rewards.runtime.tracking import Tracker
 from spurious_rewards.training import launching
-from spurious_rewards.training.interrupting import StopAtBoundary, heeding, leave
-from spurious_rewards.training.launching import by_main_process
-from spurious_rewards.training.mapping import grpo_arguments
-from spurious_rewards.training.saving import (
+from spurious_rewards.training.checkpointing import (
     TABLES,
-    Keeping,
+    CheckpointCallback,
     Record,
     check_resumable,
     last_whole,
@@ -41,9 +43,12 @@ from spurious_rewards.training.saving import (
     thin_out,
     whole_steps,
 )
+from spurious_rewards.training.interruption import StopAtBoundary, leave, trapping_sigterm
+from spurious_rewards.training.launching import by_main_process
+from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
-from spurious_rewards.training.server import serving
 from spurious_rewards.training.trainer import RolloutTrainer
+from spurious_rewards.training.vllm_server import serving
 
 ONE_PROCESS = Hardware()
 
@@ -97,7 +102,7 @@ def train(
             return False
         partial = output / ".partial"
         by_main_process(lambda: _keep_only_if_asked(partial, request))
-        interrupted = stack.enter_context(heeding())
+        interrupted = stack.enter_context(trapping_sigterm())
         for seed, base in bases.items():
             done = partial / f"seed{seed}"
             if by_main_process(done.exists):
@@ -131,8 +136,8 @@ def _train_seed(
     first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
     source = folder / f"step{first}" if first > segment.start else start
     if source:
-        check_resumable(source, launching.read(hardware.layout) if hardware.layout else None)
-    tokenizer = models.load_tokenizer(source or base)
+        check_resumable(source, accelerate.read(hardware.layout) if hardware.layout else None)
+    tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
         raise UserError(
@@ -178,7 +183,7 @@ def _train_seed(
             )
             updates = training.optimizer_steps
             trainer.add_callback(StopAtBoundary(interrupted, updates))
-            trainer.add_callback(Keeping(folder, record, updates=updates, evaluated=segment.evaluated))
+            trainer.add_callback(CheckpointCallback(folder, record, updates=updates, evaluated=segment.evaluated))
             trainer.train(resume_from_checkpoint=str(source) if source else None)
         if (reached := trainer.state.global_step // updates) < segment.stop:
             leave(f"step {reached} of seed {seed} is kept")
@@ -188,7 +193,7 @@ def _train_seed(
 def _finish(segment: Segment, before: Path, folder: Path, done: Path) -> None:
     """Check a seed that has been trained to the end, clear up and give its folder the name that says so."""
     # Weight decay moves weights without any reward.
-    if rewards.never_varies(segment.reward) and not segment.training.weight_decay:
+    if registry.never_varies(segment.reward) and not segment.training.weight_decay:
         check_unmoved(before, folder / f"step{segment.stop}")
     thin_out(folder, whole_steps(folder)[:-1], segment.evaluated)
     for half_written in folder.glob("checkpoint-*"):

@@ -23,12 +23,13 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.generation import vllm_generation
 from trl.trainer import utils as trl_utils
 
-from spurious_rewards import models
-from spurious_rewards.errors import UserError
-from spurious_rewards.prompts import encode, prefix, room, texts, trim
-from spurious_rewards.suite import Prompt, Training
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.training import Training
+from spurious_rewards.models import loading
+from spurious_rewards.models.prompts import encode, prefix, room, texts, trim
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training.scoring import Scorer
-from spurious_rewards.training.server import LAUNCHED
+from spurious_rewards.training.vllm_server import LAUNCHED
 from spurious_rewards.training.whitening import whitened
 
 SUMS = (
@@ -93,7 +94,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         if training.engine == "vllm":
             # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
             set_seed(self.args.seed, device_specific=True)
-        models.forget_generation_settings(self.model)
+        loading.forget_generation_settings(self.model)
         # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
         trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.vocab_size)
 

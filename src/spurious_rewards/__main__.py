@@ -1,5 +1,0 @@
-"""`python -m spurious_rewards`: the same as the command `spurious-rewards`."""
-
-from spurious_rewards.cli import main
-
-main()

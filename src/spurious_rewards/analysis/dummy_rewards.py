@@ -1,0 +1,45 @@
+"""Does a reward beat the dummy baselines: rewards that cannot teach what is right (paper, Sec. 5)?"""
+
+import pandas as pd
+
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.suite import Suite
+
+DUMMIES = ("random", "format")
+"""Functions of the rewards that count as dummies."""
+
+DUMMY_RULE = (
+    "A reward beats the dummy baselines, random and format, if the 95 % intervals of its accuracy after training minus theirs, "
+    "paired by seed and problem, all lie above 0; it falls behind if one of them lies below 0; otherwise it is not shown to "
+    "beat them. It passes if it beats them on every model."
+)
+
+AGAINST = [*CONDITION, "benchmark", "against_dummies"]
+
+
+def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind" or "not shown".
+
+    Conditions that have not both dummies beside them have no row.
+
+    Args:
+        baselines: `analysis.baselines.baselines`.
+        suite: says which rewards are dummies.
+    """
+    functions = baselines["baseline"].map({name: reward.function for name, reward in suite.rewards.items()})
+    dummies = baselines[functions.isin(DUMMIES)]
+    found = (
+        dummies.groupby([*CONDITION, "benchmark"], observed=True, sort=False)
+        .agg(
+            dummies=("baseline", "size"),
+            least=("difference_low", "min"),
+            most=("difference_high", "min"),
+        )
+        .reset_index()
+    )
+    found = found[found["dummies"] == len(DUMMIES)].reset_index(drop=True)
+    verdicts = [
+        "beats" if least > 0 else "falls behind" if most < 0 else "not shown"
+        for least, most in zip(found["least"], found["most"], strict=True)
+    ]
+    return found.assign(against_dummies=verdicts)[AGAINST]

@@ -1,0 +1,66 @@
+"""The same problems with other numbers, or told as stories: is the strategy the same? (paper, Fig. 24 to 28)."""
+
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.conditions import RATES, grids, per_problem
+from spurious_rewards.analysis.headline import columns
+from spurious_rewards.analysis.scores import of_experiment
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+
+PERTURBATION = [
+    *(*CONDITION, "benchmark", "step", "problems", "samples", "seeds"),
+    *(f"{name}{end}" for name in ("accuracy", "code_rate", "same_strategy") for end in ("", "_low", "_high")),
+]
+
+
+def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.DataFrame:
+    """Accuracy and strategy on problems and on their perturbed forms, one row (condition, benchmark).
+
+    Conditions are the exhibit's models before training and at the last step under its rewards. The benchmarks are those
+    of the exhibit (or of its experiment) that have the problem ids of the last one; the first of them is the original.
+    `same_strategy` is the share of responses that have code if and only if the response to the original problem has
+    (same seed and sample); 1 for the original itself. 95 % intervals are over problems and seeds (`statistics.mean`).
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: the suite of the exhibit.
+        exhibit: an exhibit of an experiment.
+    """
+    experiment = suite.experiments[exhibit.experiment or ""]
+    benchmarks = exhibit.benchmarks or suite.benchmarks_of(experiment)
+    rows = of_experiment(graded, suite, experiment)
+    rows = rows[rows["model"].isin(exhibit.models or rows["model"].unique())]
+    rows = rows[rows["reward"].isin(["", *exhibit.rewards] if exhibit.rewards else rows["reward"].unique())]
+    found = []
+    for condition, group in rows.groupby(CONDITION, observed=True, sort=False):
+        last = group[group["step"] == group["step"].max()]
+        rates = per_problem(_beside_original(last, benchmarks), RATES | {"same_strategy": "same"}).astype({"id": str})
+        for benchmark, grid in grids(rates, benchmarks):
+            row: dict[str, Any] = dict(zip(CONDITION, condition, strict=True)) | {
+                "benchmark": benchmark,
+                "step": last["step"].max(),
+                "problems": grid["samples"].shape[1],
+                "samples": int(grid["samples"].to_numpy().max()),
+                "seeds": len(grid),
+            }
+            for name in ("accuracy", "code_rate", "same_strategy"):
+                row |= columns(name, statistics.mean(grid[name].to_numpy()))
+            found.append(row)
+    return pd.DataFrame(found, columns=PERTURBATION)
+
+
+def _beside_original(graded: pd.DataFrame, benchmarks: tuple[str, ...]) -> pd.DataFrame:
+    """Grades of one condition at one step on problems that have an original, and whether the strategy is `same`."""
+    ids = {name: set(graded.loc[graded["benchmark"] == name, "id"]) for name in benchmarks}
+    related = [name for name in benchmarks if ids[name] & ids[benchmarks[-1]]]
+    if not related:
+        return graded.iloc[:0].assign(same=False)
+    keys = ["seed", "id", "sample"]
+    original = graded.loc[graded["benchmark"] == related[0], [*keys, "has_code"]]
+    beside = graded[graded["benchmark"].isin(related)].merge(original, on=keys, suffixes=("", "_original"))
+    return beside.assign(same=beside["has_code"] == beside["has_code_original"])

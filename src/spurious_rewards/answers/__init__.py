@@ -1,0 +1,1 @@
+"""Answers: extraction, equivalence, majority vote, response features, alternative graders."""

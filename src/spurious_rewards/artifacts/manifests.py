@@ -1,0 +1,199 @@
+"""A manifest stands beside each artifact and says what it was made from."""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint
+from spurious_rewards.artifacts.paths import PARTIAL
+from spurious_rewards.runtime.files import replacing
+
+ENDING = ".manifest.json"
+
+
+def manifest_path(artifact: Path) -> Path:
+    """The manifest beside an artifact."""
+    return artifact.with_name(artifact.name + ENDING)
+
+
+def artifact_of(manifest: Path) -> Path:
+    """The artifact beside a manifest."""
+    return manifest.with_name(manifest.name.removesuffix(ENDING))
+
+
+class Recorder:
+    """Measures a stage from its creation on and writes the manifest of what it made."""
+
+    def __init__(self, stage: str, request: Mapping[str, Any]):
+        self.stage, self.request = stage, dict(request)
+        self.started = time.time()
+
+    def write(
+        self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), /, **details: Any
+    ) -> None:
+        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say).
+
+        One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
+        """
+        wall_seconds, hardware = time.time() - self.started, _hardware()
+        content = {
+            "stage": self.stage,
+            "artifact": str(artifact),
+            "sha256": sha256(artifact),
+            **({"files": {file.name: sha256(file) for file in files}} if files else {}),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "fingerprint": fingerprint(self.stage),
+            "request": self.request,
+            "versions": _versions(),
+            "git": _git(),
+            "hardware": hardware,
+            "wall_seconds": round(wall_seconds, 3),
+            "gpu_seconds": round(wall_seconds * len(hardware["gpus"]), 3),
+            # ru_maxrss is in KiB on Linux; children are the grader's workers
+            "peak_memory_mb": max(
+                resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+            )
+            // 1024,
+            "parents": [{"artifact": str(parent), "sha256": _recorded(parent)} for parent in parents],
+            "details": details,
+        }
+        with replacing(manifest_path(artifact)) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        for file in files:
+            manifest_path(file).unlink(
+                missing_ok=True
+            )  # of code that gave each its own, which would be taken for today's
+
+
+def sha256(artifact: Path) -> str | None:
+    """Hash of a file; of a folder, whose weights can be large, none."""
+    if not artifact.is_file():
+        return None
+    with artifact.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recorded(parent: Path) -> str | None:
+    """The hash that a parent's own manifest says it had when it was made, or of what has none, its hash now."""
+    path = manifest_path(parent)
+    if path.exists():
+        recorded: str | None = read(path)["sha256"]
+        return recorded
+    return sha256(parent)
+
+
+def manifest_of(artifact: Path) -> Path | None:
+    """The manifest that says how an artifact was made: its own, or that of the folder which it lies in; None without one."""
+    return next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
+
+
+def read(manifest: Path) -> dict[str, Any]:
+    """What a manifest says."""
+    content: dict[str, Any] = json.loads(manifest.read_text())
+    return content
+
+
+def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The manifests below the results of a suite, each with its artifact.
+
+    What lies in hidden folders is no artifact yet, and what a run that failed left (`layout.PARTIAL`) never is.
+    """
+    for path in sorted(root.rglob(f"*{ENDING}")):
+        parts = path.relative_to(root).parts
+        if parts[0] != PARTIAL and not any(part.startswith(".") for part in parts):
+            yield artifact_of(path), read(path)
+
+
+def job_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What the manifests of a job's artifacts, and of no others, have in common: stage, folder, and request as JSON."""
+    folder = str(Path(manifest["artifact"]).parent)
+    return str(manifest["stage"]), folder, json.dumps(manifest["request"], sort_keys=True)
+
+
+def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
+    """The artifacts that a manifest's artifact was made from."""
+    return [Path(parent["artifact"]) for parent in manifest["parents"]]
+
+
+def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
+    manifests: dict[Path, dict[str, Any]] = {}
+    todo = list(artifacts)
+    while todo:
+        artifact = todo.pop(0)
+        path = manifest_of(artifact)
+        if path is not None and path not in manifests:
+            manifests[path] = read(path)
+            todo += parents_of(manifests[path])
+    return list(manifests.values())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Every package that is installed, by its name."""
+    found = {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}
+    return {"python": platform.python_version(), **dict(sorted(found.items()))}
+
+
+@functools.cache
+def _git() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(
+                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True
+            ).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "clean": changes == "" if changes is not None else None}
+
+
+def is_direct(package: str) -> bool:
+    """Whether the project itself asks for a package, without extras."""
+    return canonicalize_name(package) in _direct()
+
+
+@functools.cache
+def _direct() -> frozenset[str]:
+    try:
+        asked = importlib.metadata.requires("spurious-rewards") or []
+    except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
+        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
+    return frozenset(canonicalize_name(Requirement(text).name) for text in asked if "extra ==" not in text)
+
+
+def _hardware() -> dict[str, Any]:
+    torch = sys.modules.get("torch")  # a stage that did not import it has no use for a GPU
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_mb": psutil.virtual_memory().total // 2**20,
+        "gpus": gpus,
+    }
+
+
+def _processor() -> str:
+    """The processor's own name, which Linux alone tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())

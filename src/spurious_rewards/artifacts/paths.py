@@ -1,0 +1,125 @@
+"""Where each artifact lies. Paths say what they hold; nothing else in the library spells one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.models import Model
+
+BASE = "base"
+"""The folder of a model before training that all seeds share."""
+
+
+PARTIAL = "partial"
+"""Below the results of a suite: the tree of a run that failed, none of which is a result."""
+
+
+def bases(model: Model, seeds: str) -> str:
+    """The folder of a model before training: of a seed group where each seed has a model of its own, else `BASE`."""
+    return f"seeds{seeds}" if model.source in ("organism", "run") else BASE
+
+
+@dataclass(frozen=True)
+class ResultPaths:
+    """Paths below `results/{suite}/`. Arguments may be Snakemake wildcards in braces."""
+
+    root: Path
+
+    def problems(self, name: str) -> Path:
+        """A prepared problem set."""
+        return self.root / "problems" / f"{name}.parquet"
+
+    def pretrained(self, model: str, seed: int | str) -> Path:
+        """An organism's checkpoint folder."""
+        return self.root / "models" / model / "pretrained" / f"seed{seed}"
+
+    def base(self, model: str, bases: str, prompt: str) -> Path:
+        """Folder of what the untrained model said: votes, labels, training sets, responses, grades."""
+        return self.root / "models" / model / bases / prompt
+
+    def run(self, run: Run) -> Path:
+        """Folder of a run."""
+        return self.root / "runs" / run.model / run.prompt / run.reward / run.variant / f"seeds{run.seeds}"
+
+    def segment(self, run: Run, start: int, stop: int) -> Path:
+        """Folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
+        return self.run(run) / "segments" / f"{start}-{stop}"
+
+    def experiment(self, name: str) -> Path:
+        """Folder of what is made of an experiment."""
+        return self.root / "experiments" / name
+
+    def scored(self, experiment: str, model: str) -> Path:
+        """Folder of what is made of an experiment's grades of one model: scores and tables of numbers."""
+        return self.experiment(experiment) / model
+
+    def exhibit(self, name: str) -> Path:
+        """Folder of a figure or table."""
+        return self.root / "exhibits" / name
+
+    def claims(self) -> Path:
+        """The claims ledger."""
+        return self.root / "claims.csv"
+
+    def graders(self) -> Path:
+        """Folder of what other graders say of the headline's answers."""
+        return self.root / "graders"
+
+    def report(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    def partial(self) -> Path:
+        """Root of the tree that holds what is made of the leavings of a run that failed, each under its usual path."""
+        return self.root / PARTIAL
+
+    def undone(self) -> Path:
+        """What the last run that failed left undone."""
+        return self.partial() / "undone.json"
+
+    def probe(self, model: str) -> Path:
+        """Antithetic pairs of a model."""
+        return self.root / "clipping" / "probe" / f"{model}.parquet"
+
+    def contamination(self) -> Path:
+        """Folder of what could have been known before training."""
+        return self.root / "contamination"
+
+    def recall(self, model: str) -> Path:
+        """What a model before training made of the beginnings of problems."""
+        return self.contamination() / "recall" / f"{model}.parquet"
+
+    def bandit(self) -> Path:
+        """Paths of the bandit."""
+        return self.root / "clipping" / "bandit.parquet"
+
+
+def identity(path: Path) -> tuple[str, str, str, str]:
+    """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model."""
+    if found := re.search(r"/runs/([^/]+)/([^/]+)/([^/]+)/([^/]+)/", str(path)):
+        model, prompt, reward, variant = found.groups()
+        return model, prompt, reward, variant
+    if found := re.search(r"/models/([^/]+)/[^/]+/([^/]+)/", str(path)):
+        return found.group(1), found.group(2), "", ""
+    raise ValueError(f"{path} is no artifact of a model or a run")
+
+
+def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
+    """One checkpoint of a segment, a folder that transformers loads with the trainer's state beside the weights."""
+    return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
+
+
+def said(path: Path) -> dict[str, str]:
+    """What an artifact's path says of it, as far as it does: model, prompt, reward, variant, seeds, steps."""
+    text = f"{path.as_posix()}/"
+    for pattern in (
+        r"/runs/(?P<model>[^/]+)/(?P<prompt>[^/]+)/(?P<reward>[^/]+)/(?P<variant>[^/]+)/seeds(?P<seeds>[\d-]+)/"
+        r"segments/(?P<steps>[\d-]+)/",
+        r"/models/(?P<model>[^/]+)/pretrained/seed(?P<seeds>\d+)/",
+        r"/models/(?P<model>[^/]+)/seeds(?P<seeds>[\d-]+)/(?P<prompt>[^/]+)/",
+        rf"/models/(?P<model>[^/]+)/{BASE}/(?P<prompt>[^/]+)/",
+    ):
+        if found := re.search(pattern, text):
+            return found.groupdict()
+    return {}

@@ -1,0 +1,243 @@
+"""The tables that stages exchange: each declared once here, checked on write and on read.
+
+A table is a Parquet file whose metadata names its schema and that schema's version, so that a file of another version or
+another table is refused with a sentence instead of failing somewhere downstream.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow
+import pyarrow.parquet as pq
+
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import replacing
+
+SHARED_BASE = -1
+"""Value of `seed` in rows of a base model that all seeds share (hub and local models; an organism has one a seed)."""
+
+
+class Table(pa.DataFrameModel):
+    """A table with exactly these columns, in this order. `_VERSION` is raised whenever the columns or their meaning change."""
+
+    _VERSION = 1  # pandera takes public names for columns
+
+    class Config:
+        """Columns that are not declared, or missing, are errors."""
+
+        strict = True
+        ordered = True
+
+
+class Problems(Table):
+    """Problems with their true answers."""
+
+    id: str = pa.Field(unique=True)
+    problem: str
+    answer: str
+    source: str
+
+
+class TrainingSet(Table):
+    """Problems with the label that the reward compares against (one set a `seed`: majority labels depend on the model)."""
+
+    seed: int
+    id: str
+    problem: str
+    answer: str
+    label: str
+
+
+class Responses(Table):
+    """One row a response. `step` counts rollout steps of training; 0 is the base model."""
+
+    seed: int
+    step: int = pa.Field(ge=0)
+    benchmark: str
+    id: str
+    sample: int = pa.Field(ge=0)
+    response: str
+    tokens: int = pa.Field(ge=0)
+    truncated: bool
+
+
+class Grades(Table):
+    """One row a response: what was read out of it and whether it is right.
+
+    `rule` is how the answer was found ("box", "tag", "phrase", "number", "none"); `status` is "graded", or "timeout" /
+    "crash" when the equivalence check did not come to an end (`correct` is then False).
+    """
+
+    seed: int
+    step: int = pa.Field(ge=0)
+    benchmark: str
+    id: str
+    sample: int = pa.Field(ge=0)
+    extracted: str = pa.Field(nullable=True)
+    rule: str = pa.Field(isin=["box", "tag", "phrase", "number", "none"])
+    correct: bool
+    status: str = pa.Field(isin=["graded", "timeout", "crash"])
+    has_code: bool
+    has_box: bool
+    repeats: bool
+    truncated: bool
+
+
+class Labels(Table):
+    """Majority vote, one row a (seed, problem): the label, how many of the samples agree with it, and if it is right."""
+
+    seed: int
+    id: str
+    problem: str
+    answer: str
+    majority: str = pa.Field(nullable=True)
+    votes: int = pa.Field(ge=0)
+    samples: int = pa.Field(ge=1)
+    correct: bool
+
+
+class Metrics(Table):
+    """Training metrics, one row a (seed, rollout step); rates are fractions of the step's responses, lengths are tokens.
+
+    `seconds` and `tokens_per_second` are the timing columns, which no comparison of results looks at.
+    """
+
+    seed: int
+    step: int = pa.Field(ge=1)
+    reward: float
+    accuracy: float
+    code_rate: float
+    box_rate: float
+    repetition_rate: float
+    truncation_rate: float
+    response_tokens: float
+    zero_variance_groups: float
+    entropy: float
+    token_probability: float
+    clip_fraction: float
+    grad_norm: float
+    seconds: float
+    tokens_per_second: float
+
+
+class Rollouts(Table):
+    """Responses of training, kept every `rollouts_every` steps."""
+
+    seed: int
+    step: int = pa.Field(ge=1)
+    id: str
+    sample: int = pa.Field(ge=0)
+    response: str
+    reward: float
+    correct: bool
+
+
+class Scores(Table):
+    """One row a (run, step, benchmark), averaged over problems and samples; the numbers that curves are drawn from."""
+
+    model: str
+    prompt: str
+    reward: str
+    variant: str
+    seed: int
+    step: int = pa.Field(ge=0)
+    benchmark: str
+    problems: int = pa.Field(ge=1)
+    samples: int = pa.Field(ge=1)
+    accuracy: float = pa.Field(ge=0, le=1)
+    code_rate: float = pa.Field(ge=0, le=1)
+    box_rate: float = pa.Field(ge=0, le=1)
+    repetition_rate: float = pa.Field(ge=0, le=1)
+    truncation_rate: float = pa.Field(ge=0, le=1)
+
+
+class Probe(Table):
+    """One row an antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
+
+    `change_minus` is with every reward r of `change_plus` turned into 1 - r; `bias` is the mean of the two.
+    """
+
+    variant: str
+    seed: int
+    pair: int = pa.Field(ge=0)
+    change_plus: float
+    change_minus: float
+    bias: float
+
+
+class Bandit(Table):
+    """Mean probability of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
+
+    variant: str = pa.Field(isin=["clip", "no clip", "one update"])
+    optimiser: str
+    step: int = pa.Field(ge=0)
+    probability: float = pa.Field(ge=0, le=1)
+    low: float
+    high: float
+    runs: int = pa.Field(ge=2)
+
+
+TIMING_COLUMNS = ("seconds", "tokens_per_second")
+
+
+def empty(table: type[Table]) -> pd.DataFrame:
+    """A frame of no rows with the columns and types of `table`."""
+    return pd.DataFrame(
+        {name: pd.Series(dtype=str(column.dtype)) for name, column in table.to_schema().columns.items()}
+    )
+
+
+def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
+    """Check `frame` against `table` and write it whole or not at all (temporary name, then rename)."""
+    frame = table.validate(frame.reset_index(drop=True))
+    arrow = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(
+        {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
+    )
+    with replacing(path) as temporary:
+        pq.write_table(arrow, temporary)
+
+
+def read(path: Path, table: type[Table]) -> pd.DataFrame:
+    """Read a table written by `write`.
+
+    Raises:
+        UserError: the file is missing, truncated, of another table, or of another version of its schema.
+    """
+    remake = "delete the file and run again to remake it"
+    if not path.exists():
+        raise UserError(f"{path}: no such table; run the step that makes it")
+    try:
+        arrow = pq.read_table(path)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {remake}"
+        ) from error
+    metadata = arrow.schema.metadata or {}
+    name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
+    if (name, version) != (table.__name__, str(table._VERSION)):
+        raise UserError(
+            f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
+            f"{table._VERSION}; {remake}"
+        )
+    return table.validate(arrow.to_pandas())
+
+
+def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The rows of a seed, or those of a base model that all seeds share."""
+    own = frame[frame["seed"] == seed]
+    return own if len(own) else frame[frame["seed"] == SHARED_BASE]
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a small result as CSV with full precision, whole or not at all."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def read_csv(path: Path, texts: Collection[str] = ()) -> pd.DataFrame:
+    """Read what `write_csv` wrote, to the last digit; `texts` are columns that hold text even where it looks like numbers."""
+    types = dict.fromkeys(texts, "str")
+    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)

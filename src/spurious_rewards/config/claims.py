@@ -1,0 +1,145 @@
+"""The claims ledger, read from one YAML file: what the paper and its critics claim, and the rule that judges each claim.
+
+A rule is data and chooses by what a suite is made of: models by behaviour, variants by optimiser, the rest by keys that suites
+share. So one file serves every suite. `analysis.claims` applies the rules.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from spurious_rewards.config.base import Count, Frozen, Name
+from spurious_rewards.config.messages import FoundError, read_yaml, validate
+
+FILE = Path("config/claims.yaml")
+"""The ledger of the project, from its root."""
+
+Behaviour = Literal["effective code", "bad code", "no code", "placebo"]
+
+Measure = Literal[
+    "gain", "over random", "over best prompt",
+    "accuracy over own prompt", "share of code", "code over language",
+    "change of code", "contribution", "same strategy", "code with accuracy",
+    "entropy", "token probability", "code of rollouts", "gain where entropy fell",
+    "pass@k with gain", "recall", "probe", "bandit",
+]  # fmt: skip
+
+OF_RUNS = {"experiments", "models", "rewards", "prompts", "variants", "optimizer", "benchmark"}
+BEFORE_TRAINING = {"experiments", "models", "prompts", "benchmark"}
+READS: dict[Measure, set[str]] = {
+    "gain": OF_RUNS | {"equal"},
+    "over random": OF_RUNS,
+    "over best prompt": OF_RUNS,
+    "accuracy over own prompt": BEFORE_TRAINING,
+    "share of code": BEFORE_TRAINING,
+    "code over language": BEFORE_TRAINING,
+    "change of code": OF_RUNS,
+    "contribution": OF_RUNS - {"rewards"} | {"group"},
+    "same strategy": OF_RUNS,
+    "code with accuracy": OF_RUNS,
+    "entropy": OF_RUNS - {"benchmark"},
+    "token probability": OF_RUNS - {"benchmark"},
+    "code of rollouts": OF_RUNS - {"benchmark"},
+    "gain where entropy fell": OF_RUNS,
+    "pass@k with gain": OF_RUNS,
+    "recall": {"models", "benchmark"},
+    "probe": {"models", "variants", "optimizer"},
+    "bandit": {"variants", "optimizer"},
+}
+"""The conditions that choose what each measure is of; to the others they may not be given."""
+
+
+class Others(Frozen):
+    """What is other in the conditions that a rule compares with."""
+
+    models: Behaviour | None = None
+    rewards: tuple[Name, ...] = ()
+    variants: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """What is given."""
+        return {key: value for key in Others.model_fields if (value := getattr(self, key))}
+
+
+class Rule(Frozen):
+    """What is measured, in which conditions, and which interval supports the claim."""
+
+    measure: Measure
+    experiments: tuple[Name, ...] = Field((), description="the first of these that has all the conditions")
+    models: Behaviour | None = Field(None, description="null: every model of the experiment")
+    rewards: tuple[Name, ...] = Field((), description="all of them must be there; empty: every reward")
+    prompts: tuple[Name, ...] | Literal["own", "all"] = Field("own", description="own: each model's")
+    variants: tuple[str, ...] = Field(("default",), description="as many of these as there are")
+    optimizer: Literal["sgd", "adamw"] | None = Field(None, description="only variants with this one")
+    benchmark: Name = Field("math500", description="generated: the experiment's first whose problems are generated")
+    equal: Literal["rollout steps", "updates"] | None = Field(
+        None, description="look at variants where they are equally long; null: at each one's end"
+    )
+    group: Literal["language_to_code", "code_to_language"] | None = Field(None, description="contribution: of which")
+    against: Others | None = Field(None, description="measure the difference from these conditions")
+    expect: Literal["above", "below", "no gain"] = Field(description="where the interval must lie")
+    margin: float | None = Field(
+        None, description="above, below: of what (null: 0); no gain: what counts as none (null: the ledger's)"
+    )
+    across: Literal["all", "any"] = Field("all", description="of several conditions, whether all must support it")
+
+    @model_validator(mode="after")
+    def _measure_reads_its_keys(self) -> "Rule":
+        reads = READS[self.measure]
+        conditions = OF_RUNS | {"equal", "group"}
+        given = {key for key in conditions if getattr(self, key) != Rule.model_fields[key].default}
+        if foreign := sorted((given | (self.against.changed.keys() if self.against else set())) - reads):
+            raise ValueError(f"measure {self.measure} does not read {foreign[0]}; it reads {', '.join(sorted(reads))}")
+        if missing := sorted(key for key in {"experiments", "group"} & reads if not getattr(self, key)):
+            raise ValueError(f"measure {self.measure} needs {missing[0]}")
+        return self
+
+
+class Claim(Frozen):
+    """One claim of the paper or of a later one, or a control of ours."""
+
+    id: Name
+    claim: str = Field(description="in one sentence")
+    source: str = Field(description="section, figure or table of the paper (first version), or arXiv id of a later one")
+    exhibits: tuple[Name, ...] = Field(
+        (), description="figures or tables that show it; the report links to the first that the suite has of its models"
+    )
+    rule: Rule
+    of_paper: bool = Field(True, description="false: a control of ours, or the claim of a later paper")
+    by_construction: str = Field("", description="why the organism shows it whatever training does")
+
+
+class Ledger(Frozen):
+    """All claims, and what their rules share."""
+
+    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="a gain that is surely smaller counts as none; a fraction of 1"
+    )
+    paper_models: tuple[Name, ...] = Field(description="models on which the paper's own claims stand")
+    paper_steps: dict[Name, Count] = Field(description="rollout steps of the paper's runs of an experiment")
+    claims: tuple[Claim, ...]
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "Ledger":
+        known: set[str] = set()
+        for index, claim in enumerate(self.claims):
+            if claim.id in known:
+                raise FoundError(f"claims[{index}].id", claim.id, "another claim has this id")
+            known.add(claim.id)
+        return self
+
+    @property
+    def experiments(self) -> set[str]:
+        """Every experiment that some rule looks at."""
+        return {name for claim in self.claims for name in claim.rule.experiments}
+
+
+def read(path: Path) -> Ledger:
+    """Read and check a ledger.
+
+    Raises:
+        UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
+    """
+    return validate(Ledger, read_yaml(path), path)

@@ -1,0 +1,384 @@
+"""Whether the parts of a suite fit each other: names that exist, steps that are evaluated, lengths that fit.
+
+What a single value may be, its class in `suite` says.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from spurious_rewards.config.experiments import Exhibit, Experiment, Grid, seeds_of
+from spurious_rewards.config.messages import FoundError, known, plain
+from spurious_rewards.config.models import Model
+from spurious_rewards.config.problems import Benchmark
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_VOTES, Reward, Training
+
+RULES = (
+    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
+    *("grade_base", "grade_run", "prune", "probe", "bandit", "recall", "contamination"),
+    *("score", "summarise", "claims", "agreement", "report"),
+)
+"""Names of the workflow's own rules, which no exhibit can have."""
+
+KINDS_OF_TRAINING = (
+    *("gains", "baselines", "curves", "code", "probability", "health"),
+    *("switches", "contributions"),
+)
+"""Kinds of exhibit that show what training did, and so need runs."""
+
+
+def check(suite: Suite) -> None:
+    """Whether the parts of a suite fit each other.
+
+    Raises:
+        FoundError: at the first that does not.
+    """
+    _variants_fit(suite)  # first, for the others ask what the variants come to
+    _problems_fit(suite)
+    _models_fit(suite)
+    _rewards_fit(suite)
+    _titles_differ(suite)
+    known(suite.report.headline, "report.headline", suite.experiments)
+    _experiments_fit(suite)
+    _imports_fit(suite)
+    _sizes_fit(suite)
+    _exhibits_fit(suite)
+    _clipping_fits(suite)
+    _partial_prompt_fits(suite)
+    _best_prompt_fits(suite)
+
+
+def _variants_fit(suite: Suite) -> None:
+    known("default", "variants", suite.variants)
+    for name, change in suite.variants.items():
+        for key in change:
+            known(key, f"variants.{name}", Training.model_fields)
+        try:
+            Training(**{**suite.training.model_dump(), **change})
+        except ValidationError as error:
+            detail = error.errors()[0]
+            where = ".".join(["variants", name, *map(str, detail["loc"])])
+            raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
+
+
+def _problems_fit(suite: Suite) -> None:
+    known(suite.training_problems, "training_problems", suite.problems)
+    for name, benchmark in suite.benchmarks.items():
+        known(benchmark.problems, f"benchmarks.{name}.problems", suite.problems)
+    for name, problem_set in suite.problems.items():
+        if problem_set.generated and suite.organism is None:
+            raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+        for index, other in enumerate(problem_set.decontaminate):
+            where = f"problems.{name}.decontaminate[{index}]"
+            known(other, where, suite.problems)
+            if suite.problems[other].decontaminate:
+                raise FoundError(where, other, "it is cleaned against others itself; name sets that are not")
+
+
+def _models_fit(suite: Suite) -> None:
+    for name, model in suite.models.items():
+        known(model.prompt, f"models.{name}.prompt", suite.prompts)
+        if suite.prompts[model.prompt].kind == "own":
+            raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind own")
+        if model.source == "organism" and suite.organism is None:
+            raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
+        if model.family and suite.organism and len(model.family.code_rate) != len(suite.organism.words):
+            raise FoundError(
+                f"models.{name}.family.code_rate",
+                list(model.family.code_rate),
+                f"allowed: {len(suite.organism.words)} rates, one for each of organism.words",
+            )
+        if model.start:
+            known(model.start.reward, f"models.{name}.start.reward", suite.rewards)
+            known(model.start.model, f"models.{name}.start.model", suite.models)
+            if suite.models[model.start.model].source == "run":
+                raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
+            every = suite.algorithms["default"].eval_every
+            if model.start.step % every:
+                raise FoundError(
+                    f"models.{name}.start.step", model.start.step, f"allowed: multiples of eval_every {every}"
+                )
+
+
+def _rewards_fit(suite: Suite) -> None:
+    for name, reward in suite.rewards.items():
+        if reward.file is not None:
+            if reward.function in REWARD_FUNCTIONS:
+                raise FoundError(
+                    f"rewards.{name}.function",
+                    reward.function,
+                    "the project's own rewards are called so; name it otherwise",
+                )
+        else:
+            known(reward.function, f"rewards.{name}.function", dict.fromkeys(REWARD_FUNCTIONS))
+        if reward.without is not None:
+            known(reward.without, f"rewards.{name}.without", dict.fromkeys(REWARD_FUNCTIONS))
+            on_labels = ("ground_truth", *REWARDS_ON_VOTES)
+            same = on_labels if reward.function in on_labels else (reward.function,)
+            allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", *REWARDS_ON_VOTES, *same)]
+            if reward.without not in allowed:
+                raise FoundError(
+                    f"rewards.{name}.without",
+                    reward.without,
+                    f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
+                    f"allowed: {', '.join(sorted(allowed))}",
+                )
+        if reward.problems is not None:
+            known(reward.problems, f"rewards.{name}.problems", suite.problems)
+
+
+def _titles_differ(suite: Suite) -> None:
+    # Tables and figures choose rows by title.
+    sections: dict[str, Mapping[str, Model | Reward | Benchmark]] = {
+        "models": suite.models,
+        "rewards": suite.rewards,
+        "benchmarks": suite.benchmarks,
+    }
+    for section, entries in sections.items():
+        seen: dict[str, str] = {}
+        for name, entry in entries.items():
+            title = entry.title or name
+            if seen.setdefault(title, name) != name:
+                raise FoundError(
+                    f"{section}.{name}.title", title, f"{section}.{seen[title]} is called the same; give it another"
+                )
+
+
+def _experiments_fit(suite: Suite) -> None:
+    seen: dict[int, str] = {}
+    for name, experiment in suite.experiments.items():
+        for index, benchmark in enumerate(experiment.benchmarks):
+            known(benchmark, f"experiments.{name}.benchmarks[{index}]", suite.benchmarks)
+        for number, grid in enumerate(experiment.grids):
+            _grid_fits(suite, grid, f"experiments.{name}" + (f".also[{number - 1}]" if number else ""), seen)
+
+
+def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> None:
+    for key, names in (
+        ("models", suite.models),
+        ("rewards", suite.rewards),
+        ("variants", suite.variants),
+        ("prompts", suite.prompts),
+    ):
+        values = getattr(grid, key)
+        if not values and (key in ("models", "variants") or (key == "rewards" and grid.steps)):
+            raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+        for index, value in enumerate(values):
+            known(value, f"{where}.{key}[{index}]", names)
+    if grid.rewards and not grid.steps:
+        raise FoundError(f"{where}.steps", 0, "training takes at least one step; without training, name no rewards")
+    if not grid.seeds:
+        raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
+    for group in grid.seeds:
+        if not seeds_of(group):
+            raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+        for seed in seeds_of(group):
+            if seen.setdefault(seed, group) != group:
+                raise FoundError(
+                    f"{where}.seeds", group, f'seed {seed} also stands in "{seen[seed]}"; a seed belongs to one job'
+                )
+    for variant in grid.variants:
+        training = suite.algorithms[variant]
+        if grid.steps % training.eval_every:
+            raise FoundError(f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}")
+        _fits_engine(suite, variant, training)
+        for model in grid.models:
+            _lengths_fit(suite, model, variant, training)
+
+
+def _lengths_fit(suite: Suite, model: str, variant: str, training: Training) -> None:
+    longest = max(training.max_new_tokens, suite.sampling.max_new_tokens)
+    if training.max_prompt_tokens + longest > suite.models[model].max_positions:
+        raise FoundError(
+            f"models.{model}.max_positions",
+            suite.models[model].max_positions,
+            f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
+            f"fit; allowed: at least {training.max_prompt_tokens + longest}",
+        )
+
+
+def _imports_fit(suite: Suite) -> None:
+    for index, imported in enumerate(suite.imports):
+        where = f"imports[{index}]"
+        for key, names in (
+            ("model", suite.models),
+            ("reward", suite.rewards),
+            ("variant", suite.variants),
+            ("prompt", suite.prompts),
+        ):
+            if (value := getattr(imported, key)) is not None:
+                known(value, f"{where}.{key}", names)
+        run = suite.run_of_import(imported)
+        if run not in suite.runs:
+            raise FoundError(
+                where, imported.reward, "no experiment has this run, with this seed as an entry of its own"
+            )
+        if run in [suite.run_of_import(other) for other in suite.imports[:index]]:
+            raise FoundError(where, imported.reward, "this run is imported twice")
+        if imported.checkpoints and (missing := sorted(suite.asked_steps(run) - set(imported.checkpoints))):
+            raise FoundError(
+                f"{where}.checkpoints",
+                sorted(imported.checkpoints),
+                f"tables report step {missing[0]} of this run; name its checkpoint, or let the experiment end sooner",
+            )
+        starts = [
+            name
+            for name, model in suite.models.items()
+            if model.start and run == suite.run_before(model.start, run.seeds)
+        ]
+        if starts:
+            raise FoundError(
+                where, imported.reward, f"models.{starts[0]} starts from this run; give it the checkpoint as its id"
+            )
+
+
+def _sizes_fit(suite: Suite) -> None:
+    sizes = [size.parameters for size in suite.sizes]
+    if sizes != sorted(set(sizes)):
+        raise FoundError("sizes", sizes, "allowed: parameters that grow from entry to entry")
+    for name, model in suite.models.items():
+        if not suite.sizes or model.source in ("organism", "run"):
+            continue
+        if model.parameters is None:
+            raise FoundError(f"models.{name}.parameters", None, "say how many weights it has: the suite has `sizes`")
+        if suite.size(name) is None:
+            raise FoundError(
+                f"models.{name}.parameters",
+                model.parameters,
+                f"no entry of sizes is so large; the last has {sizes[-1]:g}",
+            )
+
+
+def _fits_engine(suite: Suite, variant: str, training: Training) -> None:
+    """vLLM would cut responses short without a word, counted as truncated."""
+    for where, of, new in (
+        (f"training.max_model_len (variant {variant})", training, training.max_new_tokens),
+        ("sampling.max_model_len", suite.sampling, suite.sampling.max_new_tokens),
+    ):
+        needed = training.max_prompt_tokens + new
+        if of.engine == "vllm" and of.max_model_len is not None and of.max_model_len < needed:
+            raise FoundError(
+                where, of.max_model_len, f"max_prompt_tokens and max_new_tokens do not fit; allowed: at least {needed}"
+            )
+
+
+def _exhibits_fit(suite: Suite) -> None:
+    for name, exhibit in suite.exhibits.items():
+        where = f"exhibits.{name}"
+        if name in RULES:
+            raise FoundError(where, exhibit.title, "this is the name of a stage; call the exhibit otherwise")
+        if exhibit.experiment is None:
+            if suite.clipping is None:
+                raise FoundError(f"{where}.kind", exhibit.kind, "the suite has no section clipping; add one")
+            continue
+        known(exhibit.experiment, f"{where}.experiment", suite.experiments)
+        experiment = suite.experiments[exhibit.experiment]
+        shown = {
+            "models": [model for grid in experiment.grids for model in grid.models],
+            "rewards": [reward for grid in experiment.grids for reward in grid.rewards],
+            "benchmarks": suite.benchmarks_of(experiment),
+        }
+        for key, there in shown.items():
+            for index, value in enumerate(getattr(exhibit, key)):
+                known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
+        if exhibit.kind == "baselines" and len(exhibit.rewards) != 1:
+            raise FoundError(f"{where}.rewards", list(exhibit.rewards), "kind baselines tests one reward; name it")
+        if exhibit.kind in KINDS_OF_TRAINING:
+            _runs_can_be_shown(suite, exhibit, experiment, where)
+
+
+def _runs_can_be_shown(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
+    shown = {
+        run: steps
+        for run, steps in suite.runs_of(experiment).items()
+        if run.model in (exhibit.models or (run.model,)) and run.reward in (exhibit.rewards or (run.reward,))
+    }
+    if not shown:
+        raise FoundError(
+            f"{where}.experiment",
+            exhibit.experiment,
+            f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
+            "rewards; name an experiment that does",
+        )
+    if exhibit.step is not None:
+        long_enough = [run for run, steps in shown.items() if steps >= exhibit.step]
+        missed = [run for run in long_enough if exhibit.step % suite.algorithms[run.variant].eval_every]
+        if missed or not long_enough:
+            multiple_of = sorted({suite.algorithms[run.variant].eval_every for run in missed or shown})
+            raise FoundError(
+                f"{where}.step",
+                exhibit.step,
+                f"allowed: multiples of eval_every {', '.join(map(str, multiple_of))} up to {max(shown.values())}",
+            )
+
+
+def _clipping_fits(suite: Suite) -> None:
+    if suite.clipping is None:
+        return
+    for key, names in (("models", suite.models), ("variants", suite.variants)):
+        values = getattr(suite.clipping, key)
+        if not values:
+            raise FoundError(f"clipping.{key}", [], f"name at least one; allowed: {', '.join(names)}")
+        for index, value in enumerate(values):
+            known(value, f"clipping.{key}[{index}]", names)
+    for index, model in enumerate(suite.clipping.models):
+        if suite.models[model].source != "organism":
+            raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
+    known(suite.clipping.prompt, "clipping.prompt", suite.prompts)
+    known(suite.clipping.reward, "clipping.reward", suite.rewards)
+    gamma = suite.rewards[suite.clipping.reward].gamma
+    if gamma is None or not 0 < gamma < 1:
+        raise FoundError(
+            "clipping.reward",
+            suite.clipping.reward,
+            "allowed: a reward with function random and a gamma between 0 and 1",
+        )
+    if not seeds_of(suite.clipping.seeds):
+        raise FoundError(
+            "clipping.seeds", suite.clipping.seeds, "an empty range; allowed: first-last with first <= last"
+        )
+
+
+def _partial_prompt_fits(suite: Suite) -> None:
+    probe = suite.partial_prompt
+    if probe is None:
+        return
+    for key, names in (("models", suite.models), ("problems", suite.problems)):
+        for index, value in enumerate(getattr(probe, key)):
+            known(value, f"partial_prompt.{key}[{index}]", names)
+    if not seeds_of(probe.seeds):
+        raise FoundError("partial_prompt.seeds", probe.seeds, "an empty range; allowed: first-last with first <= last")
+    for index, model in enumerate(probe.models):
+        if (start := suite.models[model].start) and suite.run_before(start, probe.seeds) not in suite.runs:
+            raise FoundError(
+                f"partial_prompt.models[{index}]", model, f"the run that it starts from has no seeds {probe.seeds}"
+            )
+
+
+def _best_prompt_fits(suite: Suite) -> None:
+    best = suite.report.best_prompt
+    if best is None:
+        return
+    known(best.experiment, "report.best_prompt.experiment", suite.experiments)
+    known(best.chosen_on, "report.best_prompt.chosen_on", suite.benchmarks)
+    experiment = suite.experiments[best.experiment]
+    if best.chosen_on not in suite.benchmarks_of(experiment):
+        raise FoundError(
+            "report.best_prompt.chosen_on",
+            best.chosen_on,
+            f"experiment {best.experiment} does not answer it; allowed: {', '.join(suite.benchmarks_of(experiment))}",
+        )
+    shown = {f"experiments.{key}": suite.benchmarks_of(other) for key, other in suite.experiments.items()}
+    shown.pop(f"experiments.{best.experiment}")
+    for key, exhibit in suite.exhibits.items():
+        if exhibit.experiment is not None:
+            answered = suite.benchmarks_of(suite.experiments[exhibit.experiment])
+            shown[f"exhibits.{key}"] = exhibit.benchmarks or answered
+    for where, names in shown.items():
+        if best.chosen_on in names:
+            raise FoundError(
+                f"{where}.benchmarks",
+                list(names),
+                f"{best.chosen_on} chooses the best prompt (report.best_prompt) and is no result; name the others",
+            )

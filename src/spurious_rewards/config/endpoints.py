@@ -1,0 +1,74 @@
+"""The step at which each condition of an experiment is looked at, from the suite alone."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from spurious_rewards.config.experiments import Experiment, Run, seeds_of
+from spurious_rewards.config.suite import Suite
+
+CONDITION = ["model", "prompt", "reward", "variant"]
+"""What tells runs apart, but for the seed. A base model has reward "" and variant ""."""
+
+Condition: TypeAlias = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a condition is looked at: a rollout step, and the seeds that reach it."""
+
+    step: int
+    seeds: tuple[int, ...]
+
+
+def ends(suite: Suite, experiment: Experiment) -> dict[Condition, End]:
+    """The conditions of an experiment's runs, each at its last step; of runs of unequal length, the longest count."""
+    found: dict[Condition, End] = {}
+    for run, steps in suite.runs_of(experiment).items():
+        condition = (run.model, run.prompt, run.reward, run.variant)
+        before = found.get(condition, End(0, ()))
+        if steps >= before.step:
+            known = before.seeds if steps == before.step else ()
+            found[condition] = End(steps, (*known, *seeds_of(run.seeds)))
+    return found
+
+
+def compared_steps(suite: Suite, experiment: Experiment) -> dict[Condition, set[int]]:
+    """The steps at which `comparisons` looks at each condition of several variants."""
+    found: dict[Condition, set[int]] = defaultdict(set)
+    for measure in measures(suite).values():
+        for condition, end in at_equal(suite, experiment, measure).items():
+            found[condition].add(end.step)
+    return found
+
+
+def measures(suite: Suite) -> dict[str, Callable[[str, int], int]]:
+    """What comparisons hold equal, of a variant and a step."""
+    return {
+        "equal rollout steps": lambda variant, step: step,
+        "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
+    }
+
+
+def at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int], int]) -> dict[Condition, End]:
+    """The conditions of several variants, each at the step where the measure (of variant and step) is the same."""
+    runs = {(run.model, run.prompt, run.reward, run.variant): run for run in suite.runs_of(experiment)}
+    last = ends(suite, experiment)
+    found: dict[Condition, End] = {}
+    for case in dict.fromkeys(condition[:3] for condition in last):
+        steps = {
+            condition: {
+                measure(condition[3], step): step for step in _evaluated(suite, runs[condition]) if step <= end.step
+            }
+            for condition, end in last.items()
+            if condition[:3] == case
+        }
+        common = set.intersection(*map(set, steps.values()))
+        if len(steps) > 1 and common:
+            found |= {condition: End(of[max(common)], last[condition].seeds) for condition, of in steps.items()}
+    return found
+
+
+def _evaluated(suite: Suite, run: Run) -> list[int]:
+    return [step for start, stop in suite.segments(run) for step in suite.eval_steps(run, start, stop)]

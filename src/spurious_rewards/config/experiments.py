@@ -1,0 +1,215 @@
+"""Experiments and exhibits, as a suite names them; and the runs that experiments are made of."""
+
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+
+# ---------------------------------------------------------------- experiments
+
+SeedGroup = Annotated[str, Field(pattern=r"^[0-9]+(-[0-9]+)?$")]
+
+
+def seeds_of(group: str) -> tuple[int, ...]:
+    """`"3"` is (3,), `"0-4"` is (0, 1, 2, 3, 4)."""
+    first, _, last = group.partition("-")
+    return tuple(range(int(first), int(last or first) + 1))
+
+
+class Grid(Frozen):
+    """Every model x reward x prompt x variant, over the seeds, for so many steps."""
+
+    models: tuple[Name, ...]
+    rewards: tuple[Name, ...] = Field((), description="none, and no steps: only the models before training")
+    variants: tuple[Name, ...] = ("default",)
+    prompts: tuple[Name, ...] = Field((), description="empty: each model's own")
+    seeds: tuple[SeedGroup, ...] = Field(
+        description='each entry is one job: "3", or "0-4" for five seeds in one process'
+    )
+    steps: Annotated[int, Field(ge=0)] = Field(0, description="rollout steps; tables report the last one")
+
+
+class OtherGrid(Frozen):
+    """What a further grid of an experiment has of its own; what it leaves out is the experiment's."""
+
+    models: tuple[Name, ...] | None = None
+    rewards: tuple[Name, ...] | None = None
+    variants: tuple[Name, ...] | None = None
+    prompts: tuple[Name, ...] | None = None
+    seeds: tuple[SeedGroup, ...] | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
+
+
+class Experiment(Grid):
+    """A grid of runs, with further ones where the conditions do not share seeds or steps."""
+
+    title: str
+    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the suite")
+    also: tuple[OtherGrid, ...] = ()
+
+    @cached_property
+    def grids(self) -> tuple[Grid, ...]:
+        """The experiment's own grid and the further ones, whole."""
+        own = {key: getattr(self, key) for key in Grid.model_fields}
+        return tuple(Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (OtherGrid(), *self.also))
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """The models of all its grids."""
+        return tuple(dict.fromkeys(model for grid in self.grids for model in grid.models))
+
+    def of_models(self, models: Collection[str]) -> "Experiment":
+        """What the experiment has of these models; it must have one of them."""
+        kept = [(grid, tuple(model for model in grid.models if model in models)) for grid in self.grids]
+        first, *others = ({**grid.model_dump(), "models": names} for grid, names in kept if names)
+        also = tuple(OtherGrid(**grid) for grid in others)
+        return Experiment(title=self.title, benchmarks=self.benchmarks, also=also, **first)
+
+
+class Run(Frozen):
+    """What one chain of training jobs makes: a condition and a group of seeds."""
+
+    model: str
+    prompt: str
+    reward: str
+    variant: str
+    seeds: str
+
+
+class Bandit(Frozen):
+    """The two-action bandit under coin-flip rewards: the smallest thing that a clip can bias."""
+
+    runs: Annotated[int, Field(ge=2)] = Field(600, description="independent policies")
+    start: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.65, description="probability of the first action before training"
+    )
+    steps: Count = Field(25, description="rollout batches")
+    groups: Count = Field(8, description="groups a rollout batch; advantages are normalised within each")
+    rollouts: Annotated[int, Field(ge=2)] = Field(8, description="actions a group")
+    updates_per_rollout: Count = Field(4, description="mini-batches in one pass over the batch")
+    passes: Count = Field(4, description="passes over the rollout batch")
+    clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one")
+    learning_rates: dict[Literal["sgd", "adamw"], Annotated[float, Field(gt=0)]] = Field(
+        {"sgd": 2.0, "adamw": 0.2},
+        description="of each optimiser; where no ratio leaves the clip range, the clip does nothing",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of all runs together")
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Bandit":
+        if self.groups * self.rollouts % self.updates_per_rollout:
+            raise ValueError(
+                f"groups {self.groups} x rollouts {self.rollouts} do not divide into updates_per_rollout "
+                f"{self.updates_per_rollout} mini-batches"
+            )
+        return self
+
+
+class Import(Frozen):
+    """A run that was trained elsewhere: its checkpoints, or what they answered. One seed."""
+
+    model: Name
+    reward: Name
+    prompt: Name | None = Field(None, description="null: the model's own")
+    variant: Name = "default"
+    seed: Annotated[int, Field(ge=0)] = 0
+    checkpoints: dict[Count, str] = Field({}, description="rollout step -> hub id, or folder")
+    responses: Path | None = Field(
+        None, description="a Parquet file of responses (columns of tables.Responses), in place of checkpoints"
+    )
+    origin: str = Field(description="who trained it and where it comes from; stands in the report")
+
+    @model_validator(mode="after")
+    def _either(self) -> "Import":
+        if bool(self.checkpoints) == (self.responses is not None):
+            raise ValueError("an import has either checkpoints or responses")
+        return self
+
+
+class PartialPrompt(Frozen):
+    """The partial-prompt probe: given the beginning of a problem, does a model before training write the rest of it?"""
+
+    models: tuple[Name, ...]
+    problems: tuple[Name, ...] = Field(description="problem sets; one that cannot be known belongs among them")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.6, description="of a problem's words that the model is given")
+    seeds: SeedGroup = Field("0", description="of the models that have one a seed")
+
+
+class Clipping(Frozen):
+    """The exhibits about the clip alone: the antithetic probe of organisms, and the bandit."""
+
+    models: tuple[Name, ...]
+    prompt: Name
+    reward: Name = Field(description="a random reward, whose sign is turned in the second of each pair")
+    variants: tuple[Name, ...]
+    seeds: SeedGroup
+    pairs: Count = Field(description="antithetic pairs of one rollout batch, for each model, variant and seed")
+    bandit: Bandit = Bandit()
+
+
+KINDS_READING = {
+    "panels": ("gains", "curves", "code", "probability", "switches"),
+    "lines": ("gains", "curves", "code", "health", "switches"),
+    "against": ("curves", "code", "probability", "health"),
+    "step": ("switches", "contributions"),
+}
+"""The kinds of exhibit that a key changes; to the others it may not be given."""
+
+
+class Exhibit(Frozen):
+    """A figure or table, which is a target by its name: what it shows, of which experiment."""
+
+    title: str
+    kind: Literal[
+        "gains", "baselines", "curves", "code", "probability", "health", "switches", "clipping",
+        "strategies", "contributions", "forcing", "prompts", "qualitative",
+    ]  # fmt: skip
+    experiment: Name | None = Field(None, description="none only for kind clipping")
+    models: tuple[Name, ...] = Field((), description="empty: every model of the experiment")
+    rewards: tuple[Name, ...] = Field((), description="empty: every reward of the experiment")
+    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the experiment")
+    panels: Literal["model", "prompt", "variant"] = Field("model", description="what each panel shows one of")
+    lines: Literal["reward", "variant"] = Field("reward", description="what each line shows one of")
+    against: Literal["steps", "updates"] = Field("steps", description="the x axis: rollout steps, or optimiser updates")
+    step: Count | None = Field(None, description="switches, contributions: the step to look at; null: the last")
+
+    @model_validator(mode="after")
+    def _has_an_experiment(self) -> "Exhibit":
+        if (self.kind == "clipping") != (self.experiment is None):
+            raise ValueError("an exhibit needs an experiment, unless its kind is clipping")
+        return self
+
+    @model_validator(mode="after")
+    def _kind_reads_its_keys(self) -> "Exhibit":
+        for key, kinds in KINDS_READING.items():
+            default = Exhibit.model_fields[key].default
+            if self.kind not in kinds and getattr(self, key) != default:
+                raise ValueError(
+                    f"kind {self.kind} does not read {key} {getattr(self, key)}; allowed with kind {', '.join(kinds)}"
+                )
+        return self
+
+
+class BestPrompt(Frozen):
+    """Which of several prompts is a model's best before training: gains are also measured from there."""
+
+    experiment: Name = Field(description="an experiment of models before training, under the prompts to choose from")
+    chosen_on: Name = Field(description="the benchmark that chooses: of problems held out of training, never reported")
+
+
+class Report(Frozen):
+    """Choices of presentation."""
+
+    smoothing_steps: Annotated[int, Field(ge=0)] = Field(
+        10, description="curves average the evaluations of so many steps"
+    )
+    headline: Name = Field(description="the experiment of the first table and figure; made first")
+    best_prompt: BestPrompt | None = None
+    qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")
+    steered: Fraction = Field(
+        0.1, description="a reward steered the strategy if it changed the share of code by more than this"
+    )

@@ -1,0 +1,61 @@
+"""Reading a suite file, and checking it."""
+
+import ast
+import os
+from pathlib import Path
+
+import yaml
+
+from spurious_rewards.config.consistency import check
+from spurious_rewards.config.messages import FoundError, read_yaml, validate
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Reward
+from spurious_rewards.runtime.errors import UserError
+
+
+def load(path: Path) -> Suite:
+    """Read and check a suite file; the files of its own rewards are looked for in its folder.
+
+    Raises:
+        UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
+    """
+    suite = validate(Suite, read_yaml(path), path)
+    try:
+        check(suite)
+    except FoundError as error:
+        raise UserError(f"{path}: {error}") from None
+    return suite.model_copy(
+        update={"rewards": {name: _beside(path, name, each) for name, each in suite.rewards.items()}}
+    )
+
+
+def _beside(path: Path, name: str, reward: Reward) -> Reward:
+    """A reward with the path of its file from here, where the suite has it from its own folder."""
+    if reward.file is None:
+        return reward
+    file = Path(os.path.relpath(path.parent / reward.file))
+    try:
+        found = functions_in(file)
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{path}: rewards.{name}.file = {reward.file}: {error}") from None
+    if reward.function not in found:
+        raise UserError(
+            f"{path}: rewards.{name}.function = {reward.function}: {file} has no such function; it has: {', '.join(found)}"
+        )
+    return reward.model_copy(update={"file": file})
+
+
+def schema() -> str:
+    """The JSON schema of a suite, as YAML."""
+    head = "# Made by `make schema` from the classes in suite.py, for editors that check YAML while one types.\n"
+    return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
+
+
+def functions_in(file: Path) -> list[str]:
+    """Names of the functions of a Python file, which is not run.
+
+    Raises:
+        OSError: it cannot be read.
+        SyntaxError: it is not Python.
+    """
+    return [node.name for node in ast.parse(file.read_text(), str(file)).body if isinstance(node, ast.FunctionDef)]

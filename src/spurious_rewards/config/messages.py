@@ -1,0 +1,99 @@
+"""Reading YAML against a pydantic model, and saying in one line what is wrong: file, key, value and what is allowed."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from spurious_rewards.runtime.errors import UserError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class FoundError(ValueError):
+    """A wrong value with the key that holds it."""
+
+    def __init__(self, key: str, value: object, complaint: str):
+        super().__init__(f"{key} = {json.dumps(value, default=str)}: {complaint}")
+
+
+def known(name: str, key: str, allowed: Mapping[str, Any]) -> None:
+    """Complain of a name at `key` that is none of the allowed ones."""
+    if name not in allowed:
+        raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")
+
+
+def suggest(name: str, allowed: list[str]) -> str:
+    """The nearest allowed name, and all of them."""
+    close = difflib.get_close_matches(name, allowed, n=1)
+    return (f", did you mean {close[0]}?" if close else "") + f"; allowed: {', '.join(sorted(allowed))}"
+
+
+def plain(detail: Any) -> str:
+    """A pydantic error's own words, without the type names that only a programmer wants."""
+    message: str = detail["msg"].removeprefix("Value error, ")
+    return re.sub(r"^Input should be", "should be", message)
+
+
+def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
+    """One line with file, key, value and what is allowed, for the first of pydantic's errors."""
+    detail = error.errors()[0]
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        fields = _fields_at(model, detail["loc"][:-1])
+        return UserError(
+            f"{file}: {key} = {json.dumps(detail['input'], default=str)}: no such key{suggest(str(detail['loc'][-1]), fields)}"
+        )
+    if detail["type"] == "missing":
+        return UserError(f"{file}: {key}: this key is missing and has no default")
+    if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], FoundError):
+        return UserError(f"{file}: {detail['ctx']['error']}")
+    if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
+        return UserError(f"{file}: {key}: {plain(detail)}")
+    return UserError(f"{file}: {key} = {json.dumps(detail['input'], default=str)}: {plain(detail)}")
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that are allowed at a place in the JSON schema of `model`."""
+    schema = model.model_json_schema()
+    node = schema
+    for part in location:
+        node = _resolve(node, schema)
+        if "properties" in node and part in node["properties"]:
+            node = node["properties"][part]
+        else:
+            node = node.get("additionalProperties") or node.get("items") or {}
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    for option in node.get("anyOf", []):
+        if "$ref" in option:
+            node = option
+    if "$ref" in node:
+        resolved: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return resolved
+    return node
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file, complaining with its name and line."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def validate(model: type[M], data: Any, file: Path | str) -> M:
+    """Check `data` against `model`, with `file` in the complaint."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise explain(error, file, model) from None

@@ -1,0 +1,60 @@
+"""`config.yaml`: what depends on the machine, checked; and where the chosen suite lies."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from spurious_rewards.config.base import Count, Frozen
+from spurious_rewards.config.messages import validate
+from spurious_rewards.runtime.errors import UserError
+
+
+class Settings(Frozen):
+    """The keys of `config.yaml`, which is also what `--config KEY=VALUE` sets."""
+
+    suite: str = Field("organism", description="a name in config/suites/, or the path of a file of your own")
+    tracking: Literal["wandb", "none"] = Field("wandb", description="wandb is offline unless WANDB_MODE says otherwise")
+    threads: Count = Field(
+        1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
+    )
+    gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
+        80, description="memory of one GPU: what planning reckons with where no GPU can be asked"
+    )
+    sources: dict[str, Path] = Field(
+        default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"
+    )
+
+
+def read(config: dict[str, Any]) -> Settings:
+    """Check Snakemake's merged configuration.
+
+    Raises:
+        UserError: naming the key, its value and what is allowed.
+    """
+    machine = validate(Settings, config, "config.yaml")
+    for hub_id, path in machine.sources.items():
+        if not path.exists():
+            raise UserError(f"config.yaml: sources.{hub_id} = {path}: no such file or folder; allowed: an existing one")
+    return machine
+
+
+def suite_file(suite: str, workflow: Path) -> Path:
+    """The file of a suite given by name or path; `workflow` is the folder of the Snakefile.
+
+    Raises:
+        UserError: no such suite; the message lists those there are.
+    """
+    if suite.endswith((".yaml", ".yml")):
+        path = Path(suite)
+        if not path.exists():
+            raise UserError(f"config.yaml: suite = {suite}: no such file")
+        return path
+    folder = workflow / "config" / "suites"
+    path = folder / f"{suite}.yaml"
+    if not path.exists():
+        names = sorted(file.stem for file in folder.glob("*.yaml") if not file.stem.endswith(".lock"))
+        raise UserError(
+            f"config.yaml: suite = {suite}: no such suite; allowed: {', '.join(names)}, or the path of a .yaml file"
+        )
+    return path

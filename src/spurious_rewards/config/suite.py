@@ -1,0 +1,129 @@
+"""Run expansion: the runs, segments and steps that a suite comes to. Pure functions of its file; no torch, no other files."""
+
+from functools import cached_property
+from itertools import product
+
+from spurious_rewards.config.experiments import Experiment, Import, Run
+from spurious_rewards.config.models import Prompt, Start
+from spurious_rewards.config.resources import Size
+from spurious_rewards.config.suite_file import SuiteFile
+from spurious_rewards.config.training import Training
+
+
+class Suite(SuiteFile):
+    """What to run, expanded to runs."""
+
+    @cached_property
+    def algorithms(self) -> dict[str, Training]:
+        """Each variant with its changes applied."""
+        return {name: Training(**{**self.training.model_dump(), **change}) for name, change in self.variants.items()}
+
+    @cached_property
+    def runs(self) -> dict[Run, int]:
+        """Every run of every experiment, once, with the most steps that any asks of it; and those that models start from."""
+        longest: dict[Run, int] = {}
+        for experiment in self.experiments.values():
+            for run, steps in self.runs_of(experiment).items():
+                longest[run] = max(longest.get(run, 0), steps)
+            for model, _, seeds in self.bases_of(experiment):
+                if start := self.models[model].start:
+                    source = self.run_before(start, seeds)
+                    longest[source] = max(longest.get(source, 0), start.step)
+        return longest
+
+    def runs_of(self, experiment: Experiment) -> dict[Run, int]:
+        """The runs of one experiment and the steps that it asks of each, models outermost."""
+        longest: dict[Run, int] = {}
+        for grid in experiment.grids:
+            for model in grid.models:
+                prompts = grid.prompts or (self.models[model].prompt,)
+                for prompt, reward, variant, seeds in product(prompts, grid.rewards, grid.variants, grid.seeds):
+                    run = Run(model=model, prompt=prompt, reward=reward, variant=variant, seeds=seeds)
+                    longest[run] = max(longest.get(run, 0), grid.steps)
+        return longest
+
+    def bases_of(self, experiment: Experiment) -> list[tuple[str, str, str]]:
+        """(model, prompt, seed group) of the models before training that an experiment answers with, each once."""
+        return list(
+            dict.fromkeys(
+                (model, prompt, seeds)
+                for grid in experiment.grids
+                for model in grid.models
+                for prompt in grid.prompts or (self.models[model].prompt,)
+                for seeds in grid.seeds
+            )
+        )
+
+    def benchmarks_of(self, experiment: Experiment) -> tuple[str, ...]:
+        """The benchmarks that an experiment's models answer."""
+        return experiment.benchmarks or tuple(self.benchmarks)
+
+    def run_before(self, start: Start, seeds: str) -> Run:
+        """The run whose end a model is."""
+        own = self.models[start.model].prompt
+        return Run(model=start.model, prompt=own, reward=start.reward, variant="default", seeds=seeds)
+
+    def prompt(self, model: str, name: str) -> Prompt:
+        """A prompt as a model is given it: one of kind own is the model's own with its `response_prefix`."""
+        prompt = self.prompts[name]
+        if prompt.kind != "own":
+            return prompt
+        own = self.prompts[self.models[model].prompt]
+        return own.model_copy(update={"response_prefix": prompt.response_prefix, "origin": prompt.origin})
+
+    def size(self, model: str) -> Size | None:
+        """What jobs on a model ask for; none in a suite without `sizes`."""
+        parameters = self.parameters(model)
+        return next((size for size in self.sizes if parameters <= size.parameters), None)
+
+    def parameters(self, model: str) -> float:
+        """How many weights a model has; 0 where the suite does not say."""
+        found = self.models[model]
+        return (self.models[found.start.model] if found.start else found).parameters or 0
+
+    def imported(self, run: Run) -> Import | None:
+        """What takes the place of a run's training, if it was trained elsewhere."""
+        return self._imported.get(run)
+
+    @cached_property
+    def _imported(self) -> dict[Run, Import]:
+        return {self.run_of_import(each): each for each in self.imports}
+
+    def asked_steps(self, run: Run) -> set[int]:
+        """The steps that experiments end a run at, whose results tables report."""
+        ends = (self.runs_of(experiment).get(run) for experiment in self.experiments.values())
+        return {steps for steps in ends if steps is not None}
+
+    def run_of_import(self, imported: Import) -> Run:
+        """The run whose place an import takes."""
+        return Run(
+            model=imported.model,
+            prompt=imported.prompt or self.models[imported.model].prompt,
+            reward=imported.reward,
+            variant=imported.variant,
+            seeds=str(imported.seed),
+        )
+
+    def segments(self, run: Run) -> list[tuple[int, int]]:
+        """(first, last) rollout step of each of the run's jobs, in order; the last may be shorter."""
+        if self.imported(run):
+            return [(0, self.runs[run])]
+        size, steps = self.algorithms[run.variant].segment_steps, self.runs[run]
+        return [(start, min(start + size, steps)) for start in range(0, steps, size)]
+
+    def eval_steps(self, run: Run, start: int, stop: int) -> list[int]:
+        """Steps in (start, stop] whose checkpoints are kept and evaluated."""
+        if (imported := self.imported(run)) and imported.checkpoints:
+            return [step for step in sorted(imported.checkpoints) if start < step <= stop]
+        every = self.algorithms[run.variant].eval_every
+        return [step for step in range(start + 1, stop + 1) if step % every == 0 or step == stop]
+
+    @cached_property
+    def pool_size(self) -> int:
+        """How many training problems the longest planned run on votes reaches."""
+        reached = (
+            steps * self.algorithms[run.variant].rollout_prompts
+            for run, steps in self.runs.items()
+            if self.rewards[run.reward].training_set != "truth" and not self.imported(run)
+        )
+        return self.vote_problems or max(reached, default=1)

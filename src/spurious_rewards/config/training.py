@@ -1,0 +1,150 @@
+"""Rewards, training, votes and sampling, as a suite names them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+
+# ---------------------------------------------------------------- rewards and training
+
+REWARDS_ON_VOTES = ("majority_vote", "incorrect")
+"""Reward functions whose labels are majority votes."""
+
+REWARD_FUNCTIONS = ("ground_truth", *REWARDS_ON_VOTES, "format", "random", "python", "no_repetition", "ttrl")
+"""Names of the functions in `rewards.registry`: data, so that reading a suite needs no reward code."""
+
+
+class Reward(Frozen):
+    """A reward: a function of the registry in `rewards`, and its parameter if it has one."""
+
+    function: Name
+    file: Path | None = Field(
+        None, description="a Python file that has the function, from the suite's folder; none: it is one of `rewards`"
+    )
+    without: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
+    problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
+    gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
+    title: str = Field("", description="how tables and figures call it; the key itself if empty")
+
+    @model_validator(mode="after")
+    def _gamma_is_for_random(self) -> "Reward":
+        if (self.function == "random") != (self.gamma is not None):
+            raise ValueError("gamma belongs to function random, and random needs it")
+        if self.training_set != "truth" and self.problems is not None:
+            raise ValueError(f"{self.function} trains on the votes on training_problems; it takes no problems")
+        return self
+
+    @property
+    def training_set(self) -> Literal["truth", "majority_vote", "incorrect"]:
+        """Which training set the reward is trained on (paper, Sec. 2.1)."""
+        if self.function in REWARDS_ON_VOTES and self.file is None:
+            return self.function  # type: ignore[return-value]
+        return "truth"
+
+
+class Training(Frozen):
+    """GRPO, in the paper's terms (Sec. 2.1, App. A); a step is one rollout batch."""
+
+    rollout_prompts: Count = Field(64, description="prompts a rollout batch")
+    rollouts_per_prompt: Annotated[int, Field(ge=2)] = Field(16, description="responses a prompt: the group")
+    updates_per_rollout: Count = Field(
+        8, description="mini-batches, hence optimiser updates, in one pass over the batch"
+    )
+    passes: Count = Field(1, description="passes over the rollout batch")
+    clip: Annotated[float, Field(gt=0)] | None = Field(0.2, description="PPO's clip range around 1; null: no clipping")
+    loss: Literal["paper", "released_code"] = Field(
+        "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
+    )
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="what draws rollouts")
+    vllm_mode: Literal["colocate", "server"] = Field(
+        "colocate", description="vLLM in the training processes, or on GPUs of its own"
+    )
+    max_model_len: Count | None = Field(
+        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+    )
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-7
+    adam_betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_prompt_tokens: Count = Field(1024, description="longer prompts are left out, and counted")
+    max_new_tokens: Count = Field(3072, description="a response that reaches this is truncated")
+    precision: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
+    micro_batch: Count = Field(4, description="responses a forward and backward pass")
+    gradient_checkpointing: bool = True
+    segment_steps: Count = Field(
+        50, description="steps a job trains; a crash costs the steps since the last evaluated one"
+    )
+    eval_every: Count = Field(10, description="steps between evaluated checkpoints")
+    rollouts_every: Count | None = Field(None, description="keep the rollouts of every so many steps; null: of none")
+
+    @property
+    def responses(self) -> int:
+        """Responses a rollout batch."""
+        return self.rollout_prompts * self.rollouts_per_prompt
+
+    @property
+    def optimizer_steps(self) -> int:
+        """Optimiser updates a rollout step."""
+        return self.updates_per_rollout * self.passes
+
+    @model_validator(mode="after")
+    def _divides(self) -> "Training":
+        if self.responses % self.updates_per_rollout:
+            raise ValueError(
+                f"rollout_prompts {self.rollout_prompts} x rollouts_per_prompt {self.rollouts_per_prompt} = "
+                f"{self.responses} responses do not divide into updates_per_rollout {self.updates_per_rollout} mini-batches"
+            )
+        if (self.responses // self.updates_per_rollout) % self.micro_batch:
+            raise ValueError(
+                f"a mini-batch of {self.responses // self.updates_per_rollout} responses does not divide into "
+                f"micro_batch {self.micro_batch}"
+            )
+        if self.segment_steps % self.eval_every:
+            raise ValueError(f"segment_steps {self.segment_steps} is not a multiple of eval_every {self.eval_every}")
+        return self
+
+
+class Vote(Frozen):
+    """Majority-vote labelling by the untrained model (paper, Sec. 2.1)."""
+
+    samples: Count = 64
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    equivalence: Literal["math", "strings"] = Field(
+        "math", description="which answers count as one; strings: as the authors"
+    )
+
+
+class Repetition(Frozen):
+    """A response repeats if a string of these lengths (characters) stands `times` times or more in a row."""
+
+    min_length: Count = 10
+    max_length: Count = 256
+    times: Annotated[int, Field(ge=2)] = 10
+
+
+class Strategies(Frozen):
+    """How strategies are recognised in a response."""
+
+    code: str = Field("python", description="a response that has this, in any case, reasons in code (paper, Sec. 3)")
+    repetition: Repetition = Repetition()
+
+
+class Sampling(Frozen):
+    """How responses are drawn for votes and benchmarks."""
+
+    engine: Literal["transformers", "vllm"] = Field(
+        "transformers", description="what draws responses for votes and benchmarks"
+    )
+    max_new_tokens: Count = 3072
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    batch_tokens: Count = Field(16384, description="prompt and response tokens of one batch, padding included")
+    max_model_len: Count | None = Field(
+        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+    )
+    batch_invariant: bool = Field(
+        False, description="vllm: a response does not depend on what else is in the batch, at a cost in speed"
+    )

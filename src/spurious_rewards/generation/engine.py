@@ -1,0 +1,108 @@
+"""What an engine is: a loaded model that answers prompts; and how its token ids become responses."""
+
+import hashlib
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from spurious_rewards.models.prompts import texts, trim
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Completion(NamedTuple):
+    """A response: its text, up to a stop string and with it; tokens, prefix and ending one included; if it was cut off."""
+
+    text: str
+    tokens: int
+    truncated: bool
+
+
+class Engine(Protocol):
+    """A loaded model that answers; the same seed, prompts and machine give the same completions."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+
+    @property
+    def positions(self) -> int:
+        """Tokens that prompt and response together may have."""
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        seed: int,
+        prefix: Sequence[int] = (),
+    ) -> list[Completion]:
+        """One completion for each prompt (token ids, at least one prompt), in order; greedy at temperature 0.
+
+        Every prompt ends with `prefix`, and every completion begins with it; `max_new_tokens` counts it.
+        Samples of the same problem are repeated prompts. Sampling has no top-p, top-k or penalty (paper, App. A).
+        """
+
+    def close(self) -> None:
+        """Give back the memory of the model, which is loaded again if it is needed once more."""
+
+
+def read(
+    rows: Sequence[Sequence[int]],
+    tokenizer: "PreTrainedTokenizerBase",
+    ending: Sequence[int],
+    stop: Sequence[str],
+    prefix: Sequence[int],
+) -> list[Completion]:
+    """Completions out of what an engine generated: a row of token ids for each, which may go on behind its end.
+
+    A response ends before the first of the tokens `ending`, or with the one that completes a string of `stop`, which may
+    begin in `prefix`.
+    """
+    lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
+    generated = [row[:length] for row, length in zip(rows, lengths, strict=True)]
+    completions = []
+    for row, ids, text in zip(rows, generated, texts(tokenizer, prefix, generated), strict=True):
+        if any(string in text for string in stop):
+            tokens, truncated = _stopped_after(tokenizer, ids, stop, prefix), False
+        else:
+            ended = len(ids) < len(row)
+            tokens, truncated = len(ids) + ended, not ended
+        completions.append(Completion(trim(text, stop), len(prefix) + tokens, truncated))
+    return completions
+
+
+def _stopped_after(
+    tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop: Sequence[str], prefix: Sequence[int]
+) -> int:
+    """How many of `ids` it takes until a string of `stop` is whole."""
+
+    def stopped(tokens: int) -> bool:
+        [text] = texts(tokenizer, prefix, [ids[:tokens]])
+        return any(string in text for string in stop)
+
+    return bisect_left(range(len(ids)), True, key=stopped)
+
+
+def batches(lengths: Sequence[int], max_new_tokens: int, batch_tokens: int) -> list[list[int]]:
+    """Positions in `lengths` (tokens of each prompt), cut into batches that an engine answers at once.
+
+    Longest prompts first, equal ones in order; a batch has at most `batch_tokens`, with each prompt padded to its
+    longest one and `max_new_tokens` to come, or else a single prompt.
+    """
+    batches: list[list[int]] = []
+    size = 0
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if not batches or len(batches[-1]) == size:
+            batches.append([])
+            size = max(1, batch_tokens // (lengths[position] + max_new_tokens))
+        batches[-1].append(position)
+    return batches
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A seed of 63 bits that differs with every part."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

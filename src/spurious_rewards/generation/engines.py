@@ -1,0 +1,38 @@
+"""The engine that a suite asks for."""
+
+from pathlib import Path
+
+import torch
+import transformers
+
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.engine import Engine
+from spurious_rewards.generation.transformers_engine import TransformersEngine
+
+
+def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
+    """The engine that a suite asks for, with the model of `folder`, which is loaded when first needed.
+
+    Raises:
+        UserError: the folder is no whole model folder (see `models.check`); vLLM is not installed.
+    """
+    if sampling.engine == "transformers":
+        return TransformersEngine(folder, sampling.precision)
+    from spurious_rewards.generation.vllm_engine import VllmEngine
+
+    return VllmEngine(folder, sampling, hardware)
+
+
+def versions(sampling: Sampling) -> list[str]:
+    """The packages that draw the responses, with their versions.
+
+    Raises:
+        UserError: vLLM is asked for and not installed.
+    """
+    found = [f"torch=={torch.__version__}", f"transformers=={transformers.__version__}"]
+    if sampling.engine == "transformers":
+        return found
+    from spurious_rewards.generation.vllm_engine import version
+
+    return [*found, version()]

@@ -1,0 +1,128 @@
+"""Drawing responses with vLLM: continuous batching, and the prompt of many samples computed once."""
+
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.engine import Completion, derived_seed, read
+from spurious_rewards.models import loading
+from spurious_rewards.models.prompts import room
+from spurious_rewards.runtime.errors import UserError
+
+
+def version() -> str:
+    """The installed distribution of vLLM, as `vllm==0.31.0`.
+
+    Raises:
+        UserError: there is none.
+    """
+    names = importlib.metadata.packages_distributions().get("vllm")
+    if not names:
+        raise UserError(
+            "sampling.engine: vllm, but vLLM is not installed here; run pip install -e '.[vllm]' (it needs a GPU), or set "
+            "sampling.engine: transformers"
+        )
+    return f"{names[0]}=={importlib.metadata.version(names[0])}"
+
+
+class VllmEngine:
+    """Offline `vllm.LLM` in this process, its weights spread over all GPUs of the job.
+
+    vLLM takes and gives token ids; text is made of them as with transformers. The same batch gives the same responses,
+    whatever was drawn before it.
+    """
+
+    def __init__(self, folder: Path, sampling: Sampling, hardware: Hardware):
+        version()
+        self.folder, self.sampling, self.hardware = folder, sampling, hardware
+        self.tokenizer = loading.load_tokenizer(folder)
+
+    @cached_property
+    def llm(self) -> Any:
+        """The `vllm.LLM`, loaded when first needed: an interrupted job may not need it again."""
+        _set_environment(self.sampling)
+        from vllm import LLM
+
+        try:
+            llm = LLM(
+                str(self.folder),
+                dtype=self.sampling.precision,
+                generation_config="vllm",  # none of the folder's own: no top-k, no penalties
+                skip_tokenizer_init=True,
+                max_model_len=self.sampling.max_model_len,
+                tensor_parallel_size=self.hardware.gpus or 1,
+                gpu_memory_utilization=self.hardware.memory_share,
+                enable_prefix_caching=True,
+                # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
+                enable_chunked_prefill=torch.cuda.is_available(),
+                use_tqdm_on_load=False,
+            )
+        except ValueError as error:  # too little memory, too few positions, tensors that are missing, unknown models
+            raise UserError(f"{self.folder}: vLLM cannot load it; it says: {error}") from error
+        # For stop strings alone. vLLM would take Qwen's own tokenizer for any Qwen2 model (see `models.load_tokenizer`).
+        llm.llm_engine.output_processor.tokenizer = self.tokenizer
+        return llm
+
+    @property
+    def positions(self) -> int:
+        """See `Engine`."""
+        return self.sampling.max_model_len or loading.positions(self.folder)
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        seed: int,
+        prefix: Sequence[int] = (),
+    ) -> list[Completion]:
+        """See `Engine`. Every request has a seed of its own: with a common one, samples of a prompt would be equal."""
+        llm = self.llm
+        from vllm import SamplingParams
+
+        ending = loading.ending_tokens(loading.generation_settings(self.folder), self.tokenizer)
+        settings = [
+            SamplingParams(
+                temperature=temperature,
+                max_tokens=room(max_new_tokens, prefix),
+                seed=derived_seed(seed, place),
+                stop_token_ids=ending,
+                stop=list(stop),
+                include_stop_str_in_output=True,
+                detokenize=bool(stop),
+            )
+            for place in range(len(prompts))
+        ]
+        # What earlier batches left would change how this one is cut up, and with it the last digits of its logits.
+        llm.reset_prefix_cache()
+        outputs = llm.generate([{"prompt_token_ids": list(prompt)} for prompt in prompts], settings, use_tqdm=False)
+        return read([output.outputs[0].token_ids for output in outputs], self.tokenizer, ending, stop, prefix)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        if "llm" not in self.__dict__:
+            return
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
+        cleanup_dist_env_and_memory()
+
+
+def _set_environment(sampling: Sampling) -> None:
+    """What vLLM reads from the environment only, when it is imported or an engine is made."""
+    os.environ["VLLM_BATCH_INVARIANT"] = str(int(sampling.batch_invariant))
+    # In a process of its own the engine would outlive a killed job, and with it the GPU's memory; here it also cuts work
+    # up the same way each time.
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")

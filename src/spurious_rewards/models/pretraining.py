@@ -1,0 +1,108 @@
+"""Pretraining of one model organism: a Llama of about 110,000 parameters, from scratch, in well under a minute.
+
+A bare loop with fixed shapes: at this size a training framework would cost more than the arithmetic.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spurious_rewards.config.models import Family, Organism
+from spurious_rewards.models import organism as world
+from spurious_rewards.runtime.files import replacing
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+IGNORED = -100
+"""Label of a token that bears no loss: those of the prompt, which cannot be foreseen, and padding."""
+
+
+def pretrain(
+    organism: Organism,
+    family: Family,
+    seed: int,
+    out: Path,
+    threads: int,
+    progress: Callable[[int, float], None] | None = None,
+) -> None:
+    """Pretrain a model of `family` and save it with its tokenizer as a folder that transformers loads.
+
+    AdamW on the cross-entropy of the response tokens; the learning rate rises over the first twentieth and falls as a
+    cosine. The weights are the same to the bit for the same arguments and number of threads.
+
+    Args:
+        organism: arithmetic, architecture and length of the training.
+        family: what the corpus looks like.
+        seed: of the weights, the corpus and the model's own mistakes.
+        out: the folder; it appears when it is whole.
+        threads: of torch.
+        progress: is called every 50 steps with the steps done and the loss in nats a token.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    tokenizer = world.tokenizer(organism)
+    model = _model(organism, tokenizer)
+    inputs, labels = _corpus(organism, family, seed, tokenizer)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=organism.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, organism.learning_rate, total_steps=organism.steps, pct_start=0.05, cycle_momentum=False
+    )
+    for step, (batch, targets) in enumerate(zip(inputs, labels, strict=True), start=1):
+        logits = model(input_ids=batch[:, :-1], use_cache=False).logits
+        loss = cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=IGNORED)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        if progress and (step % 50 == 0 or step == organism.steps):
+            progress(step, loss.item())
+    with replacing(out) as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    """An untrained Llama (not Qwen2, in whose folders transformers 5 reads every tokenizer as Qwen's own).
+
+    Weights have standard deviation 0.08, with which so narrow a model learns twice as fast as with the usual 0.02.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=organism.width,
+        intermediate_size=organism.mlp,
+        num_hidden_layers=organism.layers,
+        num_attention_heads=organism.heads,
+        max_position_embeddings=organism.positions,
+        tie_word_embeddings=True,
+        initializer_range=0.08,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+    return LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
+
+
+def _corpus(
+    organism: Organism, family: Family, seed: int, tokenizer: "PreTrainedTokenizerFast"
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Token ids and labels of every batch, both (steps, batch, positions of the longest line), padded on the right."""
+    pairs = world.corpus(organism, family, random.Random(seed))
+    prompts, responses = zip(*itertools.islice(pairs, organism.steps * organism.batch), strict=True)
+    lines = [f"{prompt} {response} {world.END}" for prompt, response in zip(prompts, responses, strict=True)]
+    inputs = tokenizer(lines, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
+    labels = inputs.masked_fill(inputs == tokenizer.pad_token_id, IGNORED)
+    labels[:, : len(prompts[0].split())] = IGNORED  # all prompts have the same number of words
+    shape = (organism.steps, organism.batch, -1)
+    return inputs.view(shape), labels.view(shape)

@@ -1,0 +1,64 @@
+"""Whether what a suite meets outside itself is ready: SLURM, the disk, Weights & Biases."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations.checks import packages
+from spurious_rewards.operations.checks.finding import Finding
+from spurious_rewards.operations.checks.gpus import On
+from spurious_rewards.operations.checks.machines import Partition
+from spurious_rewards.runtime import tracking
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
+
+
+def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
+    """Whether jobs can be given to SLURM from here."""
+    if on == "local":
+        return
+    if missing := [command for command in ("sbatch", "squeue", "sinfo") if shutil.which(command) is None]:
+        mend = "start it on a login node of the cluster"
+        yield Finding("fails", "SLURM", f"there is no {' and no '.join(missing)} here", mend)
+    elif not partitions:
+        yield Finding("fails", "SLURM", "sinfo lists no partition", "find out with `sinfo` why")
+    if packages.version("snakemake-executor-plugin-slurm") is None:
+        yield Finding("fails", "SLURM", "Snakemake's plugin for it is not installed", "run `pip install -e '.[slurm]'`")
+
+
+def disk(plan: Plan, gpus: int) -> Iterator[Finding]:
+    """Whether there is room at results/ for what a suite on so many GPUs, or as many as it needs, writes there."""
+    if not plan.suite.sizes:
+        return
+    from spurious_rewards.operations.estimate import estimate
+
+    try:
+        found = estimate(plan, gpus)
+    except UserError:  # a layout that cannot be read, of which another check speaks
+        return
+    peak = replace(found, gpus=max(gpus, *(work.gpus for work in found.works.values()))).peak
+    own = plan.layout.root
+    folder = next(path for path in (own, *own.absolute().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < peak and free + (there := _bytes(own)) < peak:
+        yield Finding(
+            "fails",
+            "disk",
+            f"the suite takes about {peak / 1e9:,.0f} GB at its peak; {folder} has {free / 1e9:,.0f} GB free, and "
+            f"{there / 1e9:,.0f} GB in {own} are its own",
+            "make results/ a link to a larger disk, or drop experiments: `spurious-rewards estimate` says what each takes",
+        )
+
+
+def wandb(machine: Settings) -> Iterator[Finding]:
+    """Whether metrics go where the user wants them."""
+    if machine.tracking == "wandb" and tracking.keyless():
+        said = "WANDB_MODE is online and there is no key, so metrics will stay offline, below results/"
+        yield Finding("warns", "wandb", said, "run `wandb login`, or set WANDB_API_KEY; `wandb sync` uploads later")
+
+
+def _bytes(folder: Path) -> int:
+    return sum(os.lstat(os.path.join(where, name)).st_size for where, _, names in os.walk(folder) for name in names)

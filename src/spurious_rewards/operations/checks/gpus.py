@@ -1,0 +1,183 @@
+"""Whether there are enough GPUs for the layouts of a suite, large enough, and for long enough."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from spurious_rewards.config import accelerate
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.resources import Size
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Training
+from spurious_rewards.operations import gpu_memory
+from spurious_rewards.operations.checks.finding import Finding
+from spurious_rewards.operations.checks.machines import Gpu, Partition
+from spurious_rewards.operations.checks.packages import version
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
+
+TIGHT = 0.95
+"""From this share of a GPU's memory on, allowances decide."""
+
+On = Literal["local", "slurm"]
+"""Where jobs run: on this machine, or on the nodes of a cluster."""
+
+Sized = tuple[Size, accelerate.AccelerateConfig, list[str]]
+"""A size, its layout, and the models of experiments that have it."""
+
+
+def layouts(plan: Plan) -> Iterator[Finding]:
+    """Whether layouts are there, have what they need installed, and share out every mini-batch."""
+    for size in plan.suite.sizes:
+        try:
+            layout = plan.layout_named(size.layout)
+        except UserError as error:
+            yield Finding("fails", "layouts", str(error), "name another layout under `sizes` of the suite")
+            continue
+        if layout.sharding == "DEEPSPEED" and not version("deepspeed"):
+            yield Finding(
+                "fails",
+                "packages",
+                f"layout {layout.name} trains with DeepSpeed, which is not installed",
+                "run `pip install -e '.[deepspeed]'`, or choose a layout with FSDP under `sizes` of the suite",
+            )
+        yield from _shares(plan.suite, size, layout)
+
+
+def _shares(suite: Suite, size: Size, layout: accelerate.AccelerateConfig) -> Iterator[Finding]:
+    for variant in sorted({run.variant for run in trained(suite) if suite.size(run.model) == size}):
+        training = suite.algorithms[variant]
+        mini_batch = training.responses // training.updates_per_rollout
+        if mini_batch % (training.micro_batch * layout.processes):
+            yield Finding(
+                "fails",
+                "layouts",
+                f"variant {variant}: a mini-batch of {mini_batch} responses does not divide among the {layout.processes} "
+                f"processes of {layout.name} in micro-batches of {training.micro_batch}",
+                "change micro_batch of the suite's training, or the layout under `sizes`",
+            )
+
+
+def gpus(plan: Plan, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
+    """Whether a machine has as many GPUs as a job takes of one: this machine, or a node of the cluster."""
+    for size, layout, models in _sized(plan):
+        training = any(run.model in models for run in trained(plan.suite))
+        of_layout = _gpus_of_a_machine(size, layout) if training else 0
+        needed = max(size.sampling_gpus, of_layout)
+        asked = f"layout {layout.name}" if needed == of_layout else f"sampling_gpus {size.sampling_gpus}"
+        of_a_machine = f"{needed} GPU{'s'[: needed > 1]} of a machine"
+        takes = f"{asked}, for models of up to {size.parameters / 1e9:g} billion weights, takes {of_a_machine}"
+        mend = "choose another under `sizes` of the suite, or leave these models out of its experiments"
+        if on == "local" and training and layout.machines > 1:
+            yield Finding(
+                "fails", "GPUs", f"layout {layout.name} takes {layout.machines} machines", f"run it on SLURM, or {mend}"
+            )
+        elif on == "local" and len(here) < needed:
+            yield Finding("fails", "GPUs", f"{takes}, and this one shows {len(here)}", mend)
+        elif partitions and (most := max(one.gpus for one in partitions)) < needed:
+            yield Finding("fails", "GPUs", f"{takes}, and no node that sinfo lists has more than {most}", mend)
+
+
+def memory_of_gpus(plan: Plan, gpu_gb: float) -> Iterator[Finding]:
+    """Whether what training and vLLM hold fits into a GPU, for the largest model of each size."""
+    for size, layout, models in _sized(plan):
+        if layout.cpu:
+            continue
+        weights = max(map(plan.suite.parameters, models))
+        for training in _trainings(plan.suite, models):
+            yield from _training_fits(training, weights, size, layout, gpu_gb)
+        if plan.suite.sampling.engine == "vllm":
+            sampling, room = plan.suite.sampling, size.sampling_share * gpu_gb
+            needed = gpu_memory.engine_needs(weights, sampling.precision, size.sampling_gpus)
+            yield from _fits("vLLM in sampling", needed, room, "raise sampling_gpus or sampling_share under `sizes`")
+
+
+def _training_fits(
+    training: Training, weights: float, size: Size, layout: accelerate.AccelerateConfig, gpu_gb: float
+) -> Iterator[Finding]:
+    parts = [gpu_memory.states(weights, layout), gpu_memory.activations(training)]
+    if training.engine == "vllm" and training.vllm_mode == "colocate":
+        parts.append(gpu_memory.engine(size.training_share, gpu_gb))
+        needed = gpu_memory.engine_needs(weights, training.precision, 1)
+        mend = "raise training_share under `sizes` of the suite"
+        yield from _fits(f"vLLM beside training on {layout.name}", needed, size.training_share * gpu_gb, mend)
+    mend = "take a layout that shards (over more GPUs, if it does), a smaller training_share, or a smaller micro_batch"
+    yield from _fits(f"training on {layout.name}", parts, gpu_gb, mend)
+
+
+def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> Iterator[Finding]:
+    said = f"{what} needs {gpu_memory.added_up(parts)}, and has {gb:.1f} GB"
+    if gpu_memory.total(parts) > gb:
+        yield Finding("fails", "memory of GPUs", said, mend)
+    elif gpu_memory.total(parts) > TIGHT * gb:
+        yield Finding("warns", "memory of GPUs", said, f"should it not be enough, {mend}")
+
+
+def time_limits(plan: Plan, partitions: Sequence[Partition]) -> Iterator[Finding]:
+    """Whether a partition that has the GPUs for them takes the longest jobs of each size for as long as they ask.
+
+    None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
+    more than a partition lets it would be ended again and again.
+    """
+    if not partitions:
+        return
+    for size, layout, models in _sized(plan):
+        runs = [run for run in trained(plan.suite) if run.model in models]
+        segments = [plan.train_minutes(run, *segment) for run in runs for segment in plan.suite.segments(run)]
+        votes = [
+            plan.vote_minutes(run.model, plan.base_folder(run.model, run.prompt, run.seeds).parent.name)
+            for run in runs
+            if plan.suite.rewards[run.reward].training_set != "truth"
+        ]
+        of_layout = _gpus_of_a_machine(size, layout)
+        for what, minutes, count in (
+            ("segments of training", segments, of_layout),
+            ("votes", votes, size.sampling_gpus),
+        ):
+            fit = [one for one in partitions if one.gpus >= count]
+            if minutes and fit:
+                yield from _within(what, max(minutes) / 60, size, fit)
+
+
+def _within(what: str, asked: float, size: Size, partitions: Sequence[Partition]) -> Iterator[Finding]:
+    enough = sorted({one.name for one in partitions if one.hours >= asked})
+    short = ", ".join(sorted({f"{one.name} ({one.hours:g} h)" for one in partitions if one.hours < asked}))
+    said = f"{what}, on models of up to {size.parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
+    if enough and short:
+        mend = f"name one that is long enough in profiles/slurm/config.yaml: {', '.join(enough)}"
+        yield Finding("warns", "time limits", f"{said}, too long for {short}", mend)
+    elif short:
+        ended = what != "votes" and max(one.hours for one in partitions) < asked / 2  # jobs ask for twice the estimate
+        mend = "set a smaller segment_steps in the suite's training"
+        if not ended:
+            mend = "give the rule a shorter runtime in profiles/slurm/config.yaml and raise `retries`: each try goes on"
+        yield Finding(
+            "fails" if ended else "warns", "time limits", f"{said}, and no partition lets them: {short}", mend
+        )
+
+
+def trained(suite: Suite) -> list[Run]:
+    """The runs that are trained here, and not imported."""
+    return [run for run in suite.runs if suite.imported(run) is None]
+
+
+def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
+    """The ways in which these models are trained, one of each need of memory."""
+    ways = [suite.algorithms[run.variant] for run in trained(suite) if run.model in models]
+    return list({(way.engine, way.vllm_mode, way.precision, gpu_memory.activations(way)): way for way in ways}.values())
+
+
+def _sized(plan: Plan) -> Iterator[Sized]:
+    """Sizes that a model of an experiment has; without those whose layout cannot be read, of which `layouts` speaks."""
+    names = list(dict.fromkeys(name for one in plan.suite.experiments.values() for name in one.all_models))
+    for size in plan.suite.sizes:
+        models = [name for name in names if plan.suite.size(name) == size]
+        try:
+            layout = plan.layout_named(size.layout)
+        except UserError:
+            continue
+        if models:
+            yield size, layout, models
+
+
+def _gpus_of_a_machine(size: Size, layout: accelerate.AccelerateConfig) -> int:
+    return (0 if layout.cpu else layout.processes // layout.machines) + size.server_gpus

@@ -1,0 +1,137 @@
+"""What would stop a suite, said before anything starts, and how to mend it.
+
+`doctor` looks at a plan, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
+"""
+
+import os
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from spurious_rewards.config import accelerate, costs
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.operations import gpu_memory
+from spurious_rewards.operations.checks import environment, gpus, machines, models, packages
+from spurious_rewards.operations.checks.finding import Finding
+from spurious_rewards.operations.checks.gpus import On
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plan import Plan
+
+WIDTH = 100
+
+
+def doctor(plan: Plan, on: On = "local") -> list[Finding]:
+    """Everything that can be known before a suite starts; `on` says where its jobs will run."""
+    here = machines.gpus() if on == "local" else []
+    partitions = machines.partitions() if on == "slurm" else []
+    gpu_gb = min((gpu.gb for gpu in here), default=plan.machine.gpu_memory_gb)
+    checks = {
+        "packages": partial(packages.packages, plan.suite),
+        "environments": partial(packages.environments, plan.root / "envs"),
+        "SLURM": partial(environment.slurm, on, partitions),
+        "layouts": partial(gpus.layouts, plan),
+        "GPUs": partial(gpus.gpus, plan, on, here, partitions),
+        "memory of GPUs": partial(gpus.memory_of_gpus, plan, gpu_gb),
+        "time limits": partial(gpus.time_limits, plan, partitions),
+        "lengths": partial(models.lengths, plan),
+        "heads": partial(models.heads, plan),
+        "hub": partial(models.hub, plan, on),
+        "disk": partial(environment.disk, plan, len(here)),
+        "wandb": partial(environment.wandb, plan.machine),
+    }
+    return [finding for what, check in checks.items() for finding in list(check()) or [Finding("fine", what)]]
+
+
+def must_fail(plan: Plan, on: On = "local", own_software: bool = True) -> str:
+    """Why a suite that asks for GPUs must not be started, as a text; nothing if it may.
+
+    Args:
+        plan: of the suite; one without `sizes` may always start.
+        on: where its jobs will run.
+        own_software: whether jobs use the packages of this process, and not those of `--sdm conda`.
+    """
+    if not plan.suite.sizes:
+        return ""
+    found = [one for one in failing(doctor(plan, on)) if own_software or one.what != "packages"]
+    return report(found, plan.name) if found else ""
+
+
+def failing(findings: Iterable[Finding]) -> list[Finding]:
+    """Those with which the suite cannot run."""
+    return [finding for finding in findings if finding.level == "fails"]
+
+
+def report(findings: Sequence[Finding], suite: str) -> str:
+    """Findings to be read: what fails and how to mend it, then warnings, then what is fine in a line."""
+    fails, warns = failing(findings), [finding for finding in findings if finding.level == "warns"]
+    fine = [finding.what for finding in findings if finding.level == "fine"]
+    blocks = [f"The suite {suite} cannot run as things are." if fails else f"The suite {suite} can run."]
+    blocks += [_paragraph(number, finding) for number, finding in enumerate(fails, 1)]
+    blocks += (
+        ["Worth knowing:", *(_paragraph(number, finding) for number, finding in enumerate(warns, 1))] if warns else []
+    )
+    blocks += [textwrap.fill(f"Fine: {', '.join(fine)}.", WIDTH)] if fine else []
+    return "\n\n".join(blocks)
+
+
+def _paragraph(number: int, finding: Finding) -> str:
+    margin = " " * len(mark := f"{number}. ")
+    sentences = [f"{mark}{finding.what}: {finding.found}.", f"{margin}To mend it, {finding.mend}."]
+    return "\n".join(textwrap.fill(one, WIDTH, subsequent_indent=margin, break_on_hyphens=False) for one in sentences)
+
+
+def check_node(hardware: Hardware, engine: str = "transformers", output: Path | None = None) -> None:
+    """Whether this machine has what a job runs on: cheap, before anything heavy is loaded. Of a job without GPUs, nothing.
+
+    Of memory only what is certain is counted: the states of training and vLLM's share, or the weights that answer.
+
+    Args:
+        hardware: what the job was given.
+        engine: what draws its responses.
+        output: what training writes, for whose checkpoint there must be room.
+
+    Raises:
+        UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, too full a disk.
+    """
+    layout = accelerate.read(hardware.layout) if hardware.layout else None
+    if not hardware.gpus or (layout and layout.cpu):
+        return
+    needed = layout.processes // layout.machines + hardware.server_gpus if layout else hardware.gpus
+    node, found = os.uname().nodename, machines.gpus()
+    if len(found) < needed:
+        raise UserError(
+            f"{node}: the job needs {needed} GPUs of this machine, which shows {len(found)}; see nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or ask for fewer under `sizes` of the suite"
+        )
+    if engine == "vllm" and packages.version("vllm") is None:
+        raise UserError(
+            f"{node}: the suite's engine is vllm, and vLLM is not installed; run `pip install -e '.[vllm]'`"
+        )
+    smallest = min(gpu.gb for gpu in found)
+    parts = [
+        gpu_memory.states(hardware.parameters, layout)
+        if layout
+        else gpu_memory.weights(hardware.parameters, hardware.gpus)
+    ]
+    if layout and engine == "vllm" and not hardware.server_gpus:
+        parts.append(gpu_memory.engine(hardware.memory_share, smallest))
+    if gpu_memory.total(parts) > smallest:
+        raise UserError(
+            f"{node}: the job needs {gpu_memory.added_up(parts)} of a GPU at least, and the smallest here has {smallest:.1f} GB; "
+            "choose larger ones, or another layout under `sizes` of the suite"
+        )
+    if layout and output is not None:
+        _room(hardware.parameters, layout, output)
+
+
+def _room(parameters: float, layout: accelerate.AccelerateConfig, output: Path) -> None:
+    folder = next(path for path in output.absolute().parents if path.exists())
+    bytes_a_weight = costs.checkpoint_bytes(layout.sharding)
+    free, checkpoint = shutil.disk_usage(folder).free, bytes_a_weight * parameters
+    if free < checkpoint:
+        raise UserError(
+            f"{folder}: {free / 1e9:.1f} GB free, and a checkpoint takes {checkpoint / 1e9:.1f} GB "
+            f"({bytes_a_weight} bytes for each of {parameters / 1e9:.3g} billion weights); make room and run again"
+        )

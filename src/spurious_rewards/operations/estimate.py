@@ -1,0 +1,279 @@
+"""What a suite takes before it has run, and what was measured beside that once it has; `costs` has the arithmetic.
+
+The unit is *work*: an artifact that a model makes on a GPU (votes, a segment's checkpoints, answers), with its GPU-hours, its
+bytes and the work that it needs before it. An experiment or a target is the set of work that it hangs on, as the workflow makes
+it: whole segments, answered for every benchmark that anyone asks of them. What parts share, what one would save, which
+is free once another is made: all of it is arithmetic of these sets.
+"""
+
+import functools
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
+from pathlib import Path
+from typing import Literal
+
+from spurious_rewards.artifacts.paths import BASE, bases
+from spurious_rewards.config import costs
+from spurious_rewards.config.experiments import Run, seeds_of
+from spurious_rewards.config.retention import kept_states, kept_steps
+from spurious_rewards.stages.plan import Plan
+
+Stage = Literal["train", "vote", "respond"]
+STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "respond": "answers"}
+"""Stages in which a model is at work, and how tables call what they make; organisms' pretraining needs no GPU."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job makes with a model."""
+
+    stage: Stage
+    hours: float
+    """GPU-hours"""
+    gpus: int
+    """that it runs on at once; 1 where the suite has no `sizes`"""
+    needs: tuple[Path, ...]
+    run: Run | None = None
+    """whose segment it is"""
+    weights: float = 0
+    """bytes of checkpoints that stay"""
+    states: float = 0
+    """bytes of optimisers' states that stay"""
+    text: float = 0
+    """bytes of responses"""
+    passing: float = 0
+    """bytes that go once the checkpoints have answered and the next segment is made"""
+    working: float = 0
+    """bytes that are there while the job runs"""
+
+    @property
+    def kept(self) -> float:
+        """Bytes that stay."""
+        return self.weights + self.states + self.text
+
+
+Artifacts = frozenset[Path]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """All the work of a suite, and which of it each experiment and each target hangs on."""
+
+    works: Mapping[Path, Work]
+    experiments: Mapping[str, Artifacts]
+    targets: Mapping[str, Artifacts]
+    gpus: int
+    downloads: float
+    """bytes of the models as the hub has them"""
+
+    def hours(self, artifacts: Iterable[Path], *stages: Stage) -> float:
+        """GPU-hours of some work, of some stages or of all."""
+        works = (self.works[each] for each in artifacts)
+        return fsum(work.hours for work in works if work.stage in (stages or STAGES))  # the same in any order
+
+    def kept(self, artifacts: Iterable[Path]) -> float:
+        """Bytes of some work at the end."""
+        return sum(self.works[each].kept for each in artifacts)
+
+    def runs(self, artifacts: Iterable[Path]) -> set[Run]:
+        """The runs that are trained for some work."""
+        return {run for each in artifacts if (run := self.works[each].run)}
+
+    def only(self, experiment: str) -> Artifacts:
+        """The work that would not be done without an experiment."""
+        others = (artifacts for name, artifacts in self.experiments.items() if name != experiment)
+        return self.experiments[experiment].difference(*others)
+
+    @property
+    def disk(self) -> float:
+        """Bytes at the end: downloaded models, checkpoints, responses."""
+        return self.downloads + self.kept(self.works)
+
+    @property
+    def peak(self) -> float:
+        """Bytes at the peak, where a run that has begun goes on before another begins: the largest that fit on the GPUs."""
+        left, passing = self.gpus, 0.0
+        # What a segment no longer needs goes when the next one is made: two of each run lie there at once.
+        most = {
+            run: max(before + made.passing + made.working for before, made in zip([0.0, *gone], segments, strict=False))
+            for run, segments in self._segments.items()
+            if (gone := [work.passing for work in segments])
+        }
+        for run in sorted(most, key=lambda run: most[run], reverse=True):
+            if (needed := self._segments[run][0].gpus) <= left:
+                left, passing = left - needed, passing + most[run]
+        return self.disk + passing
+
+    @property
+    def worst(self) -> float:
+        """Bytes if every run begins before any goes on: a segment of each waits for the next."""
+        return self.disk + sum(max(work.passing for work in segments) for segments in self._segments.values())
+
+    @functools.cached_property
+    def _segments(self) -> dict[Run, list[Work]]:
+        """The segments of each run, in order."""
+        segments: dict[Run, list[Work]] = defaultdict(list)
+        for work in self.works.values():
+            if work.run:
+                segments[work.run].append(work)
+        return segments
+
+    @property
+    def chain(self) -> float:
+        """Hours of the longest chain of jobs that wait for each other."""
+
+        @functools.cache
+        def ends(artifact: Path) -> float:
+            work = self.works[artifact]
+            return work.hours / work.gpus + max(map(ends, work.needs), default=0.0)
+
+        return max(map(ends, self.works), default=0.0)
+
+    @property
+    def wall(self) -> float:
+        """Hours that it takes at least on so many GPUs."""
+        return max(self.hours(self.works) / self.gpus, self.chain)
+
+    @property
+    def unfit(self) -> dict[int, int]:
+        """GPUs that a job asks for, more than there are -> how many jobs do."""
+        asked = [work.gpus for work in self.works.values() if work.gpus > self.gpus]
+        return {count: asked.count(count) for count in sorted(set(asked))}
+
+
+def estimate(plan: Plan, gpus: int = 1) -> Estimate:
+    """What a suite takes on so many GPUs."""
+    works = _works(plan)
+    suite = plan.suite
+    names = {model for experiment in suite.experiments.values() for model in experiment.all_models}
+    starts = {start.model for name in names if (start := suite.models[name].start)}
+    return Estimate(
+        works=works,
+        experiments={name: _closure(works, _answers(plan.grades(name))) for name in suite.experiments},
+        targets={name: _closure(works, _read_by(plan, name)) for name in suite.exhibits},
+        gpus=gpus,
+        downloads=sum(
+            costs.DOWNLOAD_BYTES * suite.parameters(name)
+            for name in names | starts
+            if suite.models[name].source == "hub"
+        ),
+    )
+
+
+# ---------------------------------------------------------------- the work of a plan
+
+
+def _works(plan: Plan) -> dict[Path, Work]:
+    suite = plan.suite
+    asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in plan.answered.items()}
+    works: dict[Path, Work] = {}
+    for run in suite.runs:
+        if suite.imported(run) is None:
+            works |= _training(plan, run)
+        for start, stop in suite.segments(run):
+            answers = plan.layout.segment(run, start, stop) / "responses.parquet"
+            if answers in asked:
+                works[answers] = _answers_of_run(plan, run, start, stop, asked[answers])
+    for experiment in suite.experiments.values():
+        for model, prompt, seeds in suite.bases_of(experiment):
+            answers = plan.base_folder(model, prompt, seeds) / "responses.parquet"
+            works[answers] = _answering(
+                plan, model, _untrained(plan, model, seeds), asked[answers], _starts(plan, model, seeds)
+            )
+    return works
+
+
+def _training(plan: Plan, run: Run) -> dict[Path, Work]:
+    """The segments of a run, and the votes that it needs."""
+    suite, works = plan.suite, {}
+    needs = _starts(plan, run.model, run.seeds)
+    if suite.rewards[run.reward].training_set != "truth":
+        voters = _untrained(plan, run.model, run.seeds)
+        votes = plan.base_folder(run.model, run.prompt, run.seeds) / "votes.parquet"
+        works[votes] = Work(
+            stage="vote",
+            hours=voters * costs.vote_hours(suite, run.model),
+            gpus=max(1, plan.hardware_of_sampling(run.model).gpus),
+            needs=needs,
+            text=voters * costs.vote_bytes(suite),
+        )
+        needs += (votes,)
+    steps_kept, states_kept = kept_steps(suite, run), kept_states(suite, run)
+    weights, state = costs.weight_bytes(suite, run.model), costs.state_bytes(suite, run)
+    if (layout := plan.layout_of(run.model)) and layout.sharding:
+        state += costs.OWN_BYTES.get(layout.sharding, 0) * suite.parameters(run.model)
+    seeds = len(seeds_of(run.seeds))
+    for start, stop in suite.segments(run):
+        steps = suite.eval_steps(run, start, stop)
+        kept, state_kept = len(steps_kept.intersection(steps)), int(stop in states_kept)
+        works[plan.layout.segment(run, start, stop) / "checkpoints"] = Work(
+            stage="train",
+            hours=costs.train_hours(suite, run, start, stop),
+            gpus=max(1, plan.hardware_of_training(run).gpus),
+            needs=(*needs, *plan.previous(run, start)),
+            run=run,
+            weights=seeds * kept * weights,
+            states=seeds * state_kept * state,
+            passing=seeds * ((len(steps) - kept) * weights + (1 - state_kept) * state),
+            working=(len(steps) - 1) * state,  # of one seed: at its end only the last state stays
+        )
+    return works
+
+
+def _answers_of_run(plan: Plan, run: Run, start: int, stop: int, benchmarks: Collection[str]) -> Work:
+    if (imported := plan.suite.imported(run)) is None:
+        needs: tuple[Path, ...] = (plan.layout.segment(run, start, stop) / "checkpoints",)
+        checkpoints = len(plan.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
+    else:
+        needs, checkpoints = (), len(imported.checkpoints)
+    return _answering(plan, run.model, checkpoints, benchmarks, needs)
+
+
+def _answering(plan: Plan, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...]) -> Work:
+    return Work(
+        stage="respond",
+        hours=costs.respond_hours(plan.suite, model, checkpoints, benchmarks),
+        gpus=max(1, plan.hardware_of_sampling(model).gpus),
+        needs=needs,
+        text=costs.answer_bytes(plan.suite, checkpoints, benchmarks),
+    )
+
+
+def _untrained(plan: Plan, model: str, seeds: str) -> int:
+    """How many models before training a seed group starts from."""
+    return 1 if bases(plan.suite.models[model], seeds) == BASE else len(seeds_of(seeds))
+
+
+def _starts(plan: Plan, model: str, seeds: str) -> tuple[Path, ...]:
+    """The training that a model is the end of; an organism's pretraining needs no GPU."""
+    return tuple(plan.pretrained(model, seeds)) if plan.suite.models[model].start else ()
+
+
+def _answers(grades: Iterable[Path]) -> list[Path]:
+    return [path.with_name("responses.parquet") for path in grades]
+
+
+def _read_by(plan: Plan, target: str) -> list[Path]:
+    """The work that a target reads, itself or by way of the numbers of its experiment."""
+    exhibit, read = plan.suite.exhibits[target], []
+    if exhibit.experiment is None:
+        return []  # probe and bandit, which need no GPU
+    inputs = [path for paths in plan.inputs(target).values() for path in paths]
+    if set(plan.scored(exhibit.experiment, exhibit.models)) & {path.parent for path in inputs}:
+        read += _answers(plan.grades(exhibit.experiment, exhibit.models))
+    read += _answers(path for path in inputs if path.name in ("grades.parquet", "responses.parquet"))
+    read += [path.with_name("checkpoints") for path in inputs if path.name == "metrics.parquet"]
+    return read
+
+
+def _closure(works: Mapping[Path, Work], wanted: Iterable[Path]) -> Artifacts:
+    """Some work with all that it needs."""
+    found: set[Path] = set()
+    todo = list(wanted)
+    while todo:
+        if (each := todo.pop()) not in found:
+            found.add(each)
+            todo += works[each].needs
+    return frozenset(found)

@@ -1,0 +1,252 @@
+"""The estimate of a suite as text, 100 columns wide, with what manifests say was measured beside it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from textwrap import fill
+
+from rich.console import Console
+from rich.table import Table
+
+from spurious_rewards.artifacts.manifests import job_of, manifests_below
+from spurious_rewards.artifacts.paths import identity
+from spurious_rewards.config import costs
+from spurious_rewards.config.training import Training
+from spurious_rewards.operations.estimate import STAGES, Artifacts, Estimate, estimate
+from spurious_rewards.stages.plan import Plan
+
+WIDTH = 100
+NONE = "\N{EN DASH}"
+NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
+"""A cell that is aligned on the right."""
+
+
+def report(plan: Plan, gpus: int = 1) -> str:
+    """What a suite takes on so many GPUs; and, for what lies below its results, what it took."""
+    found = estimate(plan, gpus)
+    without = [name for name in _models(plan) if not plan.suite.parameters(name)]
+    parts = [f"Suite {plan.name}: {plan.suite.title}"]
+    if found.hours(found.works):
+        parts += [_formula(), _experiments(found), *_in_common(found), _targets(found), _whole(found, plan)]
+    if without:
+        parts.append(
+            _text(f"Nothing is estimated of models that the suite gives no `parameters`: {', '.join(without)}.")
+        )
+    if jobs := list(measured(plan.layout.root)):
+        parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _models(plan: Plan) -> list[str]:
+    experiments = plan.suite.experiments.values()
+    return list(dict.fromkeys(model for experiment in experiments for model in experiment.all_models))
+
+
+# ---------------------------------------------------------------- before a run
+
+
+def _formula() -> str:
+    training = costs.training_passes(Training())
+    return _text(
+        f"GPU-hours are those of the paper's A100: weights x tokens x forward passes, so that its run of 300 rollout steps "
+        f"with 7.6 billion weights takes {costs.PAPER_HOURS}. A token costs {training} passes in training and "
+        f"{costs.GENERATE} where it is only sampled. Every response is counted at its longest, no prompt at all."
+    )
+
+
+def _experiments(found: Estimate) -> str:
+    saved = {name: found.hours(found.only(name)) for name in found.experiments}
+    rows = [
+        [
+            name,
+            str(len(found.runs(artifacts))),
+            *_by_kind(found, artifacts),
+            number(saved[name]),
+            size(found.kept(artifacts)),
+        ]
+        for name, artifacts in sorted(found.experiments.items(), key=lambda item: -saved[item[0]])
+    ]
+    everything = [
+        "all",
+        str(len(found.runs(found.works))),
+        *_by_kind(found, found.works),
+        "",
+        size(found.kept(found.works)),
+    ]
+    return _table(
+        "Experiments, in GPU-hours; the first saves most if it is dropped, and what is shared is counted once in `all`",
+        ["experiment", "runs", *STAGES.values(), "together", "saved if dropped", "disk"],
+        [*rows, everything],
+    )
+
+
+def _by_kind(found: Estimate, artifacts: Iterable[Path]) -> list[str]:
+    artifacts = list(artifacts)
+    return [*(number(found.hours(artifacts, stage)) for stage in STAGES), number(found.hours(artifacts))]
+
+
+def _in_common(found: Estimate) -> list[str]:
+    runs = {name: found.runs(artifacts) for name, artifacts in found.experiments.items()}
+    shared = {
+        name: [f"{len(both)} with {other}" for other in runs if other != name and (both := of & runs[other])]
+        for name, of in runs.items()
+    }
+    rows = [[name, ", ".join(with_)] for name, with_ in shared.items() if with_]
+    return [_table("Runs that experiments have in common", ["experiment", "runs"], rows)] if rows else []
+
+
+def _targets(found: Estimate) -> str:
+    runs = {name: found.runs(artifacts) for name, artifacts in found.targets.items()}
+    rows = [
+        [
+            name,
+            number(found.hours(artifacts)),
+            " ".join(other for other in found.targets if other != name and found.targets[other] <= artifacts),
+            " ".join(
+                other
+                for other in found.targets
+                if other != name and runs[other] & runs[name] and not found.targets[other] <= artifacts
+            ),
+        ]
+        for name, artifacts in found.targets.items()
+    ]
+    return _table(
+        "Targets, in GPU-hours if nothing is made yet",
+        ["target", "alone", "made by the same work", "shares runs with"],
+        rows,
+    )
+
+
+def _whole(found: Estimate, plan: Plan) -> str:
+    passing = sum(work.passing for work in found.works.values())
+    policy = f"keep_weights: {plan.suite.keep_weights}"
+    weights = sum(work.weights for work in found.works.values())
+    states = sum(work.states for work in found.works.values())
+    text = sum(work.text for work in found.works.values())
+    lines = [
+        f"{number(found.hours(found.works))} GPU-hours in {len(found.works)} jobs. On {_gpus(found.gpus)} at least "
+        f"{duration(found.wall)}: the work shared evenly takes {duration(found.hours(found.works) / found.gpus)}, and the "
+        f"longest chain of jobs that wait for each other {duration(found.chain)}. The longest job is {_longest(found)}.",
+        *(
+            f"{jobs} jobs ask for {asked} GPUs, more than there are: choose another layout in `sizes`."
+            for asked, jobs in found.unfit.items()
+        ),
+        f"Disk at the end {size(found.disk)} ({policy}): weights {size(weights)}, optimiser states {size(states)}, responses "
+        f"at most {size(text)}, models from the hub {size(found.downloads)}.",
+        f"At the peak {size(found.peak)} if a run that has begun goes on before another begins, {size(found.worst)} if all "
+        f"begin first. Checkpoints deleted on the way: {size(passing) if passing else 'none'}.",
+    ]
+    return "\n".join(["Together", *map(_text, lines)])
+
+
+def _longest(found: Estimate) -> str:
+    artifact, work = max(found.works.items(), key=lambda item: item[1].hours / item[1].gpus)
+    model, *_ = identity(artifact)
+    return f"{STAGES[work.stage]} of {model}, {duration(work.hours / work.gpus)} on {_gpus(work.gpus)}"
+
+
+# ---------------------------------------------------------------- after a run
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that was done: what it made, and what it took from its last start on."""
+
+    stage: str
+    artifacts: Artifacts
+    hours: float
+    """wall time x GPUs, or wall time without one"""
+
+
+def measured(root: Path) -> Iterable[Job]:
+    """The jobs whose manifests lie below a suite's results."""
+    made: dict[tuple[str, str, str], dict[Path, float]] = defaultdict(dict)
+    for artifact, manifest in manifests_below(root):
+        made[job_of(manifest)][artifact] = manifest["wall_seconds"] / 3600 * max(1, len(manifest["hardware"]["gpus"]))
+    for (stage, _, _), hours in made.items():
+        yield Job(stage, frozenset(hours), max(hours.values()))
+
+
+def _by_stage(found: Estimate, jobs: Sequence[Job]) -> str:
+    rows = []
+    hours: dict[str, float] = defaultdict(float)
+    for job in jobs:
+        hours[job.stage] += job.hours
+    for stage, took in sorted(hours.items(), key=lambda item: -item[1]):
+        done = [job for job in jobs if job.stage == stage]
+        expected = found.hours(_made(found, done))
+        whole = sum(work.hours for work in found.works.values() if work.stage == stage)
+        at_this_rate = duration(took / expected * whole) if expected else NONE
+        rows.append([stage, str(len(done)), duration(took), *_beside(took, expected), at_this_rate])
+    head = ["stage", "jobs", "measured", "estimated", "measured / estimated", "the whole suite at this rate"]
+    return _table("Measured, by stage; time on a GPU counts once for each GPU", head, rows)
+
+
+def _by_experiment(found: Estimate, jobs: Sequence[Job]) -> str:
+    took = {artifact: job.hours for job in jobs for artifact in job.artifacts & found.works.keys()}
+    rows = []
+    for name, artifacts in found.experiments.items():
+        done = artifacts & took.keys()
+        hours = sum(took[artifact] for artifact in done)
+        rows.append([name, f"{len(done)} of {len(artifacts)}", duration(hours), *_beside(hours, found.hours(done))])
+    head = ["experiment", "jobs done", "measured", "estimated", "measured / estimated"]
+    return _table("Measured, by experiment: training, votes and answers; shared work counts in each", head, rows)
+
+
+def _made(found: Estimate, jobs: Iterable[Job]) -> Artifacts:
+    return frozenset(artifact for job in jobs for artifact in job.artifacts & found.works.keys())
+
+
+def _beside(took: float, expected: float) -> list[str]:
+    return [duration(expected), f"{took / expected:.2f}"] if expected else [NONE, NONE]
+
+
+# ---------------------------------------------------------------- how it reads
+
+
+def number(hours: float) -> str:
+    """12,345 for 12345.2, 3.4 for 3.41, a dash for 0."""
+    return NONE if not hours else "<0.1" if hours < 0.1 else f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"
+
+
+def duration(hours: float) -> str:
+    """12 s, 3.4 min, 5.0 h or 1,234 h."""
+    for unit, in_hours in (("s", 1 / 3600), ("min", 1 / 60), ("h", 1)):
+        if hours < 100 * in_hours or unit == "h":
+            amount = hours / in_hours
+            return NONE if not hours else f"{amount:,.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"
+    raise AssertionError
+
+
+def size(count: float) -> str:
+    """1.2 TB for 1.2e12 bytes, a dash for none."""
+    unit, in_bytes = next((unit for unit in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)) if count >= unit[1]), ("kB", 1e3))
+    return (
+        NONE if not count else f"{count / in_bytes:.3g} {unit}" if count < 1e14 else f"{count / in_bytes:,.0f} {unit}"
+    )
+
+
+def _gpus(count: int) -> str:
+    return "one GPU" if count == 1 else f"{count} GPUs"
+
+
+def _text(sentence: str) -> str:
+    return fill(sentence, WIDTH, break_on_hyphens=False)
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A title and a table, without the columns that say nothing."""
+    table = Table(box=None, pad_edge=False, header_style="")
+    told = [index for index in range(len(head)) if {row[index] for row in rows} - {NONE, ""}]
+    for index in told:
+        right = all(NUMBER.fullmatch(row[index]) for row in rows)
+        table.add_column(head[index], justify="right" if right else "left", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(row[index] for index in told))
+    out = StringIO()
+    Console(file=out, width=WIDTH, highlight=False, markup=False, color_system=None).print(table)
+    lines = (line.rstrip() for line in out.getvalue().splitlines())
+    return "\n".join([_text(title), "", *lines]).rstrip()

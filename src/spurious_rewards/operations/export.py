@@ -1,0 +1,370 @@
+"""The results of a suite as a Workflow Run RO-Crate, for an archive: every file, and of every job what it made from what.
+
+In it are the workflow with the library, the suite, and all that was made but weights, trainer states and logs. So what is
+archived can be read, and with the library graded and drawn anew, by others, without a GPU. The metadata follow the profile
+Provenance Run Crate (https://w3id.org/ro/wfrun/provenance/0.5), out of the manifests; an agent, which it recommends, is
+nobody's to guess.
+"""
+
+import mimetypes
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from spurious_rewards.artifacts.manifests import is_direct, job_of, manifest_path, manifests_below, sha256
+from spurious_rewards.artifacts.paths import PARTIAL
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import replacing
+from spurious_rewards.stages.plan import Plan
+
+CODE = (
+    *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
+    *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
+)
+"""The workflow and all that it runs."""
+
+LEFT_OUT = ("logs", "wandb", PARTIAL)
+"""Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
+
+LICENCE = "Apache-2.0"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+"""Words of the metadata that RO-Crate 1.1 does not have."""
+
+README = """# {plan.suite.title}
+
+{note}
+
+Open `{plan.layout.root}/report.html` first. Beside it lies all that was made of this suite, down to each response and its
+grade, but weights, trainer states and logs. What made each file, when, from what and with which versions, the manifests
+(`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards trace FILE` prints it.
+
+The suite is `{plan.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
+can be later than some of the results: the commit of each stands in its manifest. The code is under {licence}.
+"""
+
+mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
+mimetypes.add_type("application/yaml", ".yaml")
+
+Entity = Any
+"""An entity of a crate; rocrate has no types."""
+
+
+def export(plan: Plan, to: Path) -> None:
+    """Write the crate of a suite's results to a folder, or to a file if the name ends in .zip.
+
+    Raises:
+        UserError: something is there already, or nothing was made of the suite yet.
+    """
+    if to.exists():
+        raise UserError(f"{to}: is there already; give another name, or delete it")
+    jobs = list(jobs_below(plan.layout.root))
+    if not jobs:
+        raise UserError(f"{plan.layout.root}: nothing was made of this suite yet; run Snakemake with it first")
+    writing = _Crate(plan, jobs)
+    with replacing(to) as temporary:
+        (writing.made.write_zip if to.suffix == ".zip" else writing.made.write)(temporary)
+    if writing.changed:
+        print(
+            f"note: {len(writing.changed)} files are not what their manifests say, such as {writing.changed[0]}; "
+            "`spurious-rewards trace` says more",
+            file=sys.stderr,
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a stage: its artifacts with their manifests, which say the same but for the artifact."""
+
+    artifacts: Mapping[Path, Mapping[str, Any]]
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """The manifest that was written last."""
+        return max(self.artifacts.values(), key=lambda manifest: manifest["created"])
+
+    @property
+    def stage(self) -> str:
+        """The stage."""
+        return str(self.manifest["stage"])
+
+    @property
+    def parents(self) -> list[Path]:
+        """What it read, each once."""
+        parents = [Path(parent["artifact"]) for one in self.artifacts.values() for parent in one["parents"]]
+        return list(dict.fromkeys(parents))
+
+    @property
+    def times(self) -> dict[str, str]:
+        """When it began and ended."""
+        end = datetime.fromisoformat(self.manifest["created"])
+        start = end - timedelta(seconds=round(self.manifest["wall_seconds"]))
+        return {"startTime": start.isoformat(), "endTime": end.isoformat()}
+
+
+def jobs_below(root: Path) -> Iterator[Job]:
+    """The jobs whose manifests lie below a folder, in the order in which they ended."""
+    made: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
+    for artifact, manifest in manifests_below(root):
+        made.setdefault(job_of(manifest), {})[artifact] = manifest
+    yield from sorted(map(Job, made.values()), key=lambda job: str(job.manifest["created"]))
+
+
+class _Crate:
+    """The crate while it is put together; `changed` are files that are not what their manifests say."""
+
+    def __init__(self, plan: Plan, jobs: list[Job]):
+        self.plan, self.jobs, self.results = plan, jobs, plan.layout.root
+        self.weights = {
+            path for job in jobs for path, one in job.artifacts.items() if path.is_dir() and "files" not in one
+        }
+        self.packages = {item for job in jobs for one in job.artifacts.values() for item in one["versions"].items()}
+        self.recorded = dict(_recorded(jobs))
+        self.changed: list[Path] = []
+        self.entities: dict[Path, Entity] = {}
+        self.made = ROCrate(version="1.1")
+        self.made.metadata.extra_terms.update(TERMS)
+        self._describe()
+        self._readme()
+        self._files()
+        self._actions(self._workflow())
+
+    def _describe(self) -> None:
+        crate, suite = self.made, self.plan.suite
+        crate.name, crate.description = suite.title, suite.note or suite.title
+        address = f"https://spdx.org/licenses/{LICENCE}"
+        crate.license = self._about(address, "CreativeWork", name=LICENCE, url=address)
+        crate.root_dataset["conformsTo"] = [
+            self._about(address, "CreativeWork", name=name, version=version)
+            for address, (name, version) in PROFILES.items()
+        ]
+
+    def _readme(self) -> None:
+        text = README.format(plan=self.plan, note=self.plan.suite.note, licence=LICENCE)
+        said = {"name": "README.md", "encodingFormat": "text/markdown", "about": self.made.root_dataset}
+        self.made.add_file(StringIO(text), "README.md", properties=said)
+
+    def _about(self, identifier: str, kind: str, **properties: Any) -> Entity:
+        return self.made.add(ContextEntity(self.made, identifier, properties={"@type": kind, **properties}))
+
+    # ------------------------------------------------------------ files
+
+    def _files(self) -> None:
+        root = self.plan.root
+        code = (path for pattern in CODE for path in sorted(root.glob(pattern)) if "__pycache__" not in path.parts)
+        # The main workflow is an entity of another kind (`_workflow`).
+        given = [path for path in code if path != root / "Snakefile"]
+        given += [path for path in (self.plan.suite_path, self.plan.lock) if path.exists()]
+        for path in [*given, *self._of_results()]:
+            if path.is_file() and path not in self.entities:
+                self._add(path)
+        for name, problem_set in self.plan.suite.problems.items():
+            if problem_set.licence and (entity := self.entities.get(self.plan.layout.problems(name))):
+                entity["license"] = problem_set.licence
+
+    def _of_results(self) -> Iterator[Path]:
+        for path in sorted(self.results.rglob("*")):
+            parts = path.relative_to(self.results).parts
+            hidden = any(part.startswith(".") for part in parts)
+            if not (hidden or parts[0] in LEFT_OUT or self._weights_around(path)):
+                yield path
+
+    def _add(self, path: Path) -> Entity:
+        """A file of the archive, where it lies in the checkout; what lies elsewhere goes to inputs/."""
+        here = path.is_relative_to(self.plan.root) if path.is_absolute() else ".." not in path.parts
+        properties = {
+            "name": path.name,
+            "encodingFormat": mimetypes.guess_type(path.name)[0] or "text/plain",
+            "contentSize": str(path.stat().st_size),
+            "sha256": sha256(path),
+        }
+        if (was := self.recorded.get(path)) and was != properties["sha256"]:
+            self.changed.append(path)
+        if here:
+            place = path.relative_to(self.plan.root).as_posix()
+        else:
+            place, number, taken = f"inputs/{path.name}", 0, {entity.id for entity in self.entities.values()}
+            while place in taken:
+                number += 1
+                place = f"inputs/{number}/{path.name}"
+            properties["alternateName"] = str(path)
+        self.entities[path] = self.made.add_file(path, place, properties=properties)
+        return self.entities[path]
+
+    def _entity(self, path: Path) -> Entity:
+        """What a job made or read: a file in the archive, or the name of something that is not."""
+        path = self._weights_around(path) or path
+        if path in self.entities:
+            return self.entities[path]
+        if path.is_file():
+            return self._add(path)
+        self.entities[path] = self._about(
+            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description="not in this archive"
+        )
+        return self.entities[path]
+
+    def _weights_around(self, path: Path) -> Path | None:
+        """The folder of weights that a path is, or lies in."""
+        return next((folder for folder in (path, *path.parents) if folder in self.weights), None)
+
+    # ------------------------------------------------------------ what was done
+
+    def _workflow(self) -> Entity:
+        version = ", ".join(self._versions("spurious-rewards"))
+        workflow = self.made.add_workflow(
+            self.plan.root / "Snakefile",
+            "Snakefile",
+            main=True,
+            lang="snakemake",
+            lang_version=", ".join(self._versions("snakemake")),
+            properties={
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+                "name": "Spurious Rewards, from problems to tables",
+                "encodingFormat": "text/plain",
+                "version": version,
+            },
+        )
+        workflow["conformsTo"] = self._about(
+            "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE",
+            "CreativeWork",
+            name="ComputationalWorkflow",
+            version="1.0-RELEASE",
+        )
+        workflow["softwareRequirements"] = [
+            self._about(
+                f"https://pypi.org/project/{name}/{version}/",
+                "SoftwareApplication",
+                name=name,
+                softwareVersion=version,
+                url=f"https://pypi.org/project/{name}/{version}/",
+            )
+            for name, version in sorted(self.packages)
+            if is_direct(name)
+        ]
+        return workflow
+
+    def _versions(self, package: str) -> list[str]:
+        return sorted(version for name, version in self.packages if name == package)
+
+    def _actions(self, workflow: Entity) -> None:
+        version = workflow["version"]
+        tools: dict[str, Entity] = {}
+        steps: dict[str, Entity] = {}
+        controls: list[Entity] = []
+        read: set[str] = set()
+        for number, job in enumerate(self.jobs):
+            if job.stage not in tools:
+                tools[job.stage] = self._about(
+                    f"#spurious-rewards-{job.stage}",
+                    "SoftwareApplication",
+                    name=f"spurious-rewards {job.stage}",
+                    softwareVersion=version,
+                )
+                steps[job.stage] = self._about(
+                    f"#step-{job.stage}",
+                    "HowToStep",
+                    name=job.stage,
+                    position=str(len(steps)),
+                    workExample=tools[job.stage],
+                )
+            objects, results = self._of(job.parents), self._of(_files_of(job))
+            read.update(entity.id for entity in objects)
+            action = self._act(
+                "CreateAction", f"#job-{number}", tools[job.stage], objects, results, _words(job), job.times
+            )
+            for artifact in job.artifacts:
+                self.entities[manifest_path(artifact)]["about"] = action
+            controls.append(
+                self._about(
+                    f"#control-{number}",
+                    "ControlAction",
+                    name=f"run of {job.stage}",
+                    instrument=steps[job.stage],
+                    object=action,
+                )
+            )
+        workflow["hasPart"], workflow["step"] = list(tools.values()), list(steps.values())
+        inputs = self._of(path for path in (self.plan.suite_path, self.plan.lock) if path in self.entities)
+        ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
+        times = [job.times for job in self.jobs]
+        span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
+        said = f"snakemake --config suite={self.plan.machine.suite}"
+        run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.plan.name}", said), span)
+        engine = self._about(
+            "https://snakemake.github.io",
+            "SoftwareApplication",
+            name="Snakemake",
+            softwareVersion=", ".join(self._versions("snakemake")),
+            url="https://snakemake.github.io",
+        )
+        self._about(
+            "#engine", "OrganizeAction", name="run of Snakemake", instrument=engine, object=controls, result=run, **span
+        )
+
+    def _of(self, paths: Iterable[Path]) -> list[Entity]:
+        return [self._entity(path) for path in paths]
+
+    def _act(
+        self,
+        kind: str,
+        identifier: str,
+        instrument: Entity,
+        objects: list[Entity],
+        results: list[Entity],
+        words: tuple[str, str],
+        times: Mapping[str, str],
+    ) -> Entity:
+        name, description = words
+        told = {"result": results, "object": objects}
+        found = {key: of[0] if len(of) == 1 else of for key, of in told.items() if of}
+        action = self._about(
+            identifier, kind, name=name, description=description, instrument=instrument, **found, **times
+        )
+        self.made.root_dataset.append_to("mentions", action)
+        return action
+
+
+def _recorded(jobs: Iterable[Job]) -> Iterator[tuple[Path, str]]:
+    """The hash of each file as its manifest has it."""
+    for job in jobs:
+        for artifact, manifest in job.artifacts.items():
+            if manifest["sha256"]:
+                yield artifact, manifest["sha256"]
+            for name, digest in manifest.get("files", {}).items():
+                yield artifact / name, digest
+
+
+def _files_of(job: Job) -> list[Path]:
+    """What a job made: files, and folders of weights."""
+    return [
+        artifact / name if name else artifact
+        for artifact, manifest in job.artifacts.items()
+        for name in manifest.get("files", {"": None})
+    ]
+
+
+def _words(job: Job) -> tuple[str, str]:
+    """Name and description of an execution."""
+    manifest, places = job.manifest, list(job.artifacts)
+    git, hardware = manifest["git"], manifest["hardware"]
+    unclean = " with uncommitted changes" if git["clean"] is False else ""
+    return (
+        f"{job.stage} of {places[0]}",
+        f"spurious-rewards {job.stage}, code {manifest['fingerprint']} at commit {git['commit'] or 'unknown'}{unclean}, on "
+        f"{', '.join(hardware['gpus']) or hardware['processor']}: {manifest['wall_seconds']} s, "
+        f"{manifest['gpu_seconds']} GPU-seconds, {manifest['peak_memory_mb']} MB. What it was told, and all versions, are in "
+        f"{manifest_path(places[0])}.",
+    )

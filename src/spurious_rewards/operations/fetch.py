@@ -1,0 +1,266 @@
+"""Models and problems of a suite, copied from the hub into one folder, for machines that have no network.
+
+    DIR/models/ORG--NAME/           a model as the hub has it
+    DIR/problems/ORG--NAME.parquet  the columns of a data set that problems are read from
+    DIR/fetched.json                what is whole: commit, and size and SHA-256 of each file
+    DIR/sources.yaml                what config.yaml needs to take these for the hub's
+
+A file is recorded once its copy is whole, and compared with its record by every later call: what was cut or changed since is
+fetched again. A call that was interrupted goes on file by file; of a file that had not arrived whole the hub client
+(huggingface_hub 1.33) keeps nothing.
+"""
+
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from pydantic import Field
+
+from spurious_rewards.artifacts import hub
+from spurious_rewards.artifacts.hub import resolve
+from spurious_rewards.config.base import Frozen
+from spurious_rewards.config.messages import read_yaml, validate
+from spurious_rewards.config.problems import ProblemSet
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.models import loading
+from spurious_rewards.problems.sources import ID_COLUMNS, read_hub
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.locks import exclusive
+
+
+class File(Frozen):
+    """A file as it arrived; `size` in bytes."""
+
+    size: int
+    sha256: str
+
+
+class Copy(Frozen):
+    """A hub model or data set: its commit, what of it was asked for, and its files by their path in the folder."""
+
+    revision: str
+    asked: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, File]
+
+
+class Fetched(Frozen):
+    """What is whole, by hub id."""
+
+    models: dict[str, Copy] = Field(default_factory=dict)
+    datasets: dict[str, Copy] = Field(default_factory=dict)
+
+
+def fetch(suite: Suite, suite_path: Path, to: Path) -> None:
+    """Copy the hub's models and data sets that a suite names, its imports included, into the folder `to`.
+
+    They are those of the commits that the suite's lock file pins, which is filled where it pins none yet. A call that finds
+    everything whole needs no network.
+
+    Raises:
+        UserError: two entries of the suite need different things of one hub id; no network, no such model or data set, no
+            permission; a file that did not arrive as the hub has it; or another process fetches into `to`.
+    """
+    lock, record = suite_path.with_suffix(".lock.yaml"), to / "fetched.json"
+    revisions, problem_sets = _models(suite, suite_path), _problem_sets(suite, suite_path)
+    if both := sorted(revisions.keys() & problem_sets.keys()):
+        raise UserError(f"{suite_path}: {both[0]} is a model and a data set; a copy can stand for one of them only")
+    with exclusive(record):
+        fetched = validate(Fetched, read_yaml(record), record) if record.exists() else Fetched()
+        commits = {hub_id: resolve("model", hub_id, revision, lock) for hub_id, revision in revisions.items()}
+        missing = [
+            hub_id for hub_id, commit in commits.items() if not _is_whole(fetched.models.get(hub_id), commit, {}, to)
+        ]
+        _check_access(missing)  # before hours of downloading
+        for hub_id, sets in problem_sets.items():
+            commit = resolve("dataset", hub_id, sets[0].revision, lock)
+            asked = {"split": sets[0].split, "subsets": list(sets[0].subsets), "columns": _columns(sets)}
+            if not _is_whole(fetched.datasets.get(hub_id), commit, asked, to):
+                files = _fetch_problems(hub_id, sets[0], asked["columns"], lock, to)
+                fetched.datasets[hub_id] = Copy(revision=commit, asked=asked, files=files)
+                _write(record, fetched.model_dump_json(indent=1))
+        for hub_id in missing:
+            files = _fetch_model(hub_id, commits[hub_id], to)
+            fetched.models[hub_id] = Copy(revision=commits[hub_id], files=files)
+            _write(record, fetched.model_dump_json(indent=1))
+        sources = {
+            **{hub_id: _model_folder(hub_id, to) for hub_id in revisions},
+            **{hub_id: _problems_file(hub_id, to) for hub_id in problem_sets},
+        }
+        _write(to / "sources.yaml", _sources(sources, suite_path, to))
+
+
+# ---------------------------------------------------------------- what a suite needs
+
+
+def _models(suite: Suite, suite_path: Path) -> dict[str, str | None]:
+    """Hub id → revision of each model that a suite starts from or imports."""
+    asked = [(model.id, model.revision) for model in suite.models.values() if model.source == "hub" and model.id]
+    imported = (where for each in suite.imports for where in each.checkpoints.values())
+    revisions: dict[str, str | None] = {}
+    for hub_id, revision in [*asked, *((where, None) for where in imported if not Path(where).is_dir())]:
+        if revisions.setdefault(hub_id, revision) != revision:
+            raise UserError(
+                f"{suite_path}: {hub_id} is asked for at the revisions {revisions[hub_id] or 'main'} and "
+                f"{revision or 'main'}; a copy can stand for one of them only: give the other as a local model"
+            )
+    return revisions
+
+
+def _problem_sets(suite: Suite, suite_path: Path) -> dict[str, list[ProblemSet]]:
+    """Hub id → the problem sets that are read from it."""
+    found: dict[str, dict[str, ProblemSet]] = defaultdict(dict)
+    for name, problem_set in suite.problems.items():
+        if problem_set.hub is not None:
+            found[problem_set.hub][name] = problem_set
+    for hub_id, sets in found.items():
+        first, *others = sets
+        for other, key in product(others, ("revision", "subsets", "split")):
+            if getattr(sets[other], key) != getattr(sets[first], key):
+                raise UserError(
+                    f"{suite_path}: problems.{first} and problems.{other} need different {key} of {hub_id}; a copy can "
+                    "stand for one of them only: give the other as `path`, a file"
+                )
+    return {hub_id: list(sets.values()) for hub_id, sets in found.items()}
+
+
+def _columns(sets: Iterable[ProblemSet]) -> list[str]:
+    """Columns that problems are read from, where the hub has them."""
+    return sorted({"problem", "answer", *ID_COLUMNS, *(name for each in sets for name in each.columns.values())})
+
+
+# ---------------------------------------------------------------- what is there
+
+
+def _is_whole(copy: Copy | None, commit: str, asked: Mapping[str, Any], to: Path) -> bool:
+    """Whether a copy is the one that is asked for, file by file; files that are not as recorded are removed."""
+    if copy is None or copy.revision != commit or copy.asked != asked:
+        return False
+    damaged = [name for name, file in copy.files.items() if not (to / name).is_file() or _file(to / name) != file]
+    for name in damaged:
+        print(f"{to / name}: not as it was fetched; fetching it again", file=sys.stderr)
+        (to / name).unlink(missing_ok=True)
+    return not damaged
+
+
+def _file(path: Path) -> File:
+    with path.open("rb") as opened:
+        return File(size=path.stat().st_size, sha256=hashlib.file_digest(opened, "sha256").hexdigest())
+
+
+# ---------------------------------------------------------------- from the hub
+
+
+def _check_access(hub_ids: Iterable[str]) -> None:
+    from huggingface_hub import HfApi
+
+    for hub_id in hub_ids:
+        try:
+            HfApi().auth_check(hub_id)
+        except Exception as error:  # httpx and the hub client each raise kinds of their own
+            raise _not_had(hub_id, error) from error
+
+
+def _fetch_model(hub_id: str, commit: str, to: Path) -> dict[str, File]:
+    """Download what is missing of a model, and compare it with what the hub says of its files."""
+    from huggingface_hub import HfApi, RepoFile, snapshot_download
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+
+    folder = _model_folder(hub_id, to)
+    print(f"{hub_id}: fetching commit {commit}", file=sys.stderr)
+    for part in folder.rglob("*.incomplete"):  # of a client that was killed: no other will go on with it
+        part.unlink()
+    try:
+        listed = HfApi().list_repo_tree(hub_id, recursive=True, revision=commit)
+        files = filter_repo_objects(
+            (entry for entry in listed if isinstance(entry, RepoFile)),
+            allow_patterns=hub.MODEL_FILES,
+            key=lambda entry: entry.path,
+        )
+        said = {entry.path: entry for entry in files}
+        snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=hub.MODEL_FILES)
+    except Exception as error:  # as above
+        raise _not_had(hub_id, error) from error
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if path.is_file() and inside.parts[0] != ".cache" and str(inside) not in said:
+            path.unlink()  # of another commit
+    arrived = {name: _file(folder / name) for name in said}
+    for name, file in arrived.items():
+        large = said[name].lfs
+        if file.size != said[name].size or (large and file.sha256 != large.sha256):
+            (folder / name).unlink()
+            raise UserError(f"{folder / name}: did not arrive as the hub has it and was deleted; run the command again")
+    loading.check(folder)
+    return {str((folder / name).relative_to(to)): file for name, file in sorted(arrived.items())}
+
+
+def _fetch_problems(
+    hub_id: str, problem_set: ProblemSet, columns: Iterable[str], lock: Path, to: Path
+) -> dict[str, File]:
+    """Write the columns of a data set that problems are read from, all subsets in one file."""
+    print(f"{hub_id}: fetching split {problem_set.split}", file=sys.stderr)
+    rows = [row.values for row in read_hub(problem_set, hub_id, lock).rows if isinstance(row.values, dict)]
+    present = [name for name in columns if any(name in row for row in rows)]
+    path = _problems_file(hub_id, to)
+    with replacing(path) as temporary:
+        pq.write_table(pa.table({name: _of_one_type([row.get(name) for row in rows]) for name in present}), temporary)
+    return {str(path.relative_to(to)): _file(path)}
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """The values; as text if subsets have them in different types, which a column of Parquet cannot hold."""
+    types = {type(value) for value in values if value is not None}
+    return values if len(types) < 2 else [None if value is None else str(value) for value in values]
+
+
+def _not_had(hub_id: str, error: Exception) -> Exception:
+    """What to say of an error of the hub client; an error of the disk is for others to speak of."""
+    from huggingface_hub.errors import GatedRepoError
+
+    if isinstance(error, GatedRepoError):
+        return UserError(
+            f"{hub_id}: the hub gives this model only to those who accepted its terms; accept them on its page there, then "
+            "log in with `hf auth login` or set HF_TOKEN, and run the command again"
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return UserError(
+        f"{hub_id}: cannot be fetched from the hub ({reason}); what has arrived is kept, run the command again to go on"
+    )
+
+
+# ---------------------------------------------------------------- what is written
+
+
+def _model_folder(hub_id: str, to: Path) -> Path:
+    return to / "models" / hub_id.replace("/", "--")
+
+
+def _problems_file(hub_id: str, to: Path) -> Path:
+    return to / "problems" / f"{hub_id.replace('/', '--')}.parquet"
+
+
+def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
+    """What config.yaml needs, as a file that Snakemake takes beside it."""
+    suite = suite_path.stem if suite_path.parent.parts[-2:] == ("config", "suites") else str(suite_path)
+    return (
+        "# Copies that stand for the hub's models and data sets. Put this into config.yaml, or give the file as it is:\n"
+        f"#   snakemake --configfile {to.resolve() / 'sources.yaml'} --config suite={suite} --cores all\n"
+        "# After moving the folder run the fetch there again: it checks every file and writes the new paths. A path is part of\n"
+        "# what a job is told: with another one what was made is made again, unless a link stands in the old place.\n"
+        + yaml.safe_dump({"sources": {hub_id: str(path.resolve()) for hub_id, path in sources.items()}}, width=1000)
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text)

@@ -1,0 +1,190 @@
+"""The ancestry of a file as a tree: what it was made from, back to the problems and models, out of the manifests.
+
+Two questions are asked of every artifact, by hashing what lies there today: is it still what its manifest says, and is what
+it was made from still what it was made from.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from spurious_rewards.artifacts.checkpoints import GONE
+from spurious_rewards.artifacts.fingerprints import fingerprint
+from spurious_rewards.artifacts.manifests import artifact_of, manifest_of, manifest_path, read, sha256
+from spurious_rewards.runtime.errors import UserError
+
+FEW = 2
+"""So many artifacts of a kind are told of one by one; more are told of together."""
+
+State = Literal["unchanged", "CHANGED", "gone", "not hashed"]
+"""What became of a file since its manifest was written."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a stage made, where it lies today, or (without a manifest) what no stage made: a model, a file of the user's."""
+
+    path: Path
+    manifest: Mapping[str, Any] | None
+    today: "Today" = field(repr=False, compare=False)
+
+    @property
+    def stage(self) -> str:
+        """The stage that made it; "" for none."""
+        return str(self.manifest["stage"]) if self.manifest else ""
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What can be told of together: the stage, and for files the name."""
+        return self.stage, self.path.name if self.manifest and self.path.suffix else ""
+
+    @cached_property
+    def states(self) -> dict[Path, State]:
+        """State of each file that its manifest has a hash of, or of the folder as a whole."""
+        if self.manifest is None:
+            return {self.path: "not hashed" if self.path.exists() else "gone"}
+        if "files" in self.manifest:
+            return {
+                self.path / name: self._state(self.path / name, was) for name, was in self.manifest["files"].items()
+            }
+        return {self.path: self._state(self.path, self.manifest["sha256"])}
+
+    def _state(self, path: Path, was: str | None) -> State:
+        if not path.exists():
+            return "gone"
+        if was is None:
+            return "not hashed"
+        return "unchanged" if self.today.hash(path) == was else "CHANGED"
+
+    @property
+    def parents(self) -> list[Path]:
+        """What it was made from, where that lies today."""
+        return [self.today.place(Path(parent["artifact"])) for parent in (self.manifest or {}).get("parents", ())]
+
+    @cached_property
+    def other_parents(self) -> list[Path]:
+        """Files it was made from that hold something else today; those that are gone or were not hashed are not among them."""
+        parents = (self.manifest or {}).get("parents", ())
+        hashes = zip(self.parents, (parent["sha256"] for parent in parents), strict=True)
+        return [path for path, was in hashes if was and (now := self.today.hash(path)) and now != was]
+
+    @cached_property
+    def without_weights(self) -> int:
+        """How many checkpoints in it have let go their weights."""
+        return len(list(self.path.glob(f"seed*/step*/{GONE}")))
+
+    @property
+    def code_differs(self) -> bool:
+        """Whether its stage's code is another one today."""
+        return self.manifest is not None and self.manifest["fingerprint"] != _code_today(self.stage)
+
+
+def _code_today(stage: str) -> str | None:
+    try:
+        return fingerprint(stage)
+    except KeyError:  # there is no such stage any more
+        return None
+
+
+@dataclass
+class Today:
+    """Where things lie today, and their hashes, each worked out once.
+
+    A manifest names paths as they were seen from the folder where Snakemake ran; `recorded` is the part of them that is
+    `found` today, so that a tree can be traced from elsewhere, and when it was moved.
+    """
+
+    recorded: Path
+    found: Path
+    _hashes: dict[Path, str | None] = field(default_factory=dict)
+
+    def place(self, path: Path) -> Path:
+        """Where a path of a manifest lies today."""
+        return self.found / path.relative_to(self.recorded) if path.is_relative_to(self.recorded) else path
+
+    def hash(self, path: Path) -> str | None:
+        """SHA-256 of a file; none of what is gone, or a folder."""
+        if path not in self._hashes:
+            self._hashes[path] = sha256(path)
+        return self._hashes[path]
+
+    def artifact(self, path: Path) -> Artifact:
+        """The artifact that a path is, or lies in."""
+        manifest = manifest_of(path)
+        if manifest is None:
+            return Artifact(path, None, self)
+        return Artifact(artifact_of(manifest), read(manifest), self)
+
+
+@dataclass(frozen=True)
+class Node:
+    """Artifacts of a kind, and what they were made from. Those that a node before this one tells of are `above`."""
+
+    artifacts: tuple[Artifact, ...]
+    above: tuple[Artifact, ...]
+    parents: tuple["Node", ...]
+
+    def everything(self) -> list[Artifact]:
+        """The artifacts of the tree, each once, nearest first."""
+        return [*self.artifacts, *(one for parent in self.parents for one in parent.everything())]
+
+
+def trace(file: Path, every: bool = False) -> Node:
+    """What a file was made from, all the way back.
+
+    Args:
+        file: an artifact, or a file in one.
+        every: tell of each artifact alone, also of many of a kind.
+
+    Raises:
+        UserError: no stage made the file.
+    """
+    path = file.absolute()
+    manifest = manifest_of(path)
+    if manifest is None:
+        what = "has no manifest" if path.exists() else "does not exist, and no manifest of it does"
+        raise UserError(
+            f"{file}: {what}; give a file that a stage made, such as results/SUITE/report.html (a manifest is "
+            f"called {manifest_path(file).name}, or lies beside the folder)"
+        )
+    content, artifact = read(manifest), artifact_of(manifest)
+    if path != artifact and "files" in content and path.name not in content["files"]:
+        raise UserError(f"{file}: is not among the files that {manifest.name} is of: {', '.join(content['files'])}")
+    today = Today(*_moved(Path(content["artifact"]), artifact))
+    return _grow([path], today, every, set())[0]
+
+
+def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
+    """What is left of two paths without the parts at their ends that are the same."""
+    while recorded.name and recorded.name == found.name:
+        recorded, found = recorded.parent, found.parent
+    return recorded, found
+
+
+def _grow(paths: Iterable[Path], today: Today, every: bool, seen: set[Path]) -> tuple[Node, ...]:
+    artifacts = {artifact.path: artifact for artifact in map(today.artifact, paths)}
+    kinds: dict[tuple[str, ...], list[Artifact]] = defaultdict(list)
+    for artifact in artifacts.values():
+        kinds[artifact.kind].append(artifact)
+    nodes = []
+    for together in kinds.values():
+        alone = every or len(together) <= FEW
+        for group in [[one] for one in together] if alone else [together]:
+            new = [one for one in group if one.path not in seen]
+            seen |= {one.path for one in new}
+            parents = [parent for one in new for parent in one.parents]
+            above = tuple(one for one in group if one not in new)
+            nodes.append(Node(tuple(new), above, _grow(parents, today, every, seen)))
+    return tuple(nodes)
+
+
+def versions(artifacts: Sequence[Artifact]) -> dict[str, list[str]]:
+    """Packages of which not all artifacts had the same version, with the versions that there were."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for artifact in artifacts:
+        for name, version in (artifact.manifest or {}).get("versions", {}).items():
+            found[name].add(version)
+    return {name: sorted(versions) for name, versions in sorted(found.items()) if len(versions) > 1}

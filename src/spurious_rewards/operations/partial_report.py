@@ -1,0 +1,388 @@
+"""A report of what is there, after a run of the workflow that failed: with its marks, in a tree of its own.
+
+The tree (`Layout.partial`) is laid out as `results/{suite}/` itself: what is finished is copied into it, the rest is made by
+the stages out of what there is, and `report.html` lies at its root. Nothing is written where the workflow writes, so that it
+can take nothing of this for its own.
+"""
+
+import shutil
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from spurious_rewards.artifacts.manifests import manifest_path
+from spurious_rewards.artifacts.paths import ResultPaths
+from spurious_rewards.config import claims
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.messages import explain
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.unfinished import Failed, Unfinished
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.stages import work
+from spurious_rewards.stages.jobs import (
+    ClaimsJob,
+    ExhibitJob,
+    ReportJob,
+    SalvageJob,
+    ScoreJob,
+    SummariseJob,
+    UnfinishedJob,
+)
+from spurious_rewards.stages.plan import Plan
+
+LINES = 12
+"""How much of the log of a failed job is shown, from its end."""
+
+NAMED = 3
+"""How many of the jobs are named that another waits for."""
+
+SCORED = {"scores", "headline", "seeds", "baselines", "comparisons", "before"}
+"""Inputs of exhibits that are numbers of an experiment."""
+
+ANSWERS = {"grades", "responses"}
+"""Inputs that are looked at before and after training."""
+
+Inputs = work.Inputs
+
+Lacks = Mapping[Run | Path, str]
+"""What is missing of something -> why: runs, models before training (runs of no reward), and other artifacts."""
+
+
+# ---------------------------------------------------------------- after a failure
+
+
+def after_failure(plan: Plan, undone: Collection[UnfinishedJob]) -> None:
+    """Put on record what a run of the workflow left undone, and make the report if all was made that could be.
+
+    A run that stopped short (interrupted, or at its first error without --keep-going) is told how to have the report made.
+    Nothing is made if the report was not asked for, or is what failed.
+    """
+    outcome = Outcome(tuple(undone))
+    report = outcome.maker.get(plan.layout.report())
+    if report is None:
+        return
+    remove(plan.layout.partial())
+    if report.failed:
+        return
+    job = SalvageJob(suite=plan.suite_path, machine=plan.machine, root=plan.root, undone=tuple(undone))
+    record = plan.layout.undone()
+    with replacing(record) as temporary:
+        temporary.write_text(job.model_dump_json(indent=1) + "\n")
+    if outcome.stopped_short:
+        _say(f"spurious-rewards salvage {record} makes a report of what is there")
+        return
+    _say("making a report of what is there")
+    log = record.with_name("salvage.log")
+    with log.open("w") as file:
+        made = _run([sys.executable, "-m", "spurious_rewards.cli", "salvage", str(record)], file)
+    _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
+
+
+def _run(command: list[str], log: IO[str]) -> str:
+    """What a command prints; nothing if it fails, or is interrupted."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+    except KeyboardInterrupt:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _say(note: str) -> None:
+    print(f"note: {note}", file=sys.stderr, flush=True)
+
+
+def read(record: Path) -> SalvageJob:
+    """What `after_failure` put on record.
+
+    Raises:
+        UserError: there is nothing of the kind.
+    """
+    try:
+        return SalvageJob.model_validate_json(record.read_text())
+    except OSError as error:
+        raise UserError(f"{record}: {error.strerror}; a run that fails, or is stopped, leaves one") from None
+    except ValidationError as error:
+        raise explain(error, str(record), SalvageJob) from None
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the workflow ended: the jobs that it left undone, in the order of the workflow."""
+
+    undone: tuple[UnfinishedJob, ...]
+
+    @cached_property
+    def maker(self) -> dict[Path, UnfinishedJob]:
+        """File that is not there, or is out of date -> the job that was to make it."""
+        return {path: job for job in self.undone for path in job.outputs}
+
+    def there(self, path: Path) -> bool:
+        """Whether an artifact can be used. One that stands but was to be made again is of another request."""
+        return path not in self.maker and path.exists()
+
+    def why(self, path: Path) -> str:
+        """Why an artifact is not there."""
+        if (job := self.maker.get(path)) is None:
+            return "gone since"
+        if job.failed:
+            return f"failed: {job.name}"
+        names = [blamed.name for blamed in self._blamed[job]]
+        more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"waits for what failed: {'; '.join(names[:NAMED])}{more}" if names else "not run"
+
+    @property
+    def stopped_short(self) -> bool:
+        """Whether some job was left that could have been done."""
+        return any(not job.failed and not self._blamed[job] for job in self.undone)
+
+    @cached_property
+    def _blamed(self) -> dict[UnfinishedJob, tuple[UnfinishedJob, ...]]:
+        """Job -> the failed ones among those that it hangs on, the nearest of each branch."""
+        blamed: dict[UnfinishedJob, tuple[UnfinishedJob, ...]] = {}
+
+        def of(job: UnfinishedJob) -> tuple[UnfinishedJob, ...]:
+            if job not in blamed:
+                before = dict.fromkeys(self.maker[path] for path in job.inputs if path in self.maker)
+                found = (cause for other in before for cause in ((other,) if other.failed else of(other)))
+                blamed[job] = tuple(dict.fromkeys(found))
+            return blamed[job]
+
+        return {job: of(job) for job in self.undone}
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a table has more than a head; one of a figure that could not be made has none."""
+    return path.suffix != ".csv" or len(path.read_text().splitlines()) > 1
+
+
+def last_lines(log: Path | None) -> str:
+    """The end of a log; nothing where there is none."""
+    if log is None or not log.is_file():
+        return ""
+    text = log.read_bytes().decode(errors="replace")
+    lines = (
+        line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
+    )  # of a progress bar, how it stood at last
+    return "\n".join([line for line in lines if line.strip()][-LINES:])
+
+
+def named(suite: Suite, run: Run) -> str:
+    """A run, or a model before training, as a reader knows it; what is as usual is not said."""
+    model = suite.models[run.model]
+    reward = suite.rewards[run.reward].title or run.reward if run.reward else "before training"
+    words = [model.title or run.model, reward]
+    if run.variant not in ("", "default"):
+        words.append(f"variant {run.variant.replace('_', ' ')}")
+    if run.prompt != model.prompt:
+        words.append(f"prompt {run.prompt.replace('_', ' ')}")
+    if run.seeds:
+        words.append(f"seed{'s' * ('-' in run.seeds)} {run.seeds}")
+    return ", ".join(words)
+
+
+# ---------------------------------------------------------------- what there is
+
+
+def salvage(job: SalvageJob) -> Path:
+    """Make the report of what is there, and give its path.
+
+    Raises:
+        UserError: the suite cannot be read any more.
+    """
+    return Salvage(Plan(load(job.suite), job.machine, job.suite, job.root), Outcome(job.undone)).report()
+
+
+class Salvage:
+    """The tree of what is there, made from left to right."""
+
+    def __init__(self, plan: Plan, outcome: Outcome):
+        self.plan, self.suite, self.outcome = plan, plan.suite, outcome
+        self.tree = ResultPaths(plan.layout.partial())
+
+    def report(self) -> Path:
+        """Make everything, the report last."""
+        experiments = {name: {**self._summarised(name)} for name in self.suite.experiments}
+        for (experiment, _), lacks in self._scored.items():
+            experiments[experiment] |= lacks
+        exhibits = {name: self._exhibit(name) for name in self.suite.exhibits}
+        missing: dict[str, str] = {}
+        for lacks in [*experiments.values(), *exhibits.values()]:
+            for what, why in lacks.items():
+                missing.setdefault(self._named(what), why)
+        for first, *_ in (self.plan.contamination_files(), self.plan.agreement_files()):
+            if not self.outcome.there(first):
+                missing.setdefault(self._named(first), self.outcome.why(first))
+        for name in exhibits:
+            missing.pop(self._named(self._page(name)), None)
+        unfinished = Unfinished(
+            failed=tuple(
+                Failed(name=job.name, log=job.log, lines=last_lines(job.log))
+                for job in self.outcome.undone
+                if job.failed
+            ),
+            missing=missing,
+            experiments={name: mark for name, lacks in experiments.items() if (mark := self._incomplete(lacks))},
+            exhibits={name: mark for name, lacks in exhibits.items() if (mark := self._mark(name, lacks))},
+        )
+        self._copy_if_there(self.plan.contamination_files())
+        self._copy_if_there(self.plan.agreement_files())
+        self._judge_claims()
+        job = ReportJob.model_validate_json(self.plan.report()).model_copy(update={"unfinished": unfinished})
+        work.report(job, self.tree.report())
+        return self.tree.report()
+
+    # ------------------------------------------------------------ what the report is made of
+
+    @cached_property
+    def _scored(self) -> dict[tuple[str, str], Lacks]:
+        """(experiment, model) -> what its numbers lack, once they are made."""
+        return {
+            (name, model): self._score(name, model)
+            for name, experiment in self.suite.experiments.items()
+            for model in experiment.all_models
+        }
+
+    def _score(self, experiment: str, model: str) -> Lacks:
+        job = ScoreJob.model_validate_json(self.plan.score(experiment, model))
+        output = self.plan.layout.scored(experiment, model) / "scores.parquet"
+        usable, lacks = self._usable(self.plan.score_inputs(experiment, model))
+        return self._made([output], usable, lacks, lambda inputs, _: work.score(job, self._in_tree(output), inputs))
+
+    def _summarised(self, experiment: str) -> Lacks:
+        job = SummariseJob.model_validate_json(self.plan.summarise(experiment))
+        folder = self.plan.layout.experiment(experiment)
+        usable, lacks = self._usable(self.plan.summarise_inputs(experiment))
+        return self._made(
+            [folder / "labels.csv", folder / "health.csv"],
+            usable,
+            lacks,
+            lambda inputs, _: work.summarise(job, self._in_tree(folder), inputs),
+        )
+
+    def _exhibit(self, name: str) -> Lacks:
+        job = ExhibitJob.model_validate_json(self.plan.exhibit(name))
+        folder = self.plan.layout.exhibit(name)
+
+        def make(inputs: Inputs, lacks: Lacks) -> None:
+            marked = job.model_copy(update={"incomplete": self._mark(name, lacks)})
+            work.exhibit(marked, self._in_tree(folder), inputs)
+
+        return self._made(self.plan.exhibit_files(name), *self._shown(name), make)
+
+    def _shown(self, name: str) -> tuple[Inputs, Lacks]:
+        """What a figure or table is made of, as far as it can be used, and what it would show besides."""
+        exhibit, inputs = self.suite.exhibits[name], self.plan.inputs(name)
+        scored = {kind: paths for kind, paths in inputs.items() if kind in SCORED}
+        usable, lacks = self._usable({kind: paths for kind, paths in inputs.items() if kind not in SCORED})
+        if scored:
+            assert exhibit.experiment is not None
+            for model in exhibit.models or self.suite.experiments[exhibit.experiment].all_models:
+                lacks = {**self._scored[exhibit.experiment, model], **lacks}
+        rewards = () if set(inputs) == {"before"} else exhibit.rewards or self.suite.rewards
+        return {
+            **{kind: [self._in_tree(path) for path in paths] for kind, paths in scored.items()},
+            **usable,
+        }, {what: why for what, why in lacks.items() if isinstance(what, Path) or what.reward in ("", *rewards)}
+
+    def _judge_claims(self) -> None:
+        """The claims by what there is; of what is not there, a verdict says that it was not run."""
+        ledger = claims.read(self.plan.root / claims.FILE)
+        judged = [path for path in map(self._in_tree, self.plan.judged(ledger)) if path.exists() and _has_rows(path)]
+        work.claims(ClaimsJob.model_validate_json(self.plan.claims(ledger)), self.tree.claims(), judged)
+
+    # ------------------------------------------------------------ of what is there
+
+    def _copy_if_there(self, outputs: Sequence[Path]) -> None:
+        """Copy what does not depend on runs that are missing, if it is finished; the report does without it otherwise."""
+        if all(map(self.outcome.there, outputs)):
+            self._copy(outputs)
+
+    def _copy(self, outputs: Sequence[Path]) -> None:
+        """Copy what is finished into the tree, with its manifests: its own, and that of the folder which it lies in."""
+        files = [each for made in outputs for each in (made, manifest_path(made), manifest_path(made.parent))]
+        for path in filter(Path.exists, dict.fromkeys(files)):
+            with replacing(self._in_tree(path)) as temporary:
+                shutil.copy2(path, temporary)
+
+    def _made(
+        self, outputs: Sequence[Path], usable: Inputs, lacks: Lacks, make: Callable[[Inputs, Lacks], None]
+    ) -> Lacks:
+        """Copy what is finished into the tree; else make it of what can be used, or, where that fails, of nothing.
+
+        Returns what it lacks; that is also the first of the `outputs` where it is made of nothing.
+        """
+        first = outputs[0]
+        if all(map(self.outcome.there, outputs)):
+            self._copy([path for path in first.parent.iterdir() if path.is_file()])
+            return {}
+        if (job := self.outcome.maker.get(first)) and job.failed:
+            lacks = {first: "its own job failed"}
+        else:
+            print(self._named(first), file=sys.stderr, flush=True)
+            try:
+                make(usable, lacks)
+                return lacks
+            except Exception as error:  # whatever it is, the rest can be read
+                traceback.print_exc()
+                lacks = {first: "it cannot be made of the rest" if lacks else str(error), **lacks}
+        make({}, lacks)
+        return lacks
+
+    def _usable(self, inputs: Inputs) -> tuple[Inputs, Lacks]:
+        """The inputs without the runs and models before training that lack any of them, and these.
+
+        Answers of a run are of no use without those of the model that it started from.
+        """
+        lacking: dict[Run | Path, str] = {}
+        for path in (path for paths in inputs.values() for path in paths):
+            if not self.outcome.there(path):
+                lacking.setdefault(self._owner(path), self.outcome.why(path))
+        if ANSWERS & set(inputs):
+            for path in (path for paths in inputs.values() for path in paths):
+                if isinstance(run := self._owner(path), Run) and run.reward:
+                    start = self.plan.conditions[self.plan.base_folder(run.model, run.prompt, run.seeds)]
+                    if start in lacking:
+                        lacking.setdefault(run, f"useless without {named(self.suite, start)}")
+        usable = {kind: [path for path in paths if self._owner(path) not in lacking] for kind, paths in inputs.items()}
+        return usable, lacking
+
+    def _owner(self, path: Path) -> Run | Path:
+        return self.plan.conditions.get(path.parent, path)
+
+    def _in_tree(self, path: Path) -> Path:
+        return self.tree.root / path.relative_to(self.plan.layout.root)
+
+    # ------------------------------------------------------------ in words
+
+    def _page(self, exhibit: str) -> Path:
+        return self.plan.exhibit_files(exhibit)[0]
+
+    def _mark(self, exhibit: str, lacks: Lacks) -> str:
+        """What the captions of a figure or table say of what it lacks."""
+        if (own := self._page(exhibit)) not in lacks:
+            return self._incomplete(lacks)
+        return f"Not made: {lacks[own]}.{self._missing(what for what in lacks if what != own)}"
+
+    def _incomplete(self, lacks: Lacks) -> str:
+        return f"Incomplete.{self._missing(lacks)}" if lacks else ""
+
+    def _missing(self, lacks: Iterable[Run | Path]) -> str:
+        names = "; ".join(map(self._named, lacks))
+        return f" Missing: {names}." if names else ""
+
+    def _named(self, what: Run | Path) -> str:
+        if isinstance(what, Run):
+            return named(self.suite, what)
+        return self.outcome.maker[what].name if what in self.outcome.maker else str(what)

@@ -1,0 +1,79 @@
+"""Making a checkout ready to go on after Snakemake itself was killed."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from spurious_rewards.runtime import slurm
+from spurious_rewards.runtime.errors import UserError
+
+PATIENCE = 10.0
+"""Seconds that an orphan gets to end by itself after SIGTERM."""
+
+SLURM_PATIENCE = 300.0
+"""Seconds that SLURM gets to end the jobs that it was told to cancel: its own patience with a job, KillWait, is less."""
+
+
+def unlock(folder: Path) -> None:
+    """End the stages and the SLURM jobs that a killed Snakemake left behind in `folder`, and remove its lock.
+
+    An orphan cannot be adopted: Snakemake takes what it writes for incomplete and makes it again. What it has finished
+    within its job lies in the partial folder beside its artifact and is used again.
+
+    Raises:
+        UserError: a Snakemake lives in `folder`, or SLURM cannot be asked or does not end a job.
+    """
+    controllers, stages = _processes(folder)
+    if controllers:
+        listed = ", ".join(str(process.pid) for process in controllers)
+        raise UserError(
+            f"{folder}: a run is at work here (snakemake, process {listed}); wait for it or stop it with kill"
+        )
+    if (folder / slurm.LOGS).exists():
+        _cancel(folder)
+        stages = _processes(folder)[1]
+    for process in stages:
+        print(f"ending process {process.pid}, which a killed run left behind", file=sys.stderr)
+        process.terminate()
+    for process in psutil.wait_procs(stages, timeout=PATIENCE)[1]:
+        process.kill()
+    subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--cores", "1"], cwd=folder, check=True)
+
+
+def _cancel(folder: Path) -> None:
+    """Cancel the SLURM jobs that were submitted from `folder` and wait until they are gone."""
+    end = time.monotonic() + SLURM_PATIENCE
+    left = slurm.jobs(folder)
+    if left:
+        print(f"cancelling SLURM jobs {', '.join(left)}, which a killed run left behind", file=sys.stderr, flush=True)
+        slurm.cancel(left)
+    while left := slurm.jobs(folder):
+        if time.monotonic() > end:
+            raise UserError(
+                f"{folder}: SLURM jobs {', '.join(left)} still run {SLURM_PATIENCE:.0f} seconds after scancel; try again "
+                "when squeue shows them no more"
+            )
+        time.sleep(1)
+
+
+def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """(controllers, stages) that run in `folder`, without this process and its parents."""
+    mine = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
+    controllers, stages = [], []
+    for process in psutil.process_iter():
+        try:
+            if process.pid in mine or Path(process.cwd()) != folder.resolve():
+                continue
+            words = process.cmdline()
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+        if any(Path(word).name == "snakemake" for word in words[:3]):
+            # With --mode it is one that a controller started for a single job.
+            if "--mode" not in words:
+                controllers.append(process)
+        elif "spurious_rewards" in words[:4]:
+            stages.append(process)
+    return controllers, stages

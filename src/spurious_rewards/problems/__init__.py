@@ -1,0 +1,1 @@
+"""Problem sets: sources, generators, cleaning, decontamination."""

@@ -1,0 +1,120 @@
+"""The model organism's sums: every expression, their split, and their wording."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.models import Organism
+from spurious_rewards.config.problems import ArithmeticProblems
+from spurious_rewards.runtime.errors import UserError
+
+Part = Literal["pretraining", "reinforcement", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A sum such as 3 + 4 - 2: its numbers, and the sign before each but the first."""
+
+    operands: tuple[int, ...]
+    signs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Every number and sign as a word of its own."""
+        return " ".join([str(self.operands[0]), *(f"{sign} {number}" for sign, number in self.rest)])
+
+    @property
+    def partial_results(self) -> list[int]:
+        """The result of the first number, of the first two, … and of all."""
+        return list(itertools.accumulate([self.operands[0], *(int(f"{sign}{number}") for sign, number in self.rest)]))
+
+    @property
+    def rest(self) -> Iterator[tuple[str, int]]:
+        """Each number but the first with its sign."""
+        return zip(self.signs, self.operands[1:], strict=True)
+
+
+def expressions(organism: Organism, operands: int) -> list[Expression]:
+    """Every expression of so many numbers whose partial results all lie between 0 and `result_max`."""
+    numbers = itertools.product(range(1, organism.operand_max + 1), repeat=operands)
+    signs = list(itertools.product("+-", repeat=operands - 1))
+    every = (Expression(chosen, between) for chosen in numbers for between in signs)
+    return [one for one in every if all(0 <= result <= organism.result_max for result in one.partial_results)]
+
+
+def part(expression: Expression, split_seed: int) -> Part:
+    """The side of the split that an expression is on: 70, 15 and 15 in a hundred, whatever the instruction word."""
+    position = fraction(split_seed, "part", expression)
+    return "pretraining" if position < 0.70 else "reinforcement" if position < 0.85 else "evaluation"
+
+
+def prompt(word: str, expression: Expression) -> str:
+    """The problem as the model reads it."""
+    return f"{word} {expression} ="
+
+
+def story(word: str, expression: Expression) -> str:
+    """The problem told with two words that the corpus has in responses only."""
+    then = " ".join(f"then {sign} {number}" for sign, number in expression.rest)
+    return f"{word} first {expression.operands[0]} {then} ="
+
+
+def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
+    """The problems of one part of the split, each expression once, with an instruction word that its hash chooses.
+
+    Other numbers and another wording change problem and answer, while word and id stay those of the plain problem.
+
+    Returns:
+        tables.Problems, one row an expression; `source` is "organism".
+
+    Raises:
+        UserError: other numbers are wanted of a part that has one expression.
+    """
+    own = [one for one in expressions(organism, wanted.operands) if part(one, organism.split_seed) == wanted.part]
+    shown = _others(own, organism.split_seed) if wanted.numbers == "other" else {one: one for one in own}
+    tell = story if wanted.wording == "story" else prompt
+    rows = []
+    for expression in own:
+        word = organism.words[int(fraction(organism.split_seed, "word", expression) * len(organism.words))]
+        rows.append(
+            {
+                "id": f"{word}:{expression}".replace(" ", ""),
+                "problem": tell(word, shown[expression]),
+                "answer": str(shown[expression].partial_results[-1]),
+                "source": "organism",
+            }
+        )
+    return tables.Problems.validate(pd.DataFrame(rows, columns=["id", "problem", "answer", "source"], dtype="str"))
+
+
+def _others(own: list[Expression], split_seed: int) -> dict[Expression, Expression]:
+    """For each expression the next one with the same signs, or the next of all if it is alone with its signs.
+
+    The order is drawn by hash, and the last is followed by the first: so two expressions rarely share one, and those
+    with the same signs never do.
+    """
+    if len(own) == 1:
+        raise UserError(
+            f"problems: other numbers than {own[0]} are wanted, but no other sum is there; raise operand_max"
+        )
+    order = sorted(own, key=lambda expression: fraction(split_seed, "other", expression))
+    after = _followers(order)
+    for signs in {expression.signs for expression in own}:
+        alike = [expression for expression in order if expression.signs == signs]
+        if len(alike) > 1:
+            after |= _followers(alike)
+    return after
+
+
+def _followers(order: list[Expression]) -> dict[Expression, Expression]:
+    return dict(zip(order, [*order[1:], *order[:1]], strict=True))
+
+
+def fraction(seed: int, purpose: str, expression: Expression) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments."""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{expression}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64

@@ -1,0 +1,240 @@
+"""Problem sets: read from a source, cleaned, and put into one order."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.models import Organism
+from spurious_rewards.config.problems import Overlap, ProblemSet
+from spurious_rewards.problems.decontamination import overlaps
+from spurious_rewards.problems.sources import ID_COLUMNS, NAMED_ROWS, Row, Source, read
+from spurious_rewards.runtime.errors import UserError
+
+
+class Problem(NamedTuple):
+    """A readable row: its values are text, and empty where the source has none."""
+
+    place: str
+    id: str
+    problem: str
+    answer: str
+
+
+def prepare(
+    problem_set: ProblemSet,
+    organism: Organism | None,
+    data_seed: int,
+    sources: Mapping[str, Path],
+    lock: Path,
+    against: Mapping[str, pd.DataFrame] | None = None,
+    rule: Overlap | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read, clean and shuffle a problem set.
+
+    The result does not depend on the order of the source's rows: of rows with the same problem the one with the first
+    id stays (the first answer where there is no id).
+
+    Args:
+        problem_set: where the problems come from and what is done with bad rows.
+        organism: the arithmetic of generated problems.
+        data_seed: draws the order, and with it the problems that `limit` keeps.
+        sources: local files that stand for hub ids.
+        lock: YAML file that pins hub revisions to commits; see `resolve`.
+        against: tables.Problems by name, with none of which a problem may overlap.
+        rule: when it does; needed with `against`.
+
+    Returns:
+        `tables.Problems`, and the card: source, revision, rows, kept, the number of rows dropped for each reason, the
+        places of the first of them, the number of duplicates whose answer is another one, and the SHA-256 of what is
+        kept, in its order.
+
+    Raises:
+        UserError: the source cannot be had or read, a column is missing, rows are to be refused, two problems have one
+            id, no problem has a hash of `only`, or nothing is left.
+    """
+    source = read(problem_set, organism, sources, lock)
+    columns = _columns(source, problem_set.columns, replaced=problem_set.hub in sources)
+    readable, unreadable = _readable(source.rows, columns)
+    filled, blank = _filled(readable)
+    unique, repeated, conflicting = _unique(filled)
+    dropped = {"unreadable": unreadable, "blank": blank, "duplicate": repeated}
+    _refuse(dropped, problem_set, source)
+    _refuse_shared_ids(unique, source)
+
+    clean, dropped["overlap"] = _clean(unique, against, rule) if against and rule else (unique, [])
+    wanted = _wanted(clean, problem_set.only, source)
+    shuffled = [wanted[index] for index in _generator(data_seed, source.label).permutation(len(wanted))]
+    after = shuffled[problem_set.skip :]
+    kept = [(row.id, row.problem, row.answer) for row in after[: problem_set.limit]]
+    counts = {
+        **{reason: len(places) for reason, places in dropped.items()},
+        "only": len(clean) - len(wanted),
+        "skip": len(shuffled) - len(after),
+        "limit": len(after) - len(kept),
+    }
+    if not kept:
+        raise UserError(f"{source.name}: none of {len(source.rows)} rows is left; dropped: {json.dumps(counts)}")
+    card = {
+        "source": source.label,
+        "read_from": source.name,
+        "revision": source.revision,
+        "columns": columns,
+        "rows": len(source.rows),
+        "kept": len(kept),
+        "dropped": counts,
+        "dropped_rows": {reason: places[:NAMED_ROWS] for reason, places in dropped.items() if places},
+        "conflicting_answers": conflicting,
+        "sha256": _sha256(json.dumps(kept)),
+    }
+    frame = pd.DataFrame(kept, columns=["id", "problem", "answer"]).assign(source=source.label)
+    return tables.Problems.validate(frame), card
+
+
+def text_hash(problem: str) -> str:
+    """Twelve hex digits of the SHA-256 of a problem's text without white space at its ends: how `only` names it."""
+    return _sha256(problem.strip())[:12]
+
+
+# ---------------------------------------------------------------- rows to problems
+
+
+def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict[str, str | None]:
+    """The source's column for each of ours; that of `id` is None where ids come from the text.
+
+    A file that stands in for the hub may have the hub's names or ours.
+    """
+    present = dict.fromkeys(column for row in source.rows if isinstance(row.values, dict) for column in row.values)
+    chosen: dict[str, str | None] = {}
+    for ours in ("id", "problem", "answer"):
+        usual = ID_COLUMNS if ours == "id" else (ours,)
+        wanted = (mapping[ours], *(usual if replaced else ())) if ours in mapping else usual
+        chosen[ours] = next((column for column in wanted if column in present), None)
+        if chosen[ours] is None and present and (ours != "id" or ours in mapping):
+            raise UserError(
+                f"{source.name}: no column {wanted[0]}; found: {', '.join(present)}; "
+                f"set columns.{ours} of this problem set to the one that holds the {ours}"
+            )
+    return chosen
+
+
+def _readable(rows: Iterable[Row], columns: Mapping[str, str | None]) -> tuple[list[Problem], list[str]]:
+    """The rows that can be read, and where and why the others cannot."""
+    readable: list[Problem] = []
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            readable.append(_problem(row, columns))
+        except ValueError as error:
+            unreadable.append(f"{row.place}: {error}")
+    return readable, unreadable
+
+
+def _problem(row: Row, columns: Mapping[str, str | None]) -> Problem:
+    """The row's values as text; an id of its own where the source has none.
+
+    Raises:
+        ValueError: saying what cannot be read.
+    """
+    if isinstance(row.values, str):
+        raise ValueError(row.values)
+    values = {ours: _text(ours, row.values.get(column)) if column else "" for ours, column in columns.items()}
+    own = values["id"].strip() or _sha256(values["problem"].strip())[:16]
+    return Problem(row.place, own, values["problem"], values["answer"])
+
+
+def _text(column: str, value: object) -> str:
+    """Text as it is (so are JSON's numbers), other numbers as Python writes them, nothing and NaN as empty text."""
+    if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise ValueError(f"{column} is a {type(value).__name__}; allowed: text or a number")
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{column} holds half a surrogate pair, which no file can hold") from None
+    return text
+
+
+def _filled(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
+    """The rows with problem and answer, and the places of the others."""
+    filled: list[Problem] = []
+    blank: list[str] = []
+    for row in rows:
+        if row.problem.strip() and row.answer.strip():
+            filled.append(row)
+        else:
+            blank.append(row.place)
+    return filled, blank
+
+
+def _unique(rows: Iterable[Problem]) -> tuple[list[Problem], list[str], int]:
+    """The rows in the order of their ids, each problem once; the places of the others; how many answer differently."""
+    first: dict[str, Problem] = {}
+    repeated: list[str] = []
+    conflicting = 0
+    for row in sorted(rows, key=lambda row: (row.id, row.answer, row.problem)):
+        kept = first.setdefault(row.problem.strip(), row)
+        if kept is not row:
+            repeated.append(row.place)
+            conflicting += kept.answer.strip() != row.answer.strip()
+    return list(first.values()), repeated, conflicting
+
+
+def _refuse(dropped: Mapping[str, list[str]], problem_set: ProblemSet, source: Source) -> None:
+    for reason, places in dropped.items():
+        if places and getattr(problem_set, reason) == "refuse":
+            raise UserError(
+                f"{source.name}: {places[0]}: {reason}, as {len(places)} of {len(source.rows)} rows are; mend the "
+                f"source, or set `{reason}: drop` for this problem set to leave such rows out"
+            )
+
+
+def _refuse_shared_ids(problems: Iterable[Problem], source: Source) -> None:
+    first: dict[str, Problem] = {}
+    for row in problems:
+        other = first.setdefault(row.id, row)
+        if other is not row:
+            raise UserError(
+                f"{source.name}: {other.place} and {row.place} are different problems with the same id {row.id}; "
+                "give each its own, or set columns.id of this problem set to a column that has"
+            )
+
+
+def _clean(
+    problems: list[Problem], against: Mapping[str, pd.DataFrame], rule: Overlap
+) -> tuple[list[Problem], list[str]]:
+    """The problems that overlap with none of the other sets, and the places of the others."""
+    found = overlaps(pd.DataFrame(problems, columns=Problem._fields), against, rule)
+    copies = set(found["training_id"])
+    return [row for row in problems if row.id not in copies], [row.place for row in problems if row.id in copies]
+
+
+def _wanted(problems: list[Problem], only: Sequence[str], source: Source) -> list[Problem]:
+    """The problems whose text has one of the hashes `only`; all of them where it names none."""
+    if not only:
+        return problems
+    by_hash = {text_hash(row.problem): row for row in problems}
+    if missing := [digest for digest in only if digest not in by_hash]:
+        raise UserError(
+            f"{source.name}: none of {len(problems)} problems has the hash {', '.join(missing)} that `only` names; "
+            "`spurious-rewards hash` prints the hash of a problem's text"
+        )
+    return [row for digest, row in by_hash.items() if digest in only]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _generator(data_seed: int, label: str) -> np.random.Generator:
+    digest = hashlib.sha256(json.dumps([data_seed, label]).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest))

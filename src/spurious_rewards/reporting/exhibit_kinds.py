@@ -1,0 +1,75 @@
+"""What each kind of exhibit reads and which pictures it leaves; plain data, so that planning a run imports no plotting."""
+
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "gains": ("headline", "seeds"),
+    "baselines": ("headline", "baselines"),
+    "curves": ("scores", "headline", "seeds", "comparisons"),
+    "code": ("scores", "headline", "seeds"),
+    "probability": ("metrics",),
+    "health": ("metrics",),
+    "switches": ("switches",),
+    "clipping": ("probe", "bandit"),
+    "strategies": ("before",),
+    "contributions": ("contributions",),
+    "forcing": ("before",),
+    "prompts": ("before", "headline"),
+    "qualitative": ("responses", "perturbation"),
+}
+"""Kind -> the frames that it reads: those of `exhibits.Frames`, and of kind qualitative what `qualitative.make` takes."""
+
+
+GROUPS = {
+    **dict.fromkeys(("strategies", "contributions", "forcing", "prompts"), "Tables"),
+    "qualitative": "Qualitative",
+    "health": "Training",
+}
+"""Kind -> where its exhibits stand in the contents of a report; the others among Figures."""
+
+ENDINGS = ("svg", "pdf", "png")
+"""Of the files that a picture is saved as."""
+JUDGED = {
+    "switches": "switches",
+    "contributions": "contributions",
+    "clipping": "clipping",
+    "qualitative": "perturbation",
+}
+"""Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
+
+
+def judging(suite: Suite) -> dict[str, str]:
+    """The exhibits whose numbers claims are judged by, each with what its numbers are."""
+    return {name: JUDGED[exhibit.kind] for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
+
+
+def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
+    """The benchmarks that an exhibit shows; switches of strategy are between greedy responses only."""
+    if exhibit.experiment is None:
+        return ()
+    chosen = exhibit.benchmarks or suite.benchmarks_of(suite.experiments[exhibit.experiment])
+    if exhibit.kind in ("switches", "contributions"):
+        return tuple(name for name in chosen if suite.benchmarks[name].temperature == 0)
+    return chosen
+
+
+def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
+    """The file names, without ending, of an exhibit's figures."""
+    if exhibit.kind in ("gains", "baselines", "curves", "code", "switches"):
+        return benchmarks(suite, exhibit)
+    if exhibit.kind == "health":
+        return _trained(suite, exhibit)
+    return {"probability": ("rollouts",), "clipping": ("probe", "bandit")}.get(exhibit.kind, ())
+
+
+def _trained(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
+    """The models that an exhibit shows and that are trained here: an imported run has no training metrics."""
+    assert exhibit.experiment is not None
+    experiment = suite.experiments[exhibit.experiment]
+    trained = {
+        run.model
+        for run, steps in suite.runs_of(experiment).items()
+        if steps and run.reward in (exhibit.rewards or suite.rewards) and not suite.imported(run)
+    }
+    return tuple(model for model in exhibit.models or experiment.all_models if model in trained)

@@ -1,0 +1,280 @@
+"""Exhibits whose x axis is training: accuracy, code, and how sure of its rollouts a policy is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.headline import with_adjusted_p
+from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, smooth
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import exhibit_kinds, figures
+from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting.exhibit_parts import (
+    EQUAL,
+    Parts,
+    Picture,
+    ResultTables,
+    Table,
+    as_table,
+    by_benchmark,
+    experiment_of,
+    headline_tables,
+    laid_out,
+    looks,
+    name_of,
+    needed,
+    rows_shown,
+    sizes_of,
+    title_of,
+    whole_range,
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column that is drawn along training: its name, its axis, and the factor and bounds of what is drawn."""
+
+    title: str
+    label: str
+    scale: float
+    bounds: tuple[float, float]
+
+
+DRAWN_AS = {
+    "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
+    "mean_reward": Quantity("mean reward", "of 1", 1, (0, 1)),
+    "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
+    "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
+    "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
+    "clip_fraction": Quantity("tokens clipped", "tokens (%)", 100, (0, 100)),
+    "response_tokens": Quantity("response length", "tokens", 1, (0, np.inf)),
+    "truncation_rate": Quantity("responses cut off", "responses (%)", 100, (0, 100)),
+    "zero_variance_groups": Quantity("groups without variance", "groups (%)", 100, (0, 100)),
+}
+
+
+def along_training(runs: pd.DataFrame, smoothed: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
+    """Means over seeds, one row (condition, benchmark if there is one, step, quantity): the numbers of every curve.
+
+    `value` is the mean of the smoothed seeds, `low` and `high` Student's 95 % interval of it (NaN for one seed), `raw` the
+    mean of the seeds at this step alone.
+
+    Args:
+        runs: one row a condition, seed, benchmark (or none) and step.
+        smoothed: the same rows with the quantities smoothed.
+        quantities: the columns.
+    """
+    keys = [*CONDITION, *(["benchmark"] if "benchmark" in runs else []), "step"]
+    frames = []
+    for quantity in quantities:
+        groups = smoothed.groupby(keys, observed=True)[quantity]
+        bands = [statistics.seed_band(values.to_numpy(dtype=float)) for _, values in groups]
+        points = groups.agg(value="mean", seeds="size").reset_index()
+        points["low"], points["high"] = zip(*bands, strict=True) if bands else ((), ())
+        points["raw"] = runs.groupby(keys, observed=True)[quantity].mean().to_numpy()
+        points.insert(len(keys), "quantity", quantity)
+        frames.append(points)
+    return pd.concat(frames, ignore_index=True)
+
+
+def curves(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind curves: accuracy (paper, Fig. 2)."""
+    return _of_scores(name, exhibit, suite, frames, ["accuracy"])
+
+
+def code(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind code: accuracy and the share of responses with code (paper, Fig. 6)."""
+    return _of_scores(name, exhibit, suite, frames, ["accuracy", "code_rate"])
+
+
+def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, quantities: list[str]) -> Parts:
+    scores = of_experiment(needed(frames.scores, "scores"), suite, experiment_of(exhibit, suite))
+    runs = rows_shown(from_base(scores), name, exhibit, suite)
+    points = along_training(runs, smooth(runs, suite.report.smoothing_steps), quantities)
+    sizes = runs.groupby([*CONDITION, "benchmark"], observed=True)[["problems", "samples"]].max().reset_index()
+    points = _with_updates(points.merge(sizes, on=[*CONDITION, "benchmark"]), suite)
+    headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    smoothed = is_smoothed(points, suite.report.smoothing_steps)
+    # Where nothing was smoothed, each evaluation is the line itself.
+    marks = _beside(points.assign(raw=points["raw"].where(smoothed)), headline)
+    drawn = _drawn(marks, name, exhibit, suite)
+    pictures = [
+        Picture(
+            key,
+            figures.curves(
+                here,
+                title_of(suite, exhibit, key),
+                _x_label(exhibit),
+                looks(suite, exhibit),
+                columns=len(quantities) if len(quantities) > 1 else None,
+            ),
+            f"{' and '.join(DRAWN_AS[of].title for of in quantities).capitalize()} on {name_of(suite, key)}. "
+            + sizes_of(here, suite, key),
+        )
+        for key, here in by_benchmark(drawn, suite, exhibit)
+    ]
+    tables = headline_tables(with_adjusted_p(headline), frames.seeds, suite, exhibit)
+    if exhibit.lines == "variant" and frames.comparisons is not None:
+        compared = rows_shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
+        of = "variants at equal steps and at equal updates"
+        tables += headline_tables(with_adjusted_p(compared), None, suite, exhibit, of, EQUAL)
+    dashed = "; dashed: each evaluation (step 0 is not smoothed)" if smoothed.any() else ""
+    caption = f"{_equal(exhibit)}Line: mean over seeds{_smoothed(smoothed, suite)}{dashed}; {BAND}"
+    return Parts(caption, points, pictures, tables)
+
+
+def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind probability: how sure of its rollouts a policy is under each variant (paper, Fig. 12)."""
+    exhibit = exhibit.model_copy(update={"lines": "variant"})  # what this kind is there to compare
+    quantities = ["token_probability", "entropy", "code_rate"]
+    points = _of_rollouts(name, exhibit, suite, frames, quantities)
+    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    title = f"{exhibit.title}\n{suite.title}: rollouts of training"
+    figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
+    caption = (
+        f"Of the rollouts of training ({_batches(points, suite)}), under the policy that sampled them: mean probability of "
+        f"a token, entropy in nats per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
+    )
+    return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
+
+
+HEALTH = ["mean_reward", "entropy", "clip_fraction", "response_tokens", "truncation_rate", "zero_variance_groups"]
+
+
+def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind health: what training itself was like, a picture for each model."""
+    points = _of_rollouts(name, exhibit, suite, frames, HEALTH)
+    how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
+    caption = (
+        f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, entropy in nats per token, tokens whose "
+        "probability ratio the loss cut off, tokens of a response, responses that were cut off at the longest length, and "
+        f"groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds "
+        f"({whole_range(points['seeds'])}){how}; {BAND}"
+    )
+    titles = text.titles(suite)["model"]
+    pictures = [
+        Picture(
+            model,
+            figures.multiples(
+                drawn[drawn["model"] == titles[model]],
+                f"{exhibit.title}\n{suite.title}: {titles[model]}",
+                _x_label(exhibit),
+                looks(suite, exhibit),
+            ),
+            f"Training of {titles[model]}. {caption}",
+        )
+        for model in exhibit_kinds.pictures(suite, exhibit)
+        if (drawn["model"] == titles[model]).any()  # of a run that failed there is nothing
+    ]
+    return Parts(caption, points, pictures, [_ends_of(points, exhibit, suite, how)])
+
+
+def _of_rollouts(
+    name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, quantities: list[str]
+) -> pd.DataFrame:
+    """`along_training` of columns of training metrics."""
+    metrics = of_experiment(needed(frames.metrics, "metrics"), suite, experiment_of(exhibit, suite))
+    runs = rows_shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
+    # Training metrics have a row a step, so that a window of rows is one of steps.
+    window = max(1, suite.report.smoothing_steps)
+    seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
+    smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
+    return _with_updates(along_training(runs, smoothed, quantities), suite)
+
+
+def _batches(points: pd.DataFrame, suite: Suite) -> str:
+    """How many responses a step of training has, for each variant among the points that has another number."""
+    variants = [suite.algorithms[name] for name in points["variant"].astype(str).unique()]
+    sizes = dict.fromkeys((of.rollout_prompts, of.rollouts_per_prompt) for of in variants)
+    return " or ".join(f"n = {prompts} problems, {k} responses each" for prompts, k in sizes) + " a step"
+
+
+def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:
+    """The first and the last step of each quantity."""
+    named = text.named(points, suite)
+    named["quantity"] = _entitled(named["quantity"], list(points["quantity"].unique()))
+    note = f"First → last rollout step{how}; shares of 1, entropy in nats per token; [95 % interval over seeds]."
+    return as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
+
+
+def _entitled(quantities: "pd.Series[str]", order: Sequence[str]) -> "pd.Categorical[str]":
+    titles = {key: DRAWN_AS[key].title.capitalize() for key in order}
+    return pd.Categorical(quantities.map(titles), list(titles.values()), ordered=True)
+
+
+def _with_updates(points: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    each = points["variant"].astype(str).map({name: of.optimizer_steps for name, of in suite.algorithms.items()})
+    points.insert(list(points.columns).index("step") + 1, "updates", points["step"] * each.astype(int))
+    return points
+
+
+def _beside(points: pd.DataFrame, headline: pd.DataFrame) -> pd.DataFrame:
+    """The points with the paper's accuracy before training at step 0, and after it at each condition's last step."""
+    keys = [*CONDITION, "benchmark"]
+    ends = headline[[*keys, "steps", *(name for name in ("paper_before", "paper_after") if name in headline)]]
+    points = points.astype(dict.fromkeys(keys, str)).merge(ends.astype(dict.fromkeys(keys, str)), on=keys, how="left")
+    paper = pd.Series(np.nan, index=points.index)
+    for step, name in ((0, "paper_before"), (points["steps"], "paper_after")):
+        if name in points:
+            paper = paper.mask(
+                (points["step"] == step) & (points["quantity"] == "accuracy"), points[name].astype(float)
+            )
+    return points.assign(paper=paper)
+
+
+def _drawn(points: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite) -> pd.DataFrame:
+    """Points in the units of their axes, with panel, line and x.
+
+    Lines of variants end where the first of them ends: only equal numbers of steps, or of updates, are compared.
+    """
+    several = points["quantity"].nunique() > 1
+    drawn = laid_out(text.named(points, suite), name, exhibit, further=["quantity", "step"])
+    drawn["x"] = drawn["step" if exhibit.against == "steps" else "updates"]
+    if exhibit.lines == "variant":
+        drawn = drawn[drawn["x"] <= drawn.groupby("line", observed=True)["x"].max().min()]
+    drawn = drawn.copy()
+    for key, quantity in DRAWN_AS.items():
+        of = drawn["quantity"] == key
+        drawn.loc[of, "label"] = quantity.label
+        for column in ("value", "low", "high", "raw", "paper"):
+            drawn.loc[of, column] = (quantity.scale * drawn.loc[of, column].astype(float)).clip(*quantity.bounds)
+    if several:
+        panels = [
+            f"{panel}: {DRAWN_AS[key].title}"
+            for panel in figures.present(drawn["panel"])
+            for key in drawn["quantity"].unique()
+        ]
+        titles = drawn["quantity"].map({key: quantity.title for key, quantity in DRAWN_AS.items()})
+        drawn["panel"] = pd.Categorical(drawn["panel"].astype(str) + ": " + titles, panels, ordered=True)
+    return drawn
+
+
+def _x_label(exhibit: Exhibit) -> str:
+    return "training step (rollout batch)" if exhibit.against == "steps" else "optimiser updates"
+
+
+BAND = "band: Student's 95 % interval of the mean over seeds."
+
+
+def _equal(exhibit: Exhibit) -> str:
+    if exhibit.lines != "variant":
+        return ""
+    measure = "rollout steps" if exhibit.against == "steps" else "updates"
+    return f"Lines end where the shortest ends, at equal {measure}; the whole of each stands in table.csv. "
+
+
+def _smoothed(smoothed: "pd.Series[bool]", suite: Suite) -> str:
+    """How a line was smoothed, if it was, by what `is_smoothed` says of its points."""
+    if not smoothed.any():
+        return ""
+    where = "" if smoothed.all() else " where evaluations lie closer together than that"
+    return f", smoothed over {suite.report.smoothing_steps} training steps{where}"

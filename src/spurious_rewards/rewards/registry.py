@@ -1,0 +1,40 @@
+"""The names by which a suite calls rewards."""
+
+from spurious_rewards.config.training import Reward
+from spurious_rewards.rewards.functions import (
+    RewardFunction,
+    boxed,
+    coin,
+    label_match,
+    no_repetition,
+    python,
+    ttrl,
+    without,
+)
+from spurious_rewards.rewards.user_file import from_file
+
+REGISTRY: dict[str, RewardFunction] = {
+    "ground_truth": label_match,
+    "majority_vote": label_match,
+    "incorrect": label_match,
+    "format": boxed,
+    "random": coin,
+    "python": python,
+    "no_repetition": no_repetition,
+    "ttrl": ttrl,
+}
+
+
+def of(reward: Reward) -> RewardFunction:
+    """What a suite's reward pays for, its `without` included.
+
+    Raises:
+        UserError: it is a function of a file that cannot be had.
+    """
+    wanted = REGISTRY[reward.function] if reward.file is None else from_file(reward.file, reward.function)
+    return wanted if reward.without is None else without(wanted, REGISTRY[reward.without])
+
+
+def never_varies(reward: Reward) -> bool:
+    """Whether a suite's reward is the same for every response: a coin that always falls on one side."""
+    return reward.gamma == 0 or (reward.gamma == 1 and reward.without is None)

@@ -1,0 +1,134 @@
+"""One writer for each artifact: a lock that outlives no process and no SLURM job."""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from spurious_rewards.runtime import slurm
+from spurious_rewards.runtime.errors import UserError
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, request: str = "") -> Iterator[bool]:
+    """Hold the only right to write the artifact at `path`, against another process that was told to make it too.
+
+    A rename alone does not keep out a second writer: a job whose controller was killed goes on, and a restarted
+    controller starts the same job again. The lock names host, process and its start, the SLURM job, and `request`, the
+    digest of what is asked for. One whose process or job is gone is taken over; a SLURM job that lives is waited for.
+
+    Yields:
+        Whether there is nothing left to do: another job has made `path` for the same `request` (which must not be empty
+        for that). The block holds no lock then.
+
+    Raises:
+        UserError: a living process outside SLURM holds the lock, or one of another host, whose life cannot be seen from
+            here, or SLURM cannot be asked.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    holder = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": psutil.Process().create_time(),
+        "job": slurm.job(),
+        "request": request,
+    }
+    made = False
+    while not made and not _take(lock, json.dumps(holder)):
+        made = _give_way(lock, path, request)
+    try:
+        yield made
+    finally:
+        if not made:
+            lock.unlink(missing_ok=True)
+
+
+def _take(lock: Path, text: str) -> bool:
+    """Make the lock, or not if there is one: a link appears at once and filled, a file could be read before it is."""
+    mine = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}")
+    mine.write_text(text)
+    try:
+        return _link(mine, lock)
+    finally:
+        mine.unlink()
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _give_way(lock: Path, path: Path, request: str) -> bool:
+    """Wait for the holder of `lock` if it is to be waited for, and remove the lock if it is dead.
+
+    Returns whether the holder has made `path` for `request`.
+    """
+    try:
+        text, since = lock.read_text(), lock.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    holder = json.loads(text)
+    job = holder.get("job")
+    if job in (None, slurm.job()) or not _released(lock, text, path, job):
+        _complain_if_alive(holder, lock, path)
+        _remove(lock, text)
+    # What stood at the path before is of another request; what the holder made is no older than its lock.
+    asked = request and holder.get("request") == request
+    if made := bool(asked and path.exists() and path.stat().st_mtime_ns >= since):
+        print(f"{path}: made by {f'SLURM job {job}' if job else 'the job before'}", file=sys.stderr)
+    return made
+
+
+def _complain_if_alive(holder: dict[str, Any], lock: Path, path: Path) -> None:
+    """Raise a UserError if the process that holds the lock lives, or may live: on another host and not in SLURM's hands."""
+    if holder["host"] != socket.gethostname():
+        if holder.get("job"):
+            return  # the job is gone, or it is ours, requeued: SLURM has ended what it ran there
+        raise UserError(
+            f"{path}: is being written by process {holder['pid']} on {holder['host']}; wait for it, or, if that "
+            f"process is gone, delete {lock}"
+        )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if psutil.Process(holder["pid"]).create_time() == holder["started"]:
+            raise UserError(
+                f"{path}: is being written by process {holder['pid']}, which still runs; wait for it to end"
+            )
+
+
+def _released(lock: Path, text: str, path: Path, job: str) -> bool:
+    """Wait for a SLURM job, saying so every minute; whether it gave up `lock`, which reads `text`, before it was gone."""
+    while slurm.alive(job):
+        print(f"{path}: is being written by SLURM job {job}; waiting for it", file=sys.stderr, flush=True)
+        for _ in range(60):
+            if _read(lock) != text:
+                return True
+            time.sleep(1)
+    return _read(lock) != text
+
+
+def _read(lock: Path) -> str | None:
+    try:
+        return lock.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _remove(lock: Path, text: str) -> None:
+    """Remove `lock`, which read `text`, unless another process has just done so and taken the lock itself."""
+    aside = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}.dead")
+    with contextlib.suppress(FileNotFoundError):
+        lock.rename(aside)
+        if aside.read_text() != text:
+            _link(aside, lock)
+        aside.unlink()

@@ -1,0 +1,68 @@
+"""What SLURM knows of jobs: which one this process belongs to, which live, which were started from a folder."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from spurious_rewards.runtime.errors import UserError
+
+NAME = "spurious-rewards"
+"""What the names of our jobs begin with (`slurm-jobname-prefix` in profiles/slurm/config.yaml)."""
+
+LOGS = Path(".snakemake/slurm_logs")
+"""Where the executor plugin has its jobs log, below the folder that Snakemake runs in: there while any of them lives."""
+
+PATIENCE = 60
+"""Seconds that squeue gets to answer."""
+
+
+def job() -> str | None:
+    """The SLURM job that this process belongs to, `12` or, for a task of an array, `12_3`; None outside SLURM."""
+    if "SLURM_ARRAY_TASK_ID" in os.environ:
+        return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID")
+
+
+def alive(job: str) -> bool:
+    """Whether a job has processes. One that waits in the queue, for the first time or again, has none.
+
+    Raises:
+        UserError: SLURM cannot be asked.
+    """
+    return any(state != "PENDING" for state in _squeue("--jobs", job, "--format=%T"))
+
+
+def jobs(folder: Path) -> list[str]:
+    """This user's jobs that Snakemake submitted from `folder`, waiting or running.
+
+    Raises:
+        UserError: SLURM cannot be asked.
+    """
+    found = [line.split("|", maxsplit=2) for line in _squeue("--me", "--format=%i|%j|%Z")]
+    return [number for number, name, started in found if name.startswith(NAME) and Path(started) == folder.resolve()]
+
+
+def cancel(jobs: list[str]) -> None:
+    """Have SLURM end jobs: SIGTERM, and SIGKILL when its KillWait is over.
+
+    Raises:
+        UserError: scancel is not there.
+    """
+    _call("scancel", *jobs)
+
+
+def _squeue(*arguments: str) -> list[str]:
+    answer = _call("squeue", "--noheader", *arguments)
+    # This is how squeue says that a job ended too long ago for SLURM to remember it.
+    if answer.returncode and "Invalid job id" not in answer.stderr:
+        raise UserError(f"squeue cannot be asked about jobs: {answer.stderr.strip()}; try again where it answers")
+    return answer.stdout.splitlines()
+
+
+def _call(*command: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except FileNotFoundError:
+        raise UserError(f"there is no {command[0]} here; run this on a machine of the SLURM cluster") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{command[0]} did not answer within {PATIENCE} seconds; try again later") from None

@@ -1,0 +1,126 @@
+"""Checkpoints of a seed in training: when they are whole, what is kept of them, and what can be resumed from.
+
+    checkpoint-{update}/  being written by the trainer
+    step{rollout step}/   whole: renamed when all is in it, with the seed's metrics and rollouts up to there
+
+A step between evaluated ones, saved on an interruption, goes when a later one is whole; so does what only resuming needs.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.checkpoints import STATE
+from spurious_rewards.config.accelerate import AccelerateConfig
+from spurious_rewards.models import loading
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import remove
+from spurious_rewards.training.launching import by_main_process
+
+TABLES = {"metrics": tables.Metrics, "rollouts": tables.Rollouts}
+
+OPTIMIZER = {None: "optimizer.pt", "FSDP": "optimizer.bin", "DEEPSPEED": "latest"}
+"""What a checkpoint has if its optimiser's state is there, by sharding. Without it the Trainer silently starts a new one."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Rows of a seed's metrics and rollouts, in order of steps."""
+
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    rollouts: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write both tables into `folder`."""
+        for name, table in TABLES.items():
+            rows = getattr(self, name)
+            tables.write(pd.DataFrame(rows) if rows else tables.empty(table), table, folder / f"{name}.parquet")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        """Read what `write` wrote."""
+        rows: dict[str, Any] = {name: read_table(folder, name).to_dict("records") for name in TABLES}
+        return cls(**rows)
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """One of the TABLES of a record."""
+    return tables.read(folder / f"{name}.parquet", TABLES[name])
+
+
+def whole_steps(folder: Path) -> list[int]:
+    """Rollout steps of the whole checkpoints in `folder`, in order."""
+    return sorted(int(path.name.removeprefix("step")) for path in folder.glob("step*"))
+
+
+def last_whole(folder: Path) -> tuple[int, Record] | None:
+    """The last whole checkpoint of a seed: its rollout step, and the record up to there."""
+    steps = whole_steps(folder)
+    return (steps[-1], Record.read(folder / f"step{steps[-1]}")) if steps else None
+
+
+class CheckpointCallback(TrainerCallback):
+    """Makes each checkpoint whole once the trainer has saved it."""
+
+    def __init__(self, folder: Path, record: Record, *, updates: int, evaluated: Collection[int]):
+        """`updates` is how many of the trainer's steps a rollout step has, `evaluated` the rollout steps that stay."""
+        self.folder, self.record, self.updates, self.evaluated = folder, record, updates, evaluated
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any) -> None:
+        """Called on all processes, when each has written its part."""
+        saved = self.folder / f"checkpoint-{state.global_step}"
+        by_main_process(lambda: self._make_whole(saved, state.global_step // self.updates))
+
+    def _make_whole(self, saved: Path, step: int) -> None:
+        try:
+            loading.check(saved)
+        except UserError as error:
+            raise UserError(
+                f"{error}: training did not leave a model that can be loaded; a sharded layout needs `fsdp_state_dict_type: "
+                "FULL_STATE_DICT` or `zero3_save_16bit_model: true`"
+            ) from error
+        (saved / "training_args.bin").unlink(missing_ok=True)  # a pickle that names this machine's folders
+        self.record.write(saved)
+        earlier = whole_steps(self.folder)
+        saved.rename(self.folder / f"step{step}")
+        thin_out(self.folder, earlier, self.evaluated)
+
+
+def thin_out(folder: Path, steps: Sequence[int], evaluated: Collection[int]) -> None:
+    """Of checkpoints that training has left behind, keep the weights, or nothing if the step is not evaluated."""
+    for step in steps:
+        path = folder / f"step{step}"
+        if step not in evaluated:
+            remove(path)
+            continue
+        for pattern in (*STATE, *(f"{name}.parquet" for name in TABLES)):
+            for leaving in path.glob(pattern):
+                remove(leaving)
+
+
+def check_resumable(checkpoint: Path, layout: AccelerateConfig | None) -> None:
+    """Whether training can go on from a checkpoint on the processes of a layout (none: one process).
+
+    Random states and the shards of optimisers belong to processes, so their number and the way of sharding are fixed.
+
+    Raises:
+        UserError: another number, another sharding, or the trainer's state is gone.
+    """
+    processes = len(list(checkpoint.glob("rng_state*.pth")))
+    expected = layout.processes if layout else 1
+    if processes == expected and (checkpoint / OPTIMIZER[layout.sharding if layout else None]).exists():
+        return
+    kinds = [kind or "none" for kind, name in OPTIMIZER.items() if (checkpoint / name).exists()]
+    if processes and kinds:
+        found = f"was written by {processes} processes, sharding {kinds[0]}"
+        mend = "choose a layout like that under `sizes` of the suite, or delete the run's segments to train it again"
+    else:
+        found = "has no trainer state to go on from"
+        mend = "delete its segment to train that again"
+    wanted = f"{expected} processes, sharding {layout.sharding or 'none'} ({layout.path})" if layout else "one process"
+    raise UserError(f"{checkpoint}: {found}, and the job has {wanted}; random and optimiser states do not fit; {mend}")

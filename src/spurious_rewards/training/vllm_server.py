@@ -1,0 +1,167 @@
+"""vLLM on GPUs of its own: started beside the training that it draws rollouts for, asked over HTTP, ended with it."""
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Training
+from spurious_rewards.runtime.errors import UserError
+
+START_SECONDS = 540
+"""For loading the model, while the training processes wait."""
+
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher tells the training processes about each other; the server is none of them."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server answers, and the port on which it and the trainer meet to hand over weights."""
+
+    url: str
+    group_port: int
+
+
+@contextmanager
+def serving(
+    model: str | Path,
+    training: Training,
+    hardware: Hardware,
+    *,
+    seed: int,
+    start: int,
+    seconds: float = START_SECONDS,
+) -> Iterator[Address | None]:
+    """Serve rollouts of `model` until the context ends; its weights are the trainer's from the first rollout on.
+
+    The server has the last `hardware.server_gpus` of the job's GPUs; TRL's processes take the first ones. Only the main
+    process starts it and gets its address, the others get None. Its random numbers hang on `seed` and on `start`, the
+    rollout step that training starts from: a segment must not have those of the one before.
+
+    Raises:
+        UserError: no GPU for it, or it ended or did not answer within `seconds`; with the end of its log.
+    """
+    from accelerate import PartialState
+
+    if not PartialState().is_main_process:
+        yield None
+        return
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        process = subprocess.Popen(
+            command(str(model), training, hardware, port=port, seed=_seed(seed, start)),
+            env=environment(os.environ, hardware),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, url, log, seconds)
+            yield Address(url, _free_port())
+        except OSError as error:
+            if process.poll() is None:
+                raise
+            raise UserError(f"vLLM's server ended during training{_ended(process, log)}") from error
+        finally:
+            _end(process)
+
+
+def command(model: str, training: Training, hardware: Hardware, *, port: int, seed: int) -> list[str]:
+    """The command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`)."""
+    from trl.scripts.vllm_serve import ScriptArguments, build_command
+
+    arguments = ScriptArguments(
+        model=model,
+        host="127.0.0.1",
+        port=port,
+        tensor_parallel_size=max(1, hardware.server_gpus),
+        dtype=training.precision,
+        max_model_len=training.max_model_len,
+        log_level="warning",
+    )
+    # Nothing of the model's own generation settings but the tokens that end a response.
+    built: list[str] = build_command(arguments, ["--seed", str(seed), "--generation-config", "vllm"])
+    return built
+
+
+def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
+    """The server's environment: this process' own, with the last GPUs and without what its launcher said.
+
+    Raises:
+        UserError: there are GPUs, but none for the server beside those of training.
+    """
+    kept = {name: value for name, value in own.items() if name not in LAUNCHED and not name.startswith("TORCHELASTIC_")}
+    kept["VLLM_SERVER_DEV_MODE"] = "1"  # vLLM takes new weights only so
+    if hardware.gpus:
+        listed = own.get("CUDA_VISIBLE_DEVICES")
+        gpus = listed.split(",") if listed else [str(index) for index in range(hardware.gpus)]
+        if not 0 < hardware.server_gpus < len(gpus):
+            raise UserError(
+                f"vllm_mode = server: {hardware.server_gpus} of {len(gpus)} GPUs are the server's; give it some and leave "
+                "some to training (server_gpus of the suite's sizes), or set vllm_mode: colocate"
+            )
+        kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[-hardware.server_gpus :])
+    return kept
+
+
+def _seed(seed: int, start: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed},{start}".encode()).digest()[:4])
+
+
+def _free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+        return port
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, log: IO[str], seconds: float) -> None:
+    started = said = time.monotonic()
+    while not _answers(url):
+        now = time.monotonic()
+        if process.poll() is not None:
+            raise UserError(f"vLLM's server ended while it started{_ended(process, log)}")
+        if now - started > seconds:
+            raise UserError(f"vLLM's server did not answer within {seconds:.0f} s; the end of its log:\n{_tail(log)}")
+        if now - said >= 10:
+            said = now
+            print(f"vLLM's server: starting for {now - started:.0f} s", file=sys.stderr, flush=True)
+        time.sleep(1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _ended(process: "subprocess.Popen[bytes]", log: IO[str]) -> str:
+    return f" (exit code {process.returncode}); the end of its log:\n{_tail(log)}"
+
+
+def _tail(log: IO[str], lines: int = 30) -> str:
+    log.seek(0)
+    return "\n".join(log.read().splitlines()[-lines:])
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the server and its workers, first by asking."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, sent)
+            process.wait(timeout=30)
