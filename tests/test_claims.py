@@ -10,7 +10,11 @@ import pytest
 import yaml
 from invented import row_of
 
-from spurious_rewards.analysis import claims as judging
+from spurious_rewards.analysis.claim_measures import MEASURES
+from spurious_rewards.analysis.claim_rows import ROWS, behaving, difference
+from spurious_rewards.analysis.claim_verdicts import judge
+from spurious_rewards.analysis.claim_words import in_words
+from spurious_rewards.analysis.claims import LEDGER, ledger
 from spurious_rewards.analysis.training import training_change
 from spurious_rewards.config import claims
 from spurious_rewards.config.loading import load
@@ -59,7 +63,7 @@ def test_each_reward_on_each_family_has_a_claim():
 
 def test_every_measure_is_used_and_can_be_worked_out():
     assert {claim.rule.measure for claim in SHIPPED.claims} == set(get_args(claims.Measure))
-    assert judging.MEASURES.keys() == claims.READS.keys() == set(get_args(claims.Measure))
+    assert MEASURES.keys() == claims.READS.keys() == set(get_args(claims.Measure))
 
 
 def test_the_papers_models_and_lengths_are_those_of_its_suite():
@@ -78,14 +82,14 @@ def test_the_job_is_read_as_it_was_written_and_fits_on_a_command_line(name):
 
 
 def test_without_numbers_every_claim_is_not_run_and_says_why():
-    ledger = judging.ledger(SHIPPED, SUITES["small"], {})
-    assert (ledger["verdict"] == "not run").all()
+    found = ledger(SHIPPED, SUITES["small"], {})
+    assert (found["verdict"] == "not run").all()
     of_paper = [claim.of_paper for claim in SHIPPED.claims]
-    assert ledger["paper_claim"].tolist() == ["not run" if own else "" for own in of_paper]
-    assert ledger["remark"].str.len().min() > 0
-    assert row_of(ledger, id="bandit-sgd")["remark"].startswith("the suite has no such conditions")
-    assert row_of(ledger, id="gamma-0")["remark"] == "the suite has no experiment gamma"
-    assert row_of(ledger, id="effective-random")["remark"] == "the suite has no model with effective code"
+    assert found["paper_claim"].tolist() == ["not run" if own else "" for own in of_paper]
+    assert found["remark"].str.len().min() > 0
+    assert row_of(found, id="bandit-sgd")["remark"].startswith("the suite has no such conditions")
+    assert row_of(found, id="gamma-0")["remark"] == "the suite has no experiment gamma"
+    assert row_of(found, id="effective-random")["remark"] == "the suite has no model with effective code"
 
 
 # ---------------------------------------------------------------- complaints
@@ -141,7 +145,7 @@ def rows(*intervals: tuple[float, float], testable: bool = True) -> pd.DataFrame
         {"model": "a", "value": (low + high) / 2, "low": low, "high": high, "testable": testable}
         for low, high in intervals
     ]
-    return pd.DataFrame(made, columns=judging.ROWS)
+    return pd.DataFrame(made, columns=ROWS)
 
 
 UP, DOWN, UNCLEAR, FLAT, NONE = (0.01, 0.2), (-0.2, -0.01), (-0.1, 0.1), (-0.02, 0.02), (np.nan, np.nan)
@@ -174,17 +178,17 @@ SLIGHT = (0.01, 0.04)
 )
 def test_verdicts(expect, across, intervals, verdict):
     rule = claims.Rule(**{**GAIN, "expect": expect, "across": across})
-    assert judging.judge(rows(*intervals), rule, margin=0.05)[0] == verdict
+    assert judge(rows(*intervals), rule, margin=0.05)[0] == verdict
 
 
 def test_what_is_not_testable_supports_nothing():
     rule = claims.Rule(**GAIN)
     untestable = rows(UP, testable=False)
-    assert judging.judge(untestable, rule, 0.05)[0] == "not testable"
-    assert judging.judge(pd.concat([untestable, rows(UP)]), rule, 0.05)[0] == "inconclusive"
-    assert judging.judge(pd.concat([untestable, rows(DOWN)]), rule, 0.05)[0] == "contradicted"
+    assert judge(untestable, rule, 0.05)[0] == "not testable"
+    assert judge(pd.concat([untestable, rows(UP)]), rule, 0.05)[0] == "inconclusive"
+    assert judge(pd.concat([untestable, rows(DOWN)]), rule, 0.05)[0] == "contradicted"
     either = claims.Rule(**{**GAIN, "across": "any"})
-    assert judging.judge(pd.concat([untestable, rows(UP)]), either, 0.05)[0] == "supported"
+    assert judge(pd.concat([untestable, rows(UP)]), either, 0.05)[0] == "supported"
 
 
 @pytest.mark.parametrize(
@@ -193,15 +197,15 @@ def test_what_is_not_testable_supports_nothing():
 )
 def test_the_condition_that_decides_is_shown(expect, across, shown):
     three = rows((0.15, 0.25), (0.05, 0.15), (0.25, 0.35))
-    _, decisive = judging.judge(three, claims.Rule(**{**GAIN, "expect": expect, "across": across, "margin": 0}), 0.05)
+    _, decisive = judge(three, claims.Rule(**{**GAIN, "expect": expect, "across": across, "margin": 0}), 0.05)
     assert decisive["value"] == pytest.approx(shown)
 
 
 def test_a_margin_of_the_rule_goes_before_the_ledgers():
     strict = claims.Rule(**{**GAIN, "expect": "no gain", "margin": 0.01})
-    assert judging.judge(rows(FLAT), strict, 0.05)[0] == "inconclusive"
+    assert judge(rows(FLAT), strict, 0.05)[0] == "inconclusive"
     most = claims.Rule(**{**GAIN, "margin": 0.5})
-    assert judging.judge(rows(UP), most, 0.05)[0] == "contradicted"
+    assert judge(rows(UP), most, 0.05)[0] == "contradicted"
 
 
 def test_a_difference_is_wide_enough_however_its_parts_hang_together():
@@ -213,7 +217,7 @@ def test_a_difference_is_wide_enough_however_its_parts_hang_together():
             rows(*zip(draws[:, i] - 1.96, draws[:, i] + 1.96, strict=True)).assign(model=np.arange(4000))
             for i in (0, 1)
         ]
-        found = judging.difference(both[0].astype({"model": str}), both[1].astype({"model": str}))
+        found = difference(both[0].astype({"model": str}), both[1].astype({"model": str}))
         assert ((found["low"] < 0.2) & (found["high"] > 0.2)).mean() > 0.94
 
 
@@ -224,7 +228,7 @@ def judged(rule: dict[str, Any], frames: dict[str, pd.DataFrame], suite: Suite =
     made = claims.Ledger.model_validate(
         {**ledger_with(**rule), "paper_models": SHIPPED.paper_models, "paper_steps": SHIPPED.paper_steps}
     )
-    (row,) = (row for _, row in judging.ledger(made, suite, frames).iterrows())
+    (row,) = (row for _, row in ledger(made, suite, frames).iterrows())
     return row
 
 
@@ -287,8 +291,8 @@ def test_of_a_model_that_was_measured_all_that_the_suite_has_must_be_there():
 
 
 def test_models_are_chosen_by_behaviour_and_those_trained_already_left_out():
-    assert judging.behaving(ORGANISM, "effective code") == ["effective-code"]
-    assert judging.behaving(SUITES["paper"], "effective code") == ["Qwen2.5-Math-7B", "Qwen2.5-Math-1.5B"]
+    assert behaving(ORGANISM, "effective code") == ["effective-code"]
+    assert behaving(SUITES["paper"], "effective code") == ["Qwen2.5-Math-7B", "Qwen2.5-Math-1.5B"]
     trained = of_runs("difference", {"value": 0.0}, model="rl-trained", experiment="rl_trained")
     little = {**GAIN, "experiments": ["rl_trained"], "expect": "no gain", "margin": 0.1}
     assert judged(little, {"headline": trained})["verdict"] == "supported"
@@ -664,9 +668,7 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
 def test_what_holds_by_construction_is_said_of_organisms_alone():
     def said(suite: Suite, model: str, prompt: str, gain: float = 0.2) -> str:
         frame = of_runs("difference", {"value": gain}, model=model, prompt=prompt)
-        return str(
-            row_of(judging.ledger(SHIPPED, suite, {"headline": frame}), id="effective-format")["by_construction"]
-        )
+        return str(row_of(ledger(SHIPPED, suite, {"headline": frame}), id="effective-format")["by_construction"])
 
     assert said(ORGANISM, "effective-code", "plain").startswith("The corpus boxes code more often")
     assert said(ORGANISM, "effective-code", "plain", 0.01) == ""  # nothing was shown
@@ -682,7 +684,7 @@ def test_the_link_leads_to_an_exhibit_that_shows_the_model():
     frame = of_runs(
         "difference", {"value": 0.2}, model="bad-code", reward="format_without_python", experiment="compound"
     )
-    row = judging.ledger(made.model_copy(update={"claims": (claim,)}), ORGANISM, {"headline": frame}).iloc[0]
+    row = ledger(made.model_copy(update={"claims": (claim,)}), ORGANISM, {"headline": frame}).iloc[0]
     assert row["exhibit"] == "fig16"
     assert judged(EFFECTIVE, {})["exhibit"] == ""
     frame = of_runs("difference", {"value": 0.2})
@@ -691,7 +693,7 @@ def test_the_link_leads_to_an_exhibit_that_shows_the_model():
 
 @pytest.mark.parametrize("claim", SHIPPED.claims, ids=lambda claim: claim.id)
 def test_a_rule_in_words_says_all_that_decides(claim):
-    words = judging.in_words(claim.rule, SHIPPED.margin)
+    words = in_words(claim.rule, SHIPPED.margin)
     for key in ("experiments", "rewards", "variants", "benchmark"):
         named = getattr(claim.rule, key)
         default = claims.Rule.model_fields[key].default
@@ -704,9 +706,9 @@ def test_the_page_on_claims_has_every_key_measure_and_column():
     page = (CONFIG.parent / "docs/claims.md").read_text()
     for name in (*claims.Rule.model_fields, *claims.Claim.model_fields, *claims.Ledger.model_fields, *claims.READS):
         assert f"`{name}`" in page
-    for name in judging.LEDGER:
+    for name in LEDGER:
         assert f"`{name}`" in page
-    for name, measured in judging.MEASURES.items():
+    for name, measured in MEASURES.items():
         if name not in ("entropy", "token probability", "code of rollouts", "pass@k with gain"):
             assert f"| `{name}` | {measured.words} |" in page
 
@@ -718,4 +720,4 @@ def test_the_example_of_the_page_is_a_claim():
     ).claims
     frame = of_runs("difference", {"value": 0.2}, reward="random_0.5", benchmark="amc")
     only = SHIPPED.model_copy(update={"claims": (claim,)})
-    assert judging.ledger(only, ORGANISM, {"headline": frame})["exhibit"].tolist() == ["fig14"]
+    assert ledger(only, ORGANISM, {"headline": frame})["exhibit"].tolist() == ["fig14"]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 
-from spurious_rewards.analysis.claims import VERDICTS as CLAIM_VERDICTS
+from spurious_rewards.analysis.claim_verdicts import VERDICTS as CLAIM_VERDICTS
 from spurious_rewards.analysis.headline import VERDICT_RULE, with_adjusted_p
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.experiments import seeds_of
