@@ -12,7 +12,7 @@ from spurious_rewards.analysis.conditions import collect
 from spurious_rewards.answers import graders
 from spurious_rewards.answers.verifier import Verdict, Verifier
 from spurious_rewards.artifacts.tables import Grades
-from spurious_rewards.reporting import grader_tables as text
+from spurious_rewards.reporting.sections import graders as text
 
 RIGHT, WRONG = Verdict(True), Verdict(False)
 

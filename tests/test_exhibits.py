@@ -20,8 +20,9 @@ from spurious_rewards.analysis.untrained import before
 from spurious_rewards.artifacts import tables as artifacts
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, exhibits, tables
-from spurious_rewards.reporting.exhibits import Frames
+from spurious_rewards.reporting import exhibit_kinds, exhibits, naming, numerals
+from spurious_rewards.reporting.clipping import clipping_numbers
+from spurious_rewards.reporting.exhibits import ResultTables
 from spurious_rewards.runtime.errors import UserError
 
 BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
@@ -84,7 +85,7 @@ def frames(tmp_path_factory, the_suite):
 
 def made(the_suite, frames, kind, name="it", **keys):
     changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
-    return exhibits.make(name, changed, Frames(**{need: frames[need] for need in exhibit_kinds.NEEDS[kind]}))
+    return exhibits.make(name, changed, ResultTables(**{need: frames[need] for need in exhibit_kinds.NEEDS[kind]}))
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
@@ -156,7 +157,7 @@ def test_a_mark_stands_in_every_caption(the_suite, frames):
 def test_kinds_are_those_of_the_suite():
     assert set(exhibits.KINDS) | {"qualitative"} == set(exhibit_kinds.NEEDS)
     assert {name for needs in exhibit_kinds.NEEDS.values() for name in needs} <= {
-        *Frames.__dataclass_fields__,
+        *ResultTables.__dataclass_fields__,
         "responses",
         "perturbation",
     }
@@ -164,7 +165,7 @@ def test_kinds_are_those_of_the_suite():
 
 def test_a_frame_that_is_needed_and_missing_is_named(the_suite):
     with pytest.raises(ValueError, match="headline"):
-        exhibits.make("gains", the_suite, Frames())
+        exhibits.make("gains", the_suite, ResultTables())
 
 
 # ---------------------------------------------------------------- bars and curves
@@ -207,7 +208,7 @@ def test_gains_say_where_each_benchmark_starts(the_suite, frames):
     before = frames["headline"].query("model == 'strong'").groupby("benchmark")["before"].first()
     for benchmark, figure in result.figures.items():
         said = [text.get_text() for text in figure.axes[0].texts]
-        assert f"before training {tables.percent(before[benchmark])} %" in said
+        assert f"before training {numerals.percent(before[benchmark])} %" in said
 
 
 def test_sampled_benchmarks_say_how_many_responses(the_suite, frames):
@@ -233,9 +234,9 @@ def test_the_papers_values_are_in_figure_and_table(the_suite, frames):
     assert [line.get_xdata()[0] for line in diamonds] == pytest.approx([13.8])
     column = texts(bars.page)[0].set_index("Reward")["Paper: difference"]
     assert column.to_dict() == {
-        "ground_truth": tables.MISSING,
+        "ground_truth": numerals.MISSING,
         "format": "+13.8 (Fig. 1)",
-        "random_0.5": tables.MISSING,
+        "random_0.5": numerals.MISSING,
     }
     curves = made(the_suite, with_paper, "curves", models=["strong"], benchmarks=["math500"])
     diamonds = [line for line in curves.figures["math500"].axes[0].lines if line.get_marker() == "D"]
@@ -408,7 +409,7 @@ def test_switches_are_of_greedy_benchmarks(the_suite, frames):
     result = made(the_suite, frames, "switches")
     assert list(result.figures) == ["math500"]
     text = texts(result.page)[0]
-    assert list(text["Group"].iloc[:4]) == list(tables.GROUPS.values())
+    assert list(text["Group"].iloc[:4]) == list(naming.GROUPS.values())
     sizes = result.numbers.groupby(["model", "reward"], observed=True)["size"].sum()
     assert sizes.to_numpy() == pytest.approx(np.ones(6))
 
@@ -435,7 +436,7 @@ def test_contributions_name_rewards_by_their_titles(the_suite, frames):
 def test_strategies_have_a_dash_where_there_is_no_code(the_suite, frames):
     text = texts(made(the_suite, frames, "strategies", benchmarks=["math500"]).page)[0].set_index("Model")
     assert text.loc["weak", "Responses with code"].startswith("0.0")
-    assert text.loc["weak", "Accuracy with code"] == tables.MISSING
+    assert text.loc["weak", "Accuracy with code"] == numerals.MISSING
 
 
 def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames):
@@ -461,7 +462,7 @@ def test_prompts_have_parsable_answers_before_and_accuracy_after(the_suite, fram
     text = texts(made(the_suite, frames, "prompts", models=["strong"], benchmarks=["math500"]).page)[0]
     assert text.loc[0, "Parsable"].startswith("100.0")
     after = frames["headline"].query("model == 'strong' and reward == 'format' and benchmark == 'math500'")["after"]
-    assert text.loc[0, "After format"].startswith(tables.percent(after.iloc[0]))
+    assert text.loc[0, "After format"].startswith(numerals.percent(after.iloc[0]))
     untrained = {**frames, "headline": frames["headline"].iloc[:0]}
     assert not any("After" in name for name in texts(made(the_suite, untrained, "prompts").page)[0])
 
@@ -496,13 +497,13 @@ def alone():
 
 
 def test_the_probes_interval_is_over_seeds_and_over_pairs_where_there_is_one(alone):
-    numbers = exhibits.clipping(**alone).query("part == 'probe' and model == 'strong'").set_index("variant")
+    numbers = clipping_numbers(**alone).query("part == 'probe' and model == 'strong'").set_index("variant")
     means = alone["probe"].query("model == 'strong'").groupby(["variant", "seed"])["bias"].mean()
     assert numbers.loc["default", "value"] == pytest.approx(means["default"].mean())
     half = 4.302653 * means["default"].std(ddof=1) / np.sqrt(3)  # Student's quantile, two degrees of freedom
     assert numbers.loc["default", "high"] - numbers.loc["default", "value"] == pytest.approx(half, rel=1e-6)
     assert numbers.loc["default", ["seeds", "pairs"]].tolist() == [3, 8]
-    one = exhibits.clipping(alone["probe"].query("seed == 0"), alone["bandit"]).query("part == 'probe'")
+    one = clipping_numbers(alone["probe"].query("seed == 0"), alone["bandit"]).query("part == 'probe'")
     assert one["low"].notna().all()
     assert one["seeds"].tolist() == [1, 1, 1, 1]
 

@@ -22,7 +22,12 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import exhibits, qualitative, report
-from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting.naming import named
+from spurious_rewards.reporting.numerals import MISSING
+from spurious_rewards.reporting.page import Picture, Section, Table, render
+from spurious_rewards.reporting.sections import graders
+from spurious_rewards.reporting.sections.exhibit import trained_on_benchmarks
+from spurious_rewards.reporting.sections.findings import findings
 from spurious_rewards.reporting.unfinished import Failed, Unfinished
 
 EVIL = "</script><script>alert('&\"')</script><!--"
@@ -252,7 +257,7 @@ def test_the_perturbation_table(made):
         "Sums",
         "50.0 [40.0, 60.0]",
         "50.0 [40.0, 60.0]",
-        text.MISSING,
+        MISSING,
     ]
     assert [row[1] for row in table["rows"][::2]] == ["before training", "random_0.5", "TTRL"]
     assert table["rows"][5][:3] == ["strong", "TTRL", "aime2025"]
@@ -515,19 +520,19 @@ def test_the_page_needs_nothing_but_itself(the_suite, pages, page):
 
 
 def test_what_other_graders_say_is_shown(the_suite):
-    agreement, moves, accuracy, differences = report._graders(the_suite, JUDGED)
+    agreement, moves, accuracy, differences = graders.tables(the_suite, JUDGED)
     assert agreement.frame["Benchmark"].tolist() == ["Sums", "Sums avg@8"], "in the suite's order"
-    assert agreement.frame["Kappa"].tolist() == ["0.905", text.MISSING]
+    assert agreement.frame["Kappa"].tolist() == ["0.905", MISSING]
     assert agreement.frame["Problems"].tolist() == ["40 of 60"] * 2
     assert moves.frame[["Grader", "Largest move", "Of"]].to_numpy().tolist() == [
         ["strings", "\N{MINUS SIGN}3.0", "strong, TTRL"],
-        ["sympy", "0.0", text.MISSING],
+        ["sympy", "0.0", MISSING],
     ]
     assert accuracy.frame["strings"].tolist()[0].startswith("30.0 → ")
     (row,) = differences.frame.to_dict("records")
     assert (row["True answer"], row["Answer"], row["sympy"]) == ("007", EVIL, "no end")
     nothing = {name: frame.iloc[:0] for name, frame in JUDGED.items()}
-    assert report._graders(the_suite, nothing) == ()
+    assert graders.tables(the_suite, nothing) == ()
 
 
 def test_pictures_survive_as_addresses_and_say_what_they_show(page):
@@ -576,7 +581,7 @@ def test_training_on_the_benchmark_is_said_where_it_is_shown(page, the_suite):
         page.text.count("TTRL trains on the evaluation problems themselves (Sums, Sums avg@8), without their answers")
         == 2
     )
-    assert report.trained_on_benchmarks(the_suite, "table1") == []
+    assert trained_on_benchmarks(the_suite, "table1") == []
 
 
 def test_the_browser_has_its_cases_labels_and_a_word_without_script(page, made):
@@ -618,12 +623,12 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
 
 def test_findings_in_words(the_suite):
     untestable = of_headline(verdict="not testable", over_random=float("nan"))
-    strong, weak = report.findings(text.named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
+    strong, weak = findings(named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
     assert strong.startswith(
         "strong, Sums, 30.0 % before training: not testable with ground_truth +20.0 [10.0, 30.0], "
     )
     assert "random reward" not in weak
-    (better, _) = report.findings(text.named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
+    (better, _) = findings(named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
     assert better.endswith("Better than the random reward: ground_truth, TTRL, random_0.5.")
 
 
@@ -673,11 +678,11 @@ def test_a_figure_that_was_not_made_keeps_its_place(the_suite):
 
 
 def test_everything_is_escaped():
-    picture = report.Picture(b"<svg/>", EVIL, EVIL)
-    table = report.Table(EVIL, pd.DataFrame({EVIL: [EVIL]}), note=EVIL)
+    picture = Picture(b"<svg/>", EVIL, EVIL)
+    table = Table(EVIL, pd.DataFrame({EVIL: [EVIL]}), note=EVIL)
     cases = [{"problem": EVIL}]
-    section = report.Section("key", EVIL, EVIL, [EVIL], [EVIL], [picture], [table], cases, "key", [("address", EVIL)])
-    parsed = Page(report.render(EVIL, EVIL, [section]))
+    section = Section("key", EVIL, EVIL, [EVIL], [EVIL], [picture], [table], cases, "key", [("address", EVIL)])
+    parsed = Page(render(EVIL, EVIL, [section]))
     assert parsed.open == []
     assert [json.loads(data) for data in parsed.data] == [cases]
     assert len(parsed.scripts) == 1

@@ -15,6 +15,7 @@ from test_report import SVG, exhibit_page, numbers
 
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import report
+from spurious_rewards.reporting.page import Table
 
 ROWS = [
     ["Format", "+24.5 [19.8, 29.2]", "1,234", "v2"],
@@ -279,4 +280,4 @@ def test_columns_of_numbers_are_known_by_their_cells() -> None:
         "word": ["no", "5 of them", "yes"],
         "nothing": ["\N{EN DASH}"] * 3,
     }
-    assert report.Table("T", pd.DataFrame(cells)).numbers == {"number", "percent", "range", "small"}
+    assert Table("T", pd.DataFrame(cells)).numbers == {"number", "percent", "range", "small"}

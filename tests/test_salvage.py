@@ -261,7 +261,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
 )
 def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
     there, trained = without(graded, lost), without(training, lost)
-    frames = exhibits.Frames(**numbers(the_suite, there, trained), metrics=trained)
+    frames = exhibits.ResultTables(**numbers(the_suite, there, trained), metrics=trained)
     for kind in ("gains", "curves", "code", "probability", "switches", "strategies", "contributions", "prompts"):
         shown = Exhibit(title="It", kind=kind, experiment="headline", rewards=("format",) * (kind == "probability"))
         of_kind = the_suite.model_copy(update={"exhibits": {"it": shown}})

@@ -16,7 +16,7 @@ from spurious_rewards.analysis import result_differences
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import ResultPaths
-from spurious_rewards.reporting.tables import MISSING, points, points_interval
+from spurious_rewards.reporting.numerals import MISSING, points, points_interval
 from spurious_rewards.runtime.errors import UserError
 
 LONGEST = 50

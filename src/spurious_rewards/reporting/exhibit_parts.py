@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, Experiment
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, palette
-from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting import exhibit_kinds, naming, palette
 from spurious_rewards.runtime.errors import UserError
 
 Table = dict[str, Any]
@@ -20,7 +19,7 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResultTables:
-    """What the stages before left, each None where the kind does not need it (`kinds.NEEDS`); rows keep their keys."""
+    """What the stages before left, each None where the kind does not need it (`exhibit_kinds.NEEDS`); rows keep their keys."""
 
     headline: pd.DataFrame | None = None
     baselines: pd.DataFrame | None = None
@@ -62,7 +61,7 @@ EQUAL = "the last at which all variants were evaluated"
 def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
     """A frame that must be there."""
     if frame is None:
-        raise ValueError(f"this kind of exhibit needs the frame {name} (`kinds.NEEDS`)")
+        raise ValueError(f"this kind of exhibit needs the frame {name} (`exhibit_kinds.NEEDS`)")
     return frame
 
 
@@ -119,7 +118,7 @@ def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
     return (
         palette.rewards(suite)
         if exhibit.lines == "reward"
-        else palette.variants(text.titles(suite)["variant"].values())
+        else palette.variants(naming.titles(suite)["variant"].values())
     )
 
 
@@ -137,60 +136,6 @@ def name_of(suite: Suite, benchmark: str) -> str:
 def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
     """What stands over a figure: what it shows, of which suite, on which benchmark."""
     return f"{exhibit.title}\n{suite.title}: {name_of(suite, benchmark)}"
-
-
-HEADLINE_NOTE = (
-    "Percent, differences in percentage points, [95 % intervals] over problems and seeds. Detectable: the difference that "
-    "this many seeds and problems would show with 80 % power."
-)
-MIDDLE_NOTE = " Middle seeds: interquartile mean of the seeds' differences."
-BEST_PROMPT_NOTE = (
-    " Over best prompt: after training minus before it under the prompt, of those that were tried, with the highest "
-    "accuracy on held-out training problems."
-)
-
-
-def headline_tables(
-    rows: pd.DataFrame, seeds: pd.DataFrame | None, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST
-) -> list[Table]:
-    """`tables.headline_text` of each benchmark; `of` is put behind the titles. Under it, where there are few, every seed.
-
-    Args:
-        rows: of `analysis.headline`, with their adjusted p.
-        seeds: of `analysis.seeds`, or None: those of no other step.
-        suite: of the exhibit.
-        exhibit: says which benchmarks.
-        of: what the rows are of.
-        rule: how their step was chosen.
-    """
-    tables = []
-    for key, here in by_benchmark(text.named(rows, suite), suite, exhibit):
-        title = f"{suite.title}: {exhibit.title}, {name_of(suite, key)}" + (f", {of}" if of else "")
-        tables.append(as_table(title, text.headline_text(here), headline_note(here, suite, key, rule)))
-        if seeds is not None and len(few := few_seeds(here, text.named(seeds, suite))):
-            tables.append(as_table(f"{title}, every seed", text.seeds_text(few), seeds_note(few)))
-    return tables
-
-
-def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
-    """What must stand under a headline table of one benchmark."""
-    middle = MIDDLE_NOTE if (rows["seeds"] > text.FEW_SEEDS).any() else ""
-    chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
-    tests = rows["p"].notna().sum()
-    holm = f" p (Holm) is corrected for the {tests} tests of this table." if tests > 1 else ""
-    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{holm}{middle}{chosen}"
-
-
-def seeds_note(seeds: pd.DataFrame) -> str:
-    """What must stand under a table of seeds."""
-    tested = seeds["mcnemar_p"].notna().any()
-    return "McNemar's exact p is of the one seed's problems and says nothing of another seed." if tested else ""
-
-
-def few_seeds(headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
-    """The seeds of the headline's rows that have few of them, both named."""
-    few = headline.loc[headline["seeds"] <= text.FEW_SEEDS, [*CONDITION, "benchmark"]]
-    return seeds.merge(few, on=[*CONDITION, "benchmark"])
 
 
 def as_table(title: str, frame: pd.DataFrame, note: str) -> Table:

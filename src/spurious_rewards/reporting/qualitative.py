@@ -13,9 +13,9 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, seeds_of
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import tables as text
 from spurious_rewards.reporting.exhibit_kinds import benchmarks
 from spurious_rewards.reporting.exhibits import Made
+from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent
 
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]
 
@@ -69,7 +69,7 @@ def make(
         responses: `shown` of `tables.Responses`.
         grades: `shown` of `tables.Grades`.
         problems: `tables.Problems` of the exhibit's first benchmark.
-        perturbation: `analysis.perturbing.perturbation`.
+        perturbation: `analysis.perturbation.perturbation`.
     """
     exhibit = suite.exhibits[name]
     first, *_ = (suite.benchmarks[key].title or key for key in benchmarks(suite, exhibit))
@@ -221,9 +221,9 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
     trained = perturbation[perturbation["reward"] != ""]
     differing = [name for name in ("prompt", "variant") if trained[name].nunique() > 1]
 
-    def row(of: text.Row) -> dict[str, str]:
+    def row(of: Row) -> dict[str, str]:
         def rate(name: str) -> str:
-            return f"{text.percent(of[name])} {text.interval(of[f'{name}_low'], of[f'{name}_high'])}".strip()
+            return f"{percent(of[name])} {interval(of[f'{name}_low'], of[f'{name}_high'])}".strip()
 
         reward = suite.rewards.get(of["reward"])
         benchmark = suite.benchmarks[of["benchmark"]].title or of["benchmark"]
@@ -234,7 +234,7 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
             "Problems": benchmark,
             "Accuracy": rate("accuracy"),
             "Code": rate("code_rate"),
-            "Same strategy": text.MISSING if benchmark == original else rate("same_strategy"),
+            "Same strategy": MISSING if benchmark == original else rate("same_strategy"),
         }
 
     models, rewards = list(suite.models), ["", *suite.rewards]

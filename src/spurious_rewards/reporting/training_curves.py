@@ -12,8 +12,7 @@ from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experime
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, figures
-from spurious_rewards.reporting import tables as text
+from spurious_rewards.reporting import exhibit_kinds, figures, naming
 from spurious_rewards.reporting.exhibit_parts import (
     EQUAL,
     Parts,
@@ -23,7 +22,6 @@ from spurious_rewards.reporting.exhibit_parts import (
     as_table,
     by_benchmark,
     experiment_of,
-    headline_tables,
     laid_out,
     looks,
     name_of,
@@ -33,6 +31,9 @@ from spurious_rewards.reporting.exhibit_parts import (
     title_of,
     whole_range,
 )
+from spurious_rewards.reporting.headline import headline_tables
+from spurious_rewards.reporting.numerals import ends, number
+from spurious_rewards.reporting.text_tables import identity_cells
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
         f"groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds "
         f"({whole_range(points['seeds'])}){how}; {BAND}"
     )
-    titles = text.titles(suite)["model"]
+    titles = naming.titles(suite)["model"]
     pictures = [
         Picture(
             model,
@@ -200,10 +201,26 @@ def _batches(points: pd.DataFrame, suite: Suite) -> str:
 
 def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:
     """The first and the last step of each quantity."""
-    named = text.named(points, suite)
+    named = naming.named(points, suite)
     named["quantity"] = _entitled(named["quantity"], list(points["quantity"].unique()))
     note = f"First → last rollout step{how}; shares of 1, entropy in nats per token; [95 % interval over seeds]."
-    return as_table(f"{suite.title}: {exhibit.title}", text.training_text(named), note)
+    return as_table(f"{suite.title}: {exhibit.title}", training_text(named), note)
+
+
+def training_text(points: pd.DataFrame) -> pd.DataFrame:
+    """`along_training` of rollouts, named: first → last step of each quantity (paper, Fig. 12)."""
+    rows = []
+    for _, here in points.groupby(["model", "prompt", "reward", "variant"], observed=True):
+        of = here.iloc[0].to_dict()
+        row = {
+            **identity_cells(points, of, "reward"),
+            "Seeds": str(of["seeds"]),
+            "Steps": number(here["step"].max(), 0),
+        }
+        for name, along in here.groupby("quantity", observed=True):
+            row[str(name)] = ends(along)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _entitled(quantities: "pd.Series[str]", order: Sequence[str]) -> "pd.Categorical[str]":
@@ -237,7 +254,7 @@ def _drawn(points: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite) -> p
     Lines of variants end where the first of them ends: only equal numbers of steps, or of updates, are compared.
     """
     several = points["quantity"].nunique() > 1
-    drawn = laid_out(text.named(points, suite), name, exhibit, further=["quantity", "step"])
+    drawn = laid_out(naming.named(points, suite), name, exhibit, further=["quantity", "step"])
     drawn["x"] = drawn["step" if exhibit.against == "steps" else "updates"]
     if exhibit.lines == "variant":
         drawn = drawn[drawn["x"] <= drawn.groupby("line", observed=True)["x"].max().min()]

@@ -1,8 +1,13 @@
-"""What other graders say of the headline's answers, as a reader sees it."""
+"""The section on graders: what others say of the headline's answers."""
+
+from collections.abc import Mapping
 
 import pandas as pd
 
-from spurious_rewards.reporting.tables import MISSING, Row, percent, points, signed
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.naming import named
+from spurious_rewards.reporting.numerals import MISSING, Row, percent, points, signed
+from spurious_rewards.reporting.page import Section, Table, unless_empty
 
 TITLES = {"math_verify": "Math-Verify", "strings": "strings", "sympy": "sympy"}
 
@@ -18,8 +23,27 @@ NOTE = (
 )
 
 
+def section(suite: Suite, judged: Mapping[str, pd.DataFrame], mark: str) -> Section:
+    """Graders beside the one that decides; `mark` says what is missing."""
+    return Section("about-graders", "Graders", "Training", (*filter(None, [mark]), NOTE), tables=tables(suite, judged))
+
+
+def tables(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
+    """The agreement of graders, and what another would make of the results; none where nothing was judged."""
+    if not judged:
+        return ()
+    agreement, accuracy, differences = (named(judged[name], suite) for name in ("agreement", "accuracy", "differences"))
+    agreement, accuracy = (frame.sort_values("benchmark", kind="stable") for frame in (agreement, accuracy))
+    return (
+        *unless_empty("Agreement on distinct pairs of answers", agreement_text(agreement)),
+        *unless_empty("How far differences move with another grader, in points", moves_text(accuracy)),
+        *unless_empty("Accuracy by each grader, before → after training", accuracy_text(accuracy), folded=True),
+        *unless_empty("Answers on which graders differ", differences_text(differences), folded=True),
+    )
+
+
 def agreement_text(agreement: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.agreement.agreement`, named."""
+    """`analysis.grader_agreement.agreement`, named."""
 
     def row(of: Row) -> dict[str, str]:
         return {

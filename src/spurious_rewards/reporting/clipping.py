@@ -1,0 +1,122 @@
+"""Kind clipping: what the clip alone does to random rewards, in one rollout batch and in a two-action bandit."""
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import figures, naming, palette
+from spurious_rewards.reporting.exhibit_parts import Parts, Picture, ResultTables, as_table, needed, whole_range
+from spurious_rewards.reporting.numerals import ends, number, plain_interval, signed
+from spurious_rewards.reporting.text_tables import text_rows
+
+
+def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind clipping: the bias of each model and variant, and the bandit's paths."""
+    probe, bandit = needed(frames.probe, "probe"), needed(frames.bandit, "bandit")
+    numbers = clipping_numbers(probe, bandit)
+    of_probe, of_bandit = (numbers[numbers["part"] == part].copy() for part in ("probe", "bandit"))
+    sampled = "models" if of_probe["seeds"].max() > 1 else "pairs"
+    probe_caption = (
+        "Change of the logit of the probability of code after one rollout batch with coin-flip rewards, mean of the batch "
+        f"with its rewards and with the opposite ones: 0 without bias. Whisker: 95 % interval over {sampled}; marks: models."
+    )
+    bandit_caption = (
+        f"Two actions that earn the same coin flips: mean probability of the first over {whole_range(of_bandit['runs'])} "
+        "runs. Band: 95 % interval of the mean."
+    )
+
+    looks_of = palette.variants(naming.titles(suite)["variant"].values())
+    means = probe.groupby(["model", "variant", "seed"], sort=False, observed=True)["bias"].mean()
+    shown, seeds = (_with_lines(naming.named(frame, suite)) for frame in (of_probe, means.reset_index(name="value")))
+    shown["text"] = [signed(value) for value in shown["value"]]
+    biases = figures.estimates(
+        shown,
+        seeds,
+        f"{exhibit.title}\n{suite.title}: one rollout batch",
+        "bias of the logit of code",
+        {row["line"]: looks_of[row["variant"]] for row in shown.to_dict("records")},
+    )
+
+    named = naming.named(of_bandit.drop(columns=["model", "variant"]), suite).assign(variant=of_bandit["variant"])
+    line = pd.Categorical(named["variant"], named["variant"].unique(), ordered=True)
+    marks = named.assign(panel=named["optimiser"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
+    paths = figures.curves(
+        marks.assign(label="mean probability"),
+        f"{exhibit.title}\nTwo-action bandit",
+        "rollout batch",
+        palette.variants(of_bandit["variant"].unique()),
+    )
+    return Parts(
+        caption="What clipping does to a policy whose rewards are coin flips, apart from everything else.",
+        numbers=numbers,
+        pictures=[Picture("probe", biases, probe_caption), Picture("bandit", paths, bandit_caption)],
+        tables=[
+            as_table(
+                f"{suite.title}: bias of one rollout batch", probe_text(naming.named(of_probe, suite)), probe_caption
+            ),
+            as_table("Two-action bandit, first → last step", bandit_text(named), bandit_caption),
+        ],
+    )
+
+
+def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
+    """The numbers about the clip alone, in parts "probe" and "bandit".
+
+    The probe's `value` is the mean bias of a model and variant in logits; pairs lie within seeds, so that its 95 % interval is
+    Student's over the means of the seeds, or over the pairs where there is one seed. The bandit's is the mean probability
+    of the first action at a step, with its interval over runs.
+    """
+    rows = []
+    for (model, variant), group in probe.groupby(["model", "variant"], sort=False, observed=True):
+        seeds = group.groupby("seed")["bias"].mean().to_numpy()
+        low, high = statistics.seed_band(seeds if len(seeds) > 1 else group["bias"].to_numpy())
+        pairs = len(group) // len(seeds)
+        rows.append(
+            {
+                **{"model": model, "variant": variant, "value": seeds.mean(), "low": low, "high": high},
+                **{"seeds": len(seeds), "pairs": pairs},
+            }
+        )
+    parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"probability": "value"})}
+    return pd.concat([frame.assign(part=part) for part, frame in parts.items()], ignore_index=True)[
+        ["part", "model", "variant", "optimiser", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+    ]
+
+
+def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:
+    """A line for each model and variant, in their orders."""
+    rows = rows.sort_values(["model", "variant"], kind="stable", ignore_index=True)
+    lines = rows["model"].astype(str) + ": " + rows["variant"].astype(str)
+    return rows.assign(line=pd.Categorical(lines, lines.unique(), ordered=True))
+
+
+def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
+    """The part "probe" of `clipping_numbers`, named."""
+    return text_rows(
+        probe,
+        lambda of: {
+            "Model": str(of["model"]),
+            "Variant": str(of["variant"]),
+            "Seeds": number(of["seeds"], 0),
+            "Pairs of each": number(of["pairs"], 0),
+            "Bias (logit)": f"{signed(of['value'])} {plain_interval(of)}".strip(),
+        },
+    )
+
+
+def bandit_text(bandit: pd.DataFrame) -> pd.DataFrame:
+    """The part "bandit" of `clipping_numbers`, named: first → last step."""
+    return pd.DataFrame(
+        [
+            {
+                "Variant": str(variant),
+                "Optimiser": str(optimizer),
+                "Runs": number(along["runs"].max(), 0),
+                "Steps": number(along["step"].max(), 0),
+                "Probability of the first action": ends(along),
+            }
+            for (variant, optimizer), along in bandit.groupby(["variant", "optimiser"], observed=True, sort=False)
+        ]
+    )

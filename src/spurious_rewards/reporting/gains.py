@@ -1,0 +1,142 @@
+"""Kinds gains and baselines: bars of what training changed, and of each reward beside the baselines."""
+
+import numpy as np
+import pandas as pd
+
+from spurious_rewards.analysis.dummy_rewards import DUMMY_RULE, against_dummies
+from spurious_rewards.analysis.headline import with_adjusted_p
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import figures, naming, numerals
+from spurious_rewards.reporting.exhibit_parts import (
+    Parts,
+    Picture,
+    ResultTables,
+    as_table,
+    by_benchmark,
+    laid_out,
+    looks,
+    name_of,
+    needed,
+    rows_shown,
+    sizes_of,
+    title_of,
+)
+from spurious_rewards.reporting.headline import headline_tables
+from spurious_rewards.reporting.numerals import MISSING, Row, percent_interval, points_interval
+from spurious_rewards.reporting.text_tables import identity_cells, size_cells, text_rows
+from spurious_rewards.runtime.errors import UserError
+
+
+def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind gains: how much training under each reward changes accuracy (paper, Fig. 1)."""
+    rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
+    marks = laid_out(naming.named(rows, suite), name, exhibit)
+    of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
+    for drawn, column in of.items():
+        marks[drawn] = 100 * marks[column].astype(float) if column in marks else np.nan
+    tested = marks["verdict"] != "not testable"
+    marks["text"] = marks["difference"].map(numerals.points).where(tested, "not testable")
+    of_panel = marks.groupby(["benchmark", "panel"], observed=True)["before"]
+    marks["note"] = "before training " + of_panel.transform(numerals.percent_range) + " %"
+    return Parts(
+        caption="How much training under each reward changes accuracy. Whiskers: 95 % intervals.",
+        numbers=rows,
+        pictures=[
+            Picture(
+                key,
+                figures.bars(
+                    here,
+                    title_of(suite, exhibit, key),
+                    "change in accuracy (percentage\N{NO-BREAK SPACE}points)",
+                    looks(suite, exhibit),
+                ),
+                f"Change in accuracy on {name_of(suite, key)}. {sizes_of(here, suite, key)}",
+            )
+            for key, here in by_benchmark(marks, suite, exhibit)
+        ],
+        tables=headline_tables(rows, frames.seeds, suite, exhibit),
+    )
+
+
+def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind baselines: accuracy under each reward less that under each plain one."""
+    rows = rows_shown(needed(frames.baselines, "baselines"), name, exhibit, suite)
+    judged = against_dummies(rows, suite)
+    if judged.empty:
+        raise UserError(
+            f"exhibits.{name}: experiment {exhibit.experiment} has not one reward with function random and one with function "
+            "format beside the exhibit's; add what is missing, or move further random rewards to an experiment of their own"
+        )
+    rows = rows.merge(judged, how="left")
+    headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
+    titles = naming.titles(suite)
+    marks = laid_out(naming.named(rows, suite), name, exhibit, further=["baseline"])
+    order = [titles["reward"][key] for key in suite.rewards if key in set(rows["baseline"])]
+    marks["line"] = pd.Categorical(marks["baseline"].map(titles["reward"]), order, ordered=True)
+    for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():
+        marks[drawn] = 100 * marks[column].astype(float)
+    marks = marks.assign(
+        paper=np.nan, text=marks["difference"].map(numerals.points), note=marks["against_dummies"].fillna("")
+    )
+    judged = naming.named(judged, suite)
+    answers = [
+        f"{reward} beats the dummy baselines on {(here['against_dummies'] == 'beats').sum()} of {len(here)} models, "
+        f"{name_of(suite, key)}."
+        for key, on in by_benchmark(judged, suite, exhibit)
+        for reward, here in on.groupby("reward", observed=True)
+    ]
+    return Parts(
+        caption=" ".join([*answers, DUMMY_RULE]),
+        numbers=rows,
+        pictures=[
+            Picture(
+                key,
+                figures.bars(
+                    here, title_of(suite, exhibit, key), "over each baseline (percentage points)", looks(suite, exhibit)
+                ),
+                "Accuracy after training minus that under each baseline, with the same model. Whiskers: 95 % intervals. "
+                + sizes_of(here, suite, key),
+            )
+            for key, here in by_benchmark(marks, suite, exhibit)
+        ],
+        tables=[
+            as_table(
+                f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
+                baselines_text(here, naming.named(rows[rows["benchmark"] == key], suite), suite),
+                sizes_of(here, suite, key) + " Percent, differences in percentage points, [95 % intervals].",
+            )
+            for key, here in by_benchmark(naming.named(headline, suite), suite, exhibit)
+        ],
+    )
+
+
+def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """A reward of one benchmark beside each baseline, one row a condition, named.
+
+    Args:
+        headline: `analysis.headline` of the rewards that are tested, named.
+        baselines: `analysis.baselines` of the same, with `against_dummies`, named but for `baseline`.
+        suite: has the titles of the baselines.
+    """
+    names = naming.titles(suite)["reward"]
+    keys = ["model", "prompt", "reward", "variant"]
+    of_condition = dict(iter(baselines.groupby(keys, observed=True)))
+
+    def row(of: Row) -> dict[str, str]:
+        beside = of_condition.get(tuple(of[key] for key in keys), baselines.iloc[:0])
+        return {
+            **identity_cells(headline, of, "reward"),
+            **size_cells(of),
+            "Before": percent_interval(of, "before"),
+            "After": percent_interval(of, "after"),
+            "Difference": points_interval(of, "difference"),
+            **{
+                f"Over {names[each['baseline']]}": points_interval(each, "difference")
+                for each in beside.to_dict("records")
+            },
+            "Share of ground truth's gain": percent_interval(of, "share_of_ground_truth"),
+            "The dummies": next(iter(beside["against_dummies"].dropna()), MISSING),
+        }
+
+    return text_rows(headline, row)

@@ -1,0 +1,79 @@
+"""How numbers are written: rounded percent, differences in points, intervals, p, and what the paper prints beside them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+Row = Mapping[Any, Any]
+
+MISSING = "\N{EN DASH}"
+
+
+def percent(rate: float) -> str:
+    """51.0 for 0.51."""
+    return MISSING if pd.isna(rate) else _minus(f"{100 * rate:z.1f}")
+
+
+def percent_range(rates: "pd.Series[float]") -> str:
+    """51.0, or 49.4 to 51.0."""
+    least, most = percent(rates.min()), percent(rates.max())
+    return least if least == most else f"{least} to {most}"
+
+
+def points(rate: float) -> str:
+    """+30.1 for 0.301: a difference, in percentage points."""
+    text = percent(rate)
+    return "+" + text if text[0].isdigit() and text != "0.0" else text
+
+
+def interval(low: float, high: float) -> str:
+    """[27.1, 33.5] for 0.271 and 0.335."""
+    return "" if pd.isna(low) else f"[{percent(low)}, {percent(high)}]"
+
+
+def points_interval(row: Row, name: str) -> str:
+    """+30.1 [27.1, 33.5] out of the columns `name`, `name_low` and `name_high`."""
+    return f"{points(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}".strip()
+
+
+def percent_interval(row: Row, name: str) -> str:
+    """51.0 [49.4, 52.6] out of the columns `name`, `name_low` and `name_high`."""
+    return f"{percent(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}".strip()
+
+
+def p_value(p: float) -> str:
+    """0.012; <0.001."""
+    return MISSING if pd.isna(p) else "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def signed(value: float) -> str:
+    """+0.013 for 0.0131: three digits."""
+    text = number(value, 3)
+    return "+" + text if value >= 0.0005 else text
+
+
+def paper(row: Row, name: str, text: Callable[[float], str] = percent) -> str:
+    """+29.1 (Fig. 1) out of the columns `paper_{name}` and `paper_{name}_source`; nothing where the paper prints none."""
+    value, source = row.get(f"paper_{name}"), row.get(f"paper_{name}_source")
+    return "" if pd.isna(value) else f"{text(float(value))} ({source})"
+
+
+def ends(along: pd.DataFrame) -> str:
+    """0.712 → 0.655 [0.601, 0.709]: the first and the last step's value."""
+    first, last = along.sort_values("step").iloc[[0, -1]].to_dict("records")
+    return f"{number(first['value'], 3)} → {number(last['value'], 3)} {plain_interval(last)}".strip()
+
+
+def plain_interval(row: Row) -> str:
+    """[0.601, 0.709] out of the columns `low` and `high`."""
+    return "" if pd.isna(row["low"]) else f"[{number(row['low'], 3)}, {number(row['high'], 3)}]"
+
+
+def number(value: float, digits: int) -> str:
+    """1,234.5 with so many digits behind the point."""
+    return MISSING if pd.isna(value) else _minus(f"{value:z,.{digits}f}")
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,73 @@
+"""The section of a figure or table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards.artifacts.paths import ResultPaths
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibit_kinds import ENDINGS, GROUPS
+from spurious_rewards.reporting.page import Picture, Section, Table
+
+Page = Mapping[str, Any]
+"""What an exhibit says (`reporting.exhibits.Made.page`)."""
+
+
+def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
+    """What an exhibit says, with the SVG of each of its pictures by stem; `command` is what makes one, but for its name."""
+    name, pictures = page["name"], page["pictures"]
+    folder = ResultPaths(Path()).exhibit(name)
+
+    def files(stem: str, endings: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [((folder / f"{stem}.{ending}").as_posix(), name) for ending, name in endings.items()]
+
+    return Section(
+        key=name,
+        title=page["title"],
+        group=GROUPS.get(page["kind"], "Figures"),
+        paragraphs=[*filter(None, [page["caption"]]), *trained_on_benchmarks(suite, name)],
+        pictures=[
+            Picture(
+                svgs[picture["stem"]],
+                picture["caption"],
+                picture["text"],
+                files(picture["stem"], {ending: ending.upper() for ending in ENDINGS}),
+            )
+            for picture in pictures
+        ],
+        tables=[
+            Table(
+                table["title"],
+                pd.DataFrame(table["rows"], columns=table["columns"]),
+                table["note"],
+                folded=bool(pictures),
+            )
+            for table in page["tables"]
+        ],
+        cases=page.get("cases", ()),
+        target=name,
+        command=f"{command} --force {name}",
+        files=files("table", {"csv": "CSV, every digit", "md": "Markdown", "tex": "LaTeX"}),
+    )
+
+
+def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
+    """A sentence for each reward of an exhibit whose training problems are those of a benchmark."""
+    experiment = suite.exhibits[exhibit].experiment
+    there = {run.reward for run in suite.runs_of(suite.experiments[experiment])} if experiment else set()
+    sentences = []
+    for key, reward in suite.rewards.items():
+        on = [
+            benchmark.title or name
+            for name, benchmark in suite.benchmarks.items()
+            if benchmark.problems == reward.problems
+        ]
+        if on and key in (suite.exhibits[exhibit].rewards or there):
+            how = "without their answers" if reward.function == "ttrl" else "with their answers"
+            sentences.append(
+                f"{reward.title or key} trains on the evaluation problems themselves ({', '.join(on)}), {how}: its accuracy "
+                "there says nothing about problems that training has not seen."
+            )
+    return sentences

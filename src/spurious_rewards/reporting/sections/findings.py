@@ -1,0 +1,74 @@
+"""The section on the headline: what came out, in words and as tables."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibit_parts import name_of
+from spurious_rewards.reporting.headline import few_seeds, headline_note, headline_text, seeds_note, seeds_text
+from spurious_rewards.reporting.numerals import Row, percent_range, points_interval
+from spurious_rewards.reporting.page import Section, Table
+
+VERDICTS = ("gain", "no clear change", "loss", "not testable")
+
+
+def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str) -> Section:
+    """The headline experiment, named, with its adjusted p: of each benchmark that has rows."""
+    experiment = suite.experiments[suite.report.headline]
+    names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
+    answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
+    return Section(
+        "about-findings",
+        "What came out",
+        "Summary",
+        paragraphs=[*filter(None, [mark])],
+        rule=VERDICT_RULE,
+        points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
+        tables=[
+            table
+            for number, (key, rows) in enumerate(answered.items())
+            for table in _headline_tables(suite, key, rows, seeds, mark, folded=number > 0)
+        ],
+    )
+
+
+def _headline_tables(
+    suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, mark: str, folded: bool
+) -> Iterator[Table]:
+    """The headline of one benchmark, and where a row has few seeds, each of them."""
+    title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
+    yield Table(title, headline_text(rows), f"{headline_note(rows, suite, benchmark)} {mark}".strip(), folded)
+    if len(few := few_seeds(rows, seeds)):
+        yield Table(f"{title}, every seed", seeds_text(few), seeds_note(few), folded=True)
+
+
+def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
+    """The headline of one benchmark in words, one sentence a model, and one on the random reward."""
+    sentences = []
+    for model, group in headline.groupby("model", observed=True):
+        parts = []
+        for verdict in VERDICTS:
+            having = group[group["verdict"] == verdict]
+            if len(having):
+                parts.append(f"{verdict} with " + ", ".join(map(_with_difference, having.to_dict("records"))))
+        beats = group[group["over_random_low"] > 0]
+        compared = group["over_random"].notna().any()
+        sentences.append(
+            f"{model}, {benchmark}, {percent_range(group['before'])} % before training: {'; '.join(parts)}."
+            + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if compared else "")
+        )
+    return sentences
+
+
+def _with_difference(row: Row) -> str:
+    return f"{_name(row)} {points_interval(row, 'difference')}"
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [_name(row) for row in rows.to_dict("records")]
+
+
+def _name(row: Row) -> str:
+    return str(row["reward"]) if row["variant"] == "default" else f"{row['reward']} ({row['variant']})"

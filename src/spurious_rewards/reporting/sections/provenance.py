@@ -1,0 +1,145 @@
+"""The sections on what the results cost and what they were made with, from the manifests of all artifacts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards.artifacts.manifests import is_direct, job_of
+from spurious_rewards.reporting.numerals import number
+from spurious_rewards.reporting.page import Section, unless_empty
+from spurious_rewards.reporting.text_tables import cell, text_rows
+
+Manifest = Mapping[str, Any]
+
+COST_NOTE = (
+    "Jobs run side by side, so that their minutes add up to more than a run takes. Of its own is what no experiment above "
+    "had made already."
+)
+
+PROVENANCE_NOTE = (
+    "Beside each file stands its manifest: what was asked for, what it was made from, by what code, on what."
+)
+
+
+def cost(manifests: Sequence[Manifest], costs: Mapping[str, Sequence[Manifest]]) -> Section:
+    """What each stage took, and each experiment."""
+    return Section(
+        "about-cost",
+        "Cost",
+        "About",
+        (COST_NOTE,),
+        tables=(
+            *unless_empty("What each stage took", cost_text(manifests)),
+            *unless_empty("What each experiment took, up to its scores", experiment_cost_text(costs)),
+        ),
+    )
+
+
+def provenance(manifests: Sequence[Manifest]) -> Section:
+    """Versions, and the manifest of each artifact."""
+    versions, other_versions = versions_text(manifests)
+    return Section(
+        "about-provenance",
+        "Provenance",
+        "About",
+        (PROVENANCE_NOTE,),
+        tables=(
+            *unless_empty("Versions", versions),
+            *unless_empty(f"Versions of {len(other_versions)} more packages", other_versions, folded=True),
+            *unless_empty(f"Manifests ({len(manifests)})", manifests_text(manifests), folded=True),
+        ),
+    )
+
+
+def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
+    """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
+    columns = ["stage", "folder", "request", "wall_seconds", "gpu_seconds", "peak_memory_mb"]
+    rows = [{**manifest, **dict(zip(columns, job_of(manifest), strict=False))} for manifest in manifests]
+    return pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:3], ignore_index=True)
+
+
+def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
+    """What each stage cost: jobs, seconds and the most memory that one job held."""
+    stages = (
+        jobs(manifests)
+        .groupby("stage", sort=False)
+        .agg(
+            jobs=("folder", "size"),
+            seconds=("wall_seconds", "sum"),
+            longest=("wall_seconds", "max"),
+            memory=("peak_memory_mb", "max"),
+            gpus=("gpu_seconds", "sum"),
+        )
+    )
+    return text_rows(
+        stages.reset_index(),
+        lambda of: {
+            "Stage": of["stage"],
+            "Jobs": number(of["jobs"], 0),
+            "Seconds in all": number(of["seconds"], 0),
+            "Longest job (s)": number(of["longest"], 0),
+            "Most memory of a job (MB)": number(of["memory"], 0),
+            "GPU-hours": number(of["gpus"] / 3600, 1) if of["gpus"] else "",
+        },
+    )
+
+
+def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.DataFrame:
+    """What each experiment cost, up to its scores, and how much of that no experiment before it had cost already."""
+    known = pd.DataFrame(columns=["stage", "folder", "request"])
+    rows = []
+    for name, manifests in experiments.items():
+        made = jobs(manifests)
+        keys = made[["stage", "folder", "request"]]
+        own = made[~pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(known))]
+        known = pd.concat([known, keys])
+        rows.append(
+            {
+                "Experiment": name,
+                "Training jobs": str((made["stage"] == "train").sum()),
+                "Minutes of jobs": number(made["wall_seconds"].sum() / 60, 1),
+                "Of its own": number(own["wall_seconds"].sum() / 60, 1),
+                "GPU-hours": number(made["gpu_seconds"].sum() / 3600, 1) if made["gpu_seconds"].any() else "",
+            }
+        )
+    return text_rows(pd.DataFrame(rows), dict) if rows else pd.DataFrame()
+
+
+def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the artifacts were made with: what matters and what differs among them, then all other packages.
+
+    What matters are commits, machines, Python and the packages that the project itself asks for.
+    """
+    found: dict[str, set[str]] = {}
+    for manifest in manifests:
+        git = manifest["git"]
+        commit = f"{git['commit'] or 'unknown'}{' (with uncommitted changes)' if git['clean'] is False else ''}"
+        hardware = "; ".join(f"{key}: {cell(value)}" for key, value in manifest["hardware"].items() if value)
+        for name, value in {"git commit": commit, "hardware": hardware, **manifest["versions"]}.items():
+            found.setdefault(name, set()).add(str(value))
+    differ = {name for name, values in found.items() if len(values) > 1}
+    rows = [
+        {"What": name, "Version": ", ".join(sorted(values)) + " (not the same for all)" * (name in differ)}
+        for name, values in found.items()
+    ]
+    first = {"git commit", "hardware", "python"} | differ
+    chosen = [row for row in rows if row["What"] in first or is_direct(row["What"])]
+    return pd.DataFrame(chosen), pd.DataFrame([row for row in rows if row not in chosen])
+
+
+def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
+    """One row an artifact."""
+    return pd.DataFrame(
+        [
+            {
+                "Artifact": str(manifest["artifact"]),
+                "Stage": str(manifest["stage"]),
+                "Made": str(manifest["created"]),
+                "Seconds": number(manifest["wall_seconds"], 1),
+                "Memory (MB)": number(manifest["peak_memory_mb"], 0),
+                "Made from": str(len(manifest["parents"])),
+            }
+            for manifest in manifests
+        ]
+    )

@@ -1,0 +1,122 @@
+"""The sections on training itself: the labels it learns from, its health, and that of grading."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from spurious_rewards.analysis.training import HEALTH
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.naming import named
+from spurious_rewards.reporting.numerals import Row, number, percent
+from spurious_rewards.reporting.page import Section, Table
+from spurious_rewards.reporting.text_tables import cell, constant_left_out, text_rows
+
+LABELS_NOTE = (
+    "Labels are majority votes of the untrained model's responses to the training problems. pass@1 and pass@samples "
+    "are those of the same responses: how often one is right, and how many problems have at least one that is."
+)
+
+HEALTH_NOTE = (
+    "A group without variance (all rewards of a prompt equal) teaches nothing. Clipped are the tokens whose "
+    "probability ratio the loss cut off."
+)
+
+GRADING_NOTE = (
+    "An answer whose check did not end, for it took longer than it may or its process crashed, counts as wrong. So does a "
+    "response without an answer."
+)
+
+
+def labels(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
+    """How good the majority labels are; `marks` says of each experiment what of it is missing."""
+    tables = _by_experiment(suite, marks, "Labels of the training problems", numbers, labels_text)
+    return Section("about-labels", "Majority labels", "Data", (LABELS_NOTE,), tables=tables)
+
+
+def health(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
+    """What training was like, at its first and last step."""
+    tables = _by_experiment(suite, marks, "Training, first → last step, mean over seeds", numbers, health_text)
+    return Section("about-health", "Training health", "Training", (HEALTH_NOTE,), tables=tables)
+
+
+def grading(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
+    """How many responses had no answer, and how many checks did not end."""
+    tables = _by_experiment(suite, marks, "Grading", numbers, grading_text)
+    return Section("about-grading", "Grading health", "Training", (GRADING_NOTE,), tables=tables)
+
+
+def _by_experiment(
+    suite: Suite,
+    marks: Mapping[str, str],
+    title: str,
+    frame: pd.DataFrame,
+    text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> tuple[Table, ...]:
+    """A table of text for each experiment that has rows, in the suite's order; all but the headline's are folded."""
+    return tuple(
+        Table(
+            f"{title}: {experiment.title}",
+            text(named(rows, suite)),
+            marks.get(name, ""),
+            folded=name != suite.report.headline,
+        )
+        for name, experiment in suite.experiments.items()
+        if len(rows := frame[frame["experiment"] == name].drop(columns="experiment"))
+    )
+
+
+def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.labels.labels_summary`, named."""
+
+    def row(of: Row) -> dict[str, str]:
+        least, most = of["incorrect_min"], of["incorrect_max"]
+        return {
+            **{name.capitalize(): str(of[name]) for name in ("model", *constant_left_out(labels, ["prompt"]))},
+            "Problems": str(of["problems"]),
+            "Samples": str(of["samples"]),
+            "Models (seeds)": str(of["seeds"]),
+            "Labels right": percent(of["label_accuracy"]),
+            "Problems with a wrong label": f"{least}" if least == most else f"{least} to {most}",
+            "pass@1": percent(of["pass_at_1"]),
+            f"pass@{of['samples']}" if labels["samples"].nunique() == 1 else "pass@samples": percent(of["pass_at_k"]),
+        }
+
+    return text_rows(labels, row)
+
+
+def health_text(health: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.training.training_health`, named: first → last step."""
+    identity = ["model", "reward", *constant_left_out(health, ["prompt", "variant"])]
+    titles = {
+        "zero_variance_groups": "Groups without variance (%)",
+        "clip_fraction": "Tokens clipped (%)",
+        "truncation_rate": "Truncated (%)",
+        "entropy": "Entropy (nats)",
+    }
+
+    def row(of: Row) -> dict[str, str]:
+        def ends(name: str) -> str:
+            first, last = of[f"{name}_first"], of[f"{name}_last"]
+            if name == "entropy":
+                return f"{number(first, 2)} → {number(last, 2)}"
+            return f"{percent(first)} → {percent(last)}"
+
+        return {
+            **{name.capitalize(): str(of[name]) for name in identity},
+            "Steps": number(of["steps"], 0),
+            **{titles[name]: ends(name) for name in HEALTH},
+        }
+
+    return text_rows(health.sort_values(["model", "reward"]), row)
+
+
+def grading_text(grading: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.labels.grading`, named."""
+    titles = {
+        "benchmark": "Benchmark",
+        "responses": "Responses",
+        "unanswered": "Without an answer",
+        "timeouts": "Check timed out",
+        "crashes": "Check crashed",
+    }
+    return text_rows(grading, lambda of: {title: cell(of[name]) for name, title in titles.items()})

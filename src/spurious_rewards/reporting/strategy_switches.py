@@ -1,0 +1,127 @@
+"""Kinds switches and contributions: how strategies switched in training, and what each switch adds to the gain."""
+
+import pandas as pd
+
+from spurious_rewards.analysis.strategy_switches import STEERED_RULE
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import figures, naming, palette
+from spurious_rewards.reporting.exhibit_parts import (
+    LAST,
+    Parts,
+    Picture,
+    ResultTables,
+    as_table,
+    by_benchmark,
+    laid_out,
+    name_of,
+    needed,
+    rows_shown,
+    sizes_of,
+    title_of,
+    whole_range,
+)
+from spurious_rewards.reporting.numerals import Row, paper, percent, percent_interval, points, points_interval
+from spurious_rewards.reporting.text_tables import identity_cells, text_rows, words
+
+
+def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind switches: the groups of problems by strategy before and after training (paper, Fig. 7)."""
+    rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
+    named = naming.named(rows, suite).rename(columns={"step": "steps"})
+    marks = laid_out(named, name, exhibit, further=["group"])
+    rule = "fixed in the suite" if exhibit.step else LAST
+    marks["line"] = _with_remark(marks["line"], ~marks["steered"].astype(bool), "not steered")
+    for column in ("size", "before", "after", "net", "net_low", "net_high"):
+        marks[column] = 100 * marks[column].astype(float)
+    colours = {naming.GROUPS[key]: colour for key, colour in palette.GROUPS.items()}
+    caption = (
+        "Problems by whether the response used code before training and after it: the share of each group, its accuracy "
+        "before (open) and after (full), and how many more of all problems it gets right, with 95 % intervals. "
+    )
+    tables = [
+        as_table(
+            f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
+            switches_text(here),
+            "Percent; net in points of all problems. Share of the gain: net of the group over net of all. [95 % intervals] "
+            f"over problems and seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
+        )
+        for key, here in by_benchmark(named, suite, exhibit)
+    ]
+    pictures = [
+        Picture(
+            key,
+            figures.switches(here, title_of(suite, exhibit, key), colours),
+            caption + sizes_of(here, suite, key, rule),
+        )
+        for key, here in by_benchmark(marks, suite, exhibit)
+    ]
+    return Parts(caption.strip(), rows, pictures, tables)
+
+
+def _with_remark(column: "pd.Series[str]", where: "pd.Series[bool]", remark: str) -> "pd.Series[str]":
+    """The categories, those rows' with a remark behind; a category and its remarked twin stand together."""
+    names = [twin for name in column.cat.categories for twin in (name, f"{name}\n({remark})")]
+    values = [f"{name}\n({remark})" if remarked else str(name) for name, remarked in zip(column, where, strict=True)]
+    return pd.Series(pd.Categorical(values, names, ordered=True), index=column.index)
+
+
+def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.strategy_switches.switches` of one benchmark, named (paper, Fig. 7)."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            **identity_cells(switches, of, "reward"),
+            "Group": str(of["group"]),
+            "Share of problems": percent(of["size"]),
+            "Before": percent(of["before"]),
+            "After": percent(of["after"]),
+            "Net newly right": points_interval(of, "net"),
+            "Share of the gain": percent_interval(of, "partial_contribution"),
+            "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
+            "Steered": "yes" if of["steered"] else "no",
+        }
+
+    return text_rows(switches, row)
+
+
+def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
+    """Kind contributions: what each switch contributes to the gain (paper, Tab. 2)."""
+    rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
+    caption = (
+        "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
+        "in percent, mean over the rewards that steered the strategy with a clear gain (95 % interval above 0); the mean "
+        "difference is over all rewards that steered it."
+    )
+    rewards = naming.titles(suite)["reward"]
+    entitled = {
+        column: [", ".join(rewards[key] for key in keys.split(", ") if key) for keys in rows[column].fillna("")]
+        for column in ("rewards", "without_gain")
+    }
+    tables = [
+        as_table(
+            f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
+            contributions_text(here),
+            f"After step {whole_range(here['step'])}. [95 % intervals] over rewards. {STEERED_RULE}",
+        )
+        for key, here in by_benchmark(naming.named(rows.assign(**entitled), suite), suite, exhibit)
+    ]
+    return Parts(caption, rows, tables=tables)
+
+
+def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
+    """`analysis.strategy_switches.contributions` of one benchmark, named (paper, Tab. 2)."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {
+            **identity_cells(contributions, of),
+            "Group": str(of["group"]),
+            "Share of the gain": percent_interval(of, "partial_contribution"),
+            "Paper: share of the gain": paper(of, "partial_contribution"),
+            "Mean difference": points_interval(of, "difference"),
+            "Paper: mean difference": paper(of, "difference", points),
+            "Steered with a clear gain": words(of["rewards"]),
+            "Steered without one": words(of["without_gain"]),
+        }
+
+    return text_rows(contributions, row)
