@@ -4,39 +4,46 @@
 #   snakemake --cores all fig3                         one figure or table with whatever it needs; `snakemake --list` names them
 #   snakemake --cores all --config suite=small ...     another suite; config/README.md says what a suite is
 #
-# The way of the data: problems, labels, training, responses, grades, scores, figures and tables, report.
+# Each stage is a rule file here and a module of the same name in src/spurious_rewards/stages/.
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/helpers.smk"
+include: "workflow/rules/handlers.smk"
 
 
-# The grades too, since Snakemake does not miss a file whose followers stand.
+# The grades too: Snakemake does not notice that a file is missing while what was made of it is there.
 rule all:
     """every figure and table, and the report"""
     input:
-        plan.layout.report(),
-        plan.every_grade(),
-        plan.pruned(),
+        study.paths.report(),
+        grade.every_grade(study),
+        prune.pruned(study),
     localrule: True
 
 
 rule headline:
     """the grades and tables of the headline experiment alone"""
     input:
-        plan.analysed(plan.suite.report.headline),
+        report_stage.numbers(study, study.suite.report.headline),
     localrule: True
 
 
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/vote.smk"
+include: "workflow/rules/label.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/respond.smk"
+include: "workflow/rules/generate.smk"
 include: "workflow/rules/grade.smk"
 include: "workflow/rules/prune.smk"
-include: "workflow/rules/clipping.smk"
+include: "workflow/rules/probe.smk"
+include: "workflow/rules/bandit.smk"
+include: "workflow/rules/memorization.smk"
 include: "workflow/rules/contamination.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/training_summary.smk"
+include: "workflow/rules/compare_graders.smk"
+include: "workflow/rules/plot.smk"
 include: "workflow/rules/claims.smk"
-include: "workflow/rules/graders.smk"
-include: "workflow/rules/analyse.smk"
-include: "workflow/rules/exhibit.smk"
+include: "workflow/rules/report.smk"

@@ -15,7 +15,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.export import export
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 CHECKOUT = Path(__file__).parents[1]
 RESULTS = Path("results/smoke")
@@ -31,7 +31,7 @@ def write(path: Path, text: str = "") -> Path:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """The smoke suite in a checkout that holds little, with results of a few jobs; and a reward from outside of it."""
     folder = tmp_path / "checkout"
     suite = write(folder / "config/suites/smoke.yaml", (CHECKOUT / "config/suites/smoke.yaml").read_text())
@@ -57,7 +57,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     Recorder("respond", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
     files = [write(SCORES / name) for name in ("scores.parquet", "headline.csv")]
     Recorder("score", {}).write(SCORES, [responses, SEGMENT / "metrics.parquet"], files)
-    return Plan(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml"))
+    return Study(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml"))
 
 
 def metadata(crate: Path) -> dict[str, dict[str, Any]]:
@@ -75,8 +75,8 @@ def of_stage(entities: dict[str, dict[str, Any]], stage: str) -> dict[str, Any]:
     return action
 
 
-def test_everything_is_in_it_but_weights_logs_and_unfinished_work(plan: Plan, tmp_path: Path) -> None:
-    export(plan, tmp_path / "crate")
+def test_everything_is_in_it_but_weights_logs_and_unfinished_work(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "crate")
     there = {path.relative_to(tmp_path / "crate") for path in (tmp_path / "crate").rglob("*") if path.is_file()}
     artifacts = [PROBLEMS, SEGMENT / "metrics.parquet", SEGMENT / "responses.parquet"]
     folders = [RESULTS / "models/no-code/pretrained/seed0", SEGMENT / "checkpoints", SCORES]
@@ -89,25 +89,25 @@ def test_everything_is_in_it_but_weights_logs_and_unfinished_work(plan: Plan, tm
     }
 
 
-def test_files_of_one_name_from_elsewhere_are_all_in_it(plan: Plan, tmp_path: Path) -> None:
+def test_files_of_one_name_from_elsewhere_are_all_in_it(study: Study, tmp_path: Path) -> None:
     other = write(tmp_path / "other/mine.py", "of another")
     Recorder("train", {"start": 8}).write(write(SEGMENT.with_name("8-16") / "metrics.parquet"), [PROBLEMS, other])
-    export.export(plan, tmp_path / "crate")
+    export.export(study, tmp_path / "crate")
     texts = {path.read_text() for path in (tmp_path / "crate/inputs").rglob("*") if path.is_file()}
     assert texts == {"of another", str(tmp_path / "mine.py")}
 
 
-def test_a_zip_holds_the_same(plan: Plan, tmp_path: Path) -> None:
-    export(plan, tmp_path / "crate")
-    export(plan, tmp_path / "crate.zip")
+def test_a_zip_holds_the_same(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "crate")
+    export(study, tmp_path / "crate.zip")
     there = {str(path.relative_to(tmp_path / "crate")) for path in (tmp_path / "crate").rglob("*") if path.is_file()}
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         assert set(archive.namelist()) == there
         assert archive.read(str(SCORES / "headline.csv")).decode() == str(SCORES / "headline.csv")
 
 
-def test_every_file_has_an_entity_with_its_hash_and_every_entity_a_file(plan: Plan, tmp_path: Path) -> None:
-    export(plan, tmp_path / "crate")
+def test_every_file_has_an_entity_with_its_hash_and_every_entity_a_file(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "crate")
     entities = metadata(tmp_path / "crate")
     files = {key: one for key, one in entities.items() if "File" in one["@type"]}
     assert set(ids(entities["./"]["hasPart"])) == set(files)
@@ -120,11 +120,11 @@ def test_every_file_has_an_entity_with_its_hash_and_every_entity_a_file(plan: Pl
     assert there == {*files, "ro-crate-metadata.json"}
 
 
-def test_a_job_says_what_it_made_from_what_with_what_and_when(plan: Plan, tmp_path: Path) -> None:
+def test_a_job_says_what_it_made_from_what_with_what_and_when(study: Study, tmp_path: Path) -> None:
     path = manifest_path(SEGMENT / "metrics.parquet")
     manifest = json.loads(path.read_text()) | {"created": "2100-01-01T00:01:00Z", "wall_seconds": 90.2}
     path.write_text(json.dumps(manifest))
-    export(plan, tmp_path / "crate")
+    export(study, tmp_path / "crate")
     entities = metadata(tmp_path / "crate")
     train = of_stage(entities, "train")
     weights = f"#{SEGMENT / 'checkpoints'}"
@@ -142,8 +142,8 @@ def test_a_job_says_what_it_made_from_what_with_what_and_when(plan: Plan, tmp_pa
     ]
 
 
-def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(plan: Plan, tmp_path: Path) -> None:
-    export(plan, tmp_path / "crate")
+def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "crate")
     entities = metadata(tmp_path / "crate")
     run, workflow = entities["#run"], entities["Snakefile"]
     assert entities["./"]["mainEntity"] == run["instrument"] == {"@id": "Snakefile"}
@@ -156,10 +156,10 @@ def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(plan: P
     assert set(ids(entities["./"]["mentions"])) == set(actions)
 
 
-def test_a_problem_set_has_its_own_licence(plan: Plan, tmp_path: Path) -> None:
-    sums = plan.suite.problems["sums"].model_copy(update={"licence": "CC-BY-4.0"})
-    plan.suite = plan.suite.model_copy(update={"problems": {**plan.suite.problems, "sums": sums}})
-    export(plan, tmp_path / "crate")
+def test_a_problem_set_has_its_own_licence(study: Study, tmp_path: Path) -> None:
+    sums = study.suite.problems["sums"].model_copy(update={"licence": "CC-BY-4.0"})
+    study.suite = study.suite.model_copy(update={"problems": {**study.suite.problems, "sums": sums}})
+    export(study, tmp_path / "crate")
     assert metadata(tmp_path / "crate")[str(PROBLEMS)]["license"] == "CC-BY-4.0"
 
 
@@ -167,27 +167,29 @@ def test_the_licence_is_the_projects() -> None:
     assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == export.LICENCE
 
 
-def test_a_file_that_was_changed_since_is_told(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    export(plan, tmp_path / "crate")
+def test_a_file_that_was_changed_since_is_told(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export(study, tmp_path / "crate")
     assert capsys.readouterr().err == ""
     write(SCORES / "headline.csv", "edited")
-    export(plan, tmp_path / "another")
+    export(study, tmp_path / "another")
     assert capsys.readouterr().err.startswith(
         f"note: 1 files are not what their manifests say, such as {SCORES}/headline.csv"
     )
 
 
-def test_what_stands_is_not_overwritten(plan: Plan, tmp_path: Path) -> None:
+def test_what_stands_is_not_overwritten(study: Study, tmp_path: Path) -> None:
     there = write(tmp_path / "crate.zip", "mine")
     with pytest.raises(UserError, match=r"crate.zip: is there already"):
-        export(plan, there)
+        export(study, there)
     assert there.read_text() == "mine"
 
 
 def test_a_suite_of_which_nothing_was_made_is_complained_of(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"results/smoke: nothing was made of this suite yet"):
-        export(plan, tmp_path / "crate")
+        export(study, tmp_path / "crate")
     assert not (tmp_path / "crate").exists()

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from spurious_rewards.config import suite
+from spurious_rewards.config import loading, suite
 from spurious_rewards.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -90,8 +90,8 @@ def test_the_architecture_names_modules_that_exist_and_leaves_none_out() -> None
 
 
 def test_the_organisms_departures_are_those_of_its_suite() -> None:
-    training = suite.load(ROOT / "config/suites/organism.yaml").training
-    steps = suite.load(ROOT / "config/suites/organism.yaml").experiments["main"].steps
+    training = loading.load(ROOT / "config/suites/organism.yaml").training
+    steps = loading.load(ROOT / "config/suites/organism.yaml").experiments["main"].steps
     text = (ROOT / "docs/architecture.md").read_text()
     for said in (
         f"{training.optimizer.upper()}, {training.learning_rate:g}",
@@ -236,7 +236,7 @@ def test_the_example_takes_real_models_as_the_page_says(name: str, tmp_path: Pat
     mine |= {key: real[key] for key in take if key in real}
     mine["experiments"]["test"] |= {"models": list(real["models"]), "steps": 2 * real["training"]["eval_every"]}
     path.write_text(yaml.safe_dump(mine, sort_keys=False))
-    read = suite.load(path)
+    read = loading.load(path)
     assert not {"title", "note", "rewards", "experiments", "exhibits"} & {*take, *delete}
-    assert read.sampling == suite.load(ROOT / f"config/suites/{name}.yaml").sampling
+    assert read.sampling == loading.load(ROOT / f"config/suites/{name}.yaml").sampling
     assert read.sizes, "jobs ask for GPUs by them"

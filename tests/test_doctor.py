@@ -29,7 +29,7 @@ from spurious_rewards.operations.checks import gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[1]
 SUITES = ROOT / "config/suites"
@@ -56,8 +56,8 @@ def tiny(**changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
-def plan_of(content: dict[str, Any], root: Path = ROOT, **machine: Any) -> Plan:
-    return Plan(Suite.model_validate(content), Settings(**machine), Path("tiny.yaml"), root)
+def plan_of(content: dict[str, Any], root: Path = ROOT, **machine: Any) -> Study:
+    return Study(Suite.model_validate(content), Settings(**machine), Path("tiny.yaml"), root)
 
 
 def hub_model(**changes: Any) -> dict[str, Any]:
@@ -104,26 +104,26 @@ def only(findings: Any, level: str = "fails") -> Finding:
 
 
 def test_the_organism_is_fine_on_a_laptop_at_once() -> None:
-    plan = Plan(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml", ROOT)
+    study = Study(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml", ROOT)
     started = time.monotonic()
-    assert not failing(doctor(plan))
+    assert not failing(doctor(study))
     assert time.monotonic() - started < 3
-    assert must_fail(plan) == ""
+    assert must_fail(study) == ""
 
 
 def test_the_paper_is_refused_where_there_are_no_gpus(command: Callable[[str, str], None]) -> None:
     command("nvidia-smi", "")
-    plan = Plan(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
-    said = must_fail(plan)
+    study = Study(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
+    said = must_fail(study)
     assert "takes 8 GPUs" in said
     assert max(map(len, said.splitlines())) <= 100
 
 
 def test_software_of_jobs_elsewhere_does_not_count() -> None:
     content = tiny(sampling={"engine": "vllm", "max_new_tokens": 512})
-    plan = plan_of(content)
-    assert "vLLM is not installed" in must_fail(plan)
-    assert "vLLM is not installed" not in must_fail(plan, own_software=False)
+    study = plan_of(content)
+    assert "vLLM is not installed" in must_fail(study)
+    assert "vLLM is not installed" not in must_fail(study, own_software=False)
 
 
 def test_a_report_has_what_fails_first_and_numbers_it() -> None:
@@ -190,47 +190,47 @@ def test_a_broken_conda_file_is_a_warning_with_its_name(
 def test_a_layout_must_be_there_and_parse(tmp_path: Path) -> None:
     folder = tmp_path / "envs/accelerate"
     folder.mkdir(parents=True)
-    plan = plan_of(tiny(), root=tmp_path)
-    assert "no such layout" in only(gpus.layouts(plan)).found
+    study = plan_of(tiny(), root=tmp_path)
+    assert "no such layout" in only(gpus.layouts(study)).found
     (folder / "one_gpu.yaml").write_text("num_machines: 1\n")
-    assert "not a layout" in only(gpus.layouts(plan)).found
+    assert "not a layout" in only(gpus.layouts(study)).found
     shutil.copy(ROOT / "envs/accelerate/one_gpu.yaml", folder)
-    assert not list(gpus.layouts(plan))
+    assert not list(gpus.layouts(study))
 
 
 def test_deepspeed_must_be_installed_for_its_layouts() -> None:
-    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "zero3_8"}]))
-    assert "DeepSpeed, which is not installed" in only(gpus.layouts(plan)).found
+    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "zero3_8"}]))
+    assert "DeepSpeed, which is not installed" in only(gpus.layouts(study)).found
 
 
 def test_a_mini_batch_must_divide_among_the_processes() -> None:
     training = {"rollout_prompts": 8, "rollouts_per_prompt": 4, "updates_per_rollout": 2, "micro_batch": 4}
-    plan = plan_of(tiny(training=training, sizes=[{"parameters": 9e9, "layout": "fsdp2_8"}]))
-    found = only(gpus.layouts(plan)).found
+    study = plan_of(tiny(training=training, sizes=[{"parameters": 9e9, "layout": "fsdp2_8"}]))
+    found = only(gpus.layouts(study)).found
     assert "mini-batch of 16 responses does not divide among the 8 processes" in found
 
 
 def test_a_layout_needs_as_many_gpus_as_it_has_processes() -> None:
-    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "fsdp2_8", "server_gpus": 2}]))
-    assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(plan, "local", A100S, [])).found
+    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "fsdp2_8", "server_gpus": 2}]))
+    assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(study, "local", A100S, [])).found
     ten = [*A100S, *A100S[:2]]
-    assert not list(gpus.gpus(plan, "local", ten, []))
+    assert not list(gpus.gpus(study, "local", ten, []))
 
 
 def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
-    plan = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "two_nodes"}]))
-    assert "takes 2 machines" in only(gpus.gpus(plan, "local", A100S, [])).found
+    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "two_nodes"}]))
+    assert "takes 2 machines" in only(gpus.gpus(study, "local", A100S, [])).found
     nodes = [machines.Partition("gpu", 48, 8)]
-    assert not list(gpus.gpus(plan, "slurm", [], nodes))
-    assert "has more than 4" in only(gpus.gpus(plan, "slurm", [], [nodes[0]._replace(gpus=4)])).found
+    assert not list(gpus.gpus(study, "slurm", [], nodes))
+    assert "has more than 4" in only(gpus.gpus(study, "slurm", [], [nodes[0]._replace(gpus=4)])).found
 
 
 def test_models_that_only_answer_need_no_layout() -> None:
     before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
     sizes = [{"parameters": 9e9, "layout": "fsdp2_8", "sampling_gpus": 1}]
-    plan = plan_of(tiny(sizes=sizes, experiments=before))
-    assert not list(gpus.gpus(plan, "local", A100S[:1], []))
-    assert "sampling_gpus 1" in only(gpus.gpus(plan, "local", [], [])).found
+    study = plan_of(tiny(sizes=sizes, experiments=before))
+    assert not list(gpus.gpus(study, "local", A100S[:1], []))
+    assert "sampling_gpus 1" in only(gpus.gpus(study, "local", [], [])).found
 
 
 def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
@@ -326,20 +326,20 @@ def test_partitions_are_those_of_sinfo(command: Callable[[str, str], None]) -> N
 def test_jobs_must_end_within_a_partitions_limit_as_they_ask_for_it() -> None:
     # 50 of the paper's steps with 1.5 billion weights on one GPU are 192 / 6 * 1.5 / 7.6 = 6.3 hours; jobs ask for twice that
     # and half an hour.
-    plan = plan_of(tiny())
+    study = plan_of(tiny())
     long, short, none = (
         machines.Partition(name, hours, count) for name, hours, count in (("l", 14, 1), ("s", 13, 1), ("n", 99, 0))
     )
-    assert not list(gpus.time_limits(plan, [long, none]))
-    assert "ask for 13.1 hours, too long for s (13 h)" in only(gpus.time_limits(plan, [long, short]), "warns").found
-    assert "no partition lets them: s (13 h)" in only(gpus.time_limits(plan, [short, none]), "warns").found
+    assert not list(gpus.time_limits(study, [long, none]))
+    assert "ask for 13.1 hours, too long for s (13 h)" in only(gpus.time_limits(study, [long, short]), "warns").found
+    assert "no partition lets them: s (13 h)" in only(gpus.time_limits(study, [short, none]), "warns").found
     # Not even the estimate fits: such a job would be ended again and again.
-    assert "segment_steps" in only(gpus.time_limits(plan, [machines.Partition("t", 6, 1)])).mend
+    assert "segment_steps" in only(gpus.time_limits(study, [machines.Partition("t", 6, 1)])).mend
 
 
 def test_votes_that_ask_for_more_than_partitions_let_them_go_on_try_by_try() -> None:
-    plan = Plan(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
-    found = list(gpus.time_limits(plan, [machines.Partition("week", 7 * 24, 8)]))
+    study = Study(load(SUITES / "paper.yaml"), Settings(suite="paper"), SUITES / "paper.yaml", ROOT)
+    found = list(gpus.time_limits(study, [machines.Partition("week", 7 * 24, 8)]))
     assert found
     assert all(one.level == "warns" and one.found.startswith("votes") and "retries" in one.mend for one in found)
 
@@ -388,12 +388,12 @@ import json, os, sys
 from pathlib import Path
 from spurious_rewards.checks import models
 from spurious_rewards.machine import Machine
-from spurious_rewards.plan import Plan
+from spurious_rewards.study import Study
 from spurious_rewards.suite import Suite
 for case in json.loads(sys.argv[1]):
     os.environ["HF_TOKEN"] = case.get("token", "")
-    plan = Plan(Suite.model_validate(case["suite"]), Machine(sources=case.get("sources", {})), Path("tiny.yaml"))
-    print(json.dumps([f"{one.level}: {one.found}" for one in models.hub(plan, case.get("on", "local"))]))
+    study = Study(Suite.model_validate(case["suite"]), Machine(sources=case.get("sources", {})), Path("tiny.yaml"))
+    print(json.dumps([f"{one.level}: {one.found}" for one in models.hub(study, case.get("on", "local"))]))
 """
 
 

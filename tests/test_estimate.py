@@ -13,7 +13,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.operations.estimate import Estimate, estimate
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,13 +63,13 @@ MAIN = {
 def tiny(others: dict[str, Any] | None = None, main: dict[str, Any] | None = None, **keys: Any) -> Estimate:
     experiments = {"main": {**MAIN, **(main or {})}, **(others or {})}
     suite = Suite(**{**TINY, **keys, "experiments": experiments})
-    return estimate(Plan(suite, Settings(), Path("tiny.yaml")))
+    return estimate(Study(suite, Settings(), Path("tiny.yaml")))
 
 
 @cache
 def paper(gpus: int = 8) -> Estimate:
     path = ROOT / "config/suites/paper.yaml"
-    return estimate(Plan(load(path), Settings(suite="paper"), path, ROOT), gpus)
+    return estimate(Study(load(path), Settings(suite="paper"), path, ROOT), gpus)
 
 
 # ---------------------------------------------------------------- by hand

@@ -12,19 +12,19 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.estimate import estimate
 from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[1]
 
 
-def plan(name: str) -> Plan:
+def study(name: str) -> Study:
     path = ROOT / f"config/suites/{name}.yaml"
-    return Plan(load(path), Settings(suite=name), path, ROOT)
+    return Study(load(path), Settings(suite=name), path, ROOT)
 
 
 @cache
 def paper() -> str:
-    return report(plan("paper"), 8)
+    return report(study("paper"), 8)
 
 
 def section(text: str, beginning: str) -> list[list[str]]:
@@ -43,7 +43,7 @@ def test_it_fits_a_terminal() -> None:
 
 
 def test_every_experiment_and_every_target_has_a_row() -> None:
-    suite = plan("paper").suite
+    suite = study("paper").suite
     rows = section(paper(), "Experiments")
     assert rows[0] == ["experiment", "runs", "training", "votes", "answers", "together", "saved if dropped", "disk"]
     assert {row[0] for row in rows[1:]} == {*suite.experiments, "all"}
@@ -66,18 +66,18 @@ def test_targets_of_the_same_work_are_named() -> None:
 
 
 def test_the_longest_job_is_named() -> None:
-    suite = plan("paper").suite
-    votes = costs.vote_hours(suite, "Llama-3.1-8B") / plan("paper").hardware_of_sampling("Llama-3.1-8B").gpus
+    suite = study("paper").suite
+    votes = costs.vote_hours(suite, "Llama-3.1-8B") / study("paper").hardware_of_sampling("Llama-3.1-8B").gpus
     assert f"The longest job is votes of Llama-3.1-8B, {duration(votes)} on " in " ".join(paper().split())
 
 
 def test_what_does_not_fit_is_said() -> None:
-    assert "jobs ask for 8 GPUs, more than there are" in " ".join(report(plan("paper"), 4).split())
+    assert "jobs ask for 8 GPUs, more than there are" in " ".join(report(study("paper"), 4).split())
     assert "more than there are" not in paper()
 
 
 def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
-    text = report(plan("small"))
+    text = report(study("small"))
     assert "Nothing is estimated of models that the suite gives no `parameters`: smollm2-135m-instruct." in text
     assert "GPU-hours" not in text
 
@@ -101,7 +101,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
-    the_plan = plan("paper")
+    the_plan = study("paper")
     found = estimate(the_plan, 8)
     run = next(run for run in the_plan.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
     for start, stop in ((0, 50), (50, 100)):
@@ -121,7 +121,7 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
 
 
 def test_without_an_estimate_the_minutes_stand_alone(workplace: Path) -> None:
-    organism = plan("organism")
+    organism = study("organism")
     run = next(iter(organism.suite.runs))
     done(organism.layout.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
     done(organism.layout.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")

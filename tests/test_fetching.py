@@ -23,9 +23,8 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.models import loading, references
 from spurious_rewards.operations.fetch import fetch
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages import work
-from spurious_rewards.stages.jobs import PrepareJob
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import model_refs, prepare
+from spurious_rewards.stages.study import Study
 
 CLIENT = """
 import json, sys
@@ -237,12 +236,12 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
     assert f"snakemake --configfile {to / 'sources.yaml'} --config suite=mine --cores all" in text
     settings = config_settings.read(yaml.safe_load(text))
     assert settings.sources.keys() == commits.keys()
-    plan = Plan(load(path), settings, path)
+    study = Study(load(path), settings, path)
     for name, expected in from_hub.items():
         output = tmp_path / f"{name}.parquet"
-        work.prepare(PrepareJob.model_validate_json(plan.prepare(name, version=1)), output, [])
+        prepare.work(prepare.job(study, name), {}, {"problems": output})
         assert tables.read(output, tables.Problems).to_csv() == expected
-    (weights_of,) = plan.weights("one", "base").values()
+    (weights_of,) = model_refs.untrained(study, "one", "base").values()
     assert loading.load_model(references.locate(weights_of), "float32").num_parameters() > 10_000
 
 

@@ -16,7 +16,8 @@ from spurious_rewards.generation import imported as generation_imported
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.reporting.exhibit_parts import sizes_of
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import generate, grade, hardware, train
+from spurious_rewards.stages.study import Study
 
 TINY = Path(__file__).parent / "workflow" / "tiny.yaml"
 RUN = Run(model="organism", prompt="plain", reward="random", variant="default", seeds="3")
@@ -77,33 +78,35 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
 def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     whole = suite(checkpoints={2: str(tmp_path / "checkpoint"), 4: "somebody/their-model"})
-    plan = Plan(whole, Settings(), TINY)
+    study = Study(whole, Settings(), TINY)
     assert whole.segments(RUN) == [(0, 4)]
-    assert plan.answering(RUN, 0, 4) == {}
-    given = json.loads(plan.respond_run(RUN, 0, 4, 1))["given"]
+    assert generate.inputs_of_run(study, RUN, 0, 4) == {}
+    given = json.loads(generate.job_of_run(study, RUN, 0, 4, 1))["given"]
     assert [(each["seed"], each["step"]) for each in given] == [(3, 2), (3, 4)]
     assert given[0]["weights"]["folder"] == str(tmp_path / "checkpoint")
     assert given[1]["weights"]["hub"] == "somebody/their-model"
-    segment = plan.layout.segment(RUN, 0, 4)
-    assert segment / "grades.parquet" in plan.grades("main")
-    assert segment / "metrics.parquet" not in plan.metrics("main")
-    assert plan.layout.segment(RUN.model_copy(update={"seeds": "0-1"}), 0, 2) / "metrics.parquet" in plan.metrics(
-        "main"
+    segment = study.paths.segment(RUN, 0, 4)
+    assert segment / "grades.parquet" in grade.grades(study, "main")
+    assert segment / "metrics.parquet" not in train.metrics(study, "main")
+    assert study.paths.segment(RUN.model_copy(update={"seeds": "0-1"}), 0, 2) / "metrics.parquet" in train.metrics(
+        study, "main"
     )
 
 
 def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None:
-    plan = Plan(suite(responses="theirs.parquet"), Settings(), TINY)
-    assert plan.answering(RUN, 0, 4) == {"imported": Path("theirs.parquet")}
-    job = json.loads(plan.respond_run(RUN, 0, 4, 1))
+    study = Study(suite(responses="theirs.parquet"), Settings(), TINY)
+    assert generate.inputs_of_run(study, RUN, 0, 4) == {"imported": Path("theirs.parquet")}
+    job = json.loads(generate.job_of_run(study, RUN, 0, 4, 1))
     assert (job["imported"], job["steps"]) == ("theirs.parquet", [4])
-    assert "colleague" not in plan.respond_run(RUN, 0, 4, 1), "a note for readers must not answer anything again"
-    assert plan.hardware_of_answers(RUN).gpus == 0
+    assert "colleague" not in generate.job_of_run(study, RUN, 0, 4, 1), (
+        "a note for readers must not answer anything again"
+    )
+    assert hardware.of_answers(study, RUN).gpus == 0
 
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
     imported = suite(responses="theirs.parquet")
-    job = json.loads(Plan(imported, Settings(), TINY).score("main", "organism"))
+    job = json.loads(Study(imported, Settings(), TINY).score("main", "organism"))
     assert len(job["suite"]["imports"]) == 1
     rows = pd.DataFrame({"model": ["organism"], "reward": ["random"]})
     said = "Imported, not trained here: organism, random, seed 3 (a colleague's cluster)."

@@ -12,24 +12,24 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.estimate import Estimate, estimate
 from spurious_rewards.operations.estimate_report import number
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "config/suites/one_gpu.yaml"
 
 
 @cache
-def plan() -> Plan:
-    return Plan(load(PATH), Settings(suite="one_gpu"), PATH, ROOT)
+def study() -> Study:
+    return Study(load(PATH), Settings(suite="one_gpu"), PATH, ROOT)
 
 
 @cache
 def found() -> Estimate:
-    return estimate(plan(), 1)
+    return estimate(study(), 1)
 
 
 def test_it_is_the_five_rewards_on_a_qwen_and_another_model() -> None:
-    suite = plan().suite
+    suite = study().suite
     main = suite.experiments["main"]
     assert set(main.rewards) == {"ground_truth", "majority_vote", "incorrect", "format", "random_0.5"}
     assert suite.benchmarks_of(main) == ("math500", "amc", "calculation")
@@ -51,7 +51,7 @@ def test_it_takes_a_weekend_as_its_comment_says() -> None:
 
 
 def test_it_needs_one_gpu_and_fits_on_it() -> None:
-    suite = plan().suite
+    suite = study().suite
     assert {work.gpus for work in found().works.values()} == {1}
     for model in suite.models:
         size = suite.size(model)
@@ -69,12 +69,12 @@ def test_it_needs_one_gpu_and_fits_on_it() -> None:
 )
 def test_what_the_effect_hangs_on_is_the_papers(key: str) -> None:
     paper = load(ROOT / "config/suites/paper.yaml")
-    assert getattr(plan().suite.training, key) == getattr(paper.training, key)
+    assert getattr(study().suite.training, key) == getattr(paper.training, key)
 
 
 def test_what_it_shares_with_the_papers_suite_is_word_for_word_the_same() -> None:
     paper = load(ROOT / "config/suites/paper.yaml")
-    suite = plan().suite
+    suite = study().suite
     assert suite.models["Qwen2.5-Math-1.5B"] == paper.models["Qwen2.5-Math-1.5B"]
     for section in ("problems", "benchmarks", "prompts", "rewards"):
         ours, theirs = getattr(suite, section), getattr(paper, section)

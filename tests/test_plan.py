@@ -1,6 +1,5 @@
 """What each job is told, and what it hangs on."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,125 +7,137 @@ import pytest
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
-from spurious_rewards.stages.jobs import ScoreJob
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import (
+    generate,
+    grade,
+    hardware,
+    model_refs,
+    plot,
+    prepare,
+    probe,
+    report,
+    score,
+    train,
+    training_summary,
+)
+from spurious_rewards.stages.job import JobSpec
+from spurious_rewards.stages.study import Study
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return Plan(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml")
+def study() -> Study:
+    return Study(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml")
 
 
 def run(reward: str = "format", model: str = "effective-code", prompt: str = "plain", seeds: str = "0-4") -> Run:
     return Run(model=model, prompt=prompt, reward=reward, variant="default", seeds=seeds)
 
 
-def test_a_run_answers_the_benchmarks_of_the_experiments_that_ask_for_it_and_no_others(plan: Plan) -> None:
+def test_a_run_answers_the_benchmarks_of_the_experiments_that_ask_for_it_and_no_others(study: Study) -> None:
     def benchmarks(of: Run) -> list[str]:
-        return list(json.loads(plan.respond_run(of, 0, 25, 1))["benchmarks"])
+        return list(generate.job_of_run(study, of, 0, 25).benchmarks)
 
     assert benchmarks(run("format_without_python")) == ["math500"]
     assert benchmarks(run("format", "placebo")) == ["math500", "amc", "aime2025"]
     assert benchmarks(run("format")) == ["math500", "amc", "aime2025", "other_numbers", "story"]
-    folder = plan.layout.segment(run("format"), 0, 25)
-    assert [path.stem for path in plan.benchmark_problems(folder)] == [
+    folder = study.paths.segment(run("format"), 0, 25)
+    assert [path.stem for path in study.benchmark_problems(folder)] == [
         *("sums", "fewer_sums", "chains", "other_numbers", "story")
     ]
-    assert set(json.loads(plan.grade(folder, "effective-code", "plain"))["benchmarks"]) == set(
-        benchmarks(run("format"))
-    )
+    assert set(grade.job(study, folder, "effective-code", "plain").benchmarks) == set(benchmarks(run("format")))
 
 
-def test_a_model_that_starts_from_a_run_loads_the_checkpoint_of_the_same_seed(plan: Plan) -> None:
-    segment = plan.layout.segment(run("ground_truth", seeds="5-9"), 0, 25)
-    assert plan.pretrained("rl-trained", "5-9") == [segment / "checkpoints"]
-    weights = plan.weights("rl-trained", "5-9")
+def test_a_model_that_starts_from_a_run_loads_the_checkpoint_of_the_same_seed(study: Study) -> None:
+    segment = study.paths.segment(run("ground_truth", seeds="5-9"), 0, 25)
+    assert model_refs.made_here(study, "rl-trained", "5-9") == [segment / "checkpoints"]
+    weights = model_refs.untrained(study, "rl-trained", "5-9")
     assert {seed: of.folder for seed, of in weights.items()} == {
         seed: segment / f"checkpoints/seed{seed}/step25" for seed in range(5, 10)
     }
-    assert plan.base_folder("rl-trained", "plain", "5-9").parent.name == "seeds5-9"
+    assert study.base_folder("rl-trained", "plain", "5-9").parent.name == "seeds5-9"
 
 
-def test_a_job_is_given_the_prompt_that_its_model_gets(plan: Plan) -> None:
-    job = json.loads(plan.respond_base("placebo", "seeds0-4", "forced_python", 1))
-    assert (job["prompt"]["kind"], job["prompt"]["response_prefix"]) == ("raw", "python :")
+def test_a_job_is_given_the_prompt_that_its_model_gets(study: Study) -> None:
+    job = generate.job_of_base(study, "placebo", "seeds0-4", "forced_python")
+    assert (job.prompt.kind, job.prompt.response_prefix) == ("raw", "python :")
 
 
-def test_rewards_with_problems_of_their_own_are_trained_on_them(plan: Plan) -> None:
-    assert plan.training_data(run("one_shot")).stem == "one_shot"
-    assert plan.training_data(run("ttrl")).stem == "sums"
-    assert plan.training_data(run("format_without_python")).stem == "reinforcement"
-    assert plan.training_data(run("incorrect_without_python")).name == "labels.parquet"
+def test_rewards_with_problems_of_their_own_are_trained_on_them(study: Study) -> None:
+    assert train.data(study, run("one_shot")).stem == "one_shot"
+    assert train.data(study, run("ttrl")).stem == "sums"
+    assert train.data(study, run("format_without_python")).stem == "reinforcement"
+    assert train.data(study, run("incorrect_without_python")).name == "labels.parquet"
 
 
-def test_the_headline_comes_first(plan: Plan) -> None:
-    assert plan.priority(plan.layout.segment(run("format"), 0, 25)) == 1
-    assert plan.priority(plan.layout.segment(run("random_0.5", seeds="5-9"), 0, 25)) == 1
-    assert plan.priority(plan.layout.pretrained("placebo", 4)) == 1
-    assert plan.priority(plan.base_folder("placebo", "plain", "0-4")) == 1
-    assert plan.priority(plan.layout.segment(run("no_repetition"), 0, 25)) == 0
-    assert plan.priority(plan.base_folder("placebo", "forced_python", "0-4")) == 0
+def test_the_headline_comes_first(study: Study) -> None:
+    assert hardware.comes_first(study, study.paths.segment(run("format"), 0, 25))
+    assert hardware.comes_first(study, study.paths.segment(run("random_0.5", seeds="5-9"), 0, 25))
+    assert hardware.comes_first(study, study.paths.pretrained("placebo", 4))
+    assert hardware.comes_first(study, study.base_folder("placebo", "plain", "0-4"))
+    assert not hardware.comes_first(study, study.paths.segment(run("no_repetition"), 0, 25))
+    assert not hardware.comes_first(study, study.base_folder("placebo", "forced_python", "0-4"))
 
 
-def test_words_for_readers_are_in_no_job_up_to_the_grades(plan: Plan) -> None:
-    jobs = [
-        plan.train(run(), 0, 25, 1),
-        plan.respond_run(run(), 0, 25, 1),
-        plan.respond_base("effective-code", "seeds0-4", "sober", 1),
-        plan.probe("bad-code", 1),
+def test_words_for_readers_are_in_no_job_up_to_the_grades(study: Study) -> None:
+    jobs: list[JobSpec] = [
+        train.job(study, run(), 0, 25),
+        generate.job_of_run(study, run(), 0, 25),
+        generate.job_of_base(study, "effective-code", "seeds0-4", "sober"),
+        probe.job(study, "bad-code"),
     ]
-    for job in jobs:
+    for job in map(JobSpec.as_json, jobs):
         assert "(as MATH-500)" not in job
         assert "stands for" not in job
         assert '"title":"Format"' not in job
 
 
-def test_what_is_said_of_problems_is_in_the_reports_job_alone(plan: Plan) -> None:
+def test_what_is_said_of_problems_is_in_the_reports_job_alone(study: Study) -> None:
     said = {
-        key: each.model_copy(update={"about": "other", "licence": "words"}) for key, each in plan.suite.problems.items()
+        key: each.model_copy(update={"about": "other", "licence": "words"})
+        for key, each in study.suite.problems.items()
     }
-    other = Plan(plan.suite.model_copy(update={"problems": said}), plan.machine, plan.suite_path)
-    assert other.report() != plan.report()
-    assert other.prepare("sums", 1) == plan.prepare("sums", 1)
-    assert other.score("main", "placebo") == plan.score("main", "placebo")
-    assert other.summarise("main") == plan.summarise("main")
-    assert other.exhibit("fig1") == plan.exhibit("fig1")
+    other = Study(study.suite.model_copy(update={"problems": said}), study.settings, study.suite_path)
+    assert report.job(other) != report.job(study)
+    assert prepare.job(other, "sums") == prepare.job(study, "sums")
+    assert score.job(other, "main", "placebo") == score.job(study, "main", "placebo")
+    assert training_summary.job(other, "main") == training_summary.job(study, "main")
+    assert plot.job(other, "fig1") == plot.job(study, "fig1")
 
 
-def test_an_exhibit_hangs_on_its_own_experiment_alone(plan: Plan) -> None:
-    suite = json.loads(plan.exhibit("fig10"))["suite"]
-    assert list(suite["experiments"]) == ["gamma"]
-    assert list(suite["exhibits"]) == ["fig10"]
-    inputs = {str(path) for paths in plan.inputs("fig10").values() for path in paths}
+def test_an_exhibit_hangs_on_its_own_experiment_alone(study: Study) -> None:
+    suite = plot.job(study, "fig10").suite
+    assert list(suite.experiments) == ["gamma"]
+    assert list(suite.exhibits) == ["fig10"]
+    inputs = {str(path) for paths in plot.inputs(study, "fig10").values() for path in paths}
     assert inputs
     assert all(path.startswith("results/organism/experiments/gamma/") for path in inputs)
-    assert plan.scored("gamma") == [plan.layout.scored("gamma", "effective-code")]
-    assert set(plan.inputs("clipping")) == {"probe", "bandit"}
-    assert {path.name for path in plan.exhibit_files("fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}
+    assert score.folders(study, "gamma") == [study.paths.scored("gamma", "effective-code")]
+    assert set(plot.inputs(study, "clipping")) == {"probe", "bandit"}
+    assert {path.name for path in plot.files(study, "fig10")} >= {"table.csv", "table.md", "page.json", "math500.svg"}
 
 
-def test_the_headline_alone_reads_the_prompts_of_which_the_best_is_chosen(plan: Plan) -> None:
-    graded = plan.prompts("main", "placebo")
+def test_the_headline_alone_reads_the_prompts_of_which_the_best_is_chosen(study: Study) -> None:
+    graded = score.inputs(study, "main", "placebo")["prompts"]
     assert [path.parent.name for path in graded] == ["plain", "math_problem", "simplerl_zoo", "sober", "spurious"]
     assert {path.parts[3] for path in graded} == {"placebo"}
-    job = ScoreJob.model_validate_json(plan.score("main", "placebo"))
+    job = score.job(study, "main", "placebo")
     assert set(job.suite.experiments) == {"main", "best_prompt"}
     assert all(experiment.all_models == ("placebo",) for experiment in job.suite.experiments.values())
-    assert job.suite.report.best_prompt == plan.suite.report.best_prompt
-    assert plan.prompts("gamma", "effective-code") == []
-    other = ScoreJob.model_validate_json(plan.score("gamma", "effective-code"))
+    assert job.suite.report.best_prompt == study.suite.report.best_prompt
+    assert score.inputs(study, "gamma", "effective-code")["prompts"] == []
+    other = score.job(study, "gamma", "effective-code")
     assert list(other.suite.experiments) == ["gamma"]
     assert other.suite.report.best_prompt is None
 
 
 def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
     path = SUITES / "paper.yaml"
-    paper = Plan(load(path), Settings(suite="paper"), path)
-    segments = {grades.parent.name for grades in paper.inputs("fig7")["grades"] if "/runs/" in str(grades)}
+    paper = Study(load(path), Settings(suite="paper"), path)
+    segments = {grades.parent.name for grades in plot.inputs(paper, "fig7")["grades"] if "/runs/" in str(grades)}
     assert segments == {"100-150"}, "the one that holds step 150"
-    read = paper.inputs("qualitative")
+    read = plot.inputs(paper, "qualitative")
     assert {responses.parent.name for responses in read["responses"]} == {"chat_default", "250-300"}
     assert len(read["grades"]) == len(read["responses"]) == 6
 
@@ -137,4 +148,4 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
 )
 def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:
     path = SUITES / "organism.yaml"
-    assert json.loads(Plan(load(path), Settings(suite=chosen), path).report())["command"] == command
+    assert report.job(Study(load(path), Settings(suite=chosen), path)).command == command

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented import metrics, study
+from invented import metrics
+from invented import study as invented_study
 from invented import suite as invented_suite
 
 from spurious_rewards.analysis.conditions import collect
@@ -19,11 +20,19 @@ from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
-from spurious_rewards.operations.partial_report import LINES, Outcome, Salvage, last_lines, named, read
+from spurious_rewards.operations.partial_report import (
+    LINES,
+    Outcome,
+    PartialReport,
+    UnfinishedJob,
+    last_lines,
+    named,
+    read,
+)
 from spurious_rewards.reporting import exhibit_kinds, exhibits
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.jobs import UnfinishedJob
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import score, training_summary
+from spurious_rewards.stages.study import Study
 
 SUITES = Path(__file__).parents[1] / "config/suites"
 
@@ -97,11 +106,11 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
-    record = tmp_path / "undone.json"
+    record = tmp_path / "unfinished.json"
     with pytest.raises(UserError, match="No such file or directory; a run that fails"):
         read(record)
     record.write_text('{"suite": 1}')
-    with pytest.raises(UserError, match=r"undone\.json: "):
+    with pytest.raises(UserError, match=r"unfinished\.json: "):
         read(record)
 
 
@@ -109,10 +118,10 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """The plan of the default suite, all of whose grades, metrics and labels there are (as empty files)."""
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The study of the default suite, all of whose grades, metrics and labels there are (as empty files)."""
     path = SUITES / "organism.yaml"
-    made = Plan(load(path), Settings(), path)
+    made = Study(load(path), Settings(), path)
     monkeypatch.chdir(tmp_path)
     for folder in made.conditions:
         folder.mkdir(parents=True)
@@ -125,41 +134,41 @@ def run(reward: str, seeds: str = "0-4", model: str = "effective-code") -> Run:
     return Run(model=model, prompt="plain", reward=reward, variant="default" if reward else "", seeds=seeds)
 
 
-def test_runs_are_named_as_readers_know_them(plan: Plan) -> None:
-    suite = plan.suite
+def test_runs_are_named_as_readers_know_them(study: Study) -> None:
+    suite = study.suite
     assert named(suite, run("format")) == "Effective code, Format, seeds 0-4"
     assert named(suite, run("", "3")) == "Effective code, before training, seed 3"
     other = run("format").model_copy(update={"variant": "no_clip", "prompt": "forced_python"})
     assert named(suite, other) == "Effective code, Format, variant no clip, prompt forced python, seeds 0-4"
 
 
-def test_a_run_that_lacks_a_file_is_left_out_with_all_its_files_and_no_other(plan: Plan) -> None:
-    lost = plan.layout.segment(run("format"), 0, 25) / "metrics.parquet"
-    inputs = plan.score_inputs("main", "effective-code")
-    usable, lacks = Salvage(plan, Outcome((job(str(lost), failed=True),)))._usable(inputs)
+def test_a_run_that_lacks_a_file_is_left_out_with_all_its_files_and_no_other(study: Study) -> None:
+    lost = study.paths.segment(run("format"), 0, 25) / "metrics.parquet"
+    inputs = score.inputs(study, "main", "effective-code")
+    usable, lacks = PartialReport(study, Outcome((job(str(lost), failed=True),)))._usable(inputs)
     assert lacks == {run("format"): f"failed: making {lost}"}
     assert usable["prompts"] == inputs["prompts"]
     for kind in ("grades", "metrics"):
         assert set(inputs[kind]) - set(usable[kind]) == {lost.with_name(f"{kind}.parquet")}
 
 
-def test_answers_without_those_before_training_are_left_out(plan: Plan) -> None:
-    lost = plan.base_folder("effective-code", "plain", "0-4") / "grades.parquet"
+def test_answers_without_those_before_training_are_left_out(study: Study) -> None:
+    lost = study.base_folder("effective-code", "plain", "0-4") / "grades.parquet"
     lost.unlink()
-    salvage = Salvage(plan, Outcome(()))
-    usable, lacks = salvage._usable(plan.score_inputs("main", "effective-code"))
+    partial = PartialReport(study, Outcome(()))
+    usable, lacks = partial._usable(score.inputs(study, "main", "effective-code"))
     assert usable["grades"]
-    assert {plan.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9"}
+    assert {study.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9"}
     assert lacks[run("")] == "gone since"
     assert lacks[run("format")] == "useless without Effective code, before training, seeds 0-4"
     # What training was like can be told all the same.
-    assert salvage._usable(plan.summarise_inputs("main"))[1] == {}
+    assert partial._usable(training_summary.inputs(study, "main"))[1] == {}
 
 
-def test_an_exhibit_lacks_what_it_would_show_and_no_more(plan: Plan) -> None:
-    salvage = Salvage(plan, Outcome(()))
+def test_an_exhibit_lacks_what_it_would_show_and_no_more(study: Study) -> None:
+    partial = PartialReport(study, Outcome(()))
     lacking = {run("format"): "x", run("random_0.5"): "x", run(""): "x"}
-    salvage._scored = {("main", model): lacking for model in plan.suite.experiments["main"].all_models}
+    partial._scored = {("main", model): lacking for model in study.suite.experiments["main"].all_models}
 
     for keys, shown in (
         ({"kind": "gains"}, set(lacking)),
@@ -167,8 +176,8 @@ def test_an_exhibit_lacks_what_it_would_show_and_no_more(plan: Plan) -> None:
         ({"kind": "strategies"}, {run("")}),
     ):
         exhibit = Exhibit.model_validate({"title": "It", "experiment": "main", "models": ["effective-code"], **keys})
-        salvage.suite = salvage.plan.suite = plan.suite.model_copy(update={"exhibits": {"it": exhibit}})
-        assert set(salvage._shown("it")[1]) == shown
+        partial.suite = partial.study.suite = study.suite.model_copy(update={"exhibits": {"it": exhibit}})
+        assert set(partial._shown("it")[1]) == shown
 
 
 # ---------------------------------------------------------------- no other number changes
@@ -186,7 +195,7 @@ def the_suite():
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, the_suite):
-    return collect(study(tmp_path_factory.mktemp("study"), the_suite, BENCHMARKS))
+    return collect(invented_study(tmp_path_factory.mktemp("study"), the_suite, BENCHMARKS))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.config import consistency, experiments, messages, suite
+from spurious_rewards.config import consistency, experiments, loading, messages, suite
 from spurious_rewards.config import models as config_models
 from spurious_rewards.runtime.errors import UserError
 
@@ -26,11 +26,11 @@ def document() -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 def test_every_suite_of_the_project_is_valid(path: Path) -> None:
-    assert suite.load(path).runs
+    assert loading.load(path).runs
 
 
 def test_schema_file_is_in_step_with_the_classes() -> None:
-    assert (ROOT / "config" / "schema.yaml").read_text() == suite.schema(), "run `make schema`"
+    assert (ROOT / "config" / "schema.yaml").read_text() == loading.schema(), "run `make schema`"
 
 
 def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("title: [\n")
     with pytest.raises(UserError, match=r"mine\.yaml: not YAML: .*line 2"):
-        suite.load(path)
+        loading.load(path)
 
 
 def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(document: dict[str, Any]) -> None:

@@ -1,17 +1,18 @@
 rule claims:
     """the verdict on each claim of the paper, by the rules of config/claims.yaml"""
     input:
-        plan.judged(ledger),
+        numbers=claims.numbers(study, ledger),
     output:
-        plan.layout.claims(),
+        study.paths.claims(),
     log:
         LOGS / "claims.log",
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=lambda w: plan.claims(ledger),
+        job=lambda w: claims.job(study, ledger).as_json(),
+        files=lambda w, input, output: files(input, claims=output[0]),
         code=fingerprint("claims"),
     message:
         "judging claims"
     shell:
-        "python -m spurious_rewards.cli claims {params.job:q} {output:q} {input:q} 2> {log:q}"
+        command("claims")

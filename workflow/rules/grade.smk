@@ -11,12 +11,13 @@ rule grade_base:
     conda:
         "../../envs/analyse.yaml"
     params:
-        job=lambda w: plan.grade(plan.layout.base(w.model, w.bases, w.prompt), w.model, w.prompt),
+        job=lambda w: grade.job(study, study.paths.base(w.model, w.bases, w.prompt), w.model, w.prompt).as_json(),
+        files=lambda w, input, output: files(input, grades=output[0]),
         code=fingerprint("grade"),
     message:
         "grading {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
     shell:
-        "python -m spurious_rewards.cli grade {params.job:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+        command("grade")
 
 
 use rule grade_base as grade_run with:
@@ -30,7 +31,10 @@ use rule grade_base as grade_run with:
         LOGS / "grade/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
     priority: first(SEGMENT)
     params:
-        job=lambda w: plan.grade(plan.layout.segment(run_of(w), int(w.start), int(w.stop)), w.model, w.prompt),
+        job=lambda w: grade.job(
+            study, study.paths.segment(run_of(w), int(w.start), int(w.stop)), w.model, w.prompt
+        ).as_json(),
+        files=lambda w, input, output: files(input, grades=output[0]),
         code=fingerprint("grade"),
     message:
-        "grading {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+        f"grading {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}"

@@ -1,16 +1,17 @@
 rule pretrain:
     """an organism, the model before training"""
     output:
-        directory(plan.layout.pretrained("{model}", "{seed}")),
+        directory(study.paths.pretrained("{model}", "{seed}")),
     log:
         LOGS / "pretrain/{model}/seed{seed}.log",
-    priority: first(plan.layout.pretrained("{model}", "{seed}"))
+    priority: first(study.paths.pretrained("{model}", "{seed}"))
     conda:
         "../../envs/train.yaml"
     threads: settings.threads
     params:
-        job=lambda w: plan.pretrain(w.model, int(w.seed), VERSIONS["pretrain"]),
+        job=lambda w: pretrain.job(study, w.model, int(w.seed)).as_json(),
+        files=lambda w, input, output: files(input, model=output[0]),
     message:
         "pretraining organism {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python -m spurious_rewards.cli pretrain {params.job:q} {output:q} 2> {log:q}"
+        command("pretrain")

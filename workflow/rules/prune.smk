@@ -1,13 +1,13 @@
-# With `keep_weights: reported` in the suite: what no table reports goes, once it has answered and training went on.
-if plan.suite.keep_weights == "reported":
+# With `keep_weights: reported` in the suite: what no table reports is deleted, once it has answered and training went on.
+if study.suite.keep_weights == "reported":
 
     rule prune:
-        """letting go the weights and trainer states of a segment that need not stay"""
+        """deletion of the weights and trainer states of a segment that need not stay"""
         input:
             checkpoints=SEGMENT / "checkpoints",
             responses=SEGMENT / "responses.parquet",
             problems=benchmark_problems(SEGMENT),
-            next=lambda w: plan.going_on(run_of(w), int(w.stop)),
+            next=lambda w: train.following(study, run_of(w), int(w.stop)),
         output:
             SEGMENT / "pruned.json",
         log:
@@ -17,8 +17,9 @@ if plan.suite.keep_weights == "reported":
         conda:
             "../../envs/analyse.yaml"
         params:
-            job=lambda w: plan.prune(run_of(w), int(w.start), int(w.stop)),
+            job=lambda w: prune.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
+            files=lambda w, input, output: files(input, pruned=output[0]),
         message:
-            "letting go what need not stay of {wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}, steps {wildcards.start} to {wildcards.stop}"
+            f"deleting what need not stay of {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}"
         shell:
-            "python -m spurious_rewards.cli prune {params.job:q} {input.checkpoints:q} {input.responses:q} {output:q} {input.problems:q} 2> {log:q}"
+            command("prune")

@@ -1,4 +1,9 @@
-"""A fingerprint is a hash of the code that a stage really runs."""
+"""A fingerprint is a hash of the code that a stage really runs.
+
+That is `work` of the stage's module with what it uses of that module, the modules that these import, and theirs, as syntax
+trees without docstrings, with the versions of the packages they import. So neither a comment nor the planning half of a stage
+changes a fingerprint; a changed grader changes the grader's.
+"""
 
 import ast
 import functools
@@ -10,27 +15,26 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-NEUTRAL = ("config", "runtime", "stages", "artifacts.paths", "artifacts.manifests", "artifacts.fingerprints")
+NEUTRAL = ("config", "runtime", "stages.job", "artifacts.paths", "artifacts.manifests", "artifacts.fingerprints")
 """Packages and modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
-
-def _neutral(module: str) -> bool:
-    return module in NEUTRAL or module.split(".")[0] in NEUTRAL
+JOB = "JobSpec"
+"""What the class of a job is made from. It says how params are read, so it belongs to the planning half."""
 
 
 @functools.cache
 def fingerprint(stage: str) -> str:
-    """Hash of the code behind `stages.{stage}`, 16 hex digits."""
-    function = _with_helpers(_tree("stages.work"), stage)
-    modules, packages = _imports(function)
+    """Hash of the code behind `work` of `stages.{stage}`, 16 hex digits."""
+    working = _half(_tree(f"stages.{stage}"), "work")
+    modules, packages = _imports(working)
     seen: set[str] = set()
-    while todo := {one for one in modules - seen if not _neutral(one)}:
+    while todo := {module for module in modules - seen if not _neutral(module)}:
         for module in todo:
             inner_modules, inner_packages = _imports(_tree(module))
             modules = modules | inner_modules
             packages = packages | inner_packages
         seen |= todo
-    digest = hashlib.sha256(ast.dump(function).encode())
+    digest = hashlib.sha256(ast.dump(working).encode())
     for module in sorted(seen):
         digest.update(f"{module}\n{ast.dump(_tree(module))}".encode())
     for file in sorted({file for module in seen for file in _data_beside(module)}):
@@ -38,6 +42,10 @@ def fingerprint(stage: str) -> str:
     for package, version in sorted(_package_versions(packages)):
         digest.update(f"{package}=={version}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _neutral(module: str) -> bool:
+    return any(module == neutral or module.startswith(f"{neutral}.") for neutral in NEUTRAL)
 
 
 def _data_beside(module: str) -> list[Path]:
@@ -58,15 +66,42 @@ def _tree(module: str) -> ast.Module:
     return tree
 
 
-def _with_helpers(tree: ast.Module, name: str) -> ast.Module:
-    """A function of a module and those of the module that it uses, and they."""
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    used, todo = set(), {name}
+def _half(tree: ast.Module, function: str) -> ast.Module:
+    """A function of a module, what of the module it uses, and what that uses, with the imports that these need."""
+    found: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) or (isinstance(node, ast.ClassDef) and not _is_job(node)):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {name.id: node for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.split(".")[0]: _alone(node, alias) for alias in node.names}
+    used: set[str] = set()
+    todo = {function}
     while todo:
         used |= todo
-        found = {node.id for one in todo for node in ast.walk(functions[one]) if isinstance(node, ast.Name)}
-        todo = found & functions.keys() - used
-    return ast.Module([functions[one] for one in sorted(used)], type_ignores=[])
+        todo = {name for one in todo for name in _names(found[one])} & found.keys() - used
+    return ast.Module([found[one] for one in sorted(used)], type_ignores=[])
+
+
+def _is_job(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == JOB for base in node.bases)
+
+
+def _alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+    """An import of one name out of several."""
+    if isinstance(node, ast.Import):
+        return ast.Import([alias])
+    return ast.ImportFrom(node.module, [alias], node.level)
+
+
+def _names(node: ast.stmt) -> set[str]:
+    """Names that a statement reads and does not itself bind."""
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+    bound = {each.id for each in names if isinstance(each.ctx, ast.Store)}
+    bound |= {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+    return {each.id for each in names} - bound
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.models import Model
+from spurious_rewards.runtime.errors import UserError
 
 BASE = "base"
 """The folder of a model before training that all seeds share."""
@@ -18,6 +19,11 @@ PARTIAL = "partial"
 def bases(model: Model, seeds: str) -> str:
     """The folder of a model before training: of a seed group where each seed has a model of its own, else `BASE`."""
     return f"seeds{seeds}" if model.source in ("organism", "run") else BASE
+
+
+def group_of(bases: str) -> str:
+    """The seed group of a folder of models before training: "0-4" for "seeds0-4"; "base" stays."""
+    return bases.removeprefix("seeds")
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,9 @@ class ResultPaths:
         """Root of the tree that holds what is made of the leavings of a run that failed, each under its usual path."""
         return self.root / PARTIAL
 
-    def undone(self) -> Path:
+    def unfinished(self) -> Path:
         """What the last run that failed left undone."""
-        return self.partial() / "undone.json"
+        return self.partial() / "unfinished.json"
 
     def probe(self, model: str) -> Path:
         """Antithetic pairs of a model."""
@@ -93,6 +99,18 @@ class ResultPaths:
     def bandit(self) -> Path:
         """Paths of the bandit."""
         return self.root / "clipping" / "bandit.parquet"
+
+
+def results_of(path: Path) -> Path:
+    """`results/{suite}` of a path below it.
+
+    Raises:
+        UserError: it lies nowhere below one.
+    """
+    for parent in path.parents:
+        if parent.parent.name == "results":
+            return parent
+    raise UserError(f"{path}: not below results/SUITE; the stages write their artifacts there")
 
 
 def identity(path: Path) -> tuple[str, str, str, str]:

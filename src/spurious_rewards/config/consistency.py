@@ -15,9 +15,9 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_VOTES, Reward, Training
 
 RULES = (
-    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "respond_base", "respond_run"),
-    *("grade_base", "grade_run", "prune", "probe", "bandit", "recall", "contamination"),
-    *("score", "summarise", "claims", "agreement", "report"),
+    *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "generate_base", "generate_run"),
+    *("grade_base", "grade_run", "prune", "probe", "bandit", "memorization", "contamination"),
+    *("score", "training_summary", "claims", "compare_graders", "report"),
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 

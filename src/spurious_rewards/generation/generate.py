@@ -1,4 +1,4 @@
-"""The stage that has checkpoints answer problems: one row a response; a killed job goes on where it was."""
+"""Resumable generation: checkpoints answer problems, one row a response; a killed job goes on where it was."""
 
 import gc
 import hashlib
@@ -30,7 +30,7 @@ from spurious_rewards.runtime.progress import Progress
 KEY = ["seed", "step", "benchmark", "id", "sample"]
 
 
-def respond(
+def generate(
     checkpoints: Sequence[Checkpoint],
     tasks: Sequence[Task],
     prompt: Prompt,

@@ -1,6 +1,6 @@
 """What would stop a suite, said before anything starts, and how to mend it.
 
-`doctor` looks at a plan, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
+`doctor` looks at a study, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
 """
 
 import os
@@ -17,45 +17,45 @@ from spurious_rewards.operations.checks import environment, gpus, machines, mode
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 WIDTH = 100
 
 
-def doctor(plan: Plan, on: On = "local") -> list[Finding]:
+def doctor(study: Study, on: On = "local") -> list[Finding]:
     """Everything that can be known before a suite starts; `on` says where its jobs will run."""
     here = machines.gpus() if on == "local" else []
     partitions = machines.partitions() if on == "slurm" else []
-    gpu_gb = min((gpu.gb for gpu in here), default=plan.machine.gpu_memory_gb)
+    gpu_gb = min((gpu.gb for gpu in here), default=study.settings.gpu_memory_gb)
     checks = {
-        "packages": partial(packages.packages, plan.suite),
-        "environments": partial(packages.environments, plan.root / "envs"),
+        "packages": partial(packages.packages, study.suite),
+        "environments": partial(packages.environments, study.root / "envs"),
         "SLURM": partial(environment.slurm, on, partitions),
-        "layouts": partial(gpus.layouts, plan),
-        "GPUs": partial(gpus.gpus, plan, on, here, partitions),
-        "memory of GPUs": partial(gpus.memory_of_gpus, plan, gpu_gb),
-        "time limits": partial(gpus.time_limits, plan, partitions),
-        "lengths": partial(models.lengths, plan),
-        "heads": partial(models.heads, plan),
-        "hub": partial(models.hub, plan, on),
-        "disk": partial(environment.disk, plan, len(here)),
-        "wandb": partial(environment.wandb, plan.machine),
+        "layouts": partial(gpus.layouts, study),
+        "GPUs": partial(gpus.gpus, study, on, here, partitions),
+        "memory of GPUs": partial(gpus.memory_of_gpus, study, gpu_gb),
+        "time limits": partial(gpus.time_limits, study, partitions),
+        "lengths": partial(models.lengths, study),
+        "heads": partial(models.heads, study),
+        "hub": partial(models.hub, study, on),
+        "disk": partial(environment.disk, study, len(here)),
+        "wandb": partial(environment.wandb, study.settings),
     }
     return [finding for what, check in checks.items() for finding in list(check()) or [Finding("fine", what)]]
 
 
-def must_fail(plan: Plan, on: On = "local", own_software: bool = True) -> str:
+def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
     """Why a suite that asks for GPUs must not be started, as a text; nothing if it may.
 
     Args:
-        plan: of the suite; one without `sizes` may always start.
+        study: of the suite; one without `sizes` may always start.
         on: where its jobs will run.
         own_software: whether jobs use the packages of this process, and not those of `--sdm conda`.
     """
-    if not plan.suite.sizes:
+    if not study.suite.sizes:
         return ""
-    found = [one for one in failing(doctor(plan, on)) if own_software or one.what != "packages"]
-    return report(found, plan.name) if found else ""
+    found = [one for one in failing(doctor(study, on)) if own_software or one.what != "packages"]
+    return report(found, study.name) if found else ""
 
 
 def failing(findings: Iterable[Finding]) -> list[Finding]:

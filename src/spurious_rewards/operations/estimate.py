@@ -18,7 +18,8 @@ from spurious_rewards.artifacts.paths import BASE, bases
 from spurious_rewards.config import costs
 from spurious_rewards.config.experiments import Run, seeds_of
 from spurious_rewards.config.retention import kept_states, kept_steps
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import grade, hardware, model_refs, plot, score, train
+from spurious_rewards.stages.study import Study
 
 Stage = Literal["train", "vote", "respond"]
 STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "respond": "answers"}
@@ -143,16 +144,16 @@ class Estimate:
         return {count: asked.count(count) for count in sorted(set(asked))}
 
 
-def estimate(plan: Plan, gpus: int = 1) -> Estimate:
+def estimate(study: Study, gpus: int = 1) -> Estimate:
     """What a suite takes on so many GPUs."""
-    works = _works(plan)
-    suite = plan.suite
+    works = _works(study)
+    suite = study.suite
     names = {model for experiment in suite.experiments.values() for model in experiment.all_models}
     starts = {start.model for name in names if (start := suite.models[name].start)}
     return Estimate(
         works=works,
-        experiments={name: _closure(works, _answers(plan.grades(name))) for name in suite.experiments},
-        targets={name: _closure(works, _read_by(plan, name)) for name in suite.exhibits},
+        experiments={name: _closure(works, _answers(grade.grades(study, name))) for name in suite.experiments},
+        targets={name: _closure(works, _read_by(study, name)) for name in suite.exhibits},
         gpus=gpus,
         downloads=sum(
             costs.DOWNLOAD_BYTES * suite.parameters(name)
@@ -162,57 +163,57 @@ def estimate(plan: Plan, gpus: int = 1) -> Estimate:
     )
 
 
-# ---------------------------------------------------------------- the work of a plan
+# ---------------------------------------------------------------- the work of a study
 
 
-def _works(plan: Plan) -> dict[Path, Work]:
-    suite = plan.suite
-    asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in plan.answered.items()}
+def _works(study: Study) -> dict[Path, Work]:
+    suite = study.suite
+    asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in study.answered.items()}
     works: dict[Path, Work] = {}
     for run in suite.runs:
         if suite.imported(run) is None:
-            works |= _training(plan, run)
+            works |= _training(study, run)
         for start, stop in suite.segments(run):
-            answers = plan.layout.segment(run, start, stop) / "responses.parquet"
+            answers = study.paths.segment(run, start, stop) / "responses.parquet"
             if answers in asked:
-                works[answers] = _answers_of_run(plan, run, start, stop, asked[answers])
+                works[answers] = _answers_of_run(study, run, start, stop, asked[answers])
     for experiment in suite.experiments.values():
         for model, prompt, seeds in suite.bases_of(experiment):
-            answers = plan.base_folder(model, prompt, seeds) / "responses.parquet"
+            answers = study.base_folder(model, prompt, seeds) / "responses.parquet"
             works[answers] = _answering(
-                plan, model, _untrained(plan, model, seeds), asked[answers], _starts(plan, model, seeds)
+                study, model, _untrained(study, model, seeds), asked[answers], _starts(study, model, seeds)
             )
     return works
 
 
-def _training(plan: Plan, run: Run) -> dict[Path, Work]:
+def _training(study: Study, run: Run) -> dict[Path, Work]:
     """The segments of a run, and the votes that it needs."""
-    suite, works = plan.suite, {}
-    needs = _starts(plan, run.model, run.seeds)
+    suite, works = study.suite, {}
+    needs = _starts(study, run.model, run.seeds)
     if suite.rewards[run.reward].training_set != "truth":
-        voters = _untrained(plan, run.model, run.seeds)
-        votes = plan.base_folder(run.model, run.prompt, run.seeds) / "votes.parquet"
+        voters = _untrained(study, run.model, run.seeds)
+        votes = study.base_folder(run.model, run.prompt, run.seeds) / "votes.parquet"
         works[votes] = Work(
             stage="vote",
             hours=voters * costs.vote_hours(suite, run.model),
-            gpus=max(1, plan.hardware_of_sampling(run.model).gpus),
+            gpus=max(1, hardware.of_sampling(study, run.model).gpus),
             needs=needs,
             text=voters * costs.vote_bytes(suite),
         )
         needs += (votes,)
     steps_kept, states_kept = kept_steps(suite, run), kept_states(suite, run)
     weights, state = costs.weight_bytes(suite, run.model), costs.state_bytes(suite, run)
-    if (layout := plan.layout_of(run.model)) and layout.sharding:
+    if (layout := hardware.accelerate_config(study, run.model)) and layout.sharding:
         state += costs.OWN_BYTES.get(layout.sharding, 0) * suite.parameters(run.model)
     seeds = len(seeds_of(run.seeds))
     for start, stop in suite.segments(run):
         steps = suite.eval_steps(run, start, stop)
         kept, state_kept = len(steps_kept.intersection(steps)), int(stop in states_kept)
-        works[plan.layout.segment(run, start, stop) / "checkpoints"] = Work(
+        works[study.paths.segment(run, start, stop) / "checkpoints"] = Work(
             stage="train",
             hours=costs.train_hours(suite, run, start, stop),
-            gpus=max(1, plan.hardware_of_training(run).gpus),
-            needs=(*needs, *plan.previous(run, start)),
+            gpus=max(1, hardware.of_training(study, run).gpus),
+            needs=(*needs, *train.previous(study, run, start)),
             run=run,
             weights=seeds * kept * weights,
             states=seeds * state_kept * state,
@@ -222,47 +223,49 @@ def _training(plan: Plan, run: Run) -> dict[Path, Work]:
     return works
 
 
-def _answers_of_run(plan: Plan, run: Run, start: int, stop: int, benchmarks: Collection[str]) -> Work:
-    if (imported := plan.suite.imported(run)) is None:
-        needs: tuple[Path, ...] = (plan.layout.segment(run, start, stop) / "checkpoints",)
-        checkpoints = len(plan.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
+def _answers_of_run(study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str]) -> Work:
+    if (imported := study.suite.imported(run)) is None:
+        needs: tuple[Path, ...] = (study.paths.segment(run, start, stop) / "checkpoints",)
+        checkpoints = len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
     else:
         needs, checkpoints = (), len(imported.checkpoints)
-    return _answering(plan, run.model, checkpoints, benchmarks, needs)
+    return _answering(study, run.model, checkpoints, benchmarks, needs)
 
 
-def _answering(plan: Plan, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...]) -> Work:
+def _answering(
+    study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...]
+) -> Work:
     return Work(
         stage="respond",
-        hours=costs.respond_hours(plan.suite, model, checkpoints, benchmarks),
-        gpus=max(1, plan.hardware_of_sampling(model).gpus),
+        hours=costs.respond_hours(study.suite, model, checkpoints, benchmarks),
+        gpus=max(1, hardware.of_sampling(study, model).gpus),
         needs=needs,
-        text=costs.answer_bytes(plan.suite, checkpoints, benchmarks),
+        text=costs.answer_bytes(study.suite, checkpoints, benchmarks),
     )
 
 
-def _untrained(plan: Plan, model: str, seeds: str) -> int:
+def _untrained(study: Study, model: str, seeds: str) -> int:
     """How many models before training a seed group starts from."""
-    return 1 if bases(plan.suite.models[model], seeds) == BASE else len(seeds_of(seeds))
+    return 1 if bases(study.suite.models[model], seeds) == BASE else len(seeds_of(seeds))
 
 
-def _starts(plan: Plan, model: str, seeds: str) -> tuple[Path, ...]:
+def _starts(study: Study, model: str, seeds: str) -> tuple[Path, ...]:
     """The training that a model is the end of; an organism's pretraining needs no GPU."""
-    return tuple(plan.pretrained(model, seeds)) if plan.suite.models[model].start else ()
+    return tuple(model_refs.made_here(study, model, seeds)) if study.suite.models[model].start else ()
 
 
 def _answers(grades: Iterable[Path]) -> list[Path]:
     return [path.with_name("responses.parquet") for path in grades]
 
 
-def _read_by(plan: Plan, target: str) -> list[Path]:
+def _read_by(study: Study, target: str) -> list[Path]:
     """The work that a target reads, itself or by way of the numbers of its experiment."""
-    exhibit, read = plan.suite.exhibits[target], []
+    exhibit, read = study.suite.exhibits[target], []
     if exhibit.experiment is None:
         return []  # probe and bandit, which need no GPU
-    inputs = [path for paths in plan.inputs(target).values() for path in paths]
-    if set(plan.scored(exhibit.experiment, exhibit.models)) & {path.parent for path in inputs}:
-        read += _answers(plan.grades(exhibit.experiment, exhibit.models))
+    inputs = [path for paths in plot.inputs(study, target).values() for path in paths]
+    if set(score.folders(study, exhibit.experiment, exhibit.models)) & {path.parent for path in inputs}:
+        read += _answers(grade.grades(study, exhibit.experiment, exhibit.models))
     read += _answers(path for path in inputs if path.name in ("grades.parquet", "responses.parquet"))
     read += [path.with_name("checkpoints") for path in inputs if path.name == "metrics.parquet"]
     return read

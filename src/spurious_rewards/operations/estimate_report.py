@@ -16,7 +16,7 @@ from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config import costs
 from spurious_rewards.config.training import Training
 from spurious_rewards.operations.estimate import STAGES, Artifacts, Estimate, estimate
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 WIDTH = 100
 NONE = "\N{EN DASH}"
@@ -24,24 +24,24 @@ NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
 """A cell that is aligned on the right."""
 
 
-def report(plan: Plan, gpus: int = 1) -> str:
+def report(study: Study, gpus: int = 1) -> str:
     """What a suite takes on so many GPUs; and, for what lies below its results, what it took."""
-    found = estimate(plan, gpus)
-    without = [name for name in _models(plan) if not plan.suite.parameters(name)]
-    parts = [f"Suite {plan.name}: {plan.suite.title}"]
+    found = estimate(study, gpus)
+    without = [name for name in _models(study) if not study.suite.parameters(name)]
+    parts = [f"Suite {study.name}: {study.suite.title}"]
     if found.hours(found.works):
-        parts += [_formula(), _experiments(found), *_in_common(found), _targets(found), _whole(found, plan)]
+        parts += [_formula(), _experiments(found), *_in_common(found), _targets(found), _whole(found, study)]
     if without:
         parts.append(
             _text(f"Nothing is estimated of models that the suite gives no `parameters`: {', '.join(without)}.")
         )
-    if jobs := list(measured(plan.layout.root)):
+    if jobs := list(measured(study.paths.root)):
         parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
     return "\n\n".join(parts) + "\n"
 
 
-def _models(plan: Plan) -> list[str]:
-    experiments = plan.suite.experiments.values()
+def _models(study: Study) -> list[str]:
+    experiments = study.suite.experiments.values()
     return list(dict.fromkeys(model for experiment in experiments for model in experiment.all_models))
 
 
@@ -120,9 +120,9 @@ def _targets(found: Estimate) -> str:
     )
 
 
-def _whole(found: Estimate, plan: Plan) -> str:
+def _whole(found: Estimate, study: Study) -> str:
     passing = sum(work.passing for work in found.works.values())
-    policy = f"keep_weights: {plan.suite.keep_weights}"
+    policy = f"keep_weights: {study.suite.keep_weights}"
     weights = sum(work.weights for work in found.works.values())
     states = sum(work.states for work in found.works.values())
     text = sum(work.text for work in found.works.values())

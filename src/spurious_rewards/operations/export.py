@@ -23,7 +23,7 @@ from spurious_rewards.artifacts.manifests import is_direct, job_of, manifest_pat
 from spurious_rewards.artifacts.paths import PARTIAL
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 CODE = (
     *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
@@ -44,15 +44,15 @@ PROFILES = {
 TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 """Words of the metadata that RO-Crate 1.1 does not have."""
 
-README = """# {plan.suite.title}
+README = """# {study.suite.title}
 
 {note}
 
-Open `{plan.layout.root}/report.html` first. Beside it lies all that was made of this suite, down to each response and its
+Open `{study.paths.root}/report.html` first. Beside it lies all that was made of this suite, down to each response and its
 grade, but weights, trainer states and logs. What made each file, when, from what and with which versions, the manifests
 (`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards trace FILE` prints it.
 
-The suite is `{plan.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
+The suite is `{study.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
 can be later than some of the results: the commit of each stands in its manifest. The code is under {licence}.
 """
 
@@ -63,7 +63,7 @@ Entity = Any
 """An entity of a crate; rocrate has no types."""
 
 
-def export(plan: Plan, to: Path) -> None:
+def export(study: Study, to: Path) -> None:
     """Write the crate of a suite's results to a folder, or to a file if the name ends in .zip.
 
     Raises:
@@ -71,10 +71,10 @@ def export(plan: Plan, to: Path) -> None:
     """
     if to.exists():
         raise UserError(f"{to}: is there already; give another name, or delete it")
-    jobs = list(jobs_below(plan.layout.root))
+    jobs = list(jobs_below(study.paths.root))
     if not jobs:
-        raise UserError(f"{plan.layout.root}: nothing was made of this suite yet; run Snakemake with it first")
-    writing = _Crate(plan, jobs)
+        raise UserError(f"{study.paths.root}: nothing was made of this suite yet; run Snakemake with it first")
+    writing = _Crate(study, jobs)
     with replacing(to) as temporary:
         (writing.made.write_zip if to.suffix == ".zip" else writing.made.write)(temporary)
     if writing.changed:
@@ -126,8 +126,8 @@ def jobs_below(root: Path) -> Iterator[Job]:
 class _Crate:
     """The crate while it is put together; `changed` are files that are not what their manifests say."""
 
-    def __init__(self, plan: Plan, jobs: list[Job]):
-        self.plan, self.jobs, self.results = plan, jobs, plan.layout.root
+    def __init__(self, study: Study, jobs: list[Job]):
+        self.study, self.jobs, self.results = study, jobs, study.paths.root
         self.weights = {
             path for job in jobs for path, one in job.artifacts.items() if path.is_dir() and "files" not in one
         }
@@ -143,7 +143,7 @@ class _Crate:
         self._actions(self._workflow())
 
     def _describe(self) -> None:
-        crate, suite = self.made, self.plan.suite
+        crate, suite = self.made, self.study.suite
         crate.name, crate.description = suite.title, suite.note or suite.title
         address = f"https://spdx.org/licenses/{LICENCE}"
         crate.license = self._about(address, "CreativeWork", name=LICENCE, url=address)
@@ -153,7 +153,7 @@ class _Crate:
         ]
 
     def _readme(self) -> None:
-        text = README.format(plan=self.plan, note=self.plan.suite.note, licence=LICENCE)
+        text = README.format(study=self.study, note=self.study.suite.note, licence=LICENCE)
         said = {"name": "README.md", "encodingFormat": "text/markdown", "about": self.made.root_dataset}
         self.made.add_file(StringIO(text), "README.md", properties=said)
 
@@ -163,16 +163,16 @@ class _Crate:
     # ------------------------------------------------------------ files
 
     def _files(self) -> None:
-        root = self.plan.root
+        root = self.study.root
         code = (path for pattern in CODE for path in sorted(root.glob(pattern)) if "__pycache__" not in path.parts)
         # The main workflow is an entity of another kind (`_workflow`).
         given = [path for path in code if path != root / "Snakefile"]
-        given += [path for path in (self.plan.suite_path, self.plan.lock) if path.exists()]
+        given += [path for path in (self.study.suite_path, self.study.lock) if path.exists()]
         for path in [*given, *self._of_results()]:
             if path.is_file() and path not in self.entities:
                 self._add(path)
-        for name, problem_set in self.plan.suite.problems.items():
-            if problem_set.licence and (entity := self.entities.get(self.plan.layout.problems(name))):
+        for name, problem_set in self.study.suite.problems.items():
+            if problem_set.licence and (entity := self.entities.get(self.study.paths.problems(name))):
                 entity["license"] = problem_set.licence
 
     def _of_results(self) -> Iterator[Path]:
@@ -184,7 +184,7 @@ class _Crate:
 
     def _add(self, path: Path) -> Entity:
         """A file of the archive, where it lies in the checkout; what lies elsewhere goes to inputs/."""
-        here = path.is_relative_to(self.plan.root) if path.is_absolute() else ".." not in path.parts
+        here = path.is_relative_to(self.study.root) if path.is_absolute() else ".." not in path.parts
         properties = {
             "name": path.name,
             "encodingFormat": mimetypes.guess_type(path.name)[0] or "text/plain",
@@ -194,7 +194,7 @@ class _Crate:
         if (was := self.recorded.get(path)) and was != properties["sha256"]:
             self.changed.append(path)
         if here:
-            place = path.relative_to(self.plan.root).as_posix()
+            place = path.relative_to(self.study.root).as_posix()
         else:
             place, number, taken = f"inputs/{path.name}", 0, {entity.id for entity in self.entities.values()}
             while place in taken:
@@ -225,7 +225,7 @@ class _Crate:
     def _workflow(self) -> Entity:
         version = ", ".join(self._versions("spurious-rewards"))
         workflow = self.made.add_workflow(
-            self.plan.root / "Snakefile",
+            self.study.root / "Snakefile",
             "Snakefile",
             main=True,
             lang="snakemake",
@@ -297,12 +297,12 @@ class _Crate:
                 )
             )
         workflow["hasPart"], workflow["step"] = list(tools.values()), list(steps.values())
-        inputs = self._of(path for path in (self.plan.suite_path, self.plan.lock) if path in self.entities)
+        inputs = self._of(path for path in (self.study.suite_path, self.study.lock) if path in self.entities)
         ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
         times = [job.times for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
-        said = f"snakemake --config suite={self.plan.machine.suite}"
-        run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.plan.name}", said), span)
+        said = f"snakemake --config suite={self.study.settings.suite}"
+        run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
         engine = self._about(
             "https://snakemake.github.io",
             "SoftwareApplication",

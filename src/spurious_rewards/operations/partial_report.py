@@ -19,25 +19,19 @@ from pydantic import ValidationError
 
 from spurious_rewards.artifacts.manifests import manifest_path
 from spurious_rewards.artifacts.paths import ResultPaths
-from spurious_rewards.config import claims
+from spurious_rewards.config import claims as ledgers
+from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.messages import explain
+from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.unfinished import Failed, Unfinished
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove, replacing
-from spurious_rewards.stages import work
-from spurious_rewards.stages.jobs import (
-    ClaimsJob,
-    ExhibitJob,
-    ReportJob,
-    SalvageJob,
-    ScoreJob,
-    SummariseJob,
-    UnfinishedJob,
-)
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import claims, compare_graders, contamination, plot, report, score, training_summary
+from spurious_rewards.stages.job import Inputs
+from spurious_rewards.stages.study import Study
 
 LINES = 12
 """How much of the log of a failed job is shown, from its end."""
@@ -51,7 +45,26 @@ SCORED = {"scores", "headline", "seeds", "baselines", "comparisons", "before"}
 ANSWERS = {"grades", "responses"}
 """Inputs that are looked at before and after training."""
 
-Inputs = work.Inputs
+
+class UnfinishedJob(Frozen):
+    """A job of the workflow that a run was to do and has not done."""
+
+    name: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    log: Path | None
+    failed: bool
+    """Or else it was not reached."""
+
+
+class UnfinishedRun(Frozen):
+    """A run of the workflow that left jobs undone; `root` is the folder of the checkout."""
+
+    suite: Path
+    settings: Settings
+    root: Path
+    unfinished: tuple[UnfinishedJob, ...]
+
 
 Lacks = Mapping[Run | Path, str]
 """What is missing of something -> why: runs, models before training (runs of no reward), and other artifacts."""
@@ -60,30 +73,30 @@ Lacks = Mapping[Run | Path, str]
 # ---------------------------------------------------------------- after a failure
 
 
-def after_failure(plan: Plan, undone: Collection[UnfinishedJob]) -> None:
+def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
     """Put on record what a run of the workflow left undone, and make the report if all was made that could be.
 
     A run that stopped short (interrupted, or at its first error without --keep-going) is told how to have the report made.
     Nothing is made if the report was not asked for, or is what failed.
     """
-    outcome = Outcome(tuple(undone))
-    report = outcome.maker.get(plan.layout.report())
-    if report is None:
+    outcome = Outcome(tuple(unfinished))
+    asked = outcome.maker.get(study.paths.report())
+    if asked is None:
         return
-    remove(plan.layout.partial())
-    if report.failed:
+    remove(study.paths.partial())
+    if asked.failed:
         return
-    job = SalvageJob(suite=plan.suite_path, machine=plan.machine, root=plan.root, undone=tuple(undone))
-    record = plan.layout.undone()
+    job = UnfinishedRun(suite=study.suite_path, settings=study.settings, root=study.root, unfinished=tuple(unfinished))
+    record = study.paths.unfinished()
     with replacing(record) as temporary:
         temporary.write_text(job.model_dump_json(indent=1) + "\n")
     if outcome.stopped_short:
-        _say(f"spurious-rewards salvage {record} makes a report of what is there")
+        _say(f"spurious-rewards partial-report {record} makes a report of what is there")
         return
     _say("making a report of what is there")
-    log = record.with_name("salvage.log")
+    log = record.with_name("partial-report.log")
     with log.open("w") as file:
-        made = _run([sys.executable, "-m", "spurious_rewards.cli", "salvage", str(record)], file)
+        made = _run([sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(record)], file)
     _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
 
 
@@ -100,18 +113,18 @@ def _say(note: str) -> None:
     print(f"note: {note}", file=sys.stderr, flush=True)
 
 
-def read(record: Path) -> SalvageJob:
+def read(record: Path) -> UnfinishedRun:
     """What `after_failure` put on record.
 
     Raises:
         UserError: there is nothing of the kind.
     """
     try:
-        return SalvageJob.model_validate_json(record.read_text())
+        return UnfinishedRun.model_validate_json(record.read_text())
     except OSError as error:
         raise UserError(f"{record}: {error.strerror}; a run that fails, or is stopped, leaves one") from None
     except ValidationError as error:
-        raise explain(error, str(record), SalvageJob) from None
+        raise explain(error, str(record), UnfinishedRun) from None
 
 
 # ---------------------------------------------------------------- what is missing
@@ -195,23 +208,23 @@ def named(suite: Suite, run: Run) -> str:
 # ---------------------------------------------------------------- what there is
 
 
-def salvage(job: SalvageJob) -> Path:
+def make(run: UnfinishedRun) -> Path:
     """Make the report of what is there, and give its path.
 
     Raises:
         UserError: the suite cannot be read any more.
     """
-    return Salvage(Plan(load(job.suite), job.machine, job.suite, job.root), Outcome(job.undone)).report()
+    return PartialReport(Study(load(run.suite), run.settings, run.suite, run.root), Outcome(run.unfinished)).make()
 
 
-class Salvage:
+class PartialReport:
     """The tree of what is there, made from left to right."""
 
-    def __init__(self, plan: Plan, outcome: Outcome):
-        self.plan, self.suite, self.outcome = plan, plan.suite, outcome
-        self.tree = ResultPaths(plan.layout.partial())
+    def __init__(self, study: Study, outcome: Outcome):
+        self.study, self.suite, self.outcome = study, study.suite, outcome
+        self.tree = ResultPaths(study.paths.partial())
 
-    def report(self) -> Path:
+    def make(self) -> Path:
         """Make everything, the report last."""
         experiments = {name: {**self._summarised(name)} for name in self.suite.experiments}
         for (experiment, _), lacks in self._scored.items():
@@ -221,7 +234,7 @@ class Salvage:
         for lacks in [*experiments.values(), *exhibits.values()]:
             for what, why in lacks.items():
                 missing.setdefault(self._named(what), why)
-        for first, *_ in (self.plan.contamination_files(), self.plan.agreement_files()):
+        for first, *_ in (contamination.files(self.study), compare_graders.files(self.study)):
             if not self.outcome.there(first):
                 missing.setdefault(self._named(first), self.outcome.why(first))
         for name in exhibits:
@@ -236,11 +249,11 @@ class Salvage:
             experiments={name: mark for name, lacks in experiments.items() if (mark := self._incomplete(lacks))},
             exhibits={name: mark for name, lacks in exhibits.items() if (mark := self._mark(name, lacks))},
         )
-        self._copy_if_there(self.plan.contamination_files())
-        self._copy_if_there(self.plan.agreement_files())
+        self._copy_if_there(contamination.files(self.study))
+        self._copy_if_there(compare_graders.files(self.study))
         self._judge_claims()
-        job = ReportJob.model_validate_json(self.plan.report()).model_copy(update={"unfinished": unfinished})
-        work.report(job, self.tree.report())
+        job = report.job(self.study).model_copy(update={"unfinished": unfinished})
+        report.work(job, {}, {"report": self.tree.report()})
         return self.tree.report()
 
     # ------------------------------------------------------------ what the report is made of
@@ -255,35 +268,39 @@ class Salvage:
         }
 
     def _score(self, experiment: str, model: str) -> Lacks:
-        job = ScoreJob.model_validate_json(self.plan.score(experiment, model))
-        output = self.plan.layout.scored(experiment, model) / "scores.parquet"
-        usable, lacks = self._usable(self.plan.score_inputs(experiment, model))
-        return self._made([output], usable, lacks, lambda inputs, _: work.score(job, self._in_tree(output), inputs))
+        job, folder = score.job(self.study, experiment, model), self.study.paths.scored(experiment, model)
+        usable, lacks = self._usable(score.inputs(self.study, experiment, model))
+        return self._made(
+            [folder / "scores.parquet"],
+            usable,
+            lacks,
+            lambda inputs, _: score.work(job, inputs, {"folder": self._in_tree(folder)}),
+        )
 
     def _summarised(self, experiment: str) -> Lacks:
-        job = SummariseJob.model_validate_json(self.plan.summarise(experiment))
-        folder = self.plan.layout.experiment(experiment)
-        usable, lacks = self._usable(self.plan.summarise_inputs(experiment))
+        job = training_summary.job(self.study, experiment)
+        folder = self.study.paths.experiment(experiment)
+        usable, lacks = self._usable(training_summary.inputs(self.study, experiment))
         return self._made(
             [folder / "labels.csv", folder / "health.csv"],
             usable,
             lacks,
-            lambda inputs, _: work.summarise(job, self._in_tree(folder), inputs),
+            lambda inputs, _: training_summary.work(job, inputs, {"folder": self._in_tree(folder)}),
         )
 
     def _exhibit(self, name: str) -> Lacks:
-        job = ExhibitJob.model_validate_json(self.plan.exhibit(name))
-        folder = self.plan.layout.exhibit(name)
+        job = plot.job(self.study, name)
+        folder = self.study.paths.exhibit(name)
 
         def make(inputs: Inputs, lacks: Lacks) -> None:
             marked = job.model_copy(update={"incomplete": self._mark(name, lacks)})
-            work.exhibit(marked, self._in_tree(folder), inputs)
+            plot.work(marked, inputs, {"folder": self._in_tree(folder)})
 
-        return self._made(self.plan.exhibit_files(name), *self._shown(name), make)
+        return self._made(plot.files(self.study, name), *self._shown(name), make)
 
     def _shown(self, name: str) -> tuple[Inputs, Lacks]:
         """What a figure or table is made of, as far as it can be used, and what it would show besides."""
-        exhibit, inputs = self.suite.exhibits[name], self.plan.inputs(name)
+        exhibit, inputs = self.suite.exhibits[name], plot.inputs(self.study, name)
         scored = {kind: paths for kind, paths in inputs.items() if kind in SCORED}
         usable, lacks = self._usable({kind: paths for kind, paths in inputs.items() if kind not in SCORED})
         if scored:
@@ -298,9 +315,11 @@ class Salvage:
 
     def _judge_claims(self) -> None:
         """The claims by what there is; of what is not there, a verdict says that it was not run."""
-        ledger = claims.read(self.plan.root / claims.FILE)
-        judged = [path for path in map(self._in_tree, self.plan.judged(ledger)) if path.exists() and _has_rows(path)]
-        work.claims(ClaimsJob.model_validate_json(self.plan.claims(ledger)), self.tree.claims(), judged)
+        ledger = ledgers.read(self.study.root / ledgers.FILE)
+        judged = [
+            path for path in map(self._in_tree, claims.numbers(self.study, ledger)) if path.exists() and _has_rows(path)
+        ]
+        claims.work(claims.job(self.study, ledger), {"numbers": judged}, {"claims": self.tree.claims()})
 
     # ------------------------------------------------------------ of what is there
 
@@ -352,22 +371,22 @@ class Salvage:
         if ANSWERS & set(inputs):
             for path in (path for paths in inputs.values() for path in paths):
                 if isinstance(run := self._owner(path), Run) and run.reward:
-                    start = self.plan.conditions[self.plan.base_folder(run.model, run.prompt, run.seeds)]
+                    start = self.study.conditions[self.study.base_folder(run.model, run.prompt, run.seeds)]
                     if start in lacking:
                         lacking.setdefault(run, f"useless without {named(self.suite, start)}")
         usable = {kind: [path for path in paths if self._owner(path) not in lacking] for kind, paths in inputs.items()}
         return usable, lacking
 
     def _owner(self, path: Path) -> Run | Path:
-        return self.plan.conditions.get(path.parent, path)
+        return self.study.conditions.get(path.parent, path)
 
     def _in_tree(self, path: Path) -> Path:
-        return self.tree.root / path.relative_to(self.plan.layout.root)
+        return self.tree.root / path.relative_to(self.study.paths.root)
 
     # ------------------------------------------------------------ in words
 
     def _page(self, exhibit: str) -> Path:
-        return self.plan.exhibit_files(exhibit)[0]
+        return plot.files(self.study, exhibit)[0]
 
     def _mark(self, exhibit: str, lacks: Lacks) -> str:
         """What the captions of a figure or table say of what it lacks."""

@@ -17,7 +17,7 @@ SLURM_PATIENCE = 300.0
 """Seconds that SLURM gets to end the jobs that it was told to cancel: its own patience with a job, KillWait, is less."""
 
 
-def unlock(folder: Path) -> None:
+def recover(folder: Path) -> None:
     """End the stages and the SLURM jobs that a killed Snakemake left behind in `folder`, and remove its lock.
 
     An orphan cannot be adopted: Snakemake takes what it writes for incomplete and makes it again. What it has finished

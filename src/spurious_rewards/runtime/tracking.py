@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+VARIABLE = "SPURIOUS_REWARDS_TRACKING"
+"""The environment variable that says where metrics go: no result depends on it, so it is no part of a job."""
+
+
+def chosen() -> Literal["wandb", "none"]:
+    """Where metrics go besides the tables."""
+    return "wandb" if os.environ.get(VARIABLE) == "wandb" else "none"
+
 
 @dataclass(frozen=True)
 class Tracker:

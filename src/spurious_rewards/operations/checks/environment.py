@@ -13,7 +13,7 @@ from spurious_rewards.operations.checks.gpus import On
 from spurious_rewards.operations.checks.machines import Partition
 from spurious_rewards.runtime import tracking
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 
 def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
@@ -29,18 +29,18 @@ def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
         yield Finding("fails", "SLURM", "Snakemake's plugin for it is not installed", "run `pip install -e '.[slurm]'`")
 
 
-def disk(plan: Plan, gpus: int) -> Iterator[Finding]:
+def disk(study: Study, gpus: int) -> Iterator[Finding]:
     """Whether there is room at results/ for what a suite on so many GPUs, or as many as it needs, writes there."""
-    if not plan.suite.sizes:
+    if not study.suite.sizes:
         return
     from spurious_rewards.operations.estimate import estimate
 
     try:
-        found = estimate(plan, gpus)
+        found = estimate(study, gpus)
     except UserError:  # a layout that cannot be read, of which another check speaks
         return
     peak = replace(found, gpus=max(gpus, *(work.gpus for work in found.works.values()))).peak
-    own = plan.layout.root
+    own = study.paths.root
     folder = next(path for path in (own, *own.absolute().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < peak and free + (there := _bytes(own)) < peak:

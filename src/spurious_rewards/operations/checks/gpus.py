@@ -13,7 +13,8 @@ from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.machines import Gpu, Partition
 from spurious_rewards.operations.checks.packages import version
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages import train, vote
+from spurious_rewards.stages.study import Study
 
 TIGHT = 0.95
 """From this share of a GPU's memory on, allowances decide."""
@@ -25,11 +26,11 @@ Sized = tuple[Size, accelerate.AccelerateConfig, list[str]]
 """A size, its layout, and the models of experiments that have it."""
 
 
-def layouts(plan: Plan) -> Iterator[Finding]:
+def layouts(study: Study) -> Iterator[Finding]:
     """Whether layouts are there, have what they need installed, and share out every mini-batch."""
-    for size in plan.suite.sizes:
+    for size in study.suite.sizes:
         try:
-            layout = plan.layout_named(size.layout)
+            layout = study.accelerate_config(size.layout)
         except UserError as error:
             yield Finding("fails", "layouts", str(error), "name another layout under `sizes` of the suite")
             continue
@@ -40,7 +41,7 @@ def layouts(plan: Plan) -> Iterator[Finding]:
                 f"layout {layout.name} trains with DeepSpeed, which is not installed",
                 "run `pip install -e '.[deepspeed]'`, or choose a layout with FSDP under `sizes` of the suite",
             )
-        yield from _shares(plan.suite, size, layout)
+        yield from _shares(study.suite, size, layout)
 
 
 def _shares(suite: Suite, size: Size, layout: accelerate.AccelerateConfig) -> Iterator[Finding]:
@@ -57,10 +58,10 @@ def _shares(suite: Suite, size: Size, layout: accelerate.AccelerateConfig) -> It
             )
 
 
-def gpus(plan: Plan, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
+def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
     """Whether a machine has as many GPUs as a job takes of one: this machine, or a node of the cluster."""
-    for size, layout, models in _sized(plan):
-        training = any(run.model in models for run in trained(plan.suite))
+    for size, layout, models in _sized(study):
+        training = any(run.model in models for run in trained(study.suite))
         of_layout = _gpus_of_a_machine(size, layout) if training else 0
         needed = max(size.sampling_gpus, of_layout)
         asked = f"layout {layout.name}" if needed == of_layout else f"sampling_gpus {size.sampling_gpus}"
@@ -77,16 +78,16 @@ def gpus(plan: Plan, on: On, here: Sequence[Gpu], partitions: Sequence[Partition
             yield Finding("fails", "GPUs", f"{takes}, and no node that sinfo lists has more than {most}", mend)
 
 
-def memory_of_gpus(plan: Plan, gpu_gb: float) -> Iterator[Finding]:
+def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
     """Whether what training and vLLM hold fits into a GPU, for the largest model of each size."""
-    for size, layout, models in _sized(plan):
+    for size, layout, models in _sized(study):
         if layout.cpu:
             continue
-        weights = max(map(plan.suite.parameters, models))
-        for training in _trainings(plan.suite, models):
+        weights = max(map(study.suite.parameters, models))
+        for training in _trainings(study.suite, models):
             yield from _training_fits(training, weights, size, layout, gpu_gb)
-        if plan.suite.sampling.engine == "vllm":
-            sampling, room = plan.suite.sampling, size.sampling_share * gpu_gb
+        if study.suite.sampling.engine == "vllm":
+            sampling, room = study.suite.sampling, size.sampling_share * gpu_gb
             needed = gpu_memory.engine_needs(weights, sampling.precision, size.sampling_gpus)
             yield from _fits("vLLM in sampling", needed, room, "raise sampling_gpus or sampling_share under `sizes`")
 
@@ -112,7 +113,7 @@ def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> 
         yield Finding("warns", "memory of GPUs", said, f"should it not be enough, {mend}")
 
 
-def time_limits(plan: Plan, partitions: Sequence[Partition]) -> Iterator[Finding]:
+def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Finding]:
     """Whether a partition that has the GPUs for them takes the longest jobs of each size for as long as they ask.
 
     None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
@@ -120,13 +121,13 @@ def time_limits(plan: Plan, partitions: Sequence[Partition]) -> Iterator[Finding
     """
     if not partitions:
         return
-    for size, layout, models in _sized(plan):
-        runs = [run for run in trained(plan.suite) if run.model in models]
-        segments = [plan.train_minutes(run, *segment) for run in runs for segment in plan.suite.segments(run)]
+    for size, layout, models in _sized(study):
+        runs = [run for run in trained(study.suite) if run.model in models]
+        segments = [train.minutes(study, run, *segment) for run in runs for segment in study.suite.segments(run)]
         votes = [
-            plan.vote_minutes(run.model, plan.base_folder(run.model, run.prompt, run.seeds).parent.name)
+            vote.minutes(study, run.model, study.base_folder(run.model, run.prompt, run.seeds).parent.name)
             for run in runs
-            if plan.suite.rewards[run.reward].training_set != "truth"
+            if study.suite.rewards[run.reward].training_set != "truth"
         ]
         of_layout = _gpus_of_a_machine(size, layout)
         for what, minutes, count in (
@@ -166,13 +167,13 @@ def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
     return list({(way.engine, way.vllm_mode, way.precision, gpu_memory.activations(way)): way for way in ways}.values())
 
 
-def _sized(plan: Plan) -> Iterator[Sized]:
+def _sized(study: Study) -> Iterator[Sized]:
     """Sizes that a model of an experiment has; without those whose layout cannot be read, of which `layouts` speaks."""
-    names = list(dict.fromkeys(name for one in plan.suite.experiments.values() for name in one.all_models))
-    for size in plan.suite.sizes:
-        models = [name for name in names if plan.suite.size(name) == size]
+    names = list(dict.fromkeys(name for one in study.suite.experiments.values() for name in one.all_models))
+    for size in study.suite.sizes:
+        models = [name for name in names if study.suite.size(name) == size]
         try:
-            layout = plan.layout_named(size.layout)
+            layout = study.accelerate_config(size.layout)
         except UserError:
             continue
         if models:

@@ -11,43 +11,43 @@ from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
-from spurious_rewards.stages.plan import Plan
+from spurious_rewards.stages.study import Study
 
 PATIENCE = 10
 """Seconds that the hub gets to answer."""
 
 
-def lengths(plan: Plan) -> Iterator[Finding]:
+def lengths(study: Study) -> Iterator[Finding]:
     """Whether the models that are here have the positions that the suite says."""
-    for name, config in _configurations(plan).items():
-        asked, has = plan.suite.models[name].max_positions, config.get("max_position_embeddings", math.inf)
+    for name, config in _configurations(study).items():
+        asked, has = study.suite.models[name].max_positions, config.get("max_position_embeddings", math.inf)
         if has < asked:
             said = f"models.{name}.max_positions is {asked}, and the model has {has} positions"
             yield Finding("fails", "lengths", said, f"set max_positions to {has}, and max_new_tokens so that it fits")
 
 
-def heads(plan: Plan) -> Iterator[Finding]:
+def heads(study: Study) -> Iterator[Finding]:
     """Whether vLLM can spread the attention heads of the models that are here over its GPUs."""
-    for name, config in _configurations(plan).items():
-        training = {plan.suite.algorithms[run.variant] for run in trained(plan.suite) if run.model == name}
+    for name, config in _configurations(study).items():
+        training = {study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == name}
         served = any(way.engine == "vllm" and way.vllm_mode == "server" for way in training)
-        size, count = plan.suite.size(name), config.get("num_attention_heads", 0)
+        size, count = study.suite.size(name), config.get("num_attention_heads", 0)
         uses = {"sampling_gpus": size.sampling_gpus, "server_gpus": size.server_gpus * served} if size else {}
         for key, gpus in uses.items():
-            if gpus and count % gpus and (key == "server_gpus" or plan.suite.sampling.engine == "vllm"):
+            if gpus and count % gpus and (key == "server_gpus" or study.suite.sampling.engine == "vllm"):
                 possible = ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
                 said = f"models.{name} has {count} attention heads, which vLLM cannot spread over {gpus} GPUs ({key})"
                 yield Finding("fails", "heads", said, f"set {key} under `sizes` to one of {possible}")
 
 
-def hub(plan: Plan, on: On) -> Iterator[Finding]:
+def hub(study: Study, on: On) -> Iterator[Finding]:
     """Whether models and problems are here, or can be had from the hub."""
-    for name, folder in _local_models(plan).items():
+    for name, folder in _local_models(study).items():
         if not (folder / "config.json").is_file():
             mend = "mend its id, or `sources` in config.yaml"
             yield Finding("fails", "hub", f"models.{name}: {folder} is not the folder of a model", mend)
-    models = _models_to_fetch(plan)
-    missing = sorted({*models, *_problems_to_fetch(plan)})
+    models = _models_to_fetch(study)
+    missing = sorted({*models, *_problems_to_fetch(study)})
     if not missing:
         return
     from huggingface_hub import constants, get_token
@@ -60,7 +60,7 @@ def hub(plan: Plan, on: On) -> Iterator[Finding]:
             "accept them on the models' pages and run `hf auth login` or set HF_TOKEN, or leave these models out",
         )
     named = f"{len(missing)} models and data sets are not here ({', '.join(missing[:3])}{', …' if missing[3:] else ''})"
-    fetch = f"`spurious-rewards fetch --config suite={plan.machine.suite} --to DIR`"
+    fetch = f"`spurious-rewards fetch --config suite={study.settings.suite} --to DIR`"
     name_it = "and name what it wrote under `sources` in config.yaml"
     if trouble := _unreachable():
         said = f"{named}, and {constants.ENDPOINT} cannot be reached: {trouble}"
@@ -73,32 +73,33 @@ def hub(plan: Plan, on: On) -> Iterator[Finding]:
 # ---------------------------------------------------------------- models and problems
 
 
-def _models(plan: Plan) -> dict[str, Model]:
+def _models(study: Study) -> dict[str, Model]:
     """The models that experiments have or start from, with weights from elsewhere."""
-    models = plan.suite.models
-    names = [name for one in plan.suite.experiments.values() for name in one.all_models]
+    models = study.suite.models
+    names = [name for one in study.suite.experiments.values() for name in one.all_models]
     starts = [start.model for name in names if (start := models[name].start)]
     return {name: models[name] for name in (*names, *starts) if models[name].id is not None}
 
 
-def _local_models(plan: Plan) -> dict[str, Path]:
-    sources = plan.machine.sources
+def _local_models(study: Study) -> dict[str, Path]:
+    sources = study.settings.sources
     return {
         name: sources.get(model.id, Path(model.id))
-        for name, model in _models(plan).items()
+        for name, model in _models(study).items()
         if model.id is not None and (model.source == "local" or model.id in sources)
     }
 
 
-def _models_to_fetch(plan: Plan) -> dict[str, bool]:
+def _models_to_fetch(study: Study) -> dict[str, bool]:
     """Hub models that are neither under `sources` nor in the hub client's cache, and whether they are gated."""
-    models = {str(one.id): (one.revision, one.gated) for one in _models(plan).values() if one.source == "hub"}
-    for imported in plan.suite.imports:
+    models = {str(one.id): (one.revision, one.gated) for one in _models(study).values() if one.source == "hub"}
+    for imported in study.suite.imports:
         models |= {where: (None, False) for where in imported.checkpoints.values() if not Path(where).is_dir()}
     return {
         hub_id: gated
         for hub_id, (revision, gated) in models.items()
-        if hub_id not in plan.machine.sources and _cached(hub_id, pinned("model", hub_id, revision, plan.lock)) is None
+        if hub_id not in study.settings.sources
+        and _cached(hub_id, pinned("model", hub_id, revision, study.lock)) is None
     }
 
 
@@ -110,9 +111,9 @@ def _cached(hub_id: str, commit: str | None) -> Path | None:
     return Path(found) if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")) else None
 
 
-def _problems_to_fetch(plan: Plan) -> set[str]:
+def _problems_to_fetch(study: Study) -> set[str]:
     """Hub data sets that are neither under `sources`, nor prepared, nor in the cache of `datasets`."""
-    suite = plan.suite
+    suite = study.suite
     asked = {benchmark for experiment in suite.experiments.values() for benchmark in suite.benchmarks_of(experiment)}
     names = {suite.benchmarks[benchmark].problems for benchmark in asked}
     names |= {suite.rewards[run.reward].problems or suite.training_problems for run in trained(suite)}
@@ -120,9 +121,9 @@ def _problems_to_fetch(plan: Plan) -> set[str]:
         hub_id
         for name in names
         if (hub_id := suite.problems[name].hub) is not None
-        and hub_id not in plan.machine.sources
-        and not plan.layout.problems(name).exists()
-        and not _cached_problems(pinned("dataset", hub_id, suite.problems[name].revision, plan.lock))
+        and hub_id not in study.settings.sources
+        and not study.paths.problems(name).exists()
+        and not _cached_problems(pinned("dataset", hub_id, suite.problems[name].revision, study.lock))
     }
 
 
@@ -145,10 +146,10 @@ def _unreachable() -> str:
     return ""
 
 
-def _configurations(plan: Plan) -> dict[str, dict[str, Any]]:
+def _configurations(study: Study) -> dict[str, dict[str, Any]]:
     """What config.json says of the models that are here: local ones, and those in the hub client's cache."""
-    folders: dict[str, Path | None] = {name: folder / "config.json" for name, folder in _local_models(plan).items()}
-    for name, model in _models(plan).items():
+    folders: dict[str, Path | None] = {name: folder / "config.json" for name, folder in _local_models(study).items()}
+    for name, model in _models(study).items():
         if model.source == "hub" and name not in folders:
-            folders[name] = _cached(str(model.id), pinned("model", str(model.id), model.revision, plan.lock))
+            folders[name] = _cached(str(model.id), pinned("model", str(model.id), model.revision, study.lock))
     return {name: json.loads(path.read_text()) for name, path in folders.items() if path is not None and path.is_file()}

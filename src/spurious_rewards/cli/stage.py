@@ -1,0 +1,92 @@
+"""The commands of the stages, which Snakemake calls: one for each that the registry finds."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from spurious_rewards.config.base import Frozen
+from spurious_rewards.config.messages import explain
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.operations import doctor
+from spurious_rewards.runtime import gpu_claims
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.job import Stage
+from spurious_rewards.stages.registry import registered
+from spurious_rewards.training import launching
+
+J = TypeVar("J", bound=Frozen)
+
+app = typer.Typer(no_args_is_help=True)
+
+Job = Annotated[str, typer.Argument(metavar="JOB", help="what to do, as JSON: the job class of the stage's module")]
+Given = Annotated[
+    list[str],
+    typer.Option("--input", metavar="NAME=PATH", help="an artifact to read", default_factory=list, show_default=False),
+]
+Made = Annotated[
+    list[str],
+    typer.Option(
+        "--output", metavar="NAME=PATH", help="an artifact to write", default_factory=list, show_default=False
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option("--hardware", metavar="JSON", help="what the job runs on: GPUs, accelerate_config, share of memory"),
+]
+
+
+def _without_model(stage: Stage) -> Any:
+    def command(job: Job, inputs: Given, outputs: Made) -> None:
+        _run(stage, job, inputs, outputs)
+
+    return command
+
+
+def _with_model(stage: Stage) -> Any:
+    def command(job: Job, inputs: Given, outputs: Made, hardware: On = "{}") -> None:
+        _run(stage, job, inputs, outputs, hardware)
+
+    return command
+
+
+def _run(stage: Stage, job: str, inputs: Sequence[str], outputs: Sequence[str], hardware: str | None = None) -> None:
+    asked = _parse(stage.job, job)
+    read: dict[str, list[Path]] = {}
+    for name, path in _pairs("--input", inputs):
+        read.setdefault(name, []).append(path)
+    made = dict(_pairs("--output", outputs))
+    if hardware is None or stage.engine is None:
+        stage.work(asked, read, made)
+        return
+    on = _parse(Hardware, hardware)
+    if not launching.launched():
+        if on.machines == 1:
+            gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once
+        doctor.check_node(on, stage.engine(asked), next(iter(made.values()), None))
+    launching.launch(on)
+    stage.work(asked, read, made, on)
+
+
+def _parse(kind: type[J], text: str) -> J:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise explain(error, "JOB", kind) from None
+
+
+def _pairs(option: str, given: Sequence[str]) -> list[tuple[str, Path]]:
+    pairs = [pair.partition("=") for pair in given]
+    for name, equals, path in pairs:
+        if not equals:
+            raise UserError(f"{option} {name}{path}: give it as NAME=PATH")
+    return [(name, Path(path)) for name, _, path in pairs]
+
+
+for name, found in registered().items():
+    module = importlib.import_module(found.work.__module__)
+    said = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
+    app.command(name, help=said[:1].upper() + said[1:])((_with_model if found.engine else _without_model)(found))

@@ -1,0 +1,85 @@
+"""claims: the verdict on each claim of the ledger, by the rules of config/claims.yaml."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.artifacts.paths import ResultPaths
+from spurious_rewards.config.claims import Ledger
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibit_kinds import judging
+from spurious_rewards.stages import score
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.study import Study
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class ClaimsJob(JobSpec):
+    """The claims ledger of a suite."""
+
+    suite: Suite
+    ledger: Ledger
+
+    def as_json(self) -> str:
+        """Without what is as by default: the whole suite is long."""
+        return self.model_dump_json(exclude_defaults=True)
+
+
+def job(study: Study, ledger: Ledger) -> ClaimsJob:
+    """Job of the claims ledger."""
+    return ClaimsJob(suite=study.suite, ledger=ledger)
+
+
+def numbers(study: Study, ledger: Ledger) -> list[Path]:
+    """What the claims are judged by: the numbers of the experiments that they name, and of the exhibits of some kinds."""
+    experiments = [name for name in study.suite.experiments if name in ledger.experiments]
+    folders = [folder for name in experiments for folder in score.folders(study, name)]
+    return [
+        *(folder / "scores.parquet" for folder in folders),
+        *(folder / f"{table}.csv" for folder in folders for table in ("headline", "comparisons", "before")),
+        *(study.paths.experiment(name) / f"{table}.csv" for name in experiments for table in ("labels", "training")),
+        *(study.paths.exhibit(name) / "table.csv" for name in judging(study.suite)),
+        study.paths.contamination() / "recall.csv",
+    ]
+
+
+def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Judge each claim by the numbers that the stages before left."""
+    from spurious_rewards.analysis.claims import ledger
+
+    recorder = Recorder("claims", job.model_dump(mode="json"))
+    numbers, output = inputs.get("numbers", []), outputs["claims"]
+    frame = ledger(job.ledger, job.suite, _evidence(job, output.parent, numbers))
+    tables.write_csv(frame, output)
+    recorder.write(output, numbers)
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in frame["verdict"].value_counts().items())
+    print(f"{len(frame)} claims: {counts}", file=sys.stderr)
+
+
+def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, DataFrame]":
+    """The numbers by what they hold, each row with its experiment ("" where an exhibit has none)."""
+    import pandas as pd
+
+    from spurious_rewards.reporting import exhibit_kinds
+
+    paths, suite = ResultPaths(root), job.suite
+    experiments = {paths.experiment(name): name for name in suite.experiments}
+    exhibits = exhibit_kinds.judging(suite)
+    shown = {paths.exhibit(name): (what, suite.exhibits[name].experiment) for name, what in exhibits.items()}
+    found: dict[str, list[DataFrame]] = {}
+    for path in numbers:
+        # What models know by heart is of no experiment.
+        of = next((name for folder, name in experiments.items() if folder in path.parents), "")
+        what, experiment = shown.get(path.parent) or (path.stem, of)
+        frame = tables.read(path, tables.Scores) if path.suffix == ".parquet" else tables.read_csv(path)
+        if len(frame):
+            words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
+            found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))
+    return {what: pd.concat(frames, ignore_index=True) for what, frames in found.items()}
+
+
+STAGE = Stage(ClaimsJob, work)

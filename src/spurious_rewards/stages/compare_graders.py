@@ -1,0 +1,65 @@
+"""compare_graders: how far three graders agree on the headline's answers, and how far the headline would move."""
+
+from pathlib import Path
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import sources, true_answers
+from spurious_rewards.stages.study import Study
+
+
+class CompareGradersJob(JobSpec):
+    """How far graders agree on the answers of one experiment; `suite` holds no other."""
+
+    suite: Suite
+    experiment: str
+
+
+def job(study: Study) -> CompareGradersJob:
+    """Job of the headline's answers."""
+    experiment = study.suite.report.headline
+    return CompareGradersJob(suite=study.alone(experiment), experiment=experiment)
+
+
+def inputs(study: Study) -> dict[str, list[Path]]:
+    """What other graders judge: the headline's answers before and after training, and the true ones."""
+    experiment = study.suite.experiments[study.suite.report.headline]
+    answered = study.suite.benchmarks_of(experiment)
+    sets = dict.fromkeys(study.suite.benchmarks[name].problems for name in answered)
+    return {
+        "grades": [folder / "grades.parquet" for folder in study.before_and_after(experiment, None)],
+        "problems": [study.paths.problems(name) for name in sets],
+    }
+
+
+def files(study: Study) -> list[Path]:
+    """What is said of how far graders agree."""
+    return [study.paths.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
+
+
+def work(job: CompareGradersJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Write agreement.csv, accuracy.csv and differences.csv into the folder."""
+    from spurious_rewards.analysis import grader_agreement
+    from spurious_rewards.analysis.conditions import collect
+    from spurious_rewards.answers.verifier import Verifier
+
+    recorder = Recorder("compare_graders", job.model_dump(mode="json"))
+    suite, experiment = job.suite, job.suite.experiments[job.experiment]
+    benchmarks = {name: suite.benchmarks[name].problems for name in suite.benchmarks_of(experiment)}
+    graded = collect(sources(inputs["grades"]), texts=["extracted"])
+    with Verifier(judge="sympy") as sympy:
+        judged = grader_agreement.judged(graded, suite, experiment, true_answers(benchmarks, inputs["problems"]), sympy)
+    found = {
+        "agreement": grader_agreement.agreement(judged),
+        "accuracy": grader_agreement.accuracy(judged, suite, experiment),
+        "differences": grader_agreement.differences(judged),
+    }
+    for name, frame in found.items():
+        path = outputs["folder"] / f"{name}.csv"
+        tables.write_csv(frame, path)
+        recorder.write(path, [*inputs["grades"], *inputs["problems"]])
+
+
+STAGE = Stage(CompareGradersJob, work)

@@ -1,0 +1,146 @@
+"""generate: have models answer the benchmarks, before training and at the checkpoints of a segment."""
+
+from pathlib import Path
+from typing import Any
+
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.artifacts.paths import checkpoint, group_of
+from spurious_rewards.config import costs
+from spurious_rewards.config.experiments import Run, seeds_of
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.problems import Benchmark
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling
+from spurious_rewards.models.references import CheckpointRef
+from spurious_rewards.stages import hardware as resources
+from spurious_rewards.stages import model_refs, reading
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.study import Study
+
+VERSION = 1
+
+
+class GenerateJob(JobSpec):
+    """Answer the benchmarks: with models that are `given`, or with the checkpoints of a segment (`seeds`, `steps`).
+
+    Or take what was answered elsewhere, from the file `imported`, which must have the `steps`.
+    """
+
+    version: int
+    given: tuple[CheckpointRef, ...]
+    seeds: tuple[int, ...]
+    steps: tuple[int, ...]
+    imported: Path | None
+    benchmarks: dict[str, Benchmark]
+    prompt: Prompt
+    sampling: Sampling
+    threads: int
+
+
+def job_of_base(study: Study, model: str, bases: str, prompt: str) -> GenerateJob:
+    """Job of the untrained models' answers."""
+    given = model_refs.untrained_checkpoints(study, model, group_of(bases))
+    return _job(study, study.paths.base(model, bases, prompt), model, prompt, given=given)
+
+
+def job_of_run(study: Study, run: Run, start: int, stop: int) -> GenerateJob:
+    """Job of the answers of a segment's checkpoints, or of those that were imported in its place."""
+    folder = study.paths.segment(run, start, stop)
+    if (imported := study.suite.imported(run)) is None:
+        steps = tuple(study.suite.eval_steps(run, start, stop))
+        return _job(study, folder, run.model, run.prompt, seeds=seeds_of(run.seeds), steps=steps)
+    given = tuple(
+        CheckpointRef(seed=imported.seed, step=step, weights=model_refs.elsewhere(study, where))
+        for step, where in imported.checkpoints.items()
+    )
+    return _job(
+        study,
+        folder,
+        run.model,
+        run.prompt,
+        given=given,
+        seeds=(imported.seed,),
+        steps=tuple(sorted(study.suite.asked_steps(run))),
+        imported=imported.responses,
+    )
+
+
+def _job(
+    study: Study,
+    folder: Path,
+    model: str,
+    prompt: str,
+    *,
+    given: tuple[CheckpointRef, ...] = (),
+    seeds: tuple[int, ...] = (),
+    steps: tuple[int, ...] = (),
+    imported: Path | None = None,
+) -> GenerateJob:
+    return GenerateJob(
+        version=VERSION,
+        given=given,
+        seeds=seeds,
+        steps=steps,
+        imported=imported,
+        benchmarks=study.benchmarks_in(folder),
+        prompt=study.prompt(model, prompt),
+        sampling=study.suite.sampling,
+        threads=study.settings.threads,
+    )
+
+
+def inputs_of_run(study: Study, run: Run, start: int, stop: int) -> dict[str, Path]:
+    """What a segment's answers are made of besides problems: its checkpoints, or the responses that were imported."""
+    if (imported := study.suite.imported(run)) is None:
+        return {"checkpoints": study.paths.segment(run, start, stop) / "checkpoints"}
+    return {"imported": imported.responses} if imported.responses else {}
+
+
+def minutes_of_base(study: Study, model: str, bases: str, prompt: str) -> int:
+    """Time limit of the answers of untrained models."""
+    checkpoints = len(model_refs.untrained(study, model, group_of(bases)))
+    return _minutes(study, study.paths.base(model, bases, prompt), model, checkpoints)
+
+
+def minutes_of_run(study: Study, run: Run, start: int, stop: int) -> int:
+    """Time limit of the answers of a segment's checkpoints."""
+    checkpoints = len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
+    return _minutes(study, study.paths.segment(run, start, stop), run.model, checkpoints)
+
+
+def _minutes(study: Study, folder: Path, model: str, checkpoints: int) -> int:
+    hours = costs.respond_hours(study.suite, model, checkpoints, study.benchmarks_in(folder))
+    return resources.minutes(hours, resources.of_sampling(study, model))
+
+
+def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+    """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
+    from spurious_rewards.generation import imported
+    from spurious_rewards.generation.generate import generate
+    from spurious_rewards.generation.tasks import Checkpoint
+    from spurious_rewards.models import prompts, references
+
+    recorder = Recorder("generate", job.model_dump(mode="json"))
+    problems, output = inputs["problems"], outputs["responses"]
+    tasks = reading.tasks(job.benchmarks, problems)
+    elsewhere = job.imported is not None or any(each.step for each in job.given)
+    said: dict[str, Any] = {"imported": True} if elsewhere else {}
+    if job.imported:
+        imported.take(job.imported, job.seeds[0], job.steps, tasks, output)
+        recorder.write(output, [*problems, job.imported], prompt=job.prompt.hash, **said)
+        return
+    if job.given:
+        checkpoints = [Checkpoint(each.seed, each.step, references.locate(each.weights)) for each in job.given]
+        parents = [each.path for each in checkpoints]
+    else:
+        segment = output.parent
+        checkpoints = [
+            Checkpoint(seed, step, checkpoint(segment, seed, step)) for seed in job.seeds for step in job.steps
+        ]
+        parents = [segment / "checkpoints"]
+    made = generate(checkpoints, tasks, job.prompt, job.sampling, output, threads=job.threads, hardware=hardware)
+    if made:
+        recorder.write(output, [*problems, *parents], **prompts.hashes(job.prompt, checkpoints[0].path), **said)
+
+
+STAGE = Stage(GenerateJob, work, version=VERSION, engine=lambda job: str(job.sampling.engine))

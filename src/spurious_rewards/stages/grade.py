@@ -1,0 +1,63 @@
+"""grade: read the answer out of each response and say whether it is right."""
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Literal
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.config.training import Strategies
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import true_answers
+from spurious_rewards.stages.study import Study
+
+
+class GradeJob(JobSpec):
+    """Grade responses; `benchmarks` says which problem set each answers."""
+
+    benchmarks: dict[str, str]
+    answer_in: Literal["box", "tag"]
+    strategies: Strategies
+
+
+def job(study: Study, folder: Path, model: str, prompt: str) -> GradeJob:
+    """Job of grading the benchmark answers in a folder."""
+    return GradeJob(
+        benchmarks={name: benchmark.problems for name, benchmark in study.benchmarks_in(folder).items()},
+        answer_in=study.suite.prompt(model, prompt).answer_in,
+        strategies=study.suite.strategies,
+    )
+
+
+def grades(study: Study, experiment: str, models: Collection[str] = ()) -> list[Path]:
+    """Grades of all runs of an experiment, or of some of its models, those of the untrained models first."""
+    chosen = study.of_models(experiment, models)
+    return [folder / "grades.parquet" for folder in [*study.base_folders(chosen), *study.segment_folders(chosen)]]
+
+
+def every_grade(study: Study) -> list[Path]:
+    """Grades of all experiments, each once."""
+    return list(dict.fromkeys(path for name in study.suite.experiments for path in grades(study, name)))
+
+
+def work(job: GradeJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Read and judge the answers in responses."""
+    from spurious_rewards.answers import grading
+    from spurious_rewards.answers.verifier import Verifier
+
+    recorder = Recorder("grade", job.model_dump(mode="json"))
+    [responses], problems = inputs["responses"], inputs["problems"]
+    truths = true_answers(job.benchmarks, problems)
+    with Verifier() as verifier:
+        grades = grading.grade(
+            tables.read(responses, tables.Responses), truths, job.answer_in, job.strategies, verifier
+        )
+    tables.write(grades, tables.Grades, outputs["grades"])
+    failed = grades["status"].value_counts().drop("graded", errors="ignore").to_dict()
+    recorder.write(outputs["grades"], [responses, *problems], not_graded=failed)
+    if failed:
+        print(f"not graded, counted as wrong: {failed}", file=sys.stderr)
+
+
+STAGE = Stage(GradeJob, work)

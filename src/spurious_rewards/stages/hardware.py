@@ -1,0 +1,76 @@
+"""What jobs run on: GPUs, cores and time limits, from the suite's `sizes`. Nothing of it is part of what a job makes."""
+
+import functools
+import math
+from pathlib import Path
+
+from spurious_rewards.config.accelerate import AccelerateConfig
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.stages import model_refs
+from spurious_rewards.stages.study import Study
+
+
+def of_sampling(study: Study, model: str) -> Hardware:
+    """What drawing responses from a model runs on; the default in suites without `sizes`."""
+    if (size := study.suite.size(model)) is None:
+        return Hardware()
+    parameters = study.suite.parameters(model)
+    return Hardware(gpus=size.sampling_gpus, memory_share=size.sampling_share, parameters=parameters)
+
+
+def of_answers(study: Study, run: Run) -> Hardware:
+    """What the answers of a run's checkpoints run on; to take those that are imported needs no GPU."""
+    imported = study.suite.imported(run)
+    return Hardware() if imported and imported.responses else of_sampling(study, run.model)
+
+
+def of_training(study: Study, run: Run) -> Hardware:
+    """What training of a run runs on; the default in suites without `sizes`."""
+    if (size := study.suite.size(run.model)) is None:
+        return Hardware()
+    config = study.accelerate_config(size.layout)
+    served = study.suite.algorithms[run.variant].vllm_mode == "server"
+    server_gpus = size.server_gpus if served else 0
+    return Hardware(
+        gpus=0 if config.cpu else config.processes + server_gpus,
+        layout=config.path,
+        machines=config.machines,
+        memory_share=size.training_share,
+        server_gpus=server_gpus,
+        parameters=study.suite.parameters(run.model),
+    )
+
+
+def accelerate_config(study: Study, model: str) -> AccelerateConfig | None:
+    """How training of a model is spread; none in suites without `sizes`."""
+    size = study.suite.size(model)
+    return study.accelerate_config(size.layout) if size else None
+
+
+def cores(study: Study, model: str) -> int:
+    """Processor cores of a job that has a model at work."""
+    size = study.suite.size(model)
+    return size.cores if size else study.settings.threads
+
+
+def minutes(gpu_hours: float, on: Hardware) -> int:
+    """Time limit of a job: half an hour for loading, and twice what it is estimated to take."""
+    return 30 + math.ceil(2 * 60 * gpu_hours / max(1, on.gpus))
+
+
+def comes_first(study: Study, folder: Path) -> bool:
+    """Whether what is written into a folder is of the headline experiment, which is made first."""
+    return folder in _of_headline(study)
+
+
+@functools.cache
+def _of_headline(study: Study) -> set[Path]:
+    """Folders of the headline experiment: votes, segments, and the organisms that it starts from."""
+    experiment = study.suite.experiments[study.suite.report.headline]
+    organisms = [
+        path
+        for model, _, seeds in study.suite.bases_of(experiment)
+        for path in model_refs.made_here(study, model, seeds)
+    ]
+    return {*study.base_folders(experiment), *study.segment_folders(experiment), *organisms}

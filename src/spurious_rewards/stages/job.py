@@ -1,0 +1,41 @@
+"""What a stage is: the job that it is told, as JSON, and the function that does it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spurious_rewards.config.base import Frozen
+
+Inputs = Mapping[str, list[Path]]
+"""Artifacts that a stage reads, by what they are."""
+
+Outputs = Mapping[str, Path]
+"""Artifacts, or folders of artifacts, that a stage writes, by what they are."""
+
+
+class JobSpec(Frozen):
+    """Everything that decides what a job makes, its input files apart. Snakemake makes it again when this changes."""
+
+    def as_json(self) -> str:
+        """As a rule hands it to the command line."""
+        return self.model_dump_json()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the pipeline; `registry` finds it as `STAGE` of its module, whose name is the stage's.
+
+    Attributes:
+        job: what it is told.
+        work: `work(job, inputs, outputs)`, and `hardware` besides where the stage has an `engine`. It imports what is heavy
+            inside, so that planning loads no torch.
+        version: of a stage up to the responses, whose artifacts cost GPU-hours: they are kept when code changes, until this
+            number is raised by hand. None: a fingerprint of the code decides.
+        engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
+    """
+
+    job: type[JobSpec]
+    work: Callable[..., None]
+    version: int | None = None
+    engine: Callable[[Any], str] | None = None

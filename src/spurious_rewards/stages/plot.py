@@ -1,0 +1,158 @@
+"""plot: a figure or table of the suite, with its numbers and the page that the report shows."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibit_kinds import ENDINGS, NEEDS, pictures
+from spurious_rewards.runtime.files import replacing
+from spurious_rewards.stages import score, train
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import joined, sources
+from spurious_rewards.stages.study import Study
+
+if TYPE_CHECKING:
+    from spurious_rewards.reporting.exhibits import Made, ResultTables
+
+FILES = ("table.csv", "table.md", "table.tex", "page.json")
+"""What every figure or table has besides its pictures."""
+
+PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
+"""Inputs that are tables of their own; the others are CSV."""
+
+
+class PlotJob(JobSpec):
+    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own.
+
+    `incomplete` stands in its captions where something that it should show is missing.
+    """
+
+    suite: Suite
+    exhibit: str
+    incomplete: str = ""
+
+
+def job(study: Study, name: str) -> PlotJob:
+    """Job of a figure or table."""
+    exhibit, suite = study.suite.exhibits[name], study.suite
+    alone = study.alone(exhibit.experiment or suite.report.headline, exhibit.models)
+    shown = {
+        "exhibits": {name: exhibit},
+        "clipping": None if exhibit.experiment else suite.clipping,
+        "report": suite.report.model_copy(update={"headline": alone.report.headline, "best_prompt": None}),
+    }
+    return PlotJob(suite=alone.model_copy(update=shown), exhibit=name)
+
+
+def inputs(study: Study, name: str) -> dict[str, list[Path]]:
+    """What a figure or table is made of."""
+    suite, exhibit = study.suite, study.suite.exhibits[name]
+    if exhibit.experiment is None:
+        assert suite.clipping is not None
+        return {"probe": list(map(study.paths.probe, suite.clipping.models)), "bandit": [study.paths.bandit()]}
+    numbers = score.folders(study, exhibit.experiment, exhibit.models)
+    compared = study.before_and_after(study.of_models(exhibit.experiment, exhibit.models), exhibit.step)
+    found: dict[str, list[Path]] = {}
+    for frame in NEEDS[exhibit.kind]:
+        if frame == "scores":
+            found[frame] = [folder / "scores.parquet" for folder in numbers]
+        elif frame in score.TABLES:
+            found[frame] = [folder / f"{frame}.csv" for folder in numbers]
+        elif frame == "metrics":
+            found[frame] = train.metrics(study, exhibit.experiment, exhibit.models)
+        elif frame == "responses":
+            found[frame] = [folder / "responses.parquet" for folder in compared]
+            shown = suite.benchmarks_of(suite.experiments[exhibit.experiment])
+            names = dict.fromkeys(suite.benchmarks[benchmark].problems for benchmark in shown)
+            found["problems"] = [study.paths.problems(name) for name in names]
+        else:  # what is worked out of single responses
+            found["grades"] = [folder / "grades.parquet" for folder in compared]
+    return found
+
+
+def files(study: Study, name: str) -> list[Path]:
+    """Everything that a figure or table is."""
+    folder = study.paths.exhibit(name)
+    drawn = [f"{stem}.{ending}" for stem in pictures(study.suite, study.suite.exhibits[name]) for ending in ENDINGS]
+    return [folder / each for each in (*FILES, *drawn)]
+
+
+def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Write pictures, numbers and page.json into the folder; without inputs a page that says what is `incomplete`."""
+    from spurious_rewards.reporting import exhibits, figures, latex
+
+    recorder = Recorder("plot", job.model_dump(mode="json"))
+    if not inputs:
+        made = exhibits.not_made(job.exhibit, job.suite)
+    elif "responses" in inputs:
+        made = _qualitative(job, inputs)
+    else:
+        made = exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
+    folder, page = outputs["folder"], exhibits.marked(made.page, job.incomplete)
+    written = [folder / name for name in FILES]
+    for stem, figure in made.figures.items():
+        for ending in ENDINGS:
+            written.append(folder / f"{stem}.{ending}")
+            figures.save(figure, written[-1])
+    tables.write_csv(made.numbers, folder / "table.csv")
+    texts = {
+        "table.md": exhibits.markdown(page),
+        "table.tex": latex.document_part(page),
+        "page.json": json.dumps(page, ensure_ascii=False, indent=1),
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text)
+    recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
+
+
+def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
+    import pandas as pd
+
+    from spurious_rewards.analysis import conditions, paper_numbers, strategy_switches
+    from spurious_rewards.reporting.exhibits import ResultTables
+
+    shown = job.suite.exhibits[job.exhibit]
+    frames: dict[str, Any] = {}
+    for kind, paths in inputs.items():
+        if kind == "grades":
+            assert shown.experiment is not None
+            experiment = job.suite.experiments[shown.experiment]
+            graded = conditions.collect(sources(paths))
+            switches = strategy_switches.switches(graded, job.suite, experiment, shown.step)
+            switches = switches[switches["reward"].isin(shown.rewards or switches["reward"])]
+            frames["switches"] = switches
+            contributions = strategy_switches.contributions(switches)
+            frames["contributions"] = paper_numbers.beside(contributions, job.suite, shown.experiment)
+        elif kind == "metrics":
+            frames[kind] = conditions.collect(sources(paths), tables.Metrics)
+        elif kind == "probe":
+            frames[kind] = pd.concat([tables.read(path, tables.Probe).assign(model=path.stem) for path in paths])
+        elif kind in PARQUET:
+            frames[kind] = pd.concat([tables.read(path, PARQUET[kind]) for path in paths], ignore_index=True)
+        else:
+            frames[kind] = joined(paths)
+    return ResultTables(**frames)
+
+
+def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
+    from spurious_rewards.analysis import conditions, perturbation
+    from spurious_rewards.reporting import qualitative
+    from spurious_rewards.reporting.exhibit_kinds import benchmarks
+
+    suite, shown = job.suite, job.suite.exhibits[job.exhibit]
+    original = suite.benchmarks[benchmarks(suite, shown)[0]].problems
+    return qualitative.make(
+        job.exhibit,
+        suite,
+        responses=qualitative.shown(sources(inputs["responses"]), tables.Responses, suite, shown),
+        grades=qualitative.shown(sources(inputs["grades"]), tables.Grades, suite, shown),
+        problems=tables.read(next(path for path in inputs["problems"] if path.stem == original), tables.Problems),
+        perturbation=perturbation.perturbation(conditions.collect(sources(inputs["grades"])), suite, shown),
+    )
+
+
+STAGE = Stage(PlotJob, work)

@@ -1,0 +1,132 @@
+"""report: one HTML page of everything that the stages before it left."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder, ancestry
+from spurious_rewards.artifacts.paths import ResultPaths
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.unfinished import Unfinished
+from spurious_rewards.runtime.files import replacing
+from spurious_rewards.stages import score
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import joined
+from spurious_rewards.stages.study import Study
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class ReportJob(JobSpec):
+    """The report of a suite; `command` makes a target of it, but for the name."""
+
+    suite: Suite
+    command: str
+    unfinished: Unfinished | None = None
+
+
+def job(study: Study) -> ReportJob:
+    """Job of the report."""
+    chosen = study.settings.suite
+    option = "" if chosen == Settings().suite else f" --config suite={shlex.quote(chosen)}"
+    return ReportJob(suite=study.suite, command=f"snakemake{option} --cores all")
+
+
+def numbers(study: Study, experiment: str) -> list[Path]:
+    """What the report shows of every experiment, whatever its exhibits."""
+    folder = study.paths.experiment(experiment)
+    made = ("headline.csv", "seeds.csv", "grading.csv")
+    tables_of_models = [each / name for each in score.folders(study, experiment) for name in made]
+    return [folder / "labels.csv", folder / "health.csv", *tables_of_models]
+
+
+def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Write the report from what lies beside it; what a run that failed did not make is left out."""
+    from spurious_rewards.reporting import report
+
+    recorder = Recorder("report", job.model_dump(mode="json"))
+    output, suite = outputs["report"], job.suite
+    paths = ResultPaths(output.parent)
+    exhibits = [paths.exhibit(name) for name in suite.exhibits]
+    scored = {
+        name: [paths.scored(name, model) for model in experiment.all_models]
+        for name, experiment in suite.experiments.items()
+    }
+    graders = {
+        name: path
+        for name in ("agreement", "accuracy", "differences")
+        if (path := paths.graders() / f"{name}.csv").exists()
+    }
+    made = [
+        *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
+        *(paths.experiment(name) / table for name in scored for table in ("labels.csv", "health.csv")),
+        *(folder / "table.csv" for folder in exhibits),
+        paths.contamination(),
+        paths.claims(),
+        *graders.values(),
+    ]
+    shown = report.Numbers(
+        claims=tables.read_csv(paths.claims()),
+        headline=joined([folder / "headline.csv" for folder in scored[suite.report.headline]]),
+        seeds=joined([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
+        judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in graders.items()},
+        **_before_training(paths),
+        **_of_experiments(paths, scored),
+    )
+    costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
+    pages = list(map(_page, exhibits))
+    html = report.build(suite, shown, pages, ancestry(made), costs, job.command, job.unfinished)
+    with replacing(output) as temporary:
+        temporary.write_text(html)
+    recorder.write(output, made)
+    if (size := output.stat().st_size) > report.LARGEST:
+        print(
+            f"warning: {output} has {size / 1e6:.0f} MB, more than {report.LARGEST / 1e6:.0f}; leave out exhibits or "
+            "benchmarks of them, or lower report.qualitative_problems",
+            file=sys.stderr,
+        )
+
+
+def _before_training(paths: ResultPaths) -> "dict[str, DataFrame]":
+    """Leakage and recall; empty tables where they are not there, as after a run that failed."""
+    import pandas as pd
+
+    from spurious_rewards.analysis.contamination import LEAKAGE, RECALL
+
+    return {
+        name: tables.read_csv(path)
+        if (path := paths.contamination() / f"{name}.csv").exists()
+        else pd.DataFrame(columns=columns)
+        for name, columns in (("leakage", LEAKAGE), ("recall", RECALL))
+    }
+
+
+def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[str, DataFrame]":
+    """What voting, training and grading were like, each row with its experiment."""
+    import pandas as pd
+
+    files = {
+        "labels": {name: [paths.experiment(name) / "labels.csv"] for name in scored},
+        "health": {name: [paths.experiment(name) / "health.csv"] for name in scored},
+        "grading": {name: [folder / "grading.csv" for folder in folders] for name, folders in scored.items()},
+    }
+    frames = {
+        kind: pd.concat([joined(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True)
+        for kind, of in files.items()
+    }
+    frames["grading"] = frames["grading"].groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
+    return frames
+
+
+def _page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What an exhibit shows, and its pictures."""
+    said = json.loads((folder / "page.json").read_text())
+    return said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}
+
+
+STAGE = Stage(ReportJob, work)

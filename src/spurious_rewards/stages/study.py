@@ -1,0 +1,148 @@
+"""A suite on a machine: where its results lie, which conditions it comes to, and what each of them is asked.
+
+Every stage plans its jobs from this. A job is told the values of the suite that it uses and no others, so that a changed value
+makes again only what depends on it.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+
+from spurious_rewards.artifacts.paths import BASE, ResultPaths, bases
+from spurious_rewards.config import accelerate
+from spurious_rewards.config.accelerate import AccelerateConfig
+from spurious_rewards.config.experiments import Experiment, Report, Run
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.problems import Benchmark
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import Reward
+
+WORDLESS = {"about": "", "licence": ""}
+"""Keys of a problem set that only the report shows."""
+
+
+class Study:
+    """A suite, the settings of the machine, and the paths of its results."""
+
+    def __init__(self, suite: Suite, settings: Settings, suite_path: Path, root: Path = Path()):
+        """`root` is the folder of the checkout, where the accelerate configurations lie."""
+        self.suite, self.settings, self.root = suite, settings, root
+        self.name, self.suite_path = suite_path.stem, suite_path
+        # Relative, so that it is the same in every copy of the checkout.
+        self.lock = Path(os.path.relpath(suite_path.with_suffix(".lock.yaml")))
+        self.paths = ResultPaths(Path("results") / self.name)
+        self._accelerate_configs: dict[str, AccelerateConfig] = {}
+
+    def accelerate_config(self, name: str) -> AccelerateConfig:
+        """A configuration of envs/accelerate/.
+
+        Raises:
+            UserError: see `accelerate.read`.
+        """
+        if name not in self._accelerate_configs:
+            path = Path(os.path.relpath(self.root / "envs" / "accelerate" / f"{name}.yaml"))
+            self._accelerate_configs[name] = accelerate.read(path)
+        return self._accelerate_configs[name]
+
+    # ------------------------------------------------------------ folders of conditions
+
+    def base_folder(self, model: str, prompt: str, seeds: str) -> Path:
+        """Folder of the untrained model that a run of this seed group starts from."""
+        return self.paths.base(model, bases(self.suite.models[model], seeds), prompt)
+
+    def base_folders(self, experiment: Experiment) -> list[Path]:
+        """Folders of the untrained models of an experiment, each once."""
+        return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
+
+    def segment_folders(self, experiment: Experiment, trained_here: bool = False) -> list[Path]:
+        """Folders of the segments of an experiment's runs, up to the steps that it asks; imported ones too, or not."""
+        return [
+            self.paths.segment(run, start, stop)
+            for run, steps in self.suite.runs_of(experiment).items()
+            for start, stop in self.suite.segments(run)
+            if start < steps and not (trained_here and self.suite.imported(run))
+        ]
+
+    def before_and_after(self, experiment: Experiment, step: int | None) -> list[Path]:
+        """Folders of the models before training and of the one segment of each run that holds a step, or its last."""
+        at = {run: step or steps for run, steps in self.suite.runs_of(experiment).items()}
+        segments = [
+            self.paths.segment(run, start, stop)
+            for run, looked_at in at.items()
+            for start, stop in self.suite.segments(run)
+            if start < looked_at <= stop
+        ]
+        return [*self.base_folders(experiment), *segments]
+
+    @cached_property
+    def conditions(self) -> dict[Path, Run]:
+        """Folder of responses -> whose they are; of a model before training, a run of no reward and no variant."""
+        untrained = [base for each in self.suite.experiments.values() for base in self.suite.bases_of(each)]
+        found = {self.base_folder(*base): self._untrained(*base) for base in untrained}
+        for run in self.suite.runs:
+            found |= {self.paths.segment(run, *segment): run for segment in self.suite.segments(run)}
+        return found
+
+    def _untrained(self, model: str, prompt: str, seeds: str) -> Run:
+        shared = bases(self.suite.models[model], seeds) == BASE
+        return Run(model=model, prompt=prompt, reward="", variant="", seeds="" if shared else seeds)
+
+    # ------------------------------------------------------------ what is asked in them
+
+    @cached_property
+    def answered(self) -> dict[Path, set[str]]:
+        """Folder of responses -> the benchmarks that some experiment asks of them."""
+        answered: dict[Path, set[str]] = defaultdict(set)
+        for experiment in self.suite.experiments.values():
+            for folder in [*self.base_folders(experiment), *self.segment_folders(experiment)]:
+                answered[folder].update(self.suite.benchmarks_of(experiment))
+        return answered
+
+    def benchmarks_in(self, folder: Path) -> dict[str, Benchmark]:
+        """Benchmarks answered in a folder, in the suite's order; all in one that no experiment asks for."""
+        asked = self.answered.get(folder, self.suite.benchmarks)
+        return {
+            name: each.model_copy(update={"title": ""}) for name, each in self.suite.benchmarks.items() if name in asked
+        }
+
+    def benchmark_problems(self, folder: Path) -> list[Path]:
+        """Problem sets of the benchmarks that are answered in a folder, each once."""
+        names = dict.fromkeys(benchmark.problems for benchmark in self.benchmarks_in(folder).values())
+        return [self.paths.problems(name) for name in names]
+
+    # ------------------------------------------------------------ parts of the suite, as jobs are told them
+
+    # Words for readers alone are kept out of the jobs of the stages up to the grades: they must not make anything again there.
+
+    def reward(self, name: str) -> Reward:
+        """A reward without its title."""
+        return self.suite.rewards[name].model_copy(update={"title": ""})
+
+    def prompt(self, model: str, name: str) -> Prompt:
+        """A prompt as a model is given it, without where its wording comes from."""
+        return self.suite.prompt(model, name).model_copy(update={"origin": ""})
+
+    def of_models(self, experiment: str, models: Collection[str]) -> Experiment:
+        """An experiment, or what it has of some models; none named: all."""
+        chosen = self.suite.experiments[experiment]
+        return chosen.of_models(models) if models else chosen
+
+    def alone(self, name: str, models: Collection[str] = ()) -> Suite:
+        """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""
+        experiment = self.of_models(name, models)
+        runs = self.suite.runs_of(experiment)
+        return self.suite.model_copy(
+            update={
+                "problems": {key: each.model_copy(update=WORDLESS) for key, each in self.suite.problems.items()},
+                "experiments": {name: experiment},
+                "imports": tuple(each for each in self.suite.imports if self.suite.run_of_import(each) in runs),
+                "sizes": (),  # what jobs ask for changes no number
+                "exhibits": {},
+                "clipping": None,
+                "partial_prompt": None,
+                "report": Report(headline=name),
+            }
+        )

@@ -1,0 +1,149 @@
+"""train: train a segment of a run with GRPO, for a group of seeds."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.artifacts.paths import results_of
+from spurious_rewards.config import costs
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.models.references import ModelRef
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages import hardware as resources
+from spurious_rewards.stages import model_refs
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.study import Study
+
+VERSION = 1
+
+
+class TrainJob(JobSpec):
+    """Train a segment of a run for a group of seeds."""
+
+    version: int
+    run: Run
+    start: int
+    stop: int
+    bases: dict[int, ModelRef]
+    training: Training
+    reward: Reward
+    prompt: Prompt
+    strategies: Strategies
+    threads: int
+
+
+def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
+    """Job of a segment."""
+    return TrainJob(
+        version=VERSION,
+        run=run,
+        start=start,
+        stop=stop,
+        bases=model_refs.untrained(study, run.model, run.seeds),
+        training=study.suite.algorithms[run.variant],
+        reward=study.reward(run.reward),
+        prompt=study.prompt(run.model, run.prompt),
+        strategies=study.suite.strategies,
+        threads=study.settings.threads,
+    )
+
+
+def data(study: Study, run: Run) -> Path:
+    """The labels that a run's reward needs, or the problems with their true answers."""
+    reward = study.suite.rewards[run.reward]
+    if reward.training_set == "truth":
+        return study.paths.problems(reward.problems or study.suite.training_problems)
+    return study.base_folder(run.model, run.prompt, run.seeds) / "labels.parquet"
+
+
+def previous(study: Study, run: Run, start: int) -> list[Path]:
+    """Checkpoints that a segment begins with: those of the one before, or none."""
+    return [
+        study.paths.segment(run, *segment) / "checkpoints"
+        for segment in study.suite.segments(run)
+        if segment[1] == start
+    ]
+
+
+def following(study: Study, run: Run, stop: int) -> list[Path]:
+    """Checkpoints of the segment that begins where another ends, if there is one."""
+    return [
+        study.paths.segment(run, *segment) / "checkpoints"
+        for segment in study.suite.segments(run)
+        if segment[0] == stop
+    ]
+
+
+def reward_file(study: Study, run: Run) -> list[Path]:
+    """The Python file of a run's reward, if it is one of the user's own."""
+    file = study.suite.rewards[run.reward].file
+    return [file] if file else []
+
+
+def minutes(study: Study, run: Run, start: int, stop: int) -> int:
+    """Time limit of a segment."""
+    return resources.minutes(costs.train_hours(study.suite, run, start, stop), resources.of_training(study, run))
+
+
+def metrics(study: Study, experiment: str, models: Collection[str] = ()) -> list[Path]:
+    """Training metrics of all runs of an experiment, or of some of its models."""
+    folders = study.segment_folders(study.of_models(experiment, models), trained_here=True)
+    return [folder / "metrics.parquet" for folder in folders]
+
+
+def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+    """Train a segment of a run for a group of seeds; metrics and rollouts are written beside the checkpoints."""
+    import torch
+
+    from spurious_rewards.answers import majority_vote
+    from spurious_rewards.models import prompts, references
+    from spurious_rewards.runtime import tracking
+    from spurious_rewards.training import launching
+    from spurious_rewards.training.segment import Segment, train
+
+    recorder = Recorder("train", job.model_dump(mode="json"))
+    processes = launching.join(hardware)
+    [data], checkpoints = inputs["data"], outputs["checkpoints"]
+    previous = next(iter(inputs.get("previous", [])), None)
+    if (previous is None) != (job.start == 0):
+        wanted = "no" if job.start == 0 else "an"
+        raise UserError(f"a segment from step {job.start} needs {wanted} --input previous=CHECKPOINTS")
+    torch.set_num_threads(job.threads)
+    which, seeds = job.reward.training_set, list(job.bases)
+    if which == "truth":
+        sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
+    else:
+        sets = majority_vote.training_set(tables.read(data, tables.Labels), which)
+    with processes.main_process_first():  # downloaded and pinned once
+        bases = {seed: str(references.locate(weights)) for seed, weights in job.bases.items()}
+    segment = checkpoints.parent
+    made = train(
+        Segment(job.start, job.stop, job.training, job.reward, job.prompt, job.strategies),
+        bases=bases,
+        previous=previous,
+        training_sets={seed: tables.of_seed(sets, seed) for seed in seeds},
+        output=segment,
+        tracker=tracking.Tracker(
+            tracking.chosen(),
+            results_of(segment) / "wandb",
+            "/".join(job.run.model_dump().values()),
+            job.model_dump(mode="json"),
+        ),
+        hardware=hardware,
+    )
+    if not made or not processes.is_main_process:
+        return
+    parents = [
+        data,
+        *([job.reward.file] if job.reward.file else []),
+        *([previous] if previous else map(Path, bases.values())),
+    ]
+    for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
+        recorder.write(artifact, parents, **prompts.hashes(job.prompt, next(iter(bases.values()))))
+
+
+STAGE = Stage(TrainJob, work, version=VERSION, engine=lambda job: str(job.training.engine))

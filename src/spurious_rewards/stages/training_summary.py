@@ -1,0 +1,57 @@
+"""training_summary: what the votes and the training of an experiment were like."""
+
+from pathlib import Path
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.stages import label, train
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import sources
+from spurious_rewards.stages.study import Study
+
+
+class TrainingSummaryJob(JobSpec):
+    """What the votes and the training of an experiment were like; `suite` holds no other."""
+
+    suite: Suite
+    experiment: str
+
+
+def job(study: Study, experiment: str) -> TrainingSummaryJob:
+    """Job of an experiment."""
+    return TrainingSummaryJob(suite=study.alone(experiment), experiment=experiment)
+
+
+def inputs(study: Study, experiment: str) -> dict[str, list[Path]]:
+    """What the summary is made of."""
+    return {
+        "labels": label.labels(study, experiment),
+        "votes": label.grades(study, experiment),
+        "metrics": train.metrics(study, experiment),
+    }
+
+
+def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
+    """Write labels.csv, health.csv and training.csv into the folder."""
+    from spurious_rewards.analysis.conditions import collect
+    from spurious_rewards.analysis.labels import labels_summary
+    from spurious_rewards.analysis.scores import of_experiment
+    from spurious_rewards.analysis.training import training_change, training_health
+
+    recorder = Recorder("training_summary", job.model_dump(mode="json"))
+    labels, votes, metrics = (inputs.get(name, []) for name in ("labels", "votes", "metrics"))
+    of_votes = collect(sources(labels), tables.Labels), collect(sources(votes))
+    of_training = of_experiment(
+        collect(sources(metrics), tables.Metrics), job.suite, job.suite.experiments[job.experiment]
+    )
+    folder = outputs["folder"]
+    tables.write_csv(labels_summary(*of_votes), folder / "labels.csv")
+    tables.write_csv(training_health(of_training), folder / "health.csv")
+    tables.write_csv(training_change(of_training), folder / "training.csv")
+    recorder.write(folder / "labels.csv", [*labels, *votes])
+    for name in ("health.csv", "training.csv"):
+        recorder.write(folder / name, metrics)
+
+
+STAGE = Stage(TrainingSummaryJob, work)

@@ -1,0 +1,85 @@
+"""vote: sample the untrained model on the training problems."""
+
+from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.artifacts.paths import group_of
+from spurious_rewards.config import costs
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling, Vote
+from spurious_rewards.models.references import ModelRef
+from spurious_rewards.stages import hardware as resources
+from spurious_rewards.stages import model_refs
+from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.study import Study
+
+VERSION = 1
+
+
+class VoteJob(JobSpec):
+    """Sample the untrained models on the training problems; `bases` has one a seed."""
+
+    version: int
+    bases: dict[int, ModelRef]
+    prompt: Prompt
+    vote: Vote
+    pool_size: int
+    max_prompt_tokens: int
+    sampling: Sampling
+    threads: int
+
+
+def job(study: Study, model: str, bases: str, prompt: str) -> VoteJob:
+    """Job of the votes of a model."""
+    return VoteJob(
+        version=VERSION,
+        bases=model_refs.untrained(study, model, group_of(bases)),
+        prompt=study.prompt(model, prompt),
+        vote=study.suite.vote.model_copy(update={"equivalence": "math"}),  # which is for counting
+        pool_size=study.suite.pool_size,
+        max_prompt_tokens=study.suite.training.max_prompt_tokens,
+        sampling=study.suite.sampling,
+        threads=study.settings.threads,
+    )
+
+
+def minutes(study: Study, model: str, bases: str) -> int:
+    """Time limit of the votes of untrained models."""
+    voters = len(model_refs.untrained(study, model, group_of(bases)))
+    return resources.minutes(voters * costs.vote_hours(study.suite, model), resources.of_sampling(study, model))
+
+
+def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+    """Sample the untrained models on the training problems that runs will reach."""
+    from spurious_rewards.generation.generate import generate
+    from spurious_rewards.generation.tasks import Checkpoint, Task
+    from spurious_rewards.models import loading, prompts, references
+
+    recorder = Recorder("vote", job.model_dump(mode="json"))
+    [problems], output = inputs["problems"], outputs["votes"]
+    folders = {seed: references.locate(weights) for seed, weights in job.bases.items()}
+    any_folder = next(iter(folders.values()))
+    usable, left_out = prompts.fitting(
+        tables.read(problems, tables.Problems), job.prompt, loading.load_tokenizer(any_folder), job.max_prompt_tokens
+    )
+    pool = usable.head(job.pool_size)
+    made = generate(
+        [Checkpoint(seed, 0, folder) for seed, folder in folders.items()],
+        [Task("vote", pool, job.vote.samples, job.vote.temperature)],
+        job.prompt,
+        job.sampling,
+        output,
+        threads=job.threads,
+        hardware=hardware,
+    )
+    if made:
+        recorder.write(
+            output,
+            [problems, *folders.values()],
+            **prompts.hashes(job.prompt, any_folder),
+            problems=len(pool),
+            too_long=left_out,
+        )
+
+
+STAGE = Stage(VoteJob, work, version=VERSION, engine=lambda job: str(job.sampling.engine))

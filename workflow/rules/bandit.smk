@@ -1,0 +1,19 @@
+# In suites that have a section `clipping`.
+if study.suite.clipping:
+
+    rule bandit:
+        """the two-action bandit under random rewards"""
+        output:
+            study.paths.bandit(),
+        log:
+            LOGS / "bandit.log",
+        conda:
+            "../../envs/analyse.yaml"
+        params:
+            job=lambda w: bandit.job(study).as_json(),
+            files=lambda w, input, output: files(input, bandit=output[0]),
+            code=fingerprint("bandit"),
+        message:
+            "running the bandit"
+        shell:
+            command("bandit")

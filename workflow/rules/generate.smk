@@ -1,0 +1,52 @@
+rule generate_base:
+    """answers of a model before training"""
+    input:
+        problems=benchmark_problems(BASE),
+        bases=lambda w: model_refs.made_here(study, w.model, group_of(w.bases)),
+    output:
+        BASE / "responses.parquet",
+    log:
+        LOGS / "generate/{model}/{bases}/{prompt}.log",
+    priority: first(BASE)
+    conda:
+        GENERATE_ENV
+    threads: lambda w: hardware.cores(study, w.model)
+    resources:
+        **asks(
+            lambda w: hardware.of_sampling(study, w.model),
+            lambda w: generate.minutes_of_base(study, w.model, w.bases, w.prompt),
+        ),
+    params:
+        job=lambda w: generate.job_of_base(study, w.model, w.bases, w.prompt).as_json(),
+        files=lambda w, input, output: files(input, responses=output[0]),
+    message:
+        asking("answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}")
+    shell:
+        command("generate", on_hardware=True)
+
+
+rule generate_run:
+    """answers of a segment's checkpoints"""
+    input:
+        unpack(lambda w: generate.inputs_of_run(study, run_of(w), int(w.start), int(w.stop))),
+        problems=benchmark_problems(SEGMENT),
+    output:
+        SEGMENT / "responses.parquet",
+    log:
+        LOGS / "generate/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
+    priority: in_turn("stop")
+    conda:
+        GENERATE_ENV
+    threads: lambda w: hardware.cores(study, w.model)
+    resources:
+        **asks(
+            lambda w: hardware.of_answers(study, run_of(w)),
+            lambda w: generate.minutes_of_run(study, run_of(w), int(w.start), int(w.stop)),
+        ),
+    params:
+        job=lambda w: generate.job_of_run(study, run_of(w), int(w.start), int(w.stop)).as_json(),
+        files=lambda w, input, output: files(input, responses=output[0]),
+    message:
+        asking(f"answering the benchmarks: {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}")
+    shell:
+        command("generate", on_hardware=True)

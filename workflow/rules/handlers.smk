@@ -1,0 +1,44 @@
+# What happens before a run starts, and when it has failed or is done.
+from spurious_rewards.operations import doctor, partial_report
+from spurious_rewards.runtime.files import remove
+from spurious_rewards.stages.registry import changed_since
+
+
+onstart:
+    # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
+    if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
+        where = "local" if workflow.local_exec else "slurm"
+        if trouble := doctor.must_fail(study, where, not workflow.deployment_settings.deployment_method):
+            sys.exit(f"error: {trouble}")
+    for artifact in changed_since(study.paths.root):
+        print(
+            f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
+            file=sys.stderr,
+        )
+    # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
+    # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
+# What is not finished is known here alone; what to make of it, the library says. The exit code stays that of a failure.
+onerror:
+    partial_report.after_failure(
+        study,
+        [
+            partial_report.UnfinishedJob(
+                name=job.message or job.name,
+                inputs=job.input,
+                outputs=job.output,
+                log=next(iter(job.log), None),
+                failed=job in workflow.scheduler.failed,
+            )
+            for job in workflow.dag.needrun_jobs()
+        ],
+    )
+
+
+onsuccess:
+    if any(job.rule.name == "report" for job in workflow.dag.jobs):
+        remove(study.paths.partial())

@@ -1,0 +1,72 @@
+# Functions with which rules say what they do, read, ask for and show.
+
+FIRST = 10_000  # more than any run has steps
+
+
+def command(stage, on_hardware=False):
+    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
+    hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
+    said = f"python -m spurious_rewards.cli stage {stage} {{params.job:q}} {{params.files:q}}{hardware} 2> {{log:q}}"
+    return f"exec {said}" if on_hardware else said
+
+
+def files(input, **outputs):
+    """Options that hand a job its named inputs, and what it is to write."""
+    read = [f"--input={name}={path}" for name in input.keys() for path in as_list(input.get(name))]
+    return [*read, *(f"--output={name}={path}" for name, path in outputs.items())]
+
+
+def as_list(paths):
+    return [paths] if isinstance(paths, str) else paths
+
+
+def run_of(wildcards):
+    return Run(**{key: wildcards[key] for key in ("model", "prompt", "reward", "variant", "seeds")})
+
+
+def benchmark_problems(folder):
+    """Problem sets of the benchmarks that are answered in `folder` (with wildcards)."""
+    return lambda wildcards: study.benchmark_problems(Path(str(folder).format(**wildcards)))
+
+
+def first(folder):
+    """Priority of what writes into `folder` (with wildcards), for the headline experiment is made first."""
+    return lambda wildcards: FIRST * hardware.comes_first(study, Path(str(folder).format(**wildcards)))
+
+
+def in_turn(step):
+    """Priority of what is made of a segment: runs that have begun go on before others begin, so that less lies on the disk."""
+    return lambda wildcards: first(SEGMENT)(wildcards) + int(wildcards[step])
+
+
+def asks(on, minutes):
+    """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
+    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
+    if study.suite.sizes:
+        asked |= {
+            "gpu": lambda w: on(w).gpus,
+            "nodes": lambda w: on(w).machines,
+            "mem_mb": lambda w, attempt: study.suite.size(w.model).memory_gb * 1000 * min(attempt, 2),
+            "runtime": minutes,
+        }
+    return asked
+
+
+def asking(message):
+    """The message of a job that asks for something, with what that is."""
+    asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
+    return message + asked * bool(study.suite.sizes)
+
+
+def in_report(path, name, exhibit):
+    """A file of an exhibit; in Snakemake's own report (--report) stand its pictures, and its numbers to be saved."""
+    as_what = {".svg": "picture", ".csv": "numbers (CSV)"}.get(path.suffix)
+    if as_what is None:
+        return path
+    return report(
+        str(path),
+        caption=f"../report/{'picture' if path.suffix == '.svg' else 'numbers'}.rst",
+        category=GROUPS.get(exhibit.kind, "Figures"),
+        subcategory=f"{name}: {exhibit.title}",
+        labels={"of": path.stem if path.suffix == ".svg" else "all", "as": as_what},
+    )

@@ -1,0 +1,21 @@
+rule memorization:
+    """how a model before training completes problems from their beginnings"""
+    input:
+        problems=memorization.problems(study),
+        bases=lambda w: memorization.made_here(study, w.model),
+    output:
+        study.paths.recall("{model}"),
+    log:
+        LOGS / "memorization/{model}.log",
+    conda:
+        GENERATE_ENV
+    threads: lambda w: hardware.cores(study, w.model)
+    resources:
+        **asks(lambda w: hardware.of_sampling(study, w.model), lambda w: memorization.minutes()),
+    params:
+        job=lambda w: memorization.job(study, w.model).as_json(),
+        files=lambda w, input, output: files(input, completions=output[0]),
+    message:
+        asking("completing problems from their beginnings: {wildcards.model} before training")
+    shell:
+        command("memorization", on_hardware=True)

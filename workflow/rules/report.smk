@@ -1,0 +1,27 @@
+rule report:
+    """the report, from every figure and table"""
+    input:
+        [report_stage.numbers(study, name) for name in study.suite.experiments],
+        [plot.files(study, name) for name in study.suite.exhibits],
+        contamination.files(study),
+        study.paths.claims(),
+        compare_graders.files(study),
+    output:
+        report(
+            str(study.paths.report()),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"of": "the whole suite", "as": "page"},
+        ),
+    log:
+        LOGS / "report.log",
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        job=lambda w: report_stage.job(study).as_json(),
+        files=lambda w, output: [f"--output=report={output[0]}"],
+        code=fingerprint("report"),
+    message:
+        "writing the report"
+    shell:
+        command("report")

@@ -1,0 +1,23 @@
+EXPERIMENT = study.paths.experiment("{experiment}")
+
+
+rule training_summary:
+    """what the votes and the training of an experiment were like"""
+    input:
+        unpack(lambda w: training_summary.inputs(study, w.experiment)),
+    output:
+        EXPERIMENT / "labels.csv",
+        EXPERIMENT / "health.csv",
+        EXPERIMENT / "training.csv",
+    log:
+        LOGS / "training_summary/{experiment}.log",
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        job=lambda w: training_summary.job(study, w.experiment).as_json(),
+        files=lambda w, input: files(input, folder=study.paths.experiment(w.experiment)),
+        code=fingerprint("training_summary"),
+    message:
+        "summarising votes and training of experiment {wildcards.experiment}"
+    shell:
+        command("training_summary")
