@@ -17,7 +17,7 @@ from spurious_rewards.operations.export import export
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 RESULTS = Path("results/smoke")
 PROBLEMS = RESULTS / "problems/sums.parquet"
 SEGMENT = RESULTS / "runs/no-code/plain/format/default/seeds0-1/segments/0-8"

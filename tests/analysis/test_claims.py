@@ -21,10 +21,11 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages import claims as claims_stage
 from spurious_rewards.stages.claims import ClaimsJob
 from spurious_rewards.stages.study import Study
 
-CONFIG = Path(__file__).parents[1] / "config"
+CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = claims.read(CONFIG / "claims.yaml")
 SUITES = {name: load(CONFIG / f"suites/{name}.yaml") for name in ("organism", "paper", "one_gpu", "small", "smoke")}
 ORGANISM = SUITES["organism"]

@@ -15,7 +15,7 @@ from spurious_rewards.config import consistency, experiments, loading, messages,
 from spurious_rewards.config import models as config_models
 from spurious_rewards.runtime.errors import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SUITES = sorted((ROOT / "config" / "suites").glob("*[!k].yaml"))
 
 

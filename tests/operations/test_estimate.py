@@ -15,7 +15,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.operations.estimate import Estimate, estimate
 from spurious_rewards.stages.study import Study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 TINY: dict[str, Any] = {
     "title": "Tiny",

@@ -31,7 +31,7 @@ from spurious_rewards.operations.doctor import check_node, doctor, failing, must
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "config/suites"
 EIGHTY = 80.0
 A100S = [machines.Gpu(str(index), 85.9) for index in range(8)]

@@ -7,7 +7,7 @@ import pytest
 from spurious_rewards.config import settings
 from spurious_rewards.runtime.errors import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_an_unknown_suite_lists_those_there_are() -> None:

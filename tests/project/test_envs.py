@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from spurious_rewards.artifacts import fingerprints
 from spurious_rewards.operations.checks.packages import environment
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]] + [one for extra in EXTRAS.values() for one in extra]

@@ -16,7 +16,7 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training.launching import command
 from spurious_rewards.training.mapping import grpo_arguments
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LAYOUTS = sorted((ROOT / "envs" / "accelerate").glob("*.yaml"))
 ONE_MACHINE = [path for path in LAYOUTS if read(path).machines == 1]
 

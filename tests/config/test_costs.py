@@ -13,7 +13,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.problems import ProblemSet, ReasoningGym
 from spurious_rewards.config.suite import Suite
 
-SUITES = Path(__file__).parents[1] / "config/suites"
+SUITES = Path(__file__).parents[2] / "config/suites"
 
 
 @cache

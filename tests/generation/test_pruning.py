@@ -293,7 +293,7 @@ import os, shutil, sys
 from itertools import count
 from pathlib import Path
 
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1] / "shared")!r})
 from test_pruning import pruned
 
 CHANGING = ("replace", "rename", "unlink", "rmdir", "link", "mkdir")

@@ -16,7 +16,7 @@ from spurious_rewards.config.endpoints import ends
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.suite import Suite
 
-SUITE = Path(__file__).parents[1] / "config" / "suites" / "paper.yaml"
+SUITE = Path(__file__).parents[2] / "config" / "suites" / "paper.yaml"
 
 PRINTED = [
     ("before", "Qwen2.5-Math-7B", "", "", "accuracy", 49.4, "Fig. 1 and Tab. 3"),

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from spurious_rewards.config import loading, suite
 from spurious_rewards.config.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "config/README.md",

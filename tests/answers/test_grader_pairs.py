@@ -10,9 +10,9 @@ import pytest
 from spurious_rewards.answers import extraction, graders
 from spurious_rewards.answers.verifier import Verifier
 
-FILE = Path(__file__).parent / "data/grader_pairs.jsonl"
+FILE = Path(__file__).parents[1] / "data/grader_pairs.jsonl"
 PAIRS = [json.loads(line) for line in FILE.read_text().splitlines()]
-DOCUMENT = Path(__file__).parents[1] / "docs/grading.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/grading.md"
 
 
 def read(pair: dict) -> str | None:

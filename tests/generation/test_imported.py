@@ -19,7 +19,7 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import generate, grade, hardware, train
 from spurious_rewards.stages.study import Study
 
-TINY = Path(__file__).parent / "workflow" / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 RUN = Run(model="organism", prompt="plain", reward="random", variant="default", seeds="3")
 SUMS = pd.DataFrame({"id": ["a", "b"], "problem": ["1+1", "1+2"], "answer": ["2", "3"]})
 TASK = Task("amc", SUMS, 2, 0.6)

@@ -113,7 +113,7 @@ STEPS = range(3)
 JOB = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1] / "shared")!r})
 from test_responding import STEPS, ask
 ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=STEPS)
 """

@@ -14,7 +14,7 @@ from spurious_rewards.operations.estimate import Estimate, estimate
 from spurious_rewards.operations.estimate_report import number
 from spurious_rewards.stages.study import Study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATH = ROOT / "config/suites/one_gpu.yaml"
 
 

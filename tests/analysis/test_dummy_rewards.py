@@ -8,7 +8,7 @@ import pytest
 from spurious_rewards.analysis.dummy_rewards import against_dummies
 from spurious_rewards.config.loading import load
 
-SUITE = load(Path(__file__).parents[1] / "examples/your_method/your_method.yaml")
+SUITE = load(Path(__file__).parents[2] / "examples/your_method/your_method.yaml")
 CONDITION = {
     "model": "no-code",
     "prompt": "plain",

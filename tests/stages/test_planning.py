@@ -23,7 +23,7 @@ from spurious_rewards.stages import (
 from spurious_rewards.stages.job import JobSpec
 from spurious_rewards.stages.study import Study
 
-SUITES = Path(__file__).parents[1] / "config/suites"
+SUITES = Path(__file__).parents[2] / "config/suites"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from spurious_rewards.operations.estimate import estimate
 from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
 from spurious_rewards.stages.study import Study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def study(name: str) -> Study:

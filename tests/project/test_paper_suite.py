@@ -18,7 +18,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.problems import preparation
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TARGETS = [
     *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),
     *("table1", "table2", "table3", "table5", "qualitative"),

@@ -34,7 +34,7 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import score, training_summary
 from spurious_rewards.stages.study import Study
 
-SUITES = Path(__file__).parents[1] / "config/suites"
+SUITES = Path(__file__).parents[2] / "config/suites"
 
 
 def job(name: str, inputs: str = "", failed: bool = False) -> UnfinishedJob:
