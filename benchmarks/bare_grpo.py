@@ -102,7 +102,7 @@ def bare_grpo(
         with torch.no_grad():
             old = log_probabilities(model, tokens, tokenizer.pad_token_id, training.temperature)
         clips, norms = [], []
-        for _ in range(training.passes):
+        for _ in range(training.num_iterations):
             for part in torch.randperm(len(index), generator=generator).chunk(training.updates_per_rollout):
                 new = log_probabilities(model, tokens[part], tokenizer.pad_token_id, training.temperature)
                 value, clip = loss(new, old[part], advantage[part], kept[part], training.clip)

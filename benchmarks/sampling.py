@@ -65,12 +65,12 @@ def main() -> None:
     parser.add_argument("--problems", type=Path, help="a .jsonl file with a key `problem`, in place of invented ones")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=128, help="of each response, at most")
-    parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     given = parser.parse_args()
 
     torch.set_num_threads(os.cpu_count() or 1)
     problems = read(given.problems, given.prompts) if given.problems else invented(given.prompts)
-    sampling = Sampling(precision=given.precision, max_new_tokens=given.tokens, max_model_len=2048)
+    sampling = Sampling(dtype=given.dtype, max_new_tokens=given.tokens, max_model_len=2048)
     plain, fast = (
         engine(smollm2(), sampling.model_copy(update={"engine": name}), Hardware()) for name in ("transformers", "vllm")
     )
@@ -88,12 +88,10 @@ def main() -> None:
     slow, quick = rate(in_batches), rate(lambda: complete(fast, prompts))
     fast.close()
     tokens = sum(map(len, prompts)) / len(prompts)
-    print(
-        "| prompts | tokens of a prompt | of a response, at most | precision | transformers, tokens/s | vLLM | times |"
-    )
+    print("| prompts | tokens of a prompt | of a response, at most | dtype | transformers, tokens/s | vLLM | times |")
     print("|---|---|---|---|---|---|---|")
     print(
-        f"| {len(prompts)} | {tokens:.0f} | {given.tokens} | {given.precision} | {slow:.0f} | {quick:.0f} "
+        f"| {len(prompts)} | {tokens:.0f} | {given.tokens} | {given.dtype} | {slow:.0f} | {quick:.0f} "
         f"| {quick / slow:.1f} |"
     )
 

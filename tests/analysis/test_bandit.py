@@ -14,7 +14,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.experiments import Bandit
 
 FEW = Bandit(runs=20, steps=3)
-ONCE = FEW.model_copy(update={"updates_per_rollout": 1, "passes": 1})
+ONCE = FEW.model_copy(update={"updates_per_rollout": 1, "num_iterations": 1})
 
 
 def test_the_first_gradient_is_the_hand_computed_one() -> None:

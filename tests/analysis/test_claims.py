@@ -580,11 +580,11 @@ def test_pass_at_k_with_gains(gains, models, verdict):
 
 
 def test_recall_of_a_benchmark_that_may_be_known():
-    rule = {"measure": "recall", "models": "effective code", "expect": "above"}
+    rule = {"measure": "memorization", "models": "effective code", "expect": "above"}
     at_home = table("word_for_word", {"value": 0.5, "problem_set": "sums"}).drop(
         columns=["experiment", "prompt", "benchmark"]
     )
-    assert judged(rule, {"recall": at_home})["verdict"] == "not testable"
+    assert judged(rule, {"memorization": at_home})["verdict"] == "not testable"
     suite = SUITES["paper"]
     clean = {"reasoning_gym": {"dataset": "chain_sum", "size": 10, "seed": 0}}
     changed = suite.model_dump() | {"problems": {**suite.model_dump()["problems"], "clean": clean}}
@@ -596,7 +596,7 @@ def test_recall_of_a_benchmark_that_may_be_known():
             {"value": 0.0, "problem_set": "clean"},
             model="Qwen2.5-Math-7B",
         ).drop(columns=["experiment", "prompt", "benchmark"])
-        assert judged(rule, {"recall": frame}, suite)["verdict"] == verdict
+        assert judged(rule, {"memorization": frame}, suite)["verdict"] == verdict
 
 
 def clipping(**values: float) -> pd.DataFrame:
@@ -651,7 +651,7 @@ def test_the_papers_own_claim_stands_on_its_models_and_its_training_alone():
     short["exhibits"] = {}
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(short))["paper_claim"] == "not run"
     longer = {"models": ["Qwen2.5-Math-7B"], "rewards": ["python"], "seeds": ["0"], "steps": 300}
-    short["experiments"]["main"]["also"] = [longer]  # what was measured is still short
+    short["experiments"]["main"]["extra_grids"] = [longer]  # what was measured is still short
     assert judged(EFFECTIVE, {"headline": frame}, Suite.model_validate(short))["paper_claim"] == "not run"
     other = paper.model_dump()
     other["training"]["learning_rate"] = 1e-6

@@ -149,7 +149,7 @@ def test_each_condition_has_the_seeds_and_steps_of_its_own_runs():
             "seeds": ["0-1"],
             "steps": 25,
             "benchmarks": ["math500"],
-            "also": [{"rewards": ["random_0.5"], "seeds": ["0-1", "2-3"], "steps": 10}],
+            "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["0-1", "2-3"], "steps": 10}],
         }
     )
     generator = np.random.default_rng(0)
@@ -226,7 +226,7 @@ def test_variants_are_compared_at_equal_steps_and_at_equal_updates():
             "seeds": ["0-1"],
             "steps": 50,
             "benchmarks": ["math500"],
-            "also": [{"variants": ["one_update"], "steps": 200}],
+            "extra_grids": [{"variants": ["one_update"], "steps": 200}],
         },
         # 8 updates a step, evaluated every 5, against 1 update a step, evaluated every 25: at 25 steps, at 200 updates
         {"default": {}, "one_update": {"updates_per_rollout": 1, "eval_every": 25, "segment_steps": 100}},
@@ -259,7 +259,7 @@ def test_the_random_reward_is_compared_over_the_seeds_that_both_have():
             "seeds": ["0-1"],
             "steps": 25,
             "benchmarks": ["math500"],
-            "also": [{"rewards": ["random_0.5"], "seeds": ["2-3"]}],
+            "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["2-3"]}],
         }
     )
     nothing = np.zeros((4, 30))
@@ -276,7 +276,7 @@ def test_the_random_reward_is_compared_over_the_seeds_that_both_have():
 def test_rewards_are_compared_after_equally_many_steps_or_not_at_all(steps, compared):
     others = ["random_0.5", "ground_truth"]
     grid = {"rewards": ["format"], "seeds": ["0-3"], "steps": 25, "benchmarks": ["math500"]}
-    the_suite = with_experiment({**grid, "also": [{"rewards": others, "steps": steps}]})
+    the_suite = with_experiment({**grid, "extra_grids": [{"rewards": others, "steps": steps}]})
     wrong, right = np.zeros((4, 30)), np.ones((4, 30))
     graded = together(
         responses(wrong, wrong, seeds=range(4)),
@@ -363,7 +363,7 @@ def test_the_share_is_over_the_seeds_that_both_have():
             "seeds": ["0", "1"],
             "steps": 25,
             "benchmarks": ["math500"],
-            "also": [{"rewards": ["format"], "seeds": ["1", "2"]}],
+            "extra_grids": [{"rewards": ["format"], "seeds": ["1", "2"]}],
         }
     )
     nothing, right = np.zeros((4, 30)), np.zeros((4, 30))

@@ -153,7 +153,7 @@ def test_no_row_is_lost_or_added(made):
 def stand_in(model, prompt="plain"):
     content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
     content["models"] = {"strong": content["models"]["strong"] | {"paper": model}}
-    content["prompts"]["forced_python"] = {"kind": "own", "response_prefix": "python :"}
+    content["prompts"]["forced_python"] = {"kind": "prefill", "response_prefix": "python :"}
     content["experiments"]["headline"]["prompts"] = [prompt]
     return Suite.model_validate(content)
 

@@ -123,7 +123,7 @@ def test_rows_of_an_experiment_follow_each_conditions_own_seeds_and_steps(graded
         "rewards": ["format"],
         "seeds": ["0-1"],
         "steps": 10,
-        "also": [{"rewards": ["random_0.5"], "seeds": ["3"], "steps": 20}],
+        "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["3"], "steps": 20}],
     }
     several = Suite.model_validate(content)
     found = of_experiment(scores(graded), several, several.experiments["headline"])

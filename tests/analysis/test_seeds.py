@@ -81,7 +81,7 @@ def test_what_is_over_random_is_what_the_headline_says(against, table):
 def test_a_baseline_is_compared_over_the_seeds_that_both_have():
     content = suite(models=["strong"], rewards=["format", "random_0.5"]).model_dump(mode="json")
     content["experiments"]["headline"] |= {"rewards": ["format"], "seeds": ["0", "1"], "benchmarks": ["math500"]}
-    content["experiments"]["headline"]["also"] = [{"rewards": ["random_0.5"], "seeds": ["1", "2-3"]}]
+    content["experiments"]["headline"]["extra_grids"] = [{"rewards": ["random_0.5"], "seeds": ["1", "2-3"]}]
     the_suite, generator = Suite.model_validate(content), np.random.default_rng(0)
     of_format, of_random = (generator.integers(0, 2, (4, 20)) for _ in range(2))
     graded = together(

@@ -13,7 +13,7 @@ from spurious_rewards.runtime.errors import UserError
 
 def untrained(seeds="0-1", benchmarks=("math500", "amc")):
     content = suite(models=["strong", "weak"]).model_dump(mode="json")
-    content["prompts"]["forced"] = {"kind": "own", "response_prefix": "python :"}
+    content["prompts"]["forced"] = {"kind": "prefill", "response_prefix": "python :"}
     content["experiments"] = {
         "headline": {
             "title": "Before",

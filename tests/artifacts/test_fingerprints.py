@@ -43,7 +43,19 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_every_stage_has_a_fingerprint_of_its_own() -> None:
-    names = ("prepare", "pretrain", "vote", "label", "train", "respond", "probe", "recall", "grade", "bandit", "score")
+    names = (
+        "prepare",
+        "pretrain",
+        "vote",
+        "label",
+        "train",
+        "respond",
+        "probe",
+        "memorization",
+        "grade",
+        "bandit",
+        "score",
+    )
     names += ("exhibit", "contamination", "claims", "agreement", "report")
     assert len({artifacts_fingerprints.fingerprint(name) for name in names}) == len(names)
     assert set(work.VERSIONS) <= set(names)

@@ -27,7 +27,7 @@ def run(model: str = "Qwen2.5-Math-7B", variant: str = "default", seeds: str = "
 
 def test_the_papers_run_takes_24_hours_on_8_gpus() -> None:
     found = costs.train_hours(paper(), run(), 0, 300)
-    assert found == pytest.approx(24 * 8 * paper().parameters("Qwen2.5-Math-7B") / 7.6e9)
+    assert found == pytest.approx(24 * 8 * paper().num_parameters("Qwen2.5-Math-7B") / 7.6e9)
     assert found == pytest.approx(192, rel=0.01)
 
 
@@ -48,7 +48,7 @@ def test_votes_are_samples_of_every_problem_there_is() -> None:
 @pytest.mark.parametrize(
     ("changed", "share"),
     [
-        ({"passes": 2}, 11 / 7),  # two to generate, one for the old log-probability, four a pass
+        ({"num_iterations": 2}, 11 / 7),  # two to generate, one for the old log-probability, four a pass
         ({"gradient_checkpointing": False}, 6 / 7),
         ({"rollout_prompts": 8, "updates_per_rollout": 1}, 1 / 8),
         ({"updates_per_rollout": 1}, 1),  # as many tokens
@@ -80,7 +80,7 @@ def test_checkpoints_and_benchmarks_add_up(checkpoints: int, benchmarks: set[str
     assert whole == pytest.approx(
         sum(checkpoints * costs.respond_hours(paper(), model, 1, [benchmark]) for benchmark in benchmarks)
     )
-    weights = paper().parameters(model) / paper().parameters("Qwen2.5-7B")
+    weights = paper().num_parameters(model) / paper().num_parameters("Qwen2.5-7B")
     assert whole == pytest.approx(weights * costs.respond_hours(paper(), "Qwen2.5-7B", checkpoints, benchmarks))
 
 

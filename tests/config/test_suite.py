@@ -84,16 +84,20 @@ COMPLAINTS = [
     ("variants", {"default": {}, "off": {"clip": -1}}, ["variants.off.clip = -1", "greater than 0"]),
     ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
     ("report/headline", "mian", ['report.headline = "mian"', "did you mean main?"]),
-    ("experiments/main/also", [{"steps": 7}], ["experiments.main.also[0].steps = 7", "multiples of eval_every 5"]),
+    (
+        "experiments/main/also",
+        [{"steps": 7}],
+        ["experiments.main.extra_grids[0].steps = 7", "multiples of eval_every 5"],
+    ),
     ("experiments/main/rewards", [], ["experiments.main.rewards = []", "at least one"]),
     ("experiments/main/steps", 0, ["experiments.main.steps = 0", "without training, name no rewards"]),
     ("experiments/main/benchmarks", ["math50"], ['experiments.main.benchmarks[0] = "math50"', "did you mean math500?"]),
     ("models/rl-trained/start/reward", "truth", ['models.rl-trained.start.reward = "truth"', "allowed: format"]),
     ("models/rl-trained/start/model", "rl-trained", ["models.rl-trained.start.model", "starts from a run itself"]),
     ("models/rl-trained/start/step", 7, ["models.rl-trained.start.step = 7", "multiples of eval_every 5"]),
-    ("models/placebo/prompt", "forced_python", ["models.placebo.prompt", "cannot be of kind own"]),
+    ("models/placebo/prompt", "forced_python", ["models.placebo.prompt", "cannot be of kind prefill"]),
     ("prompts/forced_python/user", "{} =", ["prompts.forced_python", "takes response_prefix and origin only"]),
-    ("rewards/format/without", "pyton", ['rewards.format.without = "pyton"', "did you mean python?"]),
+    ("rewards/format/without", "pyton", ['rewards.format.unless = "pyton"', "did you mean python?"]),
     ("rewards/ttrl/problems", "sum", ['rewards.ttrl.problems = "sum"', "did you mean sums?"]),
     ("rewards/incorrect/problems", "sums", ["rewards.incorrect", "trains on the votes on training_problems"]),
     ("exhibits/fig1/experiment", "mian", ['exhibits.fig1.experiment = "mian"', "did you mean main?"]),
@@ -109,9 +113,12 @@ COMPLAINTS = [
         ["sampling.max_model_len = 37", "allowed: at least 38"],
     ),
     (
-        "sizes",
-        [{"parameters": 2e9, "layout": "one_gpu"}, {"parameters": 1e9, "layout": "one_gpu"}],
-        ["sizes = [2000000000.0, 1000000000.0]", "grow"],
+        "resources",
+        [
+            {"max_parameters": 2e9, "accelerate_config": "one_gpu"},
+            {"max_parameters": 1e9, "accelerate_config": "one_gpu"},
+        ],
+        ["resources = [2000000000.0, 1000000000.0]", "grow"],
     ),
     ("training_problems", "trian", ['training_problems = "trian"']),
     (
@@ -122,12 +129,12 @@ COMPLAINTS = [
     (
         "rewards/format/without",
         "random",
-        ['rewards.format.without = "random"', "gamma", "allowed: ground_truth, no_repetition"],
+        ['rewards.format.unless = "random"', "gamma", "allowed: ground_truth, no_repetition"],
     ),
-    ("rewards/format/without", "format", ['rewards.format.without = "format"', "allowed: ground_truth, no_repetition"]),
-    ("rewards/ground_truth/without", "majority_vote", ['rewards.ground_truth.without = "majority_vote"', "paid for"]),
-    ("rewards/incorrect/without", "ground_truth", ['rewards.incorrect.without = "ground_truth"', "allowed: format"]),
-    ("rewards/format/without", "incorrect", ['rewards.format.without = "incorrect"', "votes"]),
+    ("rewards/format/without", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
+    ("rewards/ground_truth/without", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
+    ("rewards/incorrect/without", "ground_truth", ['rewards.incorrect.unless = "ground_truth"', "allowed: format"]),
+    ("rewards/format/without", "incorrect", ['rewards.format.unless = "incorrect"', "votes"]),
     ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format is called the same"]),
     ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code is called the same"]),
     ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc is called the same"]),
@@ -225,7 +232,7 @@ def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, An
 
 
 def test_an_exhibit_of_conditions_that_nobody_trains_is_refused(document: dict[str, Any]) -> None:
-    document["experiments"]["main"]["also"] = [{"models": ["effective-code"], "rewards": ["one_shot"]}]
+    document["experiments"]["main"]["extra_grids"] = [{"models": ["effective-code"], "rewards": ["one_shot"]}]
     document["exhibits"]["adam"] = exhibit("curves", "main", models=["placebo"], rewards=["one_shot"])
     with pytest.raises(UserError, match=r'exhibits\.adam\.experiment = "main": .*trains none of'):
         messages.validate(suite.Suite, document, "mine.yaml")
@@ -336,7 +343,7 @@ def test_expansion_is_the_product_and_segments_tile_the_run(
             "models": {m: {"source": "local", "id": "/m", "prompt": "q", "max_positions": 4096} for m in models},
             "rewards": {r: {"function": "format"} for r in rewards},
             "training": {"segment_steps": segment * every, "eval_every": every},
-            "variants": {"default": {}, "x": {"clip": None}, "y": {"passes": 2}},
+            "variants": {"default": {}, "x": {"clip": None}, "y": {"num_iterations": 2}},
             "experiments": {
                 "e": {
                     "title": "e",

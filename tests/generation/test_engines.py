@@ -188,7 +188,7 @@ def test_a_stop_string_that_begins_in_the_prefix_ends_a_response_too(engine):
 
 
 def test_a_suite_says_which_engine_draws(tiny_model: Path):
-    chosen = engine(tiny_model, Sampling(precision="bfloat16"), Hardware())
+    chosen = engine(tiny_model, Sampling(dtype="bfloat16"), Hardware())
     assert isinstance(chosen, TransformersEngine)
     assert chosen.model.dtype == torch.bfloat16
     assert versions(Sampling()) == [f"torch=={torch.__version__}", f"transformers=={transformers.__version__}"]

@@ -27,7 +27,7 @@ from spurious_rewards.runtime.errors import UserError
 PROBLEMS = pd.DataFrame({"id": [f"p/{i}" for i in range(6)], "problem": ["1+1" + "+2" * (i % 4) for i in range(6)]})
 TASKS = [Task("greedy", PROBLEMS, 1, 0.0), Task("drawn", PROBLEMS, 3, 1.0)]
 PROMPT = Prompt(kind="raw", user="{}=", stop=("7", "a"))
-SAMPLING = Sampling(max_new_tokens=10, precision="float32", batch_tokens=100)
+SAMPLING = Sampling(max_new_tokens=10, dtype="float32", batch_tokens=100)
 
 
 def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING) -> bytes:
@@ -183,7 +183,7 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
     "other",
     [
         {"prompt": Prompt(kind="raw", user="{} =")},
-        {"sampling": Sampling(max_new_tokens=11, precision="float32", batch_tokens=100)},
+        {"sampling": Sampling(max_new_tokens=11, dtype="float32", batch_tokens=100)},
         {"tasks": [TASKS[0], Task("drawn", PROBLEMS, 3, 0.6)]},
         {"tasks": [Task("greedy", PROBLEMS.assign(problem="b"), 1, 0.0), TASKS[1]]},
         {"steps": range(2)},

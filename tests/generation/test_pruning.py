@@ -212,7 +212,7 @@ def test_answers_are_given_back_to_the_request_that_they_were_drawn_for(segment:
     assert back(segment, 0, 5, Task("greedy", PROBLEMS.iloc[::-1], 1, 0.0)) is not None
     assert back(segment, 0, 5, greedy, sampling=Sampling(max_new_tokens=8, batch_tokens=9, max_model_len=7)) is not None
     assert back(segment, 0, 5, greedy, sampling=Sampling(max_new_tokens=9)) is None
-    assert back(segment, 0, 5, greedy, sampling=Sampling(max_new_tokens=8, precision="float32")) is None
+    assert back(segment, 0, 5, greedy, sampling=Sampling(max_new_tokens=8, dtype="float32")) is None
     assert back(segment, 0, 5, greedy, prompt=Prompt(kind="raw", user="{}?")) is None
     assert back(segment, 0, 5, Task("avg", PROBLEMS, 3, 1.0)) is None
     assert back(segment, 0, 5, Task("avg", PROBLEMS, 2, avg.temperature)) is None

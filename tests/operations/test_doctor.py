@@ -46,10 +46,10 @@ def tiny(**changes: Any) -> dict[str, Any]:
         "benchmarks": {"b": {"problems": "p"}},
         "prompts": {"chat": {"kind": "chat"}},
         "models": {
-            "m": {"source": "local", "id": "m", "parameters": 1.5e9, "prompt": "chat", "max_positions": 4096},
+            "m": {"source": "local", "id": "m", "num_parameters": 1.5e9, "prompt": "chat", "max_positions": 4096},
         },
         "rewards": {"r": {"function": "format"}},
-        "sizes": [{"parameters": 9e9, "layout": "one_gpu"}],
+        "resources": [{"max_parameters": 9e9, "accelerate_config": "one_gpu"}],
         "experiments": {"e": {"title": "e", "models": ["m"], "rewards": ["r"], "seeds": ["0"], "steps": 100}},
         "report": {"headline": "e"},
     }
@@ -64,7 +64,7 @@ def hub_model(**changes: Any) -> dict[str, Any]:
     return {
         "source": "hub",
         "id": "somebody/m",
-        "parameters": 1.5e9,
+        "num_parameters": 1.5e9,
         "prompt": "chat",
         "max_positions": 4096,
         **changes,
@@ -184,41 +184,41 @@ def test_a_broken_conda_file_is_a_warning_with_its_name(
     assert str(broken) in found.found
 
 
-# ---------------------------------------------------------------- layouts, GPUs, memory
+# ---------------------------------------------------------------- accelerate configurations, GPUs, memory
 
 
 def test_a_layout_must_be_there_and_parse(tmp_path: Path) -> None:
     folder = tmp_path / "envs/accelerate"
     folder.mkdir(parents=True)
     study = plan_of(tiny(), root=tmp_path)
-    assert "no such layout" in only(gpus.layouts(study)).found
+    assert "no such accelerate_config" in only(gpus.accelerate_configs(study)).found
     (folder / "one_gpu.yaml").write_text("num_machines: 1\n")
-    assert "not a layout" in only(gpus.layouts(study)).found
+    assert "not a accelerate_config" in only(gpus.accelerate_configs(study)).found
     shutil.copy(ROOT / "envs/accelerate/one_gpu.yaml", folder)
-    assert not list(gpus.layouts(study))
+    assert not list(gpus.accelerate_configs(study))
 
 
 def test_deepspeed_must_be_installed_for_its_layouts() -> None:
-    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "zero3_8"}]))
-    assert "DeepSpeed, which is not installed" in only(gpus.layouts(study)).found
+    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "zero3_8"}]))
+    assert "DeepSpeed, which is not installed" in only(gpus.accelerate_configs(study)).found
 
 
 def test_a_mini_batch_must_divide_among_the_processes() -> None:
     training = {"rollout_prompts": 8, "rollouts_per_prompt": 4, "updates_per_rollout": 2, "micro_batch": 4}
-    study = plan_of(tiny(training=training, sizes=[{"parameters": 9e9, "layout": "fsdp2_8"}]))
-    found = only(gpus.layouts(study)).found
+    study = plan_of(tiny(training=training, resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8"}]))
+    found = only(gpus.accelerate_configs(study)).found
     assert "mini-batch of 16 responses does not divide among the 8 processes" in found
 
 
 def test_a_layout_needs_as_many_gpus_as_it_has_processes() -> None:
-    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "fsdp2_8", "server_gpus": 2}]))
+    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "server_gpus": 2}]))
     assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(study, "local", A100S, [])).found
     ten = [*A100S, *A100S[:2]]
     assert not list(gpus.gpus(study, "local", ten, []))
 
 
 def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
-    study = plan_of(tiny(sizes=[{"parameters": 9e9, "layout": "two_nodes"}]))
+    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "two_nodes"}]))
     assert "takes 2 machines" in only(gpus.gpus(study, "local", A100S, [])).found
     nodes = [machines.Partition("gpu", 48, 8)]
     assert not list(gpus.gpus(study, "slurm", [], nodes))
@@ -227,19 +227,26 @@ def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
 
 def test_models_that_only_answer_need_no_layout() -> None:
     before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
-    sizes = [{"parameters": 9e9, "layout": "fsdp2_8", "sampling_gpus": 1}]
-    study = plan_of(tiny(sizes=sizes, experiments=before))
+    resources = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 1}]
+    study = plan_of(tiny(resources=resources, experiments=before))
     assert not list(gpus.gpus(study, "local", A100S[:1], []))
     assert "sampling_gpus 1" in only(gpus.gpus(study, "local", [], [])).found
 
 
 def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
-    def found(layout: str) -> list[Finding]:
-        models = {"m": tiny()["models"]["m"] | {"parameters": 7.6e9}}
+    def found(accelerate_config: str) -> list[Finding]:
+        models = {"m": tiny()["models"]["m"] | {"num_parameters": 7.6e9}}
         training = {"engine": "vllm"}
         return list(
             gpus.memory_of_gpus(
-                plan_of(tiny(models=models, training=training, sizes=[{"parameters": 9e9, "layout": layout}])), EIGHTY
+                plan_of(
+                    tiny(
+                        models=models,
+                        training=training,
+                        resources=[{"max_parameters": 9e9, "accelerate_config": accelerate_config}],
+                    )
+                ),
+                EIGHTY,
             )
         )
 
@@ -258,14 +265,14 @@ def test_what_fits_barely_is_a_warning() -> None:
 
 
 def test_vllm_must_have_room_for_the_weights() -> None:
-    models = {"m": tiny()["models"]["m"] | {"parameters": 70e9}}
-    sizes = [{"parameters": 1e11, "layout": "two_nodes", "sampling_gpus": 1}]
+    models = {"m": tiny()["models"]["m"] | {"num_parameters": 70e9}}
+    resources = [{"max_parameters": 1e11, "accelerate_config": "two_nodes", "sampling_gpus": 1}]
     before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
-    content = tiny(models=models, sizes=sizes, experiments=before, sampling={"engine": "vllm"})
+    content = tiny(models=models, resources=resources, experiments=before, sampling={"engine": "vllm"})
     assert (
         "140.0 GB (2 bytes for each of 70 billion weights)" in only(gpus.memory_of_gpus(plan_of(content), EIGHTY)).found
     )
-    content["sizes"] = [{**sizes[0], "sampling_gpus": 4}]
+    content["resources"] = [{**resources[0], "sampling_gpus": 4}]
     assert not list(gpus.memory_of_gpus(plan_of(content), EIGHTY))
 
 
@@ -369,11 +376,11 @@ def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> No
 
 def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:
     content = tiny(models={"m": tiny()["models"]["m"] | {"id": str(folder)}}, sampling={"engine": "vllm"})
-    content["sizes"] = [{"parameters": 9e9, "layout": "fsdp2_8", "sampling_gpus": 8}]
+    content["resources"] = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 8}]
     found = only(models.heads(plan_of(content)))
     assert "28 attention heads, which vLLM cannot spread over 8 GPUs (sampling_gpus)" in found.found
     assert found.mend.endswith("one of 1, 2, 4, 7, 14, 28")
-    content["sizes"][0]["sampling_gpus"] = 4
+    content["resources"][0]["sampling_gpus"] = 4
     assert not list(models.heads(plan_of(content)))
 
 
@@ -457,13 +464,13 @@ def test_gated_models_need_a_token(tmp_path: Path) -> None:
 def test_disk_must_hold_what_is_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     content = tiny(keep_weights="reported")
-    content["models"]["m"]["parameters"] = 1e6
+    content["models"]["m"]["num_parameters"] = 1e6
     assert not list(checks_environment.disk(plan_of(content), 1))
     # Weights of 4 bytes, a hundred trillion of them: no disk has them.
-    content["models"]["m"]["parameters"] = 1e14
-    content["sizes"][0]["parameters"] = 1e15
+    content["models"]["m"]["num_parameters"] = 1e14
+    content["resources"][0]["max_parameters"] = 1e15
     assert "GB at its peak" in only(checks_environment.disk(plan_of(content), 1)).found
-    assert not list(checks_environment.disk(plan_of(tiny(sizes=[])), 1))
+    assert not list(checks_environment.disk(plan_of(tiny(resources=[])), 1))
 
 
 def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -488,37 +495,37 @@ def test_a_job_without_gpus_is_asked_nothing(tmp_path: Path) -> None:
     check_node(Hardware(), engine="vllm")
     on_cpu = tmp_path / "two.yaml"
     on_cpu.write_text("distributed_type: MULTI_CPU\nuse_cpu: true\nnum_machines: 1\nnum_processes: 2\n")
-    check_node(Hardware(gpus=2, layout=on_cpu, parameters=1e12))
+    check_node(Hardware(gpus=2, accelerate_config=on_cpu, num_parameters=1e12))
 
 
 def test_a_node_must_show_the_gpus_of_the_job(command: Callable[[str, str], None]) -> None:
     command("nvidia-smi", "0, GPU-aa, 81920")
-    check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=1.5e9))
+    check_node(Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=1.5e9))
     with pytest.raises(UserError, match="needs 8 GPUs of this machine, which shows 1"):
-        check_node(Hardware(gpus=8, layout=EIGHT, parameters=7.6e9))
+        check_node(Hardware(gpus=8, accelerate_config=EIGHT, num_parameters=7.6e9))
     with pytest.raises(UserError, match="needs 2 GPUs"):
-        check_node(Hardware(gpus=2, parameters=7.6e9))
+        check_node(Hardware(gpus=2, num_parameters=7.6e9))
 
 
 def test_gpus_of_a_node_must_be_large_enough(command: Callable[[str, str], None]) -> None:
     command("nvidia-smi", "0, GPU-aa, 40960")
-    check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=1.5e9))
+    check_node(Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=1.5e9))
     with pytest.raises(UserError, match=r"121\.6 GB \(16 bytes for each of 7\.6 billion weights\).* has 42\.9 GB"):
-        check_node(Hardware(gpus=1, layout=ONE_GPU, parameters=7.6e9))
+        check_node(Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=7.6e9))
     with pytest.raises(UserError, match=r"140\.0 GB \(2 bytes for each of 70 billion weights\)"):
-        check_node(Hardware(gpus=1, parameters=70e9))
+        check_node(Hardware(gpus=1, num_parameters=70e9))
 
 
 def test_a_node_must_have_vllm_where_it_is_the_engine(command: Callable[[str, str], None]) -> None:
     command("nvidia-smi", "0, GPU-aa, 81920")
     with pytest.raises(UserError, match="vLLM is not installed"):
-        check_node(Hardware(gpus=1, parameters=1.5e9), engine="vllm")
+        check_node(Hardware(gpus=1, num_parameters=1.5e9), engine="vllm")
 
 
 def test_a_checkpoint_must_fit_on_the_disk(command: Callable[[str, str], None], tmp_path: Path) -> None:
     command("nvidia-smi", "\n".join(f"{index}, GPU-{index}, 81920" for index in range(8)))
-    eight = Hardware(gpus=8, layout=EIGHT, parameters=1.5e9)
+    eight = Hardware(gpus=8, accelerate_config=EIGHT, num_parameters=1.5e9)
     free = shutil.disk_usage(tmp_path).free
-    check_node(eight.model_copy(update={"parameters": 0.5 * free / 12}), output=tmp_path / "run/checkpoints")
+    check_node(eight.model_copy(update={"num_parameters": 0.5 * free / 12}), output=tmp_path / "run/checkpoints")
     with pytest.raises(UserError, match="GB free, and a checkpoint takes"):
-        check_node(eight.model_copy(update={"parameters": 2 * free / 12}), output=tmp_path / "run/checkpoints")
+        check_node(eight.model_copy(update={"num_parameters": 2 * free / 12}), output=tmp_path / "run/checkpoints")

@@ -31,8 +31,8 @@ TINY: dict[str, Any] = {
     },
     "prompts": {"chat": {"kind": "chat"}},
     "models": {
-        "one": {"source": "hub", "id": "some/one", "parameters": 1e9, "prompt": "chat", "max_positions": 9999},
-        "two": {"source": "hub", "id": "some/two", "parameters": 2e9, "prompt": "chat", "max_positions": 9999},
+        "one": {"source": "hub", "id": "some/one", "num_parameters": 1e9, "prompt": "chat", "max_positions": 9999},
+        "two": {"source": "hub", "id": "some/two", "num_parameters": 2e9, "prompt": "chat", "max_positions": 9999},
     },
     "rewards": {name: {"function": name} for name in ("ground_truth", "format", "majority_vote")},
     "training": {"segment_steps": 10, "eval_every": 5},

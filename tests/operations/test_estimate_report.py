@@ -105,10 +105,13 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
     found = estimate(the_plan, 8)
     run = next(run for run in the_plan.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
     for start, stop in ((0, 50), (50, 100)):
-        folder = the_plan.layout.segment(run, start, stop)
+        folder = the_plan.accelerate_config.segment(run, start, stop)
         for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job: three manifests, counted once
             done(folder / name, "train", 2.0, 8, start=str(start))
-    assert [(job.stage, job.hours) for job in measured(the_plan.layout.root)] == [("train", 16.0), ("train", 16.0)]
+    assert [(job.stage, job.hours) for job in measured(the_plan.accelerate_config.root)] == [
+        ("train", 16.0),
+        ("train", 16.0),
+    ]
     expected = 2 * 50 * 192 / 300 * 7.62 / 7.6
     text = report(the_plan, 8)
     (row,) = section(text, "Measured, by stage")[1:]
@@ -123,10 +126,10 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
 def test_without_an_estimate_the_minutes_stand_alone(workplace: Path) -> None:
     organism = study("organism")
     run = next(iter(organism.suite.runs))
-    done(organism.layout.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
-    done(organism.layout.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")
-    done(organism.layout.pretrained("no-code", 1), "pretrain", 0.01, 0, seed="1")
-    done(organism.layout.root / ".partial" / "old", "train", 9.0, 0)
+    done(organism.accelerate_config.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
+    done(organism.accelerate_config.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")
+    done(organism.accelerate_config.pretrained("no-code", 1), "pretrain", 0.01, 0, seed="1")
+    done(organism.accelerate_config.root / ".partial" / "old", "train", 9.0, 0)
     text = report(organism)
     assert section(text, "Measured, by stage") == [
         ["stage", "jobs", "measured"],

@@ -156,15 +156,15 @@ def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(study: 
     assert set(ids(entities["./"]["mentions"])) == set(actions)
 
 
-def test_a_problem_set_has_its_own_licence(study: Study, tmp_path: Path) -> None:
-    sums = study.suite.problems["sums"].model_copy(update={"licence": "CC-BY-4.0"})
+def test_a_problem_set_has_its_own_license(study: Study, tmp_path: Path) -> None:
+    sums = study.suite.problems["sums"].model_copy(update={"license": "CC-BY-4.0"})
     study.suite = study.suite.model_copy(update={"problems": {**study.suite.problems, "sums": sums}})
     export(study, tmp_path / "crate")
     assert metadata(tmp_path / "crate")[str(PROBLEMS)]["license"] == "CC-BY-4.0"
 
 
-def test_the_licence_is_the_projects() -> None:
-    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == export.LICENCE
+def test_the_license_is_the_projects() -> None:
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == export.LICENSE
 
 
 def test_a_file_that_was_changed_since_is_told(

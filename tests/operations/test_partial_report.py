@@ -209,7 +209,7 @@ def training(the_suite):
     )
 
 
-def without(frame: pd.DataFrame, lost: set[tuple[str, str, bool]]) -> pd.DataFrame:
+def unless(frame: pd.DataFrame, lost: set[tuple[str, str, bool]]) -> pd.DataFrame:
     """The rows of all but the lost (model, reward, whether of the later seeds)."""
     keys = zip(frame["model"], frame["reward"], frame["seed"] > 1, strict=True)
     return frame[[key not in lost for key in keys]]
@@ -250,7 +250,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
             kept = frame[frame["model"] != "weak"]
         return kept.drop(columns=[name for name in kept if name.startswith(PARTNERS)]).reset_index(drop=True)
 
-    found = numbers(the_suite, without(graded, lost), without(training, lost))
+    found = numbers(the_suite, unless(graded, lost), unless(training, lost))
     for name in set(found) - {"contributions"}:  # which are means over rewards
         pd.testing.assert_frame_equal(of_whole(found[name]), of_whole(expected[name]), check_dtype=False)
     # A condition of which some seeds are lost has the others.
@@ -269,7 +269,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
     ids=["some runs", "a model", "everything"],
 )
 def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
-    there, trained = without(graded, lost), without(training, lost)
+    there, trained = unless(graded, lost), unless(training, lost)
     frames = exhibits.ResultTables(**numbers(the_suite, there, trained), metrics=trained)
     for kind in ("gains", "curves", "code", "probability", "switches", "strategies", "contributions", "prompts"):
         shown = Exhibit(title="It", kind=kind, experiment="headline", rewards=("format",) * (kind == "probability"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards.analysis.contamination import leakage, recall
+from spurious_rewards.analysis.contamination import leakage, memorization
 from spurious_rewards.problems.partial_prompts import cut, recalled
 
 
@@ -44,7 +44,7 @@ def test_recall_is_averaged_over_problems_and_seeds() -> None:
     responses = pd.DataFrame(
         [(0, "a", "r s"), (0, "b", "v x"), (1, "a", "r s more"), (1, "b", "no")], columns=["seed", "id", "response"]
     ).assign(benchmark="known")
-    (row,) = recall({"model": responses}, problems, 0.5).to_dict("records")
+    (row,) = memorization({"model": responses}, problems, 0.5).to_dict("records")
     assert (row["problems"], row["seeds"], row["word_for_word"], row["words"]) == (2, 2, 0.5, 2.5 / 4)
     assert row["word_for_word_low"] <= 0.5 <= row["word_for_word_high"]
 

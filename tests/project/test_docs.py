@@ -95,10 +95,10 @@ def test_the_organisms_departures_are_those_of_its_suite() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     for said in (
         f"{training.optimizer.upper()}, {training.learning_rate:g}",
-        f"| 1 | {training.passes} |",
+        f"| 1 | {training.num_iterations} |",
         f"{training.rollout_prompts} x {training.rollouts_per_prompt} |",
         f"{steps} rollout steps, {training.max_new_tokens} tokens",
-        f"| bfloat16 | {training.precision} |",
+        f"| bfloat16 | {training.dtype} |",
     ):
         assert said in text
 
@@ -239,4 +239,4 @@ def test_the_example_takes_real_models_as_the_page_says(name: str, tmp_path: Pat
     read = loading.load(path)
     assert not {"title", "note", "rewards", "experiments", "exhibits"} & {*take, *delete}
     assert read.sampling == loading.load(ROOT / f"config/suites/{name}.yaml").sampling
-    assert read.sizes, "jobs ask for GPUs by them"
+    assert read.resources, "jobs ask for GPUs by them"

@@ -36,7 +36,7 @@ def test_it_is_the_five_rewards_on_a_qwen_and_another_model() -> None:
     qwen, other = main.models
     assert suite.models[qwen].id == "Qwen/Qwen2.5-Math-1.5B"
     assert "qwen" not in (suite.models[other].id or "").lower()
-    assert suite.parameters(other) <= 3e9
+    assert suite.num_parameters(other) <= 3e9
     assert not any(model.gated for model in suite.models.values())
 
 
@@ -54,11 +54,13 @@ def test_it_needs_one_gpu_and_fits_on_it() -> None:
     suite = study().suite
     assert {work.gpus for work in found().works.values()} == {1}
     for model in suite.models:
-        size = suite.size(model)
+        size = suite.resources_of(model)
         assert size is not None
         parts = [
-            gpu_memory.states(suite.parameters(model), read(ROOT / f"envs/accelerate/{size.layout}.yaml")),
-            gpu_memory.engine(size.training_share, Settings().gpu_memory_gb),
+            gpu_memory.states(
+                suite.num_parameters(model), read(ROOT / f"envs/accelerate/{size.accelerate_config}.yaml")
+            ),
+            gpu_memory.engine(size.training_gpu_memory_utilization, Settings().gpu_memory_gb),
             gpu_memory.activations(suite.training),
         ]
         assert gpu_memory.total(parts) < 0.9 * Settings().gpu_memory_gb, gpu_memory.added_up(parts)

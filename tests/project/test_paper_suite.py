@@ -39,7 +39,7 @@ def responses(benchmarks: tuple[str, ...]) -> int:
     return sum(PROBLEMS[suite().benchmarks[name].problems] * suite().benchmarks[name].samples for name in benchmarks)
 
 
-# ---------------------------------------------------------------- sizes
+# ---------------------------------------------------------------- resources
 
 # (runs, checkpoints of training, models before training, responses of all of these, votes apart). A run is evaluated every ten
 # rollout steps. A checkpoint gives 500 responses on MATH-500; the other three benchmarks add (83 + 30 + 30) x 8 = 1144.
@@ -125,9 +125,9 @@ def test_clipping_can_be_compared_at_equal_steps_and_at_equal_updates() -> None:
 def test_training_is_the_papers() -> None:
     training = suite().training
     assert (training.rollout_prompts, training.rollouts_per_prompt, training.updates_per_rollout) == (64, 16, 8)
-    assert (training.passes, training.clip, training.loss, training.temperature) == (1, 0.2, "paper", 1.0)
+    assert (training.num_iterations, training.clip, training.loss, training.temperature) == (1, 0.2, "paper", 1.0)
     assert (training.optimizer, training.learning_rate, training.adam_betas) == ("adamw", 5e-7, (0.9, 0.95))
-    assert (training.weight_decay, training.max_grad_norm, training.precision) == (0.0, 1.0, "bfloat16")
+    assert (training.weight_decay, training.max_grad_norm, training.dtype) == (0.0, 1.0, "bfloat16")
     assert (training.max_prompt_tokens, training.max_new_tokens) == (1024, 3072)
     assert (suite().vote.samples, suite().vote.temperature) == (64, 1.0)
 

@@ -41,7 +41,7 @@ EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 def the_suite():
     content = suite(models=["strong", "weak"], rewards=REWARDS).model_dump(exclude_unset=True)
     content["benchmarks"] = {key: content["benchmarks"][key] for key in BENCHMARKS}
-    content["prompts"]["forced_python"] = {"kind": "own", "response_prefix": "Let's solve this using Python."}
+    content["prompts"]["forced_python"] = {"kind": "prefill", "response_prefix": "Let's solve this using Python."}
     content["prompts"]["raw"] = {"kind": "raw"}
     content["variants"] = {"default": {}, "one_update": {"updates_per_rollout": 1}}
     content["exhibits"] = EXHIBITS
@@ -312,7 +312,7 @@ def test_variants_end_together_along_steps_and_along_updates(the_suite, frames):
     content["exhibits"] = {}
     content["experiments"]["headline"] |= {
         "rewards": ["format"],
-        "also": [{"variants": ["one_update"], "steps": 50}],
+        "extra_grids": [{"variants": ["one_update"], "steps": 50}],
     }
     longer = Suite.model_validate(content)
     runs = frames["scores"].query("reward == 'format'")

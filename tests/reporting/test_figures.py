@@ -245,7 +245,7 @@ def test_colours_that_the_colour_blind_mistake_would_be_seen():
 def test_relatives_of_a_reward_are_told_apart():
     content = suite(rewards=["random_0.5", "format"]).model_dump(exclude_unset=True)
     content["rewards"] |= {f"random_{gamma}": {"function": "random", "gamma": gamma} for gamma in (0.7, 0.3, 0.001, 0)}
-    content["rewards"]["format_without_python"] = {"function": "format", "without": "python"}
+    content["rewards"]["format_without_python"] = {"function": "format", "unless": "python"}
     looks = palette.rewards(Suite.model_validate(content))
     assert len({look.colour for look in looks.values()}) == len(looks) == 7
     assert looks["random_0.5"] == Look(palette.REWARDS["random"].lower())

@@ -466,7 +466,9 @@ LEAKAGE = pd.DataFrame(
     [("sums", 300, "sums", 40, 2, 1, 0.075)],
     columns=contamination.LEAKAGE,
 )
-RECALL = pd.DataFrame([("strong", "sums", 40, 5, 0.1, 0.05, 0.2, 0.3, 0.2, 0.4)], columns=contamination.RECALL)
+MEMORIZATION = pd.DataFrame(
+    [("strong", "sums", 40, 5, 0.1, 0.05, 0.2, 0.3, 0.2, 0.4)], columns=contamination.MEMORIZATION
+)
 
 
 def numbers(**changed):
@@ -474,7 +476,7 @@ def numbers(**changed):
     return report.Numbers(
         **{
             **{"claims": of_claims(), "headline": of_headline(), "seeds": SINGLE, "labels": LABELS, "health": HEALTH},
-            **{"grading": GRADING, "leakage": LEAKAGE, "recall": RECALL, "judged": JUDGED},
+            **{"grading": GRADING, "leakage": LEAKAGE, "memorization": MEMORIZATION, "judged": JUDGED},
             **changed,
         }
     )

@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = invented_suite(models=["strong", "weak"], rewards=["ground_truth", "random_0.5"]).model_dump(mode="json")
     content["rewards"]["ttrl"] = {"function": "ttrl", "problems": "sums", "title": "TTRL"}
-    content["problems"]["sums"] |= {"about": "Sums of three numbers.", "licence": "MIT"}
+    content["problems"]["sums"] |= {"about": "Sums of three numbers.", "license": "MIT"}
     content["exhibits"] = {
         name: {"title": f"The {kind}", "kind": kind, "experiment": "headline"}
         for name, kind in (("fig1", "gains"), ("table1", "strategies"), ("qualitative", "qualitative"))

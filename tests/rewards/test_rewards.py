@@ -193,10 +193,10 @@ def test_ttrl_votes_in_whole_groups_only():
     ("reward", "expected"),
     [
         (Reward(function="format"), [1, 0, 1, 0, 0]),
-        (Reward(function="format", without="python"), [0, 0, 1, 0, 0]),
-        (Reward(function="ground_truth", without="python"), [0, 1, 0, 0, 0]),
-        (Reward(function="incorrect", without="python"), [0, 1, 0, 0, 0]),
-        (Reward(function="no_repetition", without="format"), [0, 1, 0, 1, 1]),
+        (Reward(function="format", unless="python"), [0, 0, 1, 0, 0]),
+        (Reward(function="ground_truth", unless="python"), [0, 1, 0, 0, 0]),
+        (Reward(function="incorrect", unless="python"), [0, 1, 0, 0, 0]),
+        (Reward(function="no_repetition", unless="format"), [0, 1, 0, 1, 1]),
     ],
 )
 def test_a_suite_s_reward_pays_only_without_what_it_excludes(reward, expected):
@@ -208,8 +208,8 @@ def test_a_suite_s_reward_pays_only_without_what_it_excludes(reward, expected):
     [
         (Reward(function="random", gamma=0), True),
         (Reward(function="random", gamma=1), True),
-        (Reward(function="random", gamma=0, without="python"), True),
-        (Reward(function="random", gamma=1, without="python"), False),
+        (Reward(function="random", gamma=0, unless="python"), True),
+        (Reward(function="random", gamma=1, unless="python"), False),
         (Reward(function="random", gamma=0.001), False),
         (Reward(function="format"), False),
     ],
@@ -253,7 +253,7 @@ def test_a_reward_from_a_file_pays_what_it_says(own):
     reward = Reward(function="brief", file=own)
     assert reward.training_set == "truth"
     assert of(reward)(["a b", "a b c"], ["1", "1"], context(2)) == [1.0, 0.0]
-    forbidding = Reward(function="brief", file=own, without="python")
+    forbidding = Reward(function="brief", file=own, unless="python")
     assert of(forbidding)(["python 3", "a b"], ["1", "1"], context(2)) == [0.0, 1.0]
     assert functions_in(own) == ["brief", "too_few", "nothing", "fails"]
 

@@ -29,7 +29,7 @@ TRAINING = Training(
     learning_rate=1e-2,
     max_prompt_tokens=8,
     max_new_tokens=12,
-    precision="float32",
+    dtype="float32",
     micro_batch=2,
     gradient_checkpointing=False,
     segment_steps=4,
@@ -137,4 +137,4 @@ def main(model: Path, output: Path, hardware: Hardware) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Hardware(layout=Path(sys.argv[3])))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Hardware(accelerate_config=Path(sys.argv[3])))

@@ -95,7 +95,7 @@ def test_words_for_readers_are_in_no_job_up_to_the_grades(study: Study) -> None:
 
 def test_what_is_said_of_problems_is_in_the_reports_job_alone(study: Study) -> None:
     said = {
-        key: each.model_copy(update={"about": "other", "licence": "words"})
+        key: each.model_copy(update={"about": "other", "license": "words"})
         for key, each in study.suite.problems.items()
     }
     other = Study(study.suite.model_copy(update={"problems": said}), study.settings, study.suite_path)

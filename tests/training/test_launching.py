@@ -21,8 +21,8 @@ LAYOUTS = sorted((ROOT / "envs" / "accelerate").glob("*.yaml"))
 ONE_MACHINE = [path for path in LAYOUTS if read(path).machines == 1]
 
 
-def layout(folder: Path, **settings: Any) -> AccelerateConfig:
-    path = folder / "layout.yaml"
+def accelerate_config(folder: Path, **settings: Any) -> AccelerateConfig:
+    path = folder / "accelerate_config.yaml"
     path.write_text(yaml.safe_dump({"distributed_type": "MULTI_GPU", "num_processes": 2, **settings}))
     return read(path)
 
@@ -31,7 +31,7 @@ def named(paths: list[Path]) -> Any:
     return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
 
 
-# ---------------------------------------------------------------- the layouts that come along
+# ---------------------------------------------------------------- the accelerate configurations that come along
 
 
 @named(LAYOUTS)
@@ -50,7 +50,7 @@ def test_accelerate_knows_every_key_of_a_layout(path: Path) -> None:
     config = load_config_from_file(str(path))  # refuses unknown keys at the top
     known = vars(launch_command_parser().parse_args(["program"]))
     assert set(config.deepspeed_config) | set(config.fsdp_config) <= set(known)
-    assert config.mixed_precision == "no"  # anything else would outdo the suite's precision
+    assert config.mixed_precision == "no"  # anything else would outdo the suite's dtype
 
 
 @named(ONE_MACHINE)
@@ -105,8 +105,11 @@ def patched(environment: dict[str, str]) -> Any:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("num_processes: 8", "not a layout .'distributed_type'.; it needs num_processes and distributed_type"),
-        ("[", "not a layout"),
+        (
+            "num_processes: 8",
+            "not a accelerate_config .'distributed_type'.; it needs num_processes and distributed_type",
+        ),
+        ("[", "not a accelerate_config"),
         ("{distributed_type: FSDP, num_processes: 6, num_machines: 4}", "6 cannot be shared out among num_machines 4"),
     ],
 )
@@ -115,7 +118,7 @@ def test_a_bad_layout_is_complained_of(tmp_path: Path, text: str, complaint: str
     path.write_text(text)
     with pytest.raises(UserError, match=rf"bad\.yaml: .*{complaint}"):
         read(path)
-    with pytest.raises(UserError, match=r"none\.yaml: no such layout"):
+    with pytest.raises(UserError, match=r"none\.yaml: no such accelerate_config"):
         read(tmp_path / "none.yaml")
 
 
@@ -123,19 +126,19 @@ def test_a_bad_layout_is_complained_of(tmp_path: Path, text: str, complaint: str
 
 
 def test_jobs_on_one_machine_take_free_ports(tmp_path: Path) -> None:
-    gpu = command(layout(tmp_path), ["-m", "program"], {})
+    gpu = command(accelerate_config(tmp_path), ["-m", "program"], {})
     start = ["-m", "spurious_rewards.training.launching"]
     assert gpu[1:] == [
         *start,
-        *("accelerate.commands.launch", "--config_file", str(tmp_path / "layout.yaml")),
+        *("accelerate.commands.launch", "--config_file", str(tmp_path / "accelerate_config.yaml")),
         *("--main_process_port", "0", "-m", "program"),
     ]
-    cpu = command(layout(tmp_path, use_cpu=True), ["-m", "program"], {})
+    cpu = command(accelerate_config(tmp_path, use_cpu=True), ["-m", "program"], {})
     assert cpu[1:] == [*start, "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "program"]
 
 
 def test_two_machines_are_a_step_of_slurm_with_a_task_on_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    two = layout(tmp_path, num_processes=16, num_machines=2)
+    two = accelerate_config(tmp_path, num_processes=16, num_machines=2)
     job = {"SLURM_JOB_ID": "31234567", "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "node[7-8]"}
     outer = command(two, ["-m", "program"], job | {"SLURM_STEP_NUM_NODES": "1"})
     assert outer[0] == "srun"
@@ -156,7 +159,7 @@ def test_two_machines_are_a_step_of_slurm_with_a_task_on_each(tmp_path: Path, mo
     ("environment", "found"), [({}, "a process outside SLURM"), ({"SLURM_JOB_NUM_NODES": "3"}, "a SLURM job of 3")]
 )
 def test_two_machines_need_an_allocation_of_two(tmp_path: Path, environment: dict[str, str], found: str) -> None:
-    two = layout(tmp_path, num_machines=2)
+    two = accelerate_config(tmp_path, num_machines=2)
     with pytest.raises(UserError, match=f"wants 2 machines, and this is {found}"):
         command(two, ["-m", "program"], environment)
 
@@ -185,19 +188,19 @@ time.sleep(60)
 def test_a_program_runs_once_for_each_process_and_its_exit_code_is_the_jobs(tmp_path: Path, cpu: bool) -> None:
     program = tmp_path / "say.py"
     program.write_text(SAY)
-    words = command(layout(tmp_path, use_cpu=cpu), [str(program), "train", '{"a": 1}', "--cpu"], {})
+    words = command(accelerate_config(tmp_path, use_cpu=cpu), [str(program), "train", '{"a": 1}', "--cpu"], {})
     made = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert made.returncode == 7
     assert "Traceback" not in made.stderr
     said = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("said*"))]
-    precision = None if cpu else "no"
-    assert said == [[["train", '{"a": 1}', "--cpu"], rank, rank, "2", precision] for rank in "01"]
+    dtype = None if cpu else "no"
+    assert said == [[["train", '{"a": 1}', "--cpu"], rank, rank, "2", dtype] for rank in "01"]
 
 
 def test_a_job_that_gets_sigterm_ends_as_one_that_did(tmp_path: Path) -> None:
     program = tmp_path / "wait.py"
     program.write_text(WAIT)
-    words = command(layout(tmp_path, use_cpu=True), [str(program)], {})
+    words = command(accelerate_config(tmp_path, use_cpu=True), [str(program)], {})
     job = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert job.stdout is not None
     assert job.stdout.readline() == "ready\n"
@@ -209,10 +212,10 @@ def test_a_job_that_gets_sigterm_ends_as_one_that_did(tmp_path: Path) -> None:
 
 def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: Path) -> None:
     """Two processes that do not launch again: they run the command line, which knows no command of that name."""
-    path = layout(tmp_path, use_cpu=True).path
+    path = accelerate_config(tmp_path, use_cpu=True).path
     code = (
         "from pathlib import Path; from spurious_rewards.jobs import Hardware; "
-        f"from spurious_rewards.training.launching import launch; launch(Hardware(layout=Path({str(path)!r})))"
+        f"from spurious_rewards.training.launching import launch; launch(Hardware(accelerate_config=Path({str(path)!r})))"
     )
     made = subprocess.run(
         [sys.executable, "-c", code, "nosuchcommand"], capture_output=True, text=True, timeout=300, cwd=tmp_path
@@ -233,4 +236,4 @@ def test_a_job_without_a_layout_and_a_launched_process_go_on(tmp_path: Path, mon
     assert not launched()
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert launched()
-    launch(Hardware(layout=tmp_path / "never read"))
+    launch(Hardware(accelerate_config=tmp_path / "never read"))

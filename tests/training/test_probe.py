@@ -21,19 +21,21 @@ SEVERAL = Training(
     rollout_prompts=2,
     rollouts_per_prompt=8,
     updates_per_rollout=2,
-    passes=2,
+    num_iterations=2,
     optimizer="sgd",
     learning_rate=0.05,
     max_prompt_tokens=8,
     max_new_tokens=12,
-    precision="float32",
+    dtype="float32",
     micro_batch=8,
     gradient_checkpointing=False,
 )
 VARIANTS = {
     "default": SEVERAL,
     "unclipped": SEVERAL.model_copy(update={"clip": None}),
-    "one small update": SEVERAL.model_copy(update={"updates_per_rollout": 1, "passes": 1, "learning_rate": 0.005}),
+    "one small update": SEVERAL.model_copy(
+        update={"updates_per_rollout": 1, "num_iterations": 1, "learning_rate": 0.005}
+    ),
 }
 PROMPT = Prompt(kind="raw", user="compute {} =")
 COIN = Reward(function="random", gamma=0.5)

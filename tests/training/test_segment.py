@@ -169,7 +169,9 @@ def test_a_checkpoint_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> No
     (tmp_path / "checkpoint-2").mkdir()
     (tmp_path / "checkpoint-2" / "config.json").write_text("{}")
     keeping = CheckpointCallback(tmp_path, Record(), updates=2, evaluated={1})
-    with pytest.raises(UserError, match=r"lacks tokenizer .*, weights .* a sharded layout needs `fsdp_state_dict_type"):
+    with pytest.raises(
+        UserError, match=r"lacks tokenizer .*, weights .* a sharded accelerate_config needs `fsdp_state_dict_type"
+    ):
         keeping.on_save(None, SimpleNamespace(global_step=2), None)
     assert not (tmp_path / "step1").exists()
 
@@ -203,10 +205,10 @@ def test_weights_have_not_moved_in_the_forms_that_sharded_training_leaves_them(t
 def two(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What tests/launched.py makes on two processes."""
     folder = tmp_path_factory.mktemp("two")
-    layout = folder / "two.yaml"
-    layout.write_text("{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu: true}")
-    program = [launched.__file__, str(organism_model), str(folder), str(layout)]
-    subprocess.run(launching.command(accelerate.read(layout), program, os.environ), check=True, timeout=300)
+    accelerate_config = folder / "two.yaml"
+    accelerate_config.write_text("{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu: true}")
+    program = [launched.__file__, str(organism_model), str(folder), str(accelerate_config)]
+    subprocess.run(launching.command(accelerate.read(accelerate_config), program, os.environ), check=True, timeout=300)
     return folder
 
 
@@ -249,4 +251,4 @@ def test_resuming_on_another_number_of_processes_is_refused(organism_model: Path
 
 def test_a_world_of_another_size_than_the_layouts_is_an_error(two: Path, organism_model: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"1 processes are at work and .*two\.yaml has 2"):
-        run(organism_model, tmp_path, 1, TRAINING, Hardware(layout=two / "two.yaml"))
+        run(organism_model, tmp_path, 1, TRAINING, Hardware(accelerate_config=two / "two.yaml"))

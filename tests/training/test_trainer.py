@@ -25,7 +25,7 @@ TINY = Training(
     learning_rate=1e-2,
     max_prompt_tokens=8,
     max_new_tokens=12,
-    precision="float32",
+    dtype="float32",
     micro_batch=4,
     gradient_checkpointing=False,
     segment_steps=2,
@@ -63,7 +63,7 @@ def test_every_field_of_the_papers_table_reaches_trl() -> None:
 
     config = GRPOConfig(
         **grpo_arguments(
-            PAPER.model_copy(update={"precision": "float32"}),
+            PAPER.model_copy(update={"dtype": "float32"}),
             stop=300,
             seed=0,
             output=Path("out"),
@@ -105,7 +105,7 @@ VLLM = PAPER.model_copy(update={"engine": "vllm", "max_model_len": 4096})
 
 def test_with_vllm_nothing_but_the_engine_changes() -> None:
     asked = {"stop": 1, "seed": 3, "output": Path("out"), "processes": 2, "gpu": True, "stop_strings": ("</answer>",)}
-    plain, with_vllm = grpo_arguments(PAPER, **asked), grpo_arguments(VLLM, **asked, memory_share=0.25)
+    plain, with_vllm = grpo_arguments(PAPER, **asked), grpo_arguments(VLLM, **asked, gpu_memory_utilization=0.25)
     assert with_vllm == plain | {
         "use_vllm": True,
         "vllm_mode": "colocate",
@@ -122,7 +122,7 @@ def test_what_vllm_is_told_reaches_trl() -> None:
 
     from spurious_rewards.training.vllm_server import Address
 
-    served = VLLM.model_copy(update={"vllm_mode": "server", "precision": "float32"})
+    served = VLLM.model_copy(update={"vllm_mode": "server", "dtype": "float32"})
     server = Address("http://127.0.0.1:8001", 8002)
     config = GRPOConfig(
         **grpo_arguments(served, stop=1, seed=0, output=Path("out"), processes=1, gpu=False, server=server)
@@ -276,7 +276,7 @@ def test_entropy_and_probability_of_the_first_step_are_the_base_models(whole: Pa
 def test_clip_fraction_is_of_tokens_and_none_without_clipping(organism_model: Path, tmp_path: Path) -> None:
     hard = TINY.model_copy(update={"learning_rate": 0.1})
     with_clip = metrics(run(organism_model, tmp_path / "with", 0, 2, training=hard))["clip_fraction"]
-    without = metrics(run(organism_model, tmp_path / "without", 0, 2, training=hard.model_copy(update={"clip": None})))[
+    without = metrics(run(organism_model, tmp_path / "unless", 0, 2, training=hard.model_copy(update={"clip": None})))[
         "clip_fraction"
     ]
     assert with_clip.between(0.01, 0.9).all()
@@ -503,7 +503,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
     monkeypatch.setattr(GenerationMixin, "generate", watched)
     training = TINY.model_copy(update={"rollout_prompts": 4, "max_prompt_tokens": 40})
     run(tiny_model, tmp_path, 0, 1, training=training, prompt=prompt)
-    sampling = Sampling(max_new_tokens=12, precision="float32")
+    sampling = Sampling(max_new_tokens=12, dtype="float32")
     respond(
         [Checkpoint(0, 0, tiny_model)],
         [Task("b", PROBLEMS, 1, 0.0)],

@@ -29,7 +29,7 @@ from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.models import loading
 from spurious_rewards.runtime.errors import UserError
 
-SAMPLING = Sampling(engine="vllm", precision="float32", max_model_len=512, max_new_tokens=16)
+SAMPLING = Sampling(engine="vllm", dtype="float32", max_model_len=512, max_new_tokens=16)
 PLAIN = SAMPLING.model_copy(update={"engine": "transformers"})
 PROBLEMS = [
     *(f"What is {a} + {7 * a}? Explain in two sentences." for a in range(8)),
@@ -201,7 +201,7 @@ SHARDS = 10
 
 
 def ask(model: Path, output: Path, engine: str, steps: Sequence[int]) -> None:
-    sampling = Sampling(engine=engine, precision="float32", max_model_len=256, max_new_tokens=12, batch_tokens=190)
+    sampling = Sampling(engine=engine, dtype="float32", max_model_len=256, max_new_tokens=12, batch_tokens=190)
     checkpoints = [Checkpoint(0, step, model) for step in steps]
     respond(checkpoints, TASKS, PROMPT, sampling, output, threads=1, hardware=Hardware())
 

@@ -19,7 +19,9 @@ def cut_down(suite: dict[str, Any]) -> None:
     """A minute instead of a quarter of an hour: one family, the same stages and exhibits."""
     suite["organism"].update(width=32, layers=1, mlp=64, steps=30, batch=32)
     suite["problems"]["sums"]["limit"] = 12
-    suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, passes=1, micro_batch=4)
+    suite["training"].update(
+        rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, num_iterations=1, micro_batch=4
+    )
     suite["training"].update(segment_steps=2, eval_every=1, rollouts_every=1)
     suite["experiments"]["test"].update(models=["effective-code"], seeds=["0-1"], steps=2)
 

@@ -4,7 +4,7 @@ rule memorization:
         problems=memorization.problems(study),
         bases=lambda w: memorization.made_here(study, w.model),
     output:
-        study.paths.recall("{model}"),
+        study.paths.memorization("{model}"),
     log:
         LOGS / "memorization/{model}.log",
     conda:

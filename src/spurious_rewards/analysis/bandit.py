@@ -28,7 +28,7 @@ def bandits(settings: Bandit) -> pd.DataFrame:
     Returns:
         tables.Bandit, a row a (variant, optimiser, step), step 0 being the start; the interval is Student's over the runs.
     """
-    once = settings.model_copy(update={"updates_per_rollout": 1, "passes": 1})
+    once = settings.model_copy(update={"updates_per_rollout": 1, "num_iterations": 1})
     variants = {"clip": (settings, settings.clip), "no clip": (settings, None), "one update": (once, settings.clip)}
     rows = []
     for variant, (changed, clip) in variants.items():
@@ -55,7 +55,7 @@ def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | 
         advantage = advantages((random.random(shape) < 0.5).astype(float))
         order = random.permuted(np.tile(np.arange(settings.groups * settings.rollouts), (settings.runs, 1)), axis=1)
         old = logits
-        for mini_batch in settings.passes * np.split(order, settings.updates_per_rollout, axis=1):
+        for mini_batch in settings.num_iterations * np.split(order, settings.updates_per_rollout, axis=1):
             chosen, their_advantages = (
                 np.take_along_axis(values.reshape(settings.runs, -1), mini_batch, axis=1)
                 for values in (actions, advantage)

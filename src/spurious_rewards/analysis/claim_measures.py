@@ -123,9 +123,9 @@ MEASURES: dict[str, Measured] = {
         f"correlation over models (at least {claim_values.LEAST_MODELS}) of pass@k before training with the mean gain",
         of="models",
     ),
-    "recall": Measured(
-        ("recall",),
-        claim_values.recall,
+    "memorization": Measured(
+        ("memorization",),
+        claim_values.memorization,
         POINTS,
         "share of problems completed word for word from their beginning, less that of problems no corpus holds",
         untestable="no corpus can hold the benchmark's problems",

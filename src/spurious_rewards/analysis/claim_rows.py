@@ -17,7 +17,7 @@ Frames = Mapping[str, pd.DataFrame]
 
 headline, comparisons, before: as the stage `score` leaves them; scores: tables.Scores; labels: `analysis.labels`; training:
 `analysis.training.training_change`; switches, contributions, perturbation, clipping: the numbers of the exhibits of these
-kinds; recall: `analysis.contamination.recall`.
+kinds; memorization: `analysis.contamination.memorization`.
 """
 
 

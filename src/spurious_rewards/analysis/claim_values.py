@@ -158,12 +158,12 @@ def pass_at_k_with_gain(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFram
     return pd.DataFrame([row], columns=ROWS)
 
 
-def recall(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
+def memorization(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
     """How much more often a model completes a benchmark's problems than problems that it cannot know."""
     benchmark = suite.benchmarks.get(rule.benchmark)
     if benchmark is None:
         return pd.DataFrame(columns=ROWS)
-    found = frames["recall"]
+    found = frames["memorization"]
     if rule.models:
         found = found[found["model"].isin(behaving(suite, rule.models))]
     unknown = [name for name in suite.problems if cannot_be_known(suite, name)]

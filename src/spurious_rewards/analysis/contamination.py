@@ -9,7 +9,7 @@ from spurious_rewards.analysis.headline import columns
 from spurious_rewards.problems.partial_prompts import cut, recalled
 
 LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
-RECALL = [
+MEMORIZATION = [
     *("model", "problem_set", "problems", "seeds"),
     *(f"{name}{end}" for name in ("word_for_word", "words") for end in ("", "_low", "_high")),
 ]
@@ -36,11 +36,13 @@ def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Map
     return pd.DataFrame(rows, columns=LEAKAGE)
 
 
-def recall(responses: Mapping[str, pd.DataFrame], problems: Mapping[str, pd.DataFrame], share: float) -> pd.DataFrame:
+def memorization(
+    responses: Mapping[str, pd.DataFrame], problems: Mapping[str, pd.DataFrame], share: float
+) -> pd.DataFrame:
     """How much of the rest of each problem its model wrote, one row (model, problem set), with 95 % intervals.
 
     `word_for_word` is the fraction of problems whose whole rest was written; `words` the mean share of the rest's words up
-    to the first that differs (`recall.recalled`).
+    to the first that differs (`memorization.recalled`).
 
     Args:
         responses: tables.Responses of each model to beginnings; `benchmark` is the problem set.
@@ -65,4 +67,4 @@ def recall(responses: Mapping[str, pd.DataFrame], problems: Mapping[str, pd.Data
                     **columns("words", statistics.mean(grid)),
                 }
             )
-    return pd.DataFrame(rows, columns=RECALL)
+    return pd.DataFrame(rows, columns=MEMORIZATION)

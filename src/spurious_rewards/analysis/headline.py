@@ -215,7 +215,7 @@ def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
     plain = [
         name
         for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
-        if (suite.rewards[name].function, suite.rewards[name].without, suite.rewards[name].problems)
+        if (suite.rewards[name].function, suite.rewards[name].unless, suite.rewards[name].problems)
         == (function, None, None)
     ]
     return plain[0] if len(plain) == 1 else ""

@@ -9,7 +9,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Training
 
 ALGORITHM = (
-    *("rollout_prompts", "rollouts_per_prompt", "updates_per_rollout", "passes", "clip", "loss", "temperature"),
+    *("rollout_prompts", "rollouts_per_prompt", "updates_per_rollout", "num_iterations", "clip", "loss", "temperature"),
     *("optimizer", "learning_rate", "adam_betas", "weight_decay", "max_grad_norm", "max_new_tokens"),
 )
 """Keys of `training` whose defaults are the paper's values, and with which its claims stand."""

@@ -92,9 +92,9 @@ class ResultPaths:
         """Folder of what could have been known before training."""
         return self.root / "contamination"
 
-    def recall(self, model: str) -> Path:
+    def memorization(self, model: str) -> Path:
         """What a model before training made of the beginnings of problems."""
-        return self.contamination() / "recall" / f"{model}.parquet"
+        return self.contamination() / "memorization" / f"{model}.parquet"
 
     def bandit(self) -> Path:
         """Paths of the bandit."""

@@ -21,19 +21,22 @@ class AccelerateConfig:
 
 
 def read(path: Path) -> AccelerateConfig:
-    """Read a layout.
+    """Read an accelerate_config.
 
     Raises:
         UserError: no such file, or one that does not say how many processes there are.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such layout; those at hand are the files beside it, named by `sizes` of a suite")
+        raise UserError(
+            f"{path}: no such accelerate_config; those at hand are the files beside it, named by `resources` of a suite"
+        )
     try:
         said = yaml.safe_load(path.read_text())
         processes, machines, kind = said["num_processes"], said.get("num_machines", 1), said["distributed_type"]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path}: not a layout ({error}); it needs num_processes and distributed_type, as `accelerate config` writes them"
+            f"{path}: not an accelerate_config ({error}); it needs num_processes and "
+            "distributed_type, as `accelerate config` writes them"
         ) from error
     if processes < 1 or machines < 1 or processes % machines:
         raise UserError(

@@ -22,7 +22,7 @@ Measure = Literal[
     "accuracy over own prompt", "share of code", "code over language",
     "change of code", "contribution", "same strategy", "code with accuracy",
     "entropy", "token probability", "code of rollouts", "gain where entropy fell",
-    "pass@k with gain", "recall", "probe", "bandit",
+    "pass@k with gain", "memorization", "probe", "bandit",
 ]  # fmt: skip
 
 OF_RUNS = {"experiments", "models", "rewards", "prompts", "variants", "optimizer", "benchmark"}
@@ -43,7 +43,7 @@ READS: dict[Measure, set[str]] = {
     "code of rollouts": OF_RUNS - {"benchmark"},
     "gain where entropy fell": OF_RUNS,
     "pass@k with gain": OF_RUNS,
-    "recall": {"models", "benchmark"},
+    "memorization": {"models", "benchmark"},
     "probe": {"models", "variants", "optimizer"},
     "bandit": {"variants", "optimizer"},
 }

@@ -79,8 +79,8 @@ def _problems_fit(suite: Suite) -> None:
 def _models_fit(suite: Suite) -> None:
     for name, model in suite.models.items():
         known(model.prompt, f"models.{name}.prompt", suite.prompts)
-        if suite.prompts[model.prompt].kind == "own":
-            raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind own")
+        if suite.prompts[model.prompt].kind == "prefill":
+            raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind prefill")
         if model.source == "organism" and suite.organism is None:
             raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
         if model.family and suite.organism and len(model.family.code_rate) != len(suite.organism.words):
@@ -112,15 +112,15 @@ def _rewards_fit(suite: Suite) -> None:
                 )
         else:
             known(reward.function, f"rewards.{name}.function", dict.fromkeys(REWARD_FUNCTIONS))
-        if reward.without is not None:
-            known(reward.without, f"rewards.{name}.without", dict.fromkeys(REWARD_FUNCTIONS))
+        if reward.unless is not None:
+            known(reward.unless, f"rewards.{name}.unless", dict.fromkeys(REWARD_FUNCTIONS))
             on_labels = ("ground_truth", *REWARDS_ON_VOTES)
             same = on_labels if reward.function in on_labels else (reward.function,)
             allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", *REWARDS_ON_VOTES, *same)]
-            if reward.without not in allowed:
+            if reward.unless not in allowed:
                 raise FoundError(
-                    f"rewards.{name}.without",
-                    reward.without,
+                    f"rewards.{name}.unless",
+                    reward.unless,
                     f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
                     f"allowed: {', '.join(sorted(allowed))}",
                 )
@@ -151,7 +151,7 @@ def _experiments_fit(suite: Suite) -> None:
         for index, benchmark in enumerate(experiment.benchmarks):
             known(benchmark, f"experiments.{name}.benchmarks[{index}]", suite.benchmarks)
         for number, grid in enumerate(experiment.grids):
-            _grid_fits(suite, grid, f"experiments.{name}" + (f".also[{number - 1}]" if number else ""), seen)
+            _grid_fits(suite, grid, f"experiments.{name}" + (f".extra_grids[{number - 1}]" if number else ""), seen)
 
 
 def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> None:
@@ -234,19 +234,21 @@ def _imports_fit(suite: Suite) -> None:
 
 
 def _sizes_fit(suite: Suite) -> None:
-    sizes = [size.parameters for size in suite.sizes]
-    if sizes != sorted(set(sizes)):
-        raise FoundError("sizes", sizes, "allowed: parameters that grow from entry to entry")
+    resources = [size.max_parameters for size in suite.resources]
+    if resources != sorted(set(resources)):
+        raise FoundError("resources", resources, "allowed: max_parameters that grow from entry to entry")
     for name, model in suite.models.items():
-        if not suite.sizes or model.source in ("organism", "run"):
+        if not suite.resources or model.source in ("organism", "run"):
             continue
-        if model.parameters is None:
-            raise FoundError(f"models.{name}.parameters", None, "say how many weights it has: the suite has `sizes`")
-        if suite.size(name) is None:
+        if model.num_parameters is None:
             raise FoundError(
-                f"models.{name}.parameters",
-                model.parameters,
-                f"no entry of sizes is so large; the last has {sizes[-1]:g}",
+                f"models.{name}.num_parameters", None, "say how many weights it has: the suite has `resources`"
+            )
+        if suite.resources_of(name) is None:
+            raise FoundError(
+                f"models.{name}.num_parameters",
+                model.num_parameters,
+                f"no entry of resources is so large; the last has {resources[-1]:g}",
             )
 
 

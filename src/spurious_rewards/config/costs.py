@@ -56,7 +56,7 @@ TEXT_BYTES = 4
 def training_passes(training: Training) -> int:
     """Cost of a token of training, in forward passes."""
     a_pass = FORWARD + BACKWARD + RECOMPUTE * training.gradient_checkpointing
-    return GENERATE + OLD_LOG_PROBABILITY + training.passes * a_pass
+    return GENERATE + OLD_LOG_PROBABILITY + training.num_iterations * a_pass
 
 
 PASS_HOURS = PAPER_HOURS / (PAPER_WEIGHTS * PAPER_TOKENS * training_passes(Training()))
@@ -64,45 +64,45 @@ PASS_HOURS = PAPER_HOURS / (PAPER_WEIGHTS * PAPER_TOKENS * training_passes(Train
 
 
 def train_hours(suite: Suite, run: Run, start: int, stop: int) -> float:
-    """GPU-hours of rollout steps `start` to `stop` of a run, for all its seeds; 0 where the suite says no `parameters`."""
+    """GPU-hours of rollout steps `start` to `stop` of a run, for all its seeds; 0 where the suite says no `num_parameters`."""
     training = suite.algorithms[run.variant]
     tokens = (stop - start) * training.responses * training.max_new_tokens * len(seeds_of(run.seeds))
-    return PASS_HOURS * suite.parameters(run.model) * tokens * training_passes(training)
+    return PASS_HOURS * suite.num_parameters(run.model) * tokens * training_passes(training)
 
 
 def respond_hours(suite: Suite, model: str, checkpoints: int, benchmarks: Iterable[str]) -> float:
-    """GPU-hours in which so many checkpoints of a model answer the benchmarks; 0 where the suite says no `parameters`."""
-    return PASS_HOURS * suite.parameters(model) * checkpoints * _answer_tokens(suite, benchmarks) * GENERATE
+    """GPU-hours in which so many checkpoints of a model answer the benchmarks; 0 where the suite says no `num_parameters`."""
+    return PASS_HOURS * suite.num_parameters(model) * checkpoints * _answer_tokens(suite, benchmarks) * GENERATE
 
 
 def vote_hours(suite: Suite, model: str) -> float:
-    """GPU-hours of the votes of one untrained model; 0 where the suite says no `parameters`."""
-    return PASS_HOURS * suite.parameters(model) * _vote_tokens(suite) * GENERATE
+    """GPU-hours of the votes of one untrained model; 0 where the suite says no `num_parameters`."""
+    return PASS_HOURS * suite.num_parameters(model) * _vote_tokens(suite) * GENERATE
 
 
 def checkpoint_bytes(sharding: str | None) -> int:
-    """Bytes a weight of a checkpoint that training can go on from, by the layout's sharding."""
+    """Bytes a weight of a checkpoint that training can go on from, by the accelerate_config's sharding."""
     return WEIGHT_BYTES + STATE_BYTES + OWN_BYTES.get(sharding or "", 0)
 
 
 def weight_bytes(suite: Suite, model: str) -> float:
-    """Size of a checkpoint's weights."""
-    return WEIGHT_BYTES * suite.parameters(model)
+    """Resources of a checkpoint's weights."""
+    return WEIGHT_BYTES * suite.num_parameters(model)
 
 
 def state_bytes(suite: Suite, run: Run) -> float:
-    """Size of the optimiser's state beside a checkpoint."""
+    """Resources of the optimiser's state beside a checkpoint."""
     adam = suite.algorithms[run.variant].optimizer == "adamw"
-    return STATE_BYTES * suite.parameters(run.model) * adam
+    return STATE_BYTES * suite.num_parameters(run.model) * adam
 
 
 def answer_bytes(suite: Suite, checkpoints: int, benchmarks: Iterable[str]) -> float:
-    """Size of the responses of so many checkpoints, at their longest."""
+    """Resources of the responses of so many checkpoints, at their longest."""
     return TEXT_BYTES * checkpoints * _answer_tokens(suite, benchmarks)
 
 
 def vote_bytes(suite: Suite) -> float:
-    """Size of the votes of one untrained model, at their longest."""
+    """Resources of the votes of one untrained model, at their longest."""
     return TEXT_BYTES * _vote_tokens(suite)
 
 

@@ -33,7 +33,7 @@ class Grid(Frozen):
     steps: Annotated[int, Field(ge=0)] = Field(0, description="rollout steps; tables report the last one")
 
 
-class OtherGrid(Frozen):
+class ExtraGrid(Frozen):
     """What a further grid of an experiment has of its own; what it leaves out is the experiment's."""
 
     models: tuple[Name, ...] | None = None
@@ -49,13 +49,15 @@ class Experiment(Grid):
 
     title: str
     benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the suite")
-    also: tuple[OtherGrid, ...] = ()
+    extra_grids: tuple[ExtraGrid, ...] = ()
 
     @cached_property
     def grids(self) -> tuple[Grid, ...]:
         """The experiment's own grid and the further ones, whole."""
         own = {key: getattr(self, key) for key in Grid.model_fields}
-        return tuple(Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (OtherGrid(), *self.also))
+        return tuple(
+            Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (ExtraGrid(), *self.extra_grids)
+        )
 
     @property
     def all_models(self) -> tuple[str, ...]:
@@ -66,8 +68,8 @@ class Experiment(Grid):
         """What the experiment has of these models; it must have one of them."""
         kept = [(grid, tuple(model for model in grid.models if model in models)) for grid in self.grids]
         first, *others = ({**grid.model_dump(), "models": names} for grid, names in kept if names)
-        also = tuple(OtherGrid(**grid) for grid in others)
-        return Experiment(title=self.title, benchmarks=self.benchmarks, also=also, **first)
+        extra_grids = tuple(ExtraGrid(**grid) for grid in others)
+        return Experiment(title=self.title, benchmarks=self.benchmarks, extra_grids=extra_grids, **first)
 
 
 class Run(Frozen):
@@ -91,7 +93,7 @@ class Bandit(Frozen):
     groups: Count = Field(8, description="groups a rollout batch; advantages are normalised within each")
     rollouts: Annotated[int, Field(ge=2)] = Field(8, description="actions a group")
     updates_per_rollout: Count = Field(4, description="mini-batches in one pass over the batch")
-    passes: Count = Field(4, description="passes over the rollout batch")
+    num_iterations: Count = Field(4, description="passes over the rollout batch")
     clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one")
     learning_rates: dict[Literal["sgd", "adamw"], Annotated[float, Field(gt=0)]] = Field(
         {"sgd": 2.0, "adamw": 0.2},

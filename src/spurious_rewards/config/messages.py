@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from spurious_rewards.config.renamed import renamed
 from spurious_rewards.runtime.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,7 +30,9 @@ def known(name: str, key: str, allowed: Mapping[str, Any]) -> None:
 
 
 def suggest(name: str, allowed: list[str]) -> str:
-    """The nearest allowed name, and all of them."""
+    """What an old key is called now; else the nearest allowed name, and all of them."""
+    if new := renamed(name, allowed):
+        return f": it is called {new} now"
     close = difflib.get_close_matches(name, allowed, n=1)
     return (f", did you mean {close[0]}?" if close else "") + f"; allowed: {', '.join(sorted(allowed))}"
 
@@ -67,7 +70,8 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
         if "properties" in node and part in node["properties"]:
             node = node["properties"][part]
         else:
-            node = node.get("additionalProperties") or node.get("items") or {}
+            of_names = next(iter(node.get("patternProperties", {}).values()), None)
+            node = of_names or node.get("additionalProperties") or node.get("items") or {}
     return list(_resolve(node, schema).get("properties", {}))
 
 

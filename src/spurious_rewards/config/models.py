@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
 
@@ -65,8 +65,8 @@ class Model(Frozen):
     start: Start | None = Field(
         None, description="source run: the checkpoint to start from, an already RL-trained model"
     )
-    parameters: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="how many weights it has; a suite with `sizes` needs it, of all but organisms"
+    num_parameters: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="how many weights it has; a suite with `resources` needs it, of all but organisms"
     )
     paper: str | None = Field(None, description="the paper's model whose printed numbers stand beside this one's")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(
@@ -93,7 +93,7 @@ _PROBLEM = re.compile(r"(?<!\\boxed)\{\}")
 class Prompt(Frozen):
     r"""What is put around a problem; `{}` stands for it, but not in `\boxed{}`."""
 
-    kind: Literal["chat", "raw", "own"] = Field(
+    kind: Literal["chat", "raw", "prefill"] = Field(
         description="through the model's chat template; the text as it is; or the model's own prompt, with a response_prefix"
     )
     user: str = Field("{}", description="the user message of a chat, or the whole raw text")
@@ -105,14 +105,21 @@ class Prompt(Frozen):
     )
     origin: str = Field("", description="where the wording comes from")
 
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _kind_has_its_new_name(cls, kind: object) -> object:
+        if kind == "own":
+            raise ValueError("kind own is called prefill now")
+        return kind
+
     @model_validator(mode="after")
     def _holds_the_problem(self) -> "Prompt":
         if len(_PROBLEM.findall(self.user)) != 1:
             raise ValueError("user must hold {} once, where the problem goes")
         if self.kind == "raw" and self.system is not None:
             raise ValueError("a raw prompt has no system message")
-        if self.kind == "own" and self.model_dump(exclude={"kind", "origin", "response_prefix"}) != _BARE:
-            raise ValueError("a prompt of kind own takes response_prefix and origin only")
+        if self.kind == "prefill" and self.model_dump(exclude={"kind", "origin", "response_prefix"}) != _BARE:
+            raise ValueError("a prompt of kind prefill takes response_prefix and origin only")
         return self
 
     def around(self, problem: str) -> str:

@@ -38,7 +38,7 @@ class ProblemSet(Frozen):
     """Where problems come from (exactly one of hub, path, generated, reasoning_gym) and which rows are left out."""
 
     about: str = Field("", description="what it is, for the report's data card")
-    licence: str = Field("", description="the same")
+    license: str = Field("", description="the same")
     hub: str | None = Field(None, description="Hugging Face dataset id")
     path: Path | None = Field(None, description="a .jsonl, .json or .parquet file")
     generated: ArithmeticProblems | None = None
@@ -61,9 +61,11 @@ class ProblemSet(Frozen):
         0, description="leave out this many, the first in the order drawn by `data_seed`, which is that of training"
     )
     limit: Count | None = Field(None, description="keep this many of the others, drawn by `data_seed`")
-    blank: Literal["drop", "refuse"] = Field("drop", description="rows without problem or answer")
-    duplicate: Literal["drop", "refuse"] = Field("drop", description="problems that are word for word an earlier one")
-    unreadable: Literal["drop", "refuse"] = Field("refuse", description="rows that cannot be parsed")
+    on_blank: Literal["drop", "refuse"] = Field("drop", description="rows without problem or answer")
+    on_duplicate: Literal["drop", "refuse"] = Field(
+        "drop", description="problems that are word for word an earlier one"
+    )
+    on_unreadable: Literal["drop", "refuse"] = Field("refuse", description="rows that cannot be parsed")
 
     @model_validator(mode="after")
     def _one_source(self) -> "ProblemSet":

@@ -12,27 +12,31 @@ class Hardware(Frozen):
     """What a job runs on. It changes a result in its last digits at most, so it is no part of what a job is told to make."""
 
     gpus: int = 0
-    layout: Path | None = None
+    accelerate_config: Path | None = None
     """A file of envs/accelerate/ that spreads training over processes; none: one process."""
-    memory_share: float = 0.9
+    gpu_memory_utilization: float = 0.9
     """Of each GPU's memory, for vLLM."""
     machines: int = 1
     server_gpus: int = 0
     """Of `gpus`, those on which vLLM serves rollouts."""
-    parameters: float = 0
+    num_parameters: float = 0
     """Weights of the model, for the arithmetic of memory."""
 
 
-class Size(Frozen):
+class Resources(Frozen):
     """What jobs on a GPU ask for, on models of up to so many weights. Changing it re-makes nothing."""
 
-    parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
-    layout: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
-    training_share: Fraction = Field(0.3, description="share of each GPU's memory that vLLM has while it trains")
+    max_parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
+    accelerate_config: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
+    training_gpu_memory_utilization: Fraction = Field(
+        0.3, description="share of each GPU's memory that vLLM has while it trains"
+    )
     server_gpus: Annotated[int, Field(ge=0)] = Field(
-        0, description="GPUs of vLLM beside those of the layout, where training has vllm_mode server"
+        0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"
     )
     sampling_gpus: Count = Field(1, description="GPUs that a model is spread over for votes and benchmarks")
-    sampling_share: Fraction = Field(0.9, description="share of each GPU's memory that vLLM has for these")
+    sampling_gpu_memory_utilization: Fraction = Field(
+        0.9, description="share of each GPU's memory that vLLM has for these"
+    )
     memory_gb: Count = Field(64, description="main memory of a job; doubled when it is tried again")
     cores: Count = Field(8, description="processor cores of a job")

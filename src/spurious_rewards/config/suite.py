@@ -5,7 +5,7 @@ from itertools import product
 
 from spurious_rewards.config.experiments import Experiment, Import, Run
 from spurious_rewards.config.models import Prompt, Start
-from spurious_rewards.config.resources import Size
+from spurious_rewards.config.resources import Resources
 from spurious_rewards.config.suite_file import SuiteFile
 from spurious_rewards.config.training import Training
 
@@ -64,22 +64,22 @@ class Suite(SuiteFile):
         return Run(model=start.model, prompt=own, reward=start.reward, variant="default", seeds=seeds)
 
     def prompt(self, model: str, name: str) -> Prompt:
-        """A prompt as a model is given it: one of kind own is the model's own with its `response_prefix`."""
+        """A prompt as a model is given it: one of kind prefill is the model's own with its `response_prefix`."""
         prompt = self.prompts[name]
-        if prompt.kind != "own":
+        if prompt.kind != "prefill":
             return prompt
         own = self.prompts[self.models[model].prompt]
         return own.model_copy(update={"response_prefix": prompt.response_prefix, "origin": prompt.origin})
 
-    def size(self, model: str) -> Size | None:
-        """What jobs on a model ask for; none in a suite without `sizes`."""
-        parameters = self.parameters(model)
-        return next((size for size in self.sizes if parameters <= size.parameters), None)
+    def resources_of(self, model: str) -> Resources | None:
+        """What jobs on a model ask for; none in a suite without `resources`."""
+        weights = self.num_parameters(model)
+        return next((each for each in self.resources if weights <= each.max_parameters), None)
 
-    def parameters(self, model: str) -> float:
+    def num_parameters(self, model: str) -> float:
         """How many weights a model has; 0 where the suite does not say."""
         found = self.models[model]
-        return (self.models[found.start.model] if found.start else found).parameters or 0
+        return (self.models[found.start.model] if found.start else found).num_parameters or 0
 
     def imported(self, run: Run) -> Import | None:
         """What takes the place of a run's training, if it was trained elsewhere."""

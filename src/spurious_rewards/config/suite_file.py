@@ -8,7 +8,7 @@ from spurious_rewards.config.base import Count, Frozen, Name
 from spurious_rewards.config.experiments import Clipping, Exhibit, Experiment, Import, PartialPrompt, Report
 from spurious_rewards.config.models import Model, Organism, Prompt
 from spurious_rewards.config.problems import Benchmark, Overlap, ProblemSet
-from spurious_rewards.config.resources import Size
+from spurious_rewards.config.resources import Resources
 from spurious_rewards.config.training import Reward, Sampling, Strategies, Training, Vote
 
 
@@ -36,7 +36,7 @@ class SuiteFile(Frozen):
     strategies: Strategies = Strategies()
     experiments: dict[Name, Experiment]
     imports: tuple[Import, ...] = ()
-    sizes: tuple[Size, ...] = Field((), description="smallest first; none: nothing asks for a GPU")
+    resources: tuple[Resources, ...] = Field((), description="smallest first; none: nothing asks for a GPU")
     keep_weights: Literal["all", "reported"] = Field(
         "all",
         description="reported: weights of other steps go once they have answered, optimiser states once training went on",

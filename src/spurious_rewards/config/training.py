@@ -23,7 +23,7 @@ class Reward(Frozen):
     file: Path | None = Field(
         None, description="a Python file that has the function, from the suite's folder; none: it is one of `rewards`"
     )
-    without: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
+    unless: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
     problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
     title: str = Field("", description="how tables and figures call it; the key itself if empty")
@@ -52,7 +52,7 @@ class Training(Frozen):
     updates_per_rollout: Count = Field(
         8, description="mini-batches, hence optimiser updates, in one pass over the batch"
     )
-    passes: Count = Field(1, description="passes over the rollout batch")
+    num_iterations: Count = Field(1, description="passes over the rollout batch")
     clip: Annotated[float, Field(gt=0)] | None = Field(0.2, description="PPO's clip range around 1; null: no clipping")
     loss: Literal["paper", "released_code"] = Field(
         "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
@@ -72,7 +72,7 @@ class Training(Frozen):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     max_prompt_tokens: Count = Field(1024, description="longer prompts are left out, and counted")
     max_new_tokens: Count = Field(3072, description="a response that reaches this is truncated")
-    precision: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
+    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
     micro_batch: Count = Field(4, description="responses a forward and backward pass")
     gradient_checkpointing: bool = True
     segment_steps: Count = Field(
@@ -89,7 +89,7 @@ class Training(Frozen):
     @property
     def optimizer_steps(self) -> int:
         """Optimiser updates a rollout step."""
-        return self.updates_per_rollout * self.passes
+        return self.updates_per_rollout * self.num_iterations
 
     @model_validator(mode="after")
     def _divides(self) -> "Training":
@@ -140,7 +140,7 @@ class Sampling(Frozen):
         "transformers", description="what draws responses for votes and benchmarks"
     )
     max_new_tokens: Count = 3072
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
     batch_tokens: Count = Field(16384, description="prompt and response tokens of one batch, padding included")
     max_model_len: Count | None = Field(
         None, description="vllm: tokens that prompt and response may have together; null: as many as the model"

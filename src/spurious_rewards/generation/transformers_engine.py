@@ -17,14 +17,14 @@ from spurious_rewards.models.prompts import room
 class TransformersEngine:
     """`transformers.generate` on one batch of left-padded prompts; on the GPU if there is one."""
 
-    def __init__(self, folder: Path, precision: loading.Precision = "float32"):
-        self.folder, self.precision = folder, precision
+    def __init__(self, folder: Path, dtype: loading.Dtype = "float32"):
+        self.folder, self.dtype = folder, dtype
         self.tokenizer = loading.load_tokenizer(folder)
 
     @cached_property
     def model(self) -> Any:
         """The `transformers.PreTrainedModel`, loaded when first needed: an interrupted job may not need it again."""
-        model: Any = loading.load_model(self.folder, self.precision)
+        model: Any = loading.load_model(self.folder, self.dtype)
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @property

@@ -53,12 +53,12 @@ class VllmEngine:
         try:
             llm = LLM(
                 str(self.folder),
-                dtype=self.sampling.precision,
+                dtype=self.sampling.dtype,
                 generation_config="vllm",  # none of the folder's own: no top-k, no penalties
                 skip_tokenizer_init=True,
                 max_model_len=self.sampling.max_model_len,
                 tensor_parallel_size=self.hardware.gpus or 1,
-                gpu_memory_utilization=self.hardware.memory_share,
+                gpu_memory_utilization=self.hardware.gpu_memory_utilization,
                 enable_prefix_caching=True,
                 # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
                 enable_chunked_prefill=torch.cuda.is_available(),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
-Precision = Literal["float32", "bfloat16"]
+Dtype = Literal["float32", "bfloat16"]
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """One of these makes a tokenizer; its configuration alone does not."""
@@ -83,7 +83,7 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def load_model(folder: str | Path, precision: Precision) -> "PreTrainedModel":
+def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     """The model of a folder on the CPU, in evaluation mode; training wants float32 weights.
 
     Of the folder's generation settings, repetition penalties and top-k among them, only the tokens that end a response
@@ -101,7 +101,7 @@ def load_model(folder: str | Path, precision: Precision) -> "PreTrainedModel":
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, precision), local_files_only=True, output_loading_info=True
+            folder, dtype=getattr(torch, dtype), local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder}: cannot be loaded as a causal language model ({_first_line(error)})") from error

@@ -31,7 +31,7 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
         "packages": partial(packages.packages, study.suite),
         "environments": partial(packages.environments, study.root / "envs"),
         "SLURM": partial(environment.slurm, on, partitions),
-        "layouts": partial(gpus.layouts, study),
+        "accelerate configurations": partial(gpus.accelerate_configs, study),
         "GPUs": partial(gpus.gpus, study, on, here, partitions),
         "memory of GPUs": partial(gpus.memory_of_gpus, study, gpu_gb),
         "time limits": partial(gpus.time_limits, study, partitions),
@@ -48,11 +48,11 @@ def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
     """Why a suite that asks for GPUs must not be started, as a text; nothing if it may.
 
     Args:
-        study: of the suite; one without `sizes` may always start.
+        study: of the suite; one without `resources` may always start.
         on: where its jobs will run.
         own_software: whether jobs use the packages of this process, and not those of `--sdm conda`.
     """
-    if not study.suite.sizes:
+    if not study.suite.resources:
         return ""
     found = [one for one in failing(doctor(study, on)) if own_software or one.what != "packages"]
     return report(found, study.name) if found else ""
@@ -95,15 +95,15 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
     Raises:
         UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, too full a disk.
     """
-    layout = accelerate.read(hardware.layout) if hardware.layout else None
-    if not hardware.gpus or (layout and layout.cpu):
+    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
+    if not hardware.gpus or (config and config.cpu):
         return
-    needed = layout.processes // layout.machines + hardware.server_gpus if layout else hardware.gpus
+    needed = config.processes // config.machines + hardware.server_gpus if config else hardware.gpus
     node, found = os.uname().nodename, machines.gpus()
     if len(found) < needed:
         raise UserError(
             f"{node}: the job needs {needed} GPUs of this machine, which shows {len(found)}; see nvidia-smi and "
-            "CUDA_VISIBLE_DEVICES, or ask for fewer under `sizes` of the suite"
+            "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
     if engine == "vllm" and packages.version("vllm") is None:
         raise UserError(
@@ -111,24 +111,24 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
         )
     smallest = min(gpu.gb for gpu in found)
     parts = [
-        gpu_memory.states(hardware.parameters, layout)
-        if layout
-        else gpu_memory.weights(hardware.parameters, hardware.gpus)
+        gpu_memory.states(hardware.num_parameters, config)
+        if config
+        else gpu_memory.weights(hardware.num_parameters, hardware.gpus)
     ]
-    if layout and engine == "vllm" and not hardware.server_gpus:
-        parts.append(gpu_memory.engine(hardware.memory_share, smallest))
+    if config and engine == "vllm" and not hardware.server_gpus:
+        parts.append(gpu_memory.engine(hardware.gpu_memory_utilization, smallest))
     if gpu_memory.total(parts) > smallest:
         raise UserError(
             f"{node}: the job needs {gpu_memory.added_up(parts)} of a GPU at least, and the smallest here has {smallest:.1f} GB; "
-            "choose larger ones, or another layout under `sizes` of the suite"
+            "choose larger ones, or another accelerate_config under `resources` of the suite"
         )
-    if layout and output is not None:
-        _room(hardware.parameters, layout, output)
+    if config and output is not None:
+        _room(hardware.num_parameters, config, output)
 
 
-def _room(parameters: float, layout: accelerate.AccelerateConfig, output: Path) -> None:
+def _room(parameters: float, config: accelerate.AccelerateConfig, output: Path) -> None:
     folder = next(path for path in output.absolute().parents if path.exists())
-    bytes_a_weight = costs.checkpoint_bytes(layout.sharding)
+    bytes_a_weight = costs.checkpoint_bytes(config.sharding)
     free, checkpoint = shutil.disk_usage(folder).free, bytes_a_weight * parameters
     if free < checkpoint:
         raise UserError(

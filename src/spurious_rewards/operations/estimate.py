@@ -34,7 +34,7 @@ class Work:
     hours: float
     """GPU-hours"""
     gpus: int
-    """that it runs on at once; 1 where the suite has no `sizes`"""
+    """that it runs on at once; 1 where the suite has no `resources`"""
     needs: tuple[Path, ...]
     run: Run | None = None
     """whose segment it is"""
@@ -156,7 +156,7 @@ def estimate(study: Study, gpus: int = 1) -> Estimate:
         targets={name: _closure(works, _read_by(study, name)) for name in suite.exhibits},
         gpus=gpus,
         downloads=sum(
-            costs.DOWNLOAD_BYTES * suite.parameters(name)
+            costs.DOWNLOAD_BYTES * suite.num_parameters(name)
             for name in names | starts
             if suite.models[name].source == "hub"
         ),
@@ -203,8 +203,8 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
         needs += (votes,)
     steps_kept, states_kept = kept_steps(suite, run), kept_states(suite, run)
     weights, state = costs.weight_bytes(suite, run.model), costs.state_bytes(suite, run)
-    if (layout := hardware.accelerate_config(study, run.model)) and layout.sharding:
-        state += costs.OWN_BYTES.get(layout.sharding, 0) * suite.parameters(run.model)
+    if (config := hardware.accelerate_config(study, run.model)) and config.sharding:
+        state += costs.OWN_BYTES.get(config.sharding, 0) * suite.num_parameters(run.model)
     seeds = len(seeds_of(run.seeds))
     for start, stop in suite.segments(run):
         steps = suite.eval_steps(run, start, stop)

@@ -27,13 +27,13 @@ NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
 def report(study: Study, gpus: int = 1) -> str:
     """What a suite takes on so many GPUs; and, for what lies below its results, what it took."""
     found = estimate(study, gpus)
-    without = [name for name in _models(study) if not study.suite.parameters(name)]
+    without = [name for name in _models(study) if not study.suite.num_parameters(name)]
     parts = [f"Suite {study.name}: {study.suite.title}"]
     if found.hours(found.works):
         parts += [_formula(), _experiments(found), *_in_common(found), _targets(found), _whole(found, study)]
     if without:
         parts.append(
-            _text(f"Nothing is estimated of models that the suite gives no `parameters`: {', '.join(without)}.")
+            _text(f"Nothing is estimated of models that the suite gives no `num_parameters`: {', '.join(without)}.")
         )
     if jobs := list(measured(study.paths.root)):
         parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
@@ -131,7 +131,7 @@ def _whole(found: Estimate, study: Study) -> str:
         f"{duration(found.wall)}: the work shared evenly takes {duration(found.hours(found.works) / found.gpus)}, and the "
         f"longest chain of jobs that wait for each other {duration(found.chain)}. The longest job is {_longest(found)}.",
         *(
-            f"{jobs} jobs ask for {asked} GPUs, more than there are: choose another layout in `sizes`."
+            f"{jobs} jobs ask for {asked} GPUs, more than there are: choose another accelerate_config in `resources`."
             for asked, jobs in found.unfit.items()
         ),
         f"Disk at the end {size(found.disk)} ({policy}): weights {size(weights)}, optimiser states {size(states)}, responses "

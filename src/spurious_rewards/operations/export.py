@@ -34,7 +34,7 @@ CODE = (
 LEFT_OUT = ("logs", "wandb", PARTIAL)
 """Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
 
-LICENCE = "Apache-2.0"
+LICENSE = "Apache-2.0"
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
@@ -53,7 +53,7 @@ grade, but weights, trainer states and logs. What made each file, when, from wha
 (`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards trace FILE` prints it.
 
 The suite is `{study.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
-can be later than some of the results: the commit of each stands in its manifest. The code is under {licence}.
+can be later than some of the results: the commit of each stands in its manifest. The code is under {license}.
 """
 
 mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
@@ -145,15 +145,15 @@ class _Crate:
     def _describe(self) -> None:
         crate, suite = self.made, self.study.suite
         crate.name, crate.description = suite.title, suite.note or suite.title
-        address = f"https://spdx.org/licenses/{LICENCE}"
-        crate.license = self._about(address, "CreativeWork", name=LICENCE, url=address)
+        address = f"https://spdx.org/licenses/{LICENSE}"
+        crate.license = self._about(address, "CreativeWork", name=LICENSE, url=address)
         crate.root_dataset["conformsTo"] = [
             self._about(address, "CreativeWork", name=name, version=version)
             for address, (name, version) in PROFILES.items()
         ]
 
     def _readme(self) -> None:
-        text = README.format(study=self.study, note=self.study.suite.note, licence=LICENCE)
+        text = README.format(study=self.study, note=self.study.suite.note, license=LICENSE)
         said = {"name": "README.md", "encodingFormat": "text/markdown", "about": self.made.root_dataset}
         self.made.add_file(StringIO(text), "README.md", properties=said)
 
@@ -172,8 +172,8 @@ class _Crate:
             if path.is_file() and path not in self.entities:
                 self._add(path)
         for name, problem_set in self.study.suite.problems.items():
-            if problem_set.licence and (entity := self.entities.get(self.study.paths.problems(name))):
-                entity["license"] = problem_set.licence
+            if problem_set.license and (entity := self.entities.get(self.study.paths.problems(name))):
+                entity["license"] = problem_set.license
 
     def _of_results(self) -> Iterator[Path]:
         for path in sorted(self.results.rglob("*")):

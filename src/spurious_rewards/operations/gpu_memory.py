@@ -1,7 +1,7 @@
 """What a job needs of each GPU's memory, by arithmetic: GB are 10^9 bytes.
 
 Training holds float32 weights, their gradients and Adam's two moments, 16 bytes a weight: shared out among the processes of a
-sharded layout, whole in each of another one. To that come vLLM's share where it is colocated, and what a micro-batch leaves
+sharded config, whole in each of another one. To that come vLLM's share where it is colocated, and what a micro-batch leaves
 behind. Of that the logits are the most; the rest is an allowance.
 """
 
@@ -39,10 +39,10 @@ class Part:
     said: str
 
 
-def states(parameters: float, layout: AccelerateConfig) -> Part:
+def states(parameters: float, config: AccelerateConfig) -> Part:
     """Weights, gradients and moments of a process of training."""
-    if layout.sharding or layout.processes == 1:
-        return _of_weights(TRAINING_BYTES, parameters, layout.processes, "processes")
+    if config.sharding or config.processes == 1:
+        return _of_weights(TRAINING_BYTES, parameters, config.processes, "processes")
     return _of_weights(TRAINING_BYTES + BUCKET_BYTES, parameters, 1, "processes")
 
 
@@ -56,9 +56,9 @@ def engine(share: float, gpu_gb: float) -> Part:
     return Part(share * gpu_gb, f"vLLM's share of {share:g}")
 
 
-def engine_needs(parameters: float, precision: Literal["bfloat16", "float32"], gpus: int) -> list[Part]:
+def engine_needs(parameters: float, dtype: Literal["bfloat16", "float32"], gpus: int) -> list[Part]:
     """What vLLM's share must hold at least, of a model that is spread over `gpus`."""
-    held = _of_weights({"bfloat16": 2, "float32": 4}[precision], parameters, gpus, "GPUs")
+    held = _of_weights({"bfloat16": 2, "float32": 4}[dtype], parameters, gpus, "GPUs")
     return [held, Part(ENGINE_GB, "to work with")]
 
 

@@ -191,10 +191,10 @@ def _unique(rows: Iterable[Problem]) -> tuple[list[Problem], list[str], int]:
 
 def _refuse(dropped: Mapping[str, list[str]], problem_set: ProblemSet, source: Source) -> None:
     for reason, places in dropped.items():
-        if places and getattr(problem_set, reason) == "refuse":
+        if places and getattr(problem_set, f"on_{reason}") == "refuse":
             raise UserError(
                 f"{source.name}: {places[0]}: {reason}, as {len(places)} of {len(source.rows)} rows are; mend the "
-                f"source, or set `{reason}: drop` for this problem set to leave such rows out"
+                f"source, or set `on_{reason}: drop` for this problem set to leave such rows out"
             )
 
 

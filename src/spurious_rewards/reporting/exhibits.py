@@ -36,7 +36,7 @@ KINDS: dict[str, Callable[[str, Exhibit, Suite, ResultTables], Parts]] = {
 
 @dataclass(frozen=True)
 class Made:
-    """Figures by file name, the numbers they show (keys, full precision), and the page: what the report says and shows."""
+    """Figures by file name, the numbers they show (keys, full dtype), and the page: what the report says and shows."""
 
     figures: dict[str, Figure]
     numbers: pd.DataFrame

@@ -46,11 +46,11 @@ RELATIVES = ((0.0, -0.45), (-0.11, -0.1), (0.0, 0.35), (0.08, -0.25))
 
 
 def rewards(suite: Suite) -> dict[str, Look]:
-    """The look of each reward's title: others of a function are darker or lighter, those `without` another dotted."""
+    """The look of each reward's title: others of a function are darker or lighter, those `unless` another dotted."""
     spare, used, looks = cycle(SPARE), Counter[str](), {}
     for key, reward in suite.rewards.items():
         base = REWARDS.get(reward.function) or next(spare)
-        if reward.without is not None:
+        if reward.unless is not None:
             looks[reward.title or key] = Look(_mixed(base, -0.3), dotted=True)
             continue
         turn, shade = ((0.0, 0.0), *RELATIVES)[used[reward.function] % (1 + len(RELATIVES))]

@@ -37,8 +37,8 @@ class Numbers:
 
     Of the headline experiment: `headline` (`analysis.headline`), `seeds` (`analysis.seeds`). Of each experiment, with a column
     `experiment`: `labels` (`analysis.labels.labels_summary`), `health` (`analysis.training.training_health`), `grading`
-    (`analysis.labels.grading`). Of the suite: `claims` (`analysis.claims.ledger`), `leakage` and `recall`
-    (`analysis.contamination`; recall may have no rows), `judged` ("agreement", "accuracy" and "differences" of graders,
+    (`analysis.labels.grading`). Of the suite: `claims` (`analysis.claims.ledger`), `leakage` and `memorization`
+    (`analysis.contamination`; memorization may have no rows), `judged` ("agreement", "accuracy" and "differences" of graders,
     `analysis.grader_agreement`).
     """
 
@@ -49,7 +49,7 @@ class Numbers:
     health: pd.DataFrame
     grading: pd.DataFrame
     leakage: pd.DataFrame
-    recall: pd.DataFrame
+    memorization: pd.DataFrame
     judged: Mapping[str, pd.DataFrame]
 
 
@@ -86,7 +86,7 @@ def build(
         ),
         *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
         problems.cards(suite, manifests),
-        problems.contamination(suite, numbers.leakage, numbers.recall, mark),
+        problems.contamination(suite, numbers.leakage, numbers.memorization, mark),
         training.labels(suite, marks, numbers.labels),
         *(section for section in exhibits if section.group == "Training"),
         training.health(suite, marks, numbers.health),

@@ -98,7 +98,7 @@ def ttrl(responses: Sequence[str], labels: Sequence[str], context: Context) -> l
     return [float(same) for same in context.equivalent(pairs)]
 
 
-def without(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
+def unless(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
     """The reward that is 1 where `wanted` is and `unwanted` is not."""
 
     def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:

@@ -9,7 +9,7 @@ from spurious_rewards.rewards.functions import (
     no_repetition,
     python,
     ttrl,
-    without,
+    unless,
 )
 from spurious_rewards.rewards.user_file import from_file
 
@@ -26,15 +26,15 @@ REGISTRY: dict[str, RewardFunction] = {
 
 
 def of(reward: Reward) -> RewardFunction:
-    """What a suite's reward pays for, its `without` included.
+    """What a suite's reward pays for, its `unless` included.
 
     Raises:
         UserError: it is a function of a file that cannot be had.
     """
     wanted = REGISTRY[reward.function] if reward.file is None else from_file(reward.file, reward.function)
-    return wanted if reward.without is None else without(wanted, REGISTRY[reward.without])
+    return wanted if reward.unless is None else unless(wanted, REGISTRY[reward.unless])
 
 
 def never_varies(reward: Reward) -> bool:
     """Whether a suite's reward is the same for every response: a coin that always falls on one side."""
-    return reward.gamma == 0 or (reward.gamma == 1 and reward.without is None)
+    return reward.gamma == 0 or (reward.gamma == 1 and reward.unless is None)

@@ -35,7 +35,7 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
     if len(among) < count:
         raise UserError(
             f"the job needs {count} GPUs and this machine shows {len(among)} ({', '.join(among) or 'none'}); set "
-            "CUDA_VISIBLE_DEVICES, or ask for fewer under `sizes` of the suite"
+            "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
     # Each SLURM job has GPUs of its own, and may count them from 0.
     folder = Path(tempfile.gettempdir()) / f"spurious-rewards-gpus-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', '')}"

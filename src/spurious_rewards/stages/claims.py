@@ -43,7 +43,7 @@ def numbers(study: Study, ledger: Ledger) -> list[Path]:
         *(folder / f"{table}.csv" for folder in folders for table in ("headline", "comparisons", "before")),
         *(study.paths.experiment(name) / f"{table}.csv" for name in experiments for table in ("labels", "training")),
         *(study.paths.exhibit(name) / "table.csv" for name in judging(study.suite)),
-        study.paths.contamination() / "recall.csv",
+        study.paths.contamination() / "memorization.csv",
     ]
 
 

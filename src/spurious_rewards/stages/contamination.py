@@ -39,7 +39,7 @@ def problems(study: Study) -> list[Path]:
 
 def files(study: Study) -> list[Path]:
     """What is said of leakage and contamination."""
-    return [study.paths.contamination() / f"{name}.csv" for name in ("overlaps", "leakage", "recall")]
+    return [study.paths.contamination() / f"{name}.csv" for name in ("overlaps", "leakage", "memorization")]
 
 
 def _benchmark_sets(study: Study) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def _benchmark_sets(study: Study) -> tuple[str, ...]:
 
 
 def work(job: ContaminationJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Write overlaps.csv, leakage.csv and recall.csv into the folder."""
+    """Write overlaps.csv, leakage.csv and memorization.csv into the folder."""
     from spurious_rewards.analysis import contamination
     from spurious_rewards.problems.decontamination import overlaps
 
@@ -66,7 +66,7 @@ def work(job: ContaminationJob, inputs: Inputs, outputs: Outputs) -> None:
         "leakage": contamination.leakage(
             found, {job.training: sizes[job.training]}, {name: sizes[name] for name in job.benchmarks}
         ),
-        "recall": contamination.recall(completions, sets, job.share or 0.0),
+        "memorization": contamination.memorization(completions, sets, job.share or 0.0),
     }
     folder = outputs["folder"]
     written = [folder / f"{name}.csv" for name in frames]

@@ -1,4 +1,4 @@
-"""What jobs run on: GPUs, cores and time limits, from the suite's `sizes`. Nothing of it is part of what a job makes."""
+"""What jobs run on: GPUs, cores and time limits, from the suite's `resources`. Nothing of it is part of what a job makes."""
 
 import functools
 import math
@@ -12,11 +12,13 @@ from spurious_rewards.stages.study import Study
 
 
 def of_sampling(study: Study, model: str) -> Hardware:
-    """What drawing responses from a model runs on; the default in suites without `sizes`."""
-    if (size := study.suite.size(model)) is None:
+    """What drawing responses from a model runs on; the default in suites without `resources`."""
+    if (size := study.suite.resources_of(model)) is None:
         return Hardware()
-    parameters = study.suite.parameters(model)
-    return Hardware(gpus=size.sampling_gpus, memory_share=size.sampling_share, parameters=parameters)
+    weights = study.suite.num_parameters(model)
+    return Hardware(
+        gpus=size.sampling_gpus, gpu_memory_utilization=size.sampling_gpu_memory_utilization, num_parameters=weights
+    )
 
 
 def of_answers(study: Study, run: Run) -> Hardware:
@@ -26,31 +28,31 @@ def of_answers(study: Study, run: Run) -> Hardware:
 
 
 def of_training(study: Study, run: Run) -> Hardware:
-    """What training of a run runs on; the default in suites without `sizes`."""
-    if (size := study.suite.size(run.model)) is None:
+    """What training of a run runs on; the default in suites without `resources`."""
+    if (size := study.suite.resources_of(run.model)) is None:
         return Hardware()
-    config = study.accelerate_config(size.layout)
+    config = study.accelerate_config(size.accelerate_config)
     served = study.suite.algorithms[run.variant].vllm_mode == "server"
     server_gpus = size.server_gpus if served else 0
     return Hardware(
         gpus=0 if config.cpu else config.processes + server_gpus,
-        layout=config.path,
+        accelerate_config=config.path,
         machines=config.machines,
-        memory_share=size.training_share,
+        gpu_memory_utilization=size.training_gpu_memory_utilization,
         server_gpus=server_gpus,
-        parameters=study.suite.parameters(run.model),
+        num_parameters=study.suite.num_parameters(run.model),
     )
 
 
 def accelerate_config(study: Study, model: str) -> AccelerateConfig | None:
-    """How training of a model is spread; none in suites without `sizes`."""
-    size = study.suite.size(model)
-    return study.accelerate_config(size.layout) if size else None
+    """How training of a model is spread; none in suites without `resources`."""
+    size = study.suite.resources_of(model)
+    return study.accelerate_config(size.accelerate_config) if size else None
 
 
 def cores(study: Study, model: str) -> int:
     """Processor cores of a job that has a model at work."""
-    size = study.suite.size(model)
+    size = study.suite.resources_of(model)
     return size.cores if size else study.settings.threads
 
 

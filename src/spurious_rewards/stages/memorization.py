@@ -54,7 +54,7 @@ def made_here(study: Study, model: str) -> list[Path]:
 def completions(study: Study) -> list[Path]:
     """What all models made of the beginnings of problems."""
     probe = study.suite.partial_prompt
-    return [study.paths.recall(model) for model in probe.models] if probe else []
+    return [study.paths.memorization(model) for model in probe.models] if probe else []
 
 
 def minutes() -> int:

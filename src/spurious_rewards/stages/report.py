@@ -93,16 +93,16 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
 
 
 def _before_training(paths: ResultPaths) -> "dict[str, DataFrame]":
-    """Leakage and recall; empty tables where they are not there, as after a run that failed."""
+    """Leakage and memorization; empty tables where they are not there, as after a run that failed."""
     import pandas as pd
 
-    from spurious_rewards.analysis.contamination import LEAKAGE, RECALL
+    from spurious_rewards.analysis.contamination import LEAKAGE, MEMORIZATION
 
     return {
         name: tables.read_csv(path)
         if (path := paths.contamination() / f"{name}.csv").exists()
         else pd.DataFrame(columns=columns)
-        for name, columns in (("leakage", LEAKAGE), ("recall", RECALL))
+        for name, columns in (("leakage", LEAKAGE), ("memorization", MEMORIZATION))
     }
 
 

@@ -20,7 +20,7 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Reward
 
-WORDLESS = {"about": "", "licence": ""}
+WORDLESS = {"about": "", "license": ""}
 """Keys of a problem set that only the report shows."""
 
 
@@ -139,7 +139,7 @@ class Study:
                 "problems": {key: each.model_copy(update=WORDLESS) for key, each in self.suite.problems.items()},
                 "experiments": {name: experiment},
                 "imports": tuple(each for each in self.suite.imports if self.suite.run_of_import(each) in runs),
-                "sizes": (),  # what jobs ask for changes no number
+                "resources": (),  # what jobs ask for changes no number
                 "exhibits": {},
                 "clipping": None,
                 "partial_prompt": None,

@@ -81,8 +81,8 @@ class CheckpointCallback(TrainerCallback):
             loading.check(saved)
         except UserError as error:
             raise UserError(
-                f"{error}: training did not leave a model that can be loaded; a sharded layout needs `fsdp_state_dict_type: "
-                "FULL_STATE_DICT` or `zero3_save_16bit_model: true`"
+                f"{error}: training did not leave a model that can be loaded; a sharded accelerate_config "
+                "needs `fsdp_state_dict_type: FULL_STATE_DICT` or `zero3_save_16bit_model: true`"
             ) from error
         (saved / "training_args.bin").unlink(missing_ok=True)  # a pickle that names this machine's folders
         self.record.write(saved)
@@ -103,8 +103,8 @@ def thin_out(folder: Path, steps: Sequence[int], evaluated: Collection[int]) -> 
                 remove(leaving)
 
 
-def check_resumable(checkpoint: Path, layout: AccelerateConfig | None) -> None:
-    """Whether training can go on from a checkpoint on the processes of a layout (none: one process).
+def check_resumable(checkpoint: Path, config: AccelerateConfig | None) -> None:
+    """Whether training can go on from a checkpoint on the processes of a config (none: one process).
 
     Random states and the shards of optimisers belong to processes, so their number and the way of sharding are fixed.
 
@@ -112,15 +112,18 @@ def check_resumable(checkpoint: Path, layout: AccelerateConfig | None) -> None:
         UserError: another number, another sharding, or the trainer's state is gone.
     """
     processes = len(list(checkpoint.glob("rng_state*.pth")))
-    expected = layout.processes if layout else 1
-    if processes == expected and (checkpoint / OPTIMIZER[layout.sharding if layout else None]).exists():
+    expected = config.processes if config else 1
+    if processes == expected and (checkpoint / OPTIMIZER[config.sharding if config else None]).exists():
         return
     kinds = [kind or "none" for kind, name in OPTIMIZER.items() if (checkpoint / name).exists()]
     if processes and kinds:
         found = f"was written by {processes} processes, sharding {kinds[0]}"
-        mend = "choose a layout like that under `sizes` of the suite, or delete the run's segments to train it again"
+        mend = (
+            "choose an accelerate_config like that under `resources` of the suite, or delete the run's "
+            "segments to train it again"
+        )
     else:
         found = "has no trainer state to go on from"
         mend = "delete its segment to train that again"
-    wanted = f"{expected} processes, sharding {layout.sharding or 'none'} ({layout.path})" if layout else "one process"
+    wanted = f"{expected} processes, sharding {config.sharding or 'none'} ({config.path})" if config else "one process"
     raise UserError(f"{checkpoint}: {found}, and the job has {wanted}; random and optimiser states do not fit; {mend}")

@@ -1,4 +1,4 @@
-"""Starting a training job on several processes, as a layout says: a file of accelerate's own configuration.
+"""Starting a training job on several processes, as a config says: a file of accelerate's own configuration.
 
     spurious-rewards train … ──(srun, one task a machine, if there are several)──→ accelerate launch ──→ N times the same command
 
@@ -37,21 +37,21 @@ def launched() -> bool:
 
 
 def launch(hardware: Hardware) -> None:
-    """Replace this process by the launcher of its layout; return where there is none, or where it has been launched.
+    """Replace this process by the launcher of its config; return where there is none, or where it has been launched.
 
     Raises:
         UserError: see `read` and `command`.
     """
-    if hardware.layout is None or launched():
+    if hardware.accelerate_config is None or launched():
         return
     # Short of this, a launcher kills after 30 seconds what wants to save at the end of its rollout step.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
-    words = command(read(hardware.layout), ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
+    words = command(read(hardware.accelerate_config), ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
     os.execvp(words[0], words)
 
 
-def command(layout: AccelerateConfig, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The command that runs `python PROGRAM` once for each process of a layout.
+def command(config: AccelerateConfig, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The command that runs `python PROGRAM` once for each process of a config.
 
     On one machine a free port is taken; on several one that hangs on the SLURM job. `accelerate launch` would start a
     single process on a CPU and say nothing.
@@ -59,16 +59,16 @@ def command(layout: AccelerateConfig, program: Sequence[str], environment: Mappi
     Raises:
         UserError: several machines outside SLURM, or in an allocation of another number of machines.
     """
-    if layout.cpu:
-        launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(layout.processes)]
+    if config.cpu:
+        launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(config.processes)]
     else:
-        launcher = ["accelerate.commands.launch", "--config_file", str(layout.path)]
-        if layout.machines == 1:
+        launcher = ["accelerate.commands.launch", "--config_file", str(config.path)]
+        if config.machines == 1:
             launcher += ["--main_process_port", "0"]
-        elif _step_of(environment) == layout.machines:
+        elif _step_of(environment) == config.machines:
             launcher += _rendezvous(environment)
         else:
-            return [*_one_task_a_machine(layout, environment), sys.executable, *program]
+            return [*_one_task_a_machine(config, environment), sys.executable, *program]
     return [sys.executable, "-m", "spurious_rewards.training.launching", *launcher, *program]
 
 
@@ -77,19 +77,19 @@ def _step_of(environment: Mapping[str, str]) -> int:
     return int(environment.get("SLURM_STEP_NUM_NODES", 1))
 
 
-def _one_task_a_machine(layout: AccelerateConfig, environment: Mapping[str, str]) -> list[str]:
-    if (given := int(environment.get("SLURM_JOB_NUM_NODES", 0))) != layout.machines:
+def _one_task_a_machine(config: AccelerateConfig, environment: Mapping[str, str]) -> list[str]:
+    if (given := int(environment.get("SLURM_JOB_NUM_NODES", 0))) != config.machines:
         found = f"a SLURM job of {given}" if given else "a process outside SLURM"
         raise UserError(
-            f"{layout.path}: wants {layout.machines} machines, and this is {found}; ask for `nodes: {layout.machines}` in "
-            "the profile, or choose a layout of one machine under `sizes` of the suite"
+            f"{config.path}: wants {config.machines} machines, and this is {found}; ask for `nodes: {config.machines}` in "
+            "the profile, or choose an accelerate_config of one machine under `resources` of the suite"
         )
     # The step that this process runs in holds the resources: the new one shares them.
     return [
         "srun",
         "--overlap",
-        f"--nodes={layout.machines}",
-        f"--ntasks={layout.machines}",
+        f"--nodes={config.machines}",
+        f"--ntasks={config.machines}",
         "--ntasks-per-node=1",
         "--cpu-bind=none",
         "--kill-on-bad-exit=1",
@@ -112,20 +112,20 @@ def join(hardware: Hardware) -> "PartialState":
     """Join the other processes of the job; all of them must call this, and it may be called again.
 
     Raises:
-        RuntimeError: there are more or fewer processes than the layout has.
+        RuntimeError: there are more or fewer processes than the config has.
     """
     import torch
     from accelerate import PartialState
 
-    layout = read(hardware.layout) if hardware.layout else None
-    cpu = not torch.cuda.is_available() or (layout is not None and layout.cpu)
+    config = read(hardware.accelerate_config) if hardware.accelerate_config else None
+    cpu = not torch.cuda.is_available() or (config is not None and config.cpu)
     if cpu:  # accelerate would number the CPUs, and torch loads no optimiser state to a "cpu:0"
         os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     state = PartialState(cpu=cpu, timeout=TIMEOUT)
-    expected = layout.processes if layout else 1
+    expected = config.processes if config else 1
     if state.num_processes != expected:
         raise RuntimeError(
-            f"{state.num_processes} processes are at work and {hardware.layout or 'a job without a layout'} has {expected}; "
+            f"{state.num_processes} processes are at work and {hardware.accelerate_config or 'one process'} has {expected}; "
             "the launcher did not do what it was told"
         )
     return state

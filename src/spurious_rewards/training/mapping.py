@@ -20,7 +20,7 @@ def grpo_arguments(
     output: Path,
     processes: int,
     gpu: bool,
-    memory_share: float = 0.3,
+    gpu_memory_utilization: float = 0.3,
     stop_strings: Sequence[str] = (),
     server: Address | None = None,
 ) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def grpo_arguments(
         "per_device_train_batch_size": training.micro_batch,
         "gradient_accumulation_steps": accumulation,
         "steps_per_generation": accumulation * training.updates_per_rollout,
-        "num_iterations": training.passes,
+        "num_iterations": training.num_iterations,
         "max_steps": stop * training.optimizer_steps,
         # the policy samples from itself, nothing reshapes its distribution
         "temperature": training.temperature,
@@ -80,7 +80,7 @@ def grpo_arguments(
         "max_grad_norm": training.max_grad_norm,
         # weights in float32 whatever the arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7
         "model_init_kwargs": {"dtype": "float32"},
-        "bf16": training.precision == "bfloat16",
+        "bf16": training.dtype == "bfloat16",
         "gradient_checkpointing": training.gradient_checkpointing,
         # prompts come in the order of the training set, so that a longer run begins as a shorter one
         "shuffle_dataset": False,
@@ -94,19 +94,19 @@ def grpo_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
-        **(_vllm(training, memory_share, stop_strings, server) if training.engine == "vllm" else {}),
+        **(_vllm(training, gpu_memory_utilization, stop_strings, server) if training.engine == "vllm" else {}),
     }
 
 
 def _vllm(
-    training: Training, memory_share: float, stop_strings: Sequence[str], server: Address | None
+    training: Training, gpu_memory_utilization: float, stop_strings: Sequence[str], server: Address | None
 ) -> dict[str, Any]:
     serving = {"vllm_server_base_url": server.url, "vllm_group_port": server.group_port} if server else {}
     return {
         "use_vllm": True,
         "vllm_mode": training.vllm_mode,
         "vllm_tensor_parallel_size": 1,
-        "vllm_gpu_memory_utilization": memory_share,
+        "vllm_gpu_memory_utilization": gpu_memory_utilization,
         "vllm_max_model_length": training.max_model_len,
         # as the paper: a token weighs the same whatever probability vLLM gave it
         "vllm_importance_sampling_correction": False,

@@ -136,7 +136,7 @@ def _train_seed(
     first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
     source = folder / f"step{first}" if first > segment.start else start
     if source:
-        check_resumable(source, accelerate.read(hardware.layout) if hardware.layout else None)
+        check_resumable(source, accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None)
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
@@ -170,7 +170,7 @@ def _train_seed(
                     output=folder,
                     processes=processes.num_processes,
                     gpu=processes.device.type == "cuda",
-                    memory_share=hardware.memory_share,
+                    gpu_memory_utilization=hardware.gpu_memory_utilization,
                     stop_strings=segment.prompt.stop,
                     server=server,
                 ),
@@ -228,7 +228,7 @@ def _where_tensors_lie(folder: Path) -> dict[str, Path]:
 
 
 def _same(before: torch.Tensor, after: torch.Tensor) -> bool:
-    """In the precision that training left: float32 holds all of an untrained model's bfloat16, ZeRO-3 leaves bfloat16."""
+    """In the dtype that training left: float32 holds all of an untrained model's bfloat16, ZeRO-3 leaves bfloat16."""
     return torch.equal(before.to(after.dtype), after)
 
 

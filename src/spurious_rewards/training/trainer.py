@@ -269,7 +269,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
 @contextmanager
 def _colocated(training: Training) -> Iterator[None]:
-    """Have TRL take its vLLM engine from `_engine`, computing in the precision of training.
+    """Have TRL take its vLLM engine from `_engine`, computing in the dtype of training.
 
     TRL has no setting for it, and vLLM of itself computes a float32 model in bfloat16. TRL also makes the environment that
     of a launched process, where the next seed's trainer would hold its gradients twice, for DDP: it is put back.
@@ -288,7 +288,7 @@ def _colocated(training: Training) -> Iterator[None]:
     trls, environment = vllm_generation.LLM, {name: os.environ.get(name) for name in LAUNCHED}
 
     def engine(**arguments: Any) -> Any:
-        return _engine(trls, {**arguments, "dtype": training.precision})
+        return _engine(trls, {**arguments, "dtype": training.dtype})
 
     vllm_generation.LLM = engine
     try:

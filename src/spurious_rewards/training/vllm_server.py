@@ -88,7 +88,7 @@ def command(model: str, training: Training, hardware: Hardware, *, port: int, se
         host="127.0.0.1",
         port=port,
         tensor_parallel_size=max(1, hardware.server_gpus),
-        dtype=training.precision,
+        dtype=training.dtype,
         max_model_len=training.max_model_len,
         log_level="warning",
     )
@@ -111,7 +111,7 @@ def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
         if not 0 < hardware.server_gpus < len(gpus):
             raise UserError(
                 f"vllm_mode = server: {hardware.server_gpus} of {len(gpus)} GPUs are the server's; give it some and leave "
-                "some to training (server_gpus of the suite's sizes), or set vllm_mode: colocate"
+                "some to training (server_gpus of the suite's resources), or set vllm_mode: colocate"
             )
         kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[-hardware.server_gpus :])
     return kept

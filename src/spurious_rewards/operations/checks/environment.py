@@ -31,13 +31,13 @@ def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
 
 def disk(study: Study, gpus: int) -> Iterator[Finding]:
     """Whether there is room at results/ for what a suite on so many GPUs, or as many as it needs, writes there."""
-    if not study.suite.sizes:
+    if not study.suite.resources:
         return
     from spurious_rewards.operations.estimate import estimate
 
     try:
         found = estimate(study, gpus)
-    except UserError:  # a layout that cannot be read, of which another check speaks
+    except UserError:  # an accelerate_config that cannot be read, of which another check speaks
         return
     peak = replace(found, gpus=max(gpus, *(work.gpus for work in found.works.values()))).peak
     own = study.paths.root

@@ -1,11 +1,11 @@
-"""Whether there are enough GPUs for the layouts of a suite, large enough, and for long enough."""
+"""Whether there are enough GPUs for the accelerate configurations of a suite, large enough, and for long enough."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.experiments import Run
-from spurious_rewards.config.resources import Size
+from spurious_rewards.config.resources import Resources
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Training
 from spurious_rewards.operations import gpu_memory
@@ -22,55 +22,63 @@ TIGHT = 0.95
 On = Literal["local", "slurm"]
 """Where jobs run: on this machine, or on the nodes of a cluster."""
 
-Sized = tuple[Size, accelerate.AccelerateConfig, list[str]]
-"""A size, its layout, and the models of experiments that have it."""
+Sized = tuple[Resources, accelerate.AccelerateConfig, list[str]]
+"""A size, its accelerate_config, and the models of experiments that have it."""
 
 
-def layouts(study: Study) -> Iterator[Finding]:
-    """Whether layouts are there, have what they need installed, and share out every mini-batch."""
-    for size in study.suite.sizes:
+def accelerate_configs(study: Study) -> Iterator[Finding]:
+    """Whether accelerate configurations are there, have what they need installed, and share out every mini-batch."""
+    for size in study.suite.resources:
         try:
-            layout = study.accelerate_config(size.layout)
+            config = study.accelerate_config(size.accelerate_config)
         except UserError as error:
-            yield Finding("fails", "layouts", str(error), "name another layout under `sizes` of the suite")
+            yield Finding(
+                "fails",
+                "accelerate configurations",
+                str(error),
+                "name another accelerate_config under `resources` of the suite",
+            )
             continue
-        if layout.sharding == "DEEPSPEED" and not version("deepspeed"):
+        if config.sharding == "DEEPSPEED" and not version("deepspeed"):
             yield Finding(
                 "fails",
                 "packages",
-                f"layout {layout.name} trains with DeepSpeed, which is not installed",
-                "run `pip install -e '.[deepspeed]'`, or choose a layout with FSDP under `sizes` of the suite",
+                f"accelerate_config {config.name} trains with DeepSpeed, which is not installed",
+                "run `pip install -e '.[deepspeed]'`, or choose an accelerate_config with FSDP under `resources` of the suite",
             )
-        yield from _shares(study.suite, size, layout)
+        yield from _shares(study.suite, size, config)
 
 
-def _shares(suite: Suite, size: Size, layout: accelerate.AccelerateConfig) -> Iterator[Finding]:
-    for variant in sorted({run.variant for run in trained(suite) if suite.size(run.model) == size}):
+def _shares(suite: Suite, size: Resources, config: accelerate.AccelerateConfig) -> Iterator[Finding]:
+    for variant in sorted({run.variant for run in trained(suite) if suite.resources_of(run.model) == size}):
         training = suite.algorithms[variant]
         mini_batch = training.responses // training.updates_per_rollout
-        if mini_batch % (training.micro_batch * layout.processes):
+        if mini_batch % (training.micro_batch * config.processes):
             yield Finding(
                 "fails",
-                "layouts",
-                f"variant {variant}: a mini-batch of {mini_batch} responses does not divide among the {layout.processes} "
-                f"processes of {layout.name} in micro-batches of {training.micro_batch}",
-                "change micro_batch of the suite's training, or the layout under `sizes`",
+                "accelerate configurations",
+                f"variant {variant}: a mini-batch of {mini_batch} responses does not divide among the {config.processes} "
+                f"processes of {config.name} in micro-batches of {training.micro_batch}",
+                "change micro_batch of the suite's training, or the accelerate_config under `resources`",
             )
 
 
 def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
     """Whether a machine has as many GPUs as a job takes of one: this machine, or a node of the cluster."""
-    for size, layout, models in _sized(study):
+    for size, config, models in _sized(study):
         training = any(run.model in models for run in trained(study.suite))
-        of_layout = _gpus_of_a_machine(size, layout) if training else 0
+        of_layout = _gpus_of_a_machine(size, config) if training else 0
         needed = max(size.sampling_gpus, of_layout)
-        asked = f"layout {layout.name}" if needed == of_layout else f"sampling_gpus {size.sampling_gpus}"
+        asked = f"accelerate_config {config.name}" if needed == of_layout else f"sampling_gpus {size.sampling_gpus}"
         of_a_machine = f"{needed} GPU{'s'[: needed > 1]} of a machine"
-        takes = f"{asked}, for models of up to {size.parameters / 1e9:g} billion weights, takes {of_a_machine}"
-        mend = "choose another under `sizes` of the suite, or leave these models out of its experiments"
-        if on == "local" and training and layout.machines > 1:
+        takes = f"{asked}, for models of up to {size.max_parameters / 1e9:g} billion weights, takes {of_a_machine}"
+        mend = "choose another under `resources` of the suite, or leave these models out of its experiments"
+        if on == "local" and training and config.machines > 1:
             yield Finding(
-                "fails", "GPUs", f"layout {layout.name} takes {layout.machines} machines", f"run it on SLURM, or {mend}"
+                "fails",
+                "GPUs",
+                f"accelerate_config {config.name} takes {config.machines} machines",
+                f"run it on SLURM, or {mend}",
             )
         elif on == "local" and len(here) < needed:
             yield Finding("fails", "GPUs", f"{takes}, and this one shows {len(here)}", mend)
@@ -80,29 +88,39 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
 
 def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
     """Whether what training and vLLM hold fits into a GPU, for the largest model of each size."""
-    for size, layout, models in _sized(study):
-        if layout.cpu:
+    for size, config, models in _sized(study):
+        if config.cpu:
             continue
-        weights = max(map(study.suite.parameters, models))
+        weights = max(map(study.suite.num_parameters, models))
         for training in _trainings(study.suite, models):
-            yield from _training_fits(training, weights, size, layout, gpu_gb)
+            yield from _training_fits(training, weights, size, config, gpu_gb)
         if study.suite.sampling.engine == "vllm":
-            sampling, room = study.suite.sampling, size.sampling_share * gpu_gb
-            needed = gpu_memory.engine_needs(weights, sampling.precision, size.sampling_gpus)
-            yield from _fits("vLLM in sampling", needed, room, "raise sampling_gpus or sampling_share under `sizes`")
+            sampling, room = study.suite.sampling, size.sampling_gpu_memory_utilization * gpu_gb
+            needed = gpu_memory.engine_needs(weights, sampling.dtype, size.sampling_gpus)
+            yield from _fits(
+                "vLLM in sampling",
+                needed,
+                room,
+                "raise sampling_gpus or sampling_gpu_memory_utilization under `resources`",
+            )
 
 
 def _training_fits(
-    training: Training, weights: float, size: Size, layout: accelerate.AccelerateConfig, gpu_gb: float
+    training: Training, weights: float, size: Resources, config: accelerate.AccelerateConfig, gpu_gb: float
 ) -> Iterator[Finding]:
-    parts = [gpu_memory.states(weights, layout), gpu_memory.activations(training)]
+    parts = [gpu_memory.states(weights, config), gpu_memory.activations(training)]
     if training.engine == "vllm" and training.vllm_mode == "colocate":
-        parts.append(gpu_memory.engine(size.training_share, gpu_gb))
-        needed = gpu_memory.engine_needs(weights, training.precision, 1)
-        mend = "raise training_share under `sizes` of the suite"
-        yield from _fits(f"vLLM beside training on {layout.name}", needed, size.training_share * gpu_gb, mend)
-    mend = "take a layout that shards (over more GPUs, if it does), a smaller training_share, or a smaller micro_batch"
-    yield from _fits(f"training on {layout.name}", parts, gpu_gb, mend)
+        parts.append(gpu_memory.engine(size.training_gpu_memory_utilization, gpu_gb))
+        needed = gpu_memory.engine_needs(weights, training.dtype, 1)
+        mend = "raise training_gpu_memory_utilization under `resources` of the suite"
+        yield from _fits(
+            f"vLLM beside training on {config.name}", needed, size.training_gpu_memory_utilization * gpu_gb, mend
+        )
+    mend = (
+        "take an accelerate_config that shards (over more GPUs, if it does), a smaller training_gpu_memory_utilization, "
+        "or a smaller micro_batch"
+    )
+    yield from _fits(f"training on {config.name}", parts, gpu_gb, mend)
 
 
 def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> Iterator[Finding]:
@@ -121,7 +139,7 @@ def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Findi
     """
     if not partitions:
         return
-    for size, layout, models in _sized(study):
+    for size, config, models in _sized(study):
         runs = [run for run in trained(study.suite) if run.model in models]
         segments = [train.minutes(study, run, *segment) for run in runs for segment in study.suite.segments(run)]
         votes = [
@@ -129,7 +147,7 @@ def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Findi
             for run in runs
             if study.suite.rewards[run.reward].training_set != "truth"
         ]
-        of_layout = _gpus_of_a_machine(size, layout)
+        of_layout = _gpus_of_a_machine(size, config)
         for what, minutes, count in (
             ("segments of training", segments, of_layout),
             ("votes", votes, size.sampling_gpus),
@@ -139,10 +157,10 @@ def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Findi
                 yield from _within(what, max(minutes) / 60, size, fit)
 
 
-def _within(what: str, asked: float, size: Size, partitions: Sequence[Partition]) -> Iterator[Finding]:
+def _within(what: str, asked: float, size: Resources, partitions: Sequence[Partition]) -> Iterator[Finding]:
     enough = sorted({one.name for one in partitions if one.hours >= asked})
     short = ", ".join(sorted({f"{one.name} ({one.hours:g} h)" for one in partitions if one.hours < asked}))
-    said = f"{what}, on models of up to {size.parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
+    said = f"{what}, on models of up to {size.max_parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
     if enough and short:
         mend = f"name one that is long enough in profiles/slurm/config.yaml: {', '.join(enough)}"
         yield Finding("warns", "time limits", f"{said}, too long for {short}", mend)
@@ -164,21 +182,21 @@ def trained(suite: Suite) -> list[Run]:
 def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
     """The ways in which these models are trained, one of each need of memory."""
     ways = [suite.algorithms[run.variant] for run in trained(suite) if run.model in models]
-    return list({(way.engine, way.vllm_mode, way.precision, gpu_memory.activations(way)): way for way in ways}.values())
+    return list({(way.engine, way.vllm_mode, way.dtype, gpu_memory.activations(way)): way for way in ways}.values())
 
 
 def _sized(study: Study) -> Iterator[Sized]:
-    """Sizes that a model of an experiment has; without those whose layout cannot be read, of which `layouts` speaks."""
+    """Resources that a model of an experiment has; `accelerate_configs` names those that cannot be read."""
     names = list(dict.fromkeys(name for one in study.suite.experiments.values() for name in one.all_models))
-    for size in study.suite.sizes:
-        models = [name for name in names if study.suite.size(name) == size]
+    for size in study.suite.resources:
+        models = [name for name in names if study.suite.resources_of(name) == size]
         try:
-            layout = study.accelerate_config(size.layout)
+            config = study.accelerate_config(size.accelerate_config)
         except UserError:
             continue
         if models:
-            yield size, layout, models
+            yield size, config, models
 
 
-def _gpus_of_a_machine(size: Size, layout: accelerate.AccelerateConfig) -> int:
-    return (0 if layout.cpu else layout.processes // layout.machines) + size.server_gpus
+def _gpus_of_a_machine(size: Resources, config: accelerate.AccelerateConfig) -> int:
+    return (0 if config.cpu else config.processes // config.machines) + size.server_gpus

@@ -31,13 +31,13 @@ def heads(study: Study) -> Iterator[Finding]:
     for name, config in _configurations(study).items():
         training = {study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == name}
         served = any(way.engine == "vllm" and way.vllm_mode == "server" for way in training)
-        size, count = study.suite.size(name), config.get("num_attention_heads", 0)
+        size, count = study.suite.resources_of(name), config.get("num_attention_heads", 0)
         uses = {"sampling_gpus": size.sampling_gpus, "server_gpus": size.server_gpus * served} if size else {}
         for key, gpus in uses.items():
             if gpus and count % gpus and (key == "server_gpus" or study.suite.sampling.engine == "vllm"):
                 possible = ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
                 said = f"models.{name} has {count} attention heads, which vLLM cannot spread over {gpus} GPUs ({key})"
-                yield Finding("fails", "heads", said, f"set {key} under `sizes` to one of {possible}")
+                yield Finding("fails", "heads", said, f"set {key} under `resources` to one of {possible}")
 
 
 def hub(study: Study, on: On) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataF
             {
                 "Problem set": name,
                 "What it is": said.about,
-                "Licence": said.licence,
+                "License": said.license,
                 "Source": cell(card.get("source")),
                 "Revision": cell(card.get("revision")),
                 "Rows": cell(card.get("rows")),
@@ -61,7 +61,7 @@ def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([{"What": str(key), "Value": cell(value)} for key, value in card.items()])
 
 
-def contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame, mark: str) -> Section:
+def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFrame, mark: str) -> Section:
     """What the training set has of each benchmark, and what models complete from memory."""
     rule = suite.overlap
     probe = suite.partial_prompt
@@ -84,7 +84,7 @@ def contamination(suite: Suite, leakage: pd.DataFrame, recall: pd.DataFrame, mar
         paragraphs,
         tables=(
             *unless_empty("Benchmark problems in the training set", leakage_text(leakage, suite)),
-            *unless_empty("Problems completed from memory", recall_text(recall, suite)),
+            *unless_empty("Problems completed from memory", memorization_text(memorization, suite)),
         ),
     )
 
@@ -105,8 +105,8 @@ def leakage_text(leakage: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     return text_rows(leakage, row)
 
 
-def recall_text(recall: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """`analysis.contamination.recall`, named."""
+def memorization_text(memorization: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """`analysis.contamination.memorization`, named."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -119,7 +119,7 @@ def recall_text(recall: pd.DataFrame, suite: Suite) -> pd.DataFrame:
             "Words right up to the first wrong one": percent_interval(of, "words"),
         }
 
-    return text_rows(named(recall, suite), row)
+    return text_rows(named(memorization, suite), row)
 
 
 def origin(suite: Suite, problem_set: str) -> str:
