@@ -42,11 +42,11 @@ def in_turn(step):
 def asks(on, minutes):
     """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
     asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
-    if study.suite.sizes:
+    if study.suite.resources:
         asked |= {
             "gpu": lambda w: on(w).gpus,
             "nodes": lambda w: on(w).machines,
-            "mem_mb": lambda w, attempt: study.suite.size(w.model).memory_gb * 1000 * min(attempt, 2),
+            "mem_mb": lambda w, attempt: study.suite.resources_of(w.model).memory_gb * 1000 * min(attempt, 2),
             "runtime": minutes,
         }
     return asked
@@ -55,7 +55,7 @@ def asks(on, minutes):
 def asking(message):
     """The message of a job that asks for something, with what that is."""
     asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
-    return message + asked * bool(study.suite.sizes)
+    return message + asked * bool(study.suite.resources)
 
 
 def in_report(path, name, exhibit):
