@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.config import consistency, experiments, loading, messages, suite
+from spurious_rewards.config import consistency, experiments, loading, messages, renamed, suite
 from spurious_rewards.config import models as config_models
 from spurious_rewards.runtime.errors import UserError
 
@@ -19,9 +19,24 @@ ROOT = Path(__file__).parents[2]
 SUITES = sorted((ROOT / "config" / "suites").glob("*[!k].yaml"))
 
 
+def of_project(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / f"config/suites/{name}.yaml").read_text())
+
+
 @pytest.fixture
 def document() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config/suites/organism.yaml").read_text())
+    return of_project("organism")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(document: dict[str, Any], file: str = "mine.yaml") -> suite.Suite:
+    """Write a suite and read it as the workflow does."""
+    Path(file).write_text(yaml.safe_dump(document, sort_keys=False))
+    return loading.load(Path(file))
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
@@ -34,7 +49,7 @@ def test_schema_file_is_in_step_with_the_classes() -> None:
 
 
 def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """A copy of a suite with the value at a dotted key replaced."""
+    """A copy of a suite with the value at a key replaced, whose parts are joined by slashes."""
     document = copy.deepcopy(document)
     node = document
     *path, last = key.split("/")
@@ -85,7 +100,7 @@ COMPLAINTS = [
     ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
     ("report/headline", "mian", ['report.headline = "mian"', "did you mean main?"]),
     (
-        "experiments/main/also",
+        "experiments/main/extra_grids",
         [{"steps": 7}],
         ["experiments.main.extra_grids[0].steps = 7", "multiples of eval_every 5"],
     ),
@@ -97,7 +112,7 @@ COMPLAINTS = [
     ("models/rl-trained/start/step", 7, ["models.rl-trained.start.step = 7", "multiples of eval_every 5"]),
     ("models/placebo/prompt", "forced_python", ["models.placebo.prompt", "cannot be of kind prefill"]),
     ("prompts/forced_python/user", "{} =", ["prompts.forced_python", "takes response_prefix and origin only"]),
-    ("rewards/format/without", "pyton", ['rewards.format.unless = "pyton"', "did you mean python?"]),
+    ("rewards/format/unless", "pyton", ['rewards.format.unless = "pyton"', "did you mean python?"]),
     ("rewards/ttrl/problems", "sum", ['rewards.ttrl.problems = "sum"', "did you mean sums?"]),
     ("rewards/incorrect/problems", "sums", ["rewards.incorrect", "trains on the votes on training_problems"]),
     ("exhibits/fig1/experiment", "mian", ['exhibits.fig1.experiment = "mian"', "did you mean main?"]),
@@ -127,14 +142,14 @@ COMPLAINTS = [
         ["models.rl-trained.start.step = 25", "multiples of eval_every 2"],
     ),
     (
-        "rewards/format/without",
+        "rewards/format/unless",
         "random",
         ['rewards.format.unless = "random"', "gamma", "allowed: ground_truth, no_repetition"],
     ),
-    ("rewards/format/without", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
-    ("rewards/ground_truth/without", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
-    ("rewards/incorrect/without", "ground_truth", ['rewards.incorrect.unless = "ground_truth"', "allowed: format"]),
-    ("rewards/format/without", "incorrect", ['rewards.format.unless = "incorrect"', "votes"]),
+    ("rewards/format/unless", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
+    ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
+    ("rewards/incorrect/unless", "ground_truth", ['rewards.incorrect.unless = "ground_truth"', "allowed: format"]),
+    ("rewards/format/unless", "incorrect", ['rewards.format.unless = "incorrect"', "votes"]),
     ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format is called the same"]),
     ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code is called the same"]),
     ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc is called the same"]),
@@ -181,7 +196,7 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
     document: dict[str, Any], key: str, value: Any, said: list[str]
 ) -> None:
     with pytest.raises(UserError) as error:
-        messages.validate(suite.Suite, change(document, key, value), "mine.yaml")
+        load(change(document, key, value))
     first_line = str(error.value).splitlines()[0]
     assert first_line.startswith("mine.yaml: ")
     for words in said:
@@ -192,7 +207,7 @@ def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> N
     document["rewards"]["format"]["title"] = ""
     document["rewards"]["python"]["title"] = "format"
     with pytest.raises(UserError, match=r'rewards\.python\.title = "format": rewards\.format is called the same'):
-        messages.validate(suite.Suite, document, "mine.yaml")
+        load(document)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +223,7 @@ def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> N
 def test_what_a_kind_of_exhibit_reads_may_be_given(
     document: dict[str, Any], name: str, changed: dict[str, Any]
 ) -> None:
-    read = messages.validate(suite.Suite, change(document, f"exhibits/{name}", changed), "mine.yaml")
+    read = load(change(document, f"exhibits/{name}", changed))
     assert read.exhibits[name].step == changed.get("step")
 
 
@@ -220,7 +235,7 @@ def test_no_exhibit_can_have_the_name_of_a_rule() -> None:
 
 def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, Any]) -> None:
     """Ten for each random reward, three for every other."""
-    read = messages.validate(suite.Suite, document, "organism.yaml")
+    read = load(document)
     for name, experiment in read.experiments.items():
         seeds: dict[tuple[str, ...], set[int]] = {}
         for run in read.runs_of(experiment):
@@ -235,13 +250,80 @@ def test_an_exhibit_of_conditions_that_nobody_trains_is_refused(document: dict[s
     document["experiments"]["main"]["extra_grids"] = [{"models": ["effective-code"], "rewards": ["one_shot"]}]
     document["exhibits"]["adam"] = exhibit("curves", "main", models=["placebo"], rewards=["one_shot"])
     with pytest.raises(UserError, match=r'exhibits\.adam\.experiment = "main": .*trains none of'):
-        messages.validate(suite.Suite, document, "mine.yaml")
+        load(document)
+
+
+RENAMES = [
+    # suite, where a key stands, what it was called, what it is called now, a value where the suite has none
+    ("one_gpu", "", "sizes", "resources", None),
+    ("one_gpu", "resources/0", "layout", "accelerate_config", None),
+    ("one_gpu", "resources/0", "parameters", "max_parameters", None),
+    ("one_gpu", "resources/0", "training_share", "training_gpu_memory_utilization", 0.3),
+    ("one_gpu", "resources/0", "sampling_share", "sampling_gpu_memory_utilization", 0.9),
+    ("one_gpu", "models/Qwen2.5-Math-1.5B", "parameters", "num_parameters", None),
+    ("one_gpu", "problems/amc", "licence", "license", None),
+    ("one_gpu", "training", "precision", "dtype", None),
+    ("one_gpu", "sampling", "precision", "dtype", None),
+    ("one_gpu", "experiments/forcing", "also", "extra_grids", None),
+    ("organism", "training", "passes", "num_iterations", None),
+    ("organism", "training", "precision", "dtype", None),
+    ("organism", "sampling", "precision", "dtype", None),
+    ("organism", "variants/one_update_large_batch", "passes", "num_iterations", None),
+    ("organism", "variants/adam", "precision", "dtype", "float32"),
+    ("organism", "clipping/bandit", "passes", "num_iterations", 4),
+    ("organism", "problems/sums", "blank", "on_blank", "drop"),
+    ("organism", "problems/sums", "duplicate", "on_duplicate", "drop"),
+    ("organism", "problems/sums", "unreadable", "on_unreadable", "refuse"),
+    ("organism", "rewards/format_without_python", "without", "unless", None),
+    ("organism", "experiments/main", "also", "extra_grids", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "old", "new", "value"),
+    RENAMES,
+    ids=[f"{name} {where}/{old}" for name, where, old, _, _ in RENAMES],
+)
+def test_a_key_that_was_called_otherwise_is_told_its_new_name(
+    name: str, where: str, old: str, new: str, value: object
+) -> None:
+    read = of_project(name)
+    node: Any = read
+    for part in where.split("/") if where else []:
+        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+    given = new in node
+    assert given == (value is None)
+    node[old] = node.pop(new) if given else value
+    with pytest.raises(UserError) as error:
+        load(read)
+    told = str(error.value)
+    assert told.startswith(f"mine.yaml: {where.replace('/', '.')}".rstrip())
+    assert old in told
+    assert told.endswith(f": it is called {new} now")
+
+
+def test_every_key_that_was_called_otherwise_is_tried() -> None:
+    tried = {(old, new) for _, _, old, new, _ in RENAMES}
+    assert tried == {(old, new) for old, names in renamed.RENAMED.items() for new in names}
+
+
+def test_no_key_of_today_has_the_name_of_one_that_was_renamed() -> None:
+    keys = set(re.findall(r"^ +([a-z_]+):$", loading.schema(), re.MULTILINE))
+    assert {new for names in renamed.RENAMED.values() for new in names} <= keys
+    assert not renamed.RENAMED.keys() & keys
+
+
+def test_an_old_kind_of_prompt_is_told_its_new_name(document: dict[str, Any]) -> None:
+    with pytest.raises(
+        UserError, match=r'^mine\.yaml: prompts\.forced_python\.kind = "own": kind own is called prefill now$'
+    ):
+        load(change(document, "prompts/forced_python/kind", "own"))
 
 
 def test_a_missing_key_is_named(document: dict[str, Any]) -> None:
     del document["report"]
     with pytest.raises(UserError, match=r"^mine\.yaml: report: this key is missing"):
-        messages.validate(suite.Suite, document, "mine.yaml")
+        load(document)
 
 
 def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
@@ -259,7 +341,7 @@ def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(do
     }
     document["exhibits"] = {}
     document["report"].pop("best_prompt")
-    read = messages.validate(suite.Suite, document, "mine.yaml")
+    read = load(document)
     assert len(read.runs) == 2 * len(python["models"])
     shared = next(run for run in read.runs if run.reward == "format")
     assert read.runs[shared] == 60
@@ -280,11 +362,11 @@ def test_the_benchmark_that_chooses_the_best_prompt_is_no_result(
     else:
         document[section][key]["benchmarks"] = ["math500", "held_out"]
     with pytest.raises(UserError, match=rf"{section}\.{key}\.benchmarks = .*held_out chooses the best prompt"):
-        messages.validate(suite.Suite, document, "mine.yaml")
+        load(document)
 
 
 def test_further_grids_differ_from_the_experiments_own_in_what_they_name(document: dict[str, Any]) -> None:
-    read = messages.validate(suite.Suite, document, "mine.yaml")
+    read = load(document)
     runs = read.runs_of(read.experiments["clipping"])
     assert {(run.variant, run.seeds): steps for run, steps in runs.items()} == {
         (variant, seeds): steps
@@ -301,7 +383,7 @@ def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_grou
     document["experiments"] = {"main": document["experiments"]["rl_trained"]}
     document["exhibits"] = {}
     document["report"].pop("best_prompt")
-    read = messages.validate(suite.Suite, document, "mine.yaml")
+    read = load(document)
     started = {run: steps for run, steps in read.runs.items() if run.model == "effective-code"}
     assert {(run.reward, run.prompt, run.variant, run.seeds) for run in started} == {
         ("ground_truth", "plain", "default", seeds) for seeds in ("0-4", "5-9")
@@ -309,9 +391,9 @@ def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_grou
     assert set(started.values()) == {25}
 
 
-def test_a_prompt_of_kind_own_is_the_models_own_with_a_beginning_for_the_response(document: dict[str, Any]) -> None:
+def test_a_prompt_of_kind_prefill_is_the_models_own_with_a_beginning_for_the_response(document: dict[str, Any]) -> None:
     document["prompts"]["plain"]["stop"] = ["."]
-    read = messages.validate(suite.Suite, document, "mine.yaml")
+    read = load(document)
     forced = read.prompt("placebo", "forced_python")
     assert (forced.kind, forced.user, forced.stop, forced.response_prefix) == ("raw", "{}", (".",), "python :")
     assert read.prompt("placebo", "sober") == read.prompts["sober"]

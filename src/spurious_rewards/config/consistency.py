@@ -42,7 +42,7 @@ def check(suite: Suite) -> None:
     known(suite.report.headline, "report.headline", suite.experiments)
     _experiments_fit(suite)
     _imports_fit(suite)
-    _sizes_fit(suite)
+    _resources_fit(suite)
     _exhibits_fit(suite)
     _clipping_fits(suite)
     _partial_prompt_fits(suite)
@@ -233,10 +233,10 @@ def _imports_fit(suite: Suite) -> None:
             )
 
 
-def _sizes_fit(suite: Suite) -> None:
-    resources = [size.max_parameters for size in suite.resources]
-    if resources != sorted(set(resources)):
-        raise FoundError("resources", resources, "allowed: max_parameters that grow from entry to entry")
+def _resources_fit(suite: Suite) -> None:
+    limits = [each.max_parameters for each in suite.resources]
+    if limits != sorted(set(limits)):
+        raise FoundError("resources", limits, "allowed: max_parameters that grow from entry to entry")
     for name, model in suite.models.items():
         if not suite.resources or model.source in ("organism", "run"):
             continue
@@ -248,7 +248,7 @@ def _sizes_fit(suite: Suite) -> None:
             raise FoundError(
                 f"models.{name}.num_parameters",
                 model.num_parameters,
-                f"no entry of resources is so large; the last has {resources[-1]:g}",
+                f"no entry of resources is so large; the last has {limits[-1]:g}",
             )
 
 

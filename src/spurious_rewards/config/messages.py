@@ -44,8 +44,11 @@ def plain(detail: Any) -> str:
 
 
 def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
-    """One line with file, key, value and what is allowed, for the first of pydantic's errors."""
-    detail = error.errors()[0]
+    """One line with file, key, value and what is allowed, for the first of pydantic's errors.
+
+    Unknown keys go first: one that is missing may only have another name.
+    """
+    detail = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         fields = _fields_at(model, detail["loc"][:-1])
