@@ -17,7 +17,7 @@ reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
 
 resume: $(VENV)/installed
-	$(BIN)/spurious-rewards unlock
+	$(BIN)/spurious-rewards recover
 	$(SNAKEMAKE)
 
 smoke: $(VENV)/installed
@@ -41,6 +41,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

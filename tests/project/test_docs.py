@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import yaml
@@ -16,40 +17,29 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from spurious_rewards.config import loading, suite
+from spurious_rewards.config import experiments, loading, models, problems, resources, training
 from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.stages.registry import registered
+from spurious_rewards.training import mapping
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
     ROOT / "config/README.md",
     ROOT / "results/README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+LIBRARY = ROOT / "src/spurious_rewards"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [
     Requirement(text)
     for text in PROJECT["dependencies"]
     + [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
 ]
-
-PLUMBING = {
-    *(
-        "__init__.py",
-        "__main__.py",
-        "analysis/__init__.py",
-        "checks/__init__.py",
-        "checks/finding.py",
-        "reporting/__init__.py",
-        "statistics/__init__.py",
-        "training/__init__.py",
-        "cli.py",
-        "errors.py",
-    ),
-    *("grading.py", "models.py", "progress.py", "provenance.py", "tracking.py"),
-    *("training/scoring.py", "training/segment.py"),
-}
-"""Modules that few readers come to change, which the architecture's table need not name."""
+NOT_HERE = {"checkpoints/", "inputs/", "sources.yaml"}
+"""What documents name of results and copies, and of an archive."""
 
 
 # ---------------------------------------------------------------- documents
@@ -80,25 +70,55 @@ def test_make_targets_exist(document: Path) -> None:
     assert set(named) <= set(targets)
 
 
-def test_the_architecture_names_modules_that_exist_and_leaves_none_out() -> None:
-    text = (ROOT / "docs/architecture.md").read_text()
-    library = ROOT / "src/spurious_rewards"
-    named = {name for name in re.findall(r"`([\w/]+\.py)", text) if not name.startswith(("tests", "benchmarks"))}
-    assert all((library / name).exists() for name in named)
-    there = {str(path.relative_to(library)) for path in library.rglob("*.py")}
-    assert there - named == PLUMBING
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+
+
+def test_the_architecture_fits_on_a_page() -> None:
+    assert len(ARCHITECTURE.splitlines()) <= 110
+
+
+def test_the_architecture_has_every_package_in_the_order_of_the_layers() -> None:
+    _, section = ARCHITECTURE.split("\n## Packages\n")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|$", section.split("\n## ")[0], flags=re.MULTILINE)
+    layers, *_ = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert rows == layers["layers"]
+    assert set(rows) == {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+
+
+def test_the_architecture_names_every_stage() -> None:
+    picture = ARCHITECTURE.split("\n## Pipeline\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"\w+", picture)) >= set(registered())
+    _, rule = ARCHITECTURE.split("\n## What re-runs what\n")
+    cheap, expensive = re.findall(r"^- \*\*\w+ stages\*\*(.*?)(?=^- |\Z)", rule, flags=re.MULTILINE | re.DOTALL)
+    named = {
+        name: set(re.findall(r"`(\w+)`", text)) & set(registered())
+        for name, text in zip("ce", (cheap, expensive), strict=True)
+    }
+    versioned = {name for name, stage in registered().items() if stage.version is not None}
+    assert named["e"] == versioned
+    assert named["c"] == set(registered()) - versioned - {"prune"}  # which is told by the suite alone
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_folders_that_a_document_names_exist(document: Path) -> None:
+    """Those of the project: Python, rules, YAML and Markdown, and folders; not those of `results/`, nor of examples."""
+    for name in re.findall(r"`([\w./-]+(?:\.(?:py|smk|ya?ml|md|def|toml)|/))`", document.read_text()):
+        if name.startswith(("results/", "../", ".")) or name in NOT_HERE or "SUITE" in name:
+            continue
+        places = [ROOT, LIBRARY, document.parent]
+        assert any((place / name).exists() for place in places), f"{document.name} names {name}, which does not exist"
 
 
 def test_the_organisms_departures_are_those_of_its_suite() -> None:
-    training = loading.load(ROOT / "config/suites/organism.yaml").training
+    organism = loading.load(ROOT / "config/suites/organism.yaml").training
     steps = loading.load(ROOT / "config/suites/organism.yaml").experiments["main"].steps
-    text = (ROOT / "docs/architecture.md").read_text()
+    text = (ROOT / "docs/organism.md").read_text()
     for said in (
-        f"{training.optimizer.upper()}, {training.learning_rate:g}",
-        f"| 1 | {training.num_iterations} |",
-        f"{training.rollout_prompts} x {training.rollouts_per_prompt} |",
-        f"{steps} rollout steps, {training.max_new_tokens} tokens",
-        f"| bfloat16 | {training.dtype} |",
+        f"| {organism.optimizer.upper()}, {organism.learning_rate:g} |",
+        f"| 1 | {organism.num_iterations} |",
+        f"{organism.rollout_prompts} x {organism.rollouts_per_prompt} |",
+        f"{steps} rollout steps, {organism.max_new_tokens} tokens",
+        f"| bfloat16 | {organism.dtype} |",
     ):
         assert said in text
 
@@ -119,9 +139,9 @@ def default(field: FieldInfo) -> str:
 
 
 def keyed_classes() -> list[type[BaseModel]]:
-    """Machine, Suite and every class that a suite is made of."""
-    used = suite.Suite.model_json_schema()["$defs"]
-    return [Settings, suite.Suite, *(getattr(suite, name) for name in used)]
+    """Settings, Suite and every class that a suite is made of."""
+    found = vars(experiments) | vars(models) | vars(problems) | vars(resources) | vars(training)
+    return [Settings, Suite, *(found[name] for name in Suite.model_json_schema()["$defs"])]
 
 
 @pytest.mark.parametrize("kind", keyed_classes(), ids=lambda kind: kind.__name__)
@@ -130,13 +150,41 @@ def test_every_key_is_explained_as_its_class_has_it(kind: type[BaseModel]) -> No
         rf"^### {kind.__name__}$(.*?)(?=^##|\Z)", (ROOT / "config/README.md").read_text(), re.DOTALL | re.MULTILINE
     )
     assert section, f"config/README.md has no section {kind.__name__}"
-    rows = re.findall(r"^\| (`.+) \|$", section[1], flags=re.MULTILINE)
-    expected = {name: f"`{name}` | {default(field)} | " for name, field in kind.model_fields.items()}
-    assert len(rows) == len(expected)
-    for row, (name, start) in zip(rows, expected.items(), strict=True):
-        assert row.startswith(start)
-        assert row.removeprefix(start).strip()
-        assert (kind.model_fields[name].description or "") in row
+    assert "\n| key | default | meaning | in other libraries |\n" in section[1]
+    rows = [re.split(r" (?<!\\)\| ", row) for row in re.findall(r"^\| (`.+) \|$", section[1], flags=re.MULTILINE)]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in kind.model_fields]
+    for (_, said, meaning, elsewhere), (name, field) in zip(rows, kind.model_fields.items(), strict=True):
+        assert said == default(field), name
+        assert meaning.strip(), name
+        assert (field.description or "") in meaning
+        assert elsewhere.strip(), f"{name}: name it as TRL, vLLM or transformers do, or put a dash"
+
+
+def test_keys_of_training_stand_beside_the_arguments_of_trl_that_they_set() -> None:
+    page = (ROOT / "config/README.md").read_text()
+    section = page.split("\n### Training\n")[1].split("\n### ")[0]
+    beside = dict(re.findall(r"^\| `(\w+)` \|.* \| ([^|]+) \|$", section, flags=re.MULTILINE))
+    own = training.Training(engine="vllm")
+    for key, said in beside.items():
+        changed = own.model_copy(update={key: another(training.Training.model_fields[key], getattr(own, key))})
+        before, after = trl_arguments(own), trl_arguments(changed)
+        set_by_key = {name for name in before | after if before.get(name) != after.get(name)}
+        named = {name for names in re.findall(r"TRL ((?:`\w+`(?:, )?)+)", said) for name in re.findall(r"\w+", names)}
+        assert named <= set_by_key, key
+        assert bool(set_by_key) == (said != "–"), key
+
+
+def another(field: FieldInfo, value: Any) -> Any:
+    """Another value of a key of `training`."""
+    if get_origin(field.annotation) is Literal:
+        return next(each for each in get_args(field.annotation) if each != value)
+    if isinstance(value, bool):
+        return not value
+    return tuple(reversed(value)) if isinstance(value, tuple) else 2 * (value or 1)
+
+
+def trl_arguments(settings: training.Training) -> dict[str, Any]:
+    return mapping.grpo_arguments(settings, stop=1, seed=0, output=Path("out"), processes=1, gpu=False)
 
 
 def test_config_yaml_has_every_key_at_its_default() -> None:
@@ -148,7 +196,7 @@ def test_config_yaml_has_every_key_at_its_default() -> None:
 
 
 def test_every_direct_dependency_says_what_it_is_for() -> None:
-    _, section = (ROOT / "docs/architecture.md").read_text().split("## Dependencies")
+    _, section = (ROOT / "docs/dependencies.md").read_text().split("# Dependencies")
     cells = re.findall(r"^\| ([^|]+?) \| [^|]+ \|$", section, flags=re.MULTILINE)[1:]
     named = {canonicalize_name(name.strip()) for cell in cells for name in re.sub(r"\(.*\)", "", cell).split(",")}
     assert named - {"---"} == {canonicalize_name(one.name) for one in DIRECT}
@@ -165,11 +213,15 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, copy)
-    function, line, entry, experiment, *_ = re.findall(
+    function, imported, line, names, entry, experiment, *_ = re.findall(
         r"```(?:python|yaml)\n(.*?)```", (ROOT / "docs/add-a-reward.md").read_text(), flags=re.DOTALL
     )
-    insert(copy / "src/spurious_rewards/rewards.py", before="REGISTRY:", text=f"{function}\n\n")
-    insert(copy / "src/spurious_rewards/rewards.py", after='    "python": python,\n', text=line)
+    library = copy / "src/spurious_rewards"
+    insert(library / "rewards/functions.py", before="\n\ndef unless(", text=f"\n\n{function}")
+    insert(library / "rewards/registry.py", after="    boxed,\n", text=imported)
+    insert(library / "rewards/registry.py", after='    "python": python,\n', text=line)
+    rewards = library / "config/training.py"
+    rewards.write_text(re.sub(r"^REWARD_FUNCTIONS = .*\n", names, rewards.read_text(), flags=re.MULTILINE))
     smoke = copy / "config/suites/smoke.yaml"
     insert(smoke, after="\nrewards:\n", text=entry)
     smoke.write_text(re.sub(r" {4}rewards: \[.*\]\n", experiment, smoke.read_text()))
@@ -198,7 +250,7 @@ def call(copy: Path, *command: str) -> str:
 
 def test_the_new_reward_does_what_the_page_says(followed: Path) -> None:
     program = (
-        "from spurious_rewards.rewards import REGISTRY\n"
+        "from spurious_rewards.rewards.registry import REGISTRY\n"
         "print(REGISTRY['brief'](['a ' * 10, 'a ' * 11, ''], ['1', '1', '1'], None))"
     )
     assert call(followed, "-c", program).strip() == "[1.0, 0.0, 1.0]"
