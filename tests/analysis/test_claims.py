@@ -10,11 +10,11 @@ import pytest
 import yaml
 from invented import row_of
 
-from spurious_rewards.analysis.claim_measures import MEASURES
-from spurious_rewards.analysis.claim_rows import ROWS, behaving, difference
-from spurious_rewards.analysis.claim_verdicts import judge
-from spurious_rewards.analysis.claim_words import in_words
-from spurious_rewards.analysis.claims import LEDGER, ledger
+from spurious_rewards.analysis.claims.ledger import LEDGER, ledger
+from spurious_rewards.analysis.claims.measures import MEASURES
+from spurious_rewards.analysis.claims.rows import ROWS, behaving, difference
+from spurious_rewards.analysis.claims.verdicts import judge
+from spurious_rewards.analysis.claims.words import in_words
 from spurious_rewards.analysis.training import training_change
 from spurious_rewards.config import claims
 from spurious_rewards.config.loading import load

@@ -183,7 +183,7 @@ def test_workers_end_with_the_block():
 
 def test_a_killed_parent_leaves_no_worker_behind(tmp_path):
     program = f"""
-from spurious_rewards.equivalence import Verifier
+from spurious_rewards.answers.verifier import Verifier
 with Verifier(seconds=2) as verifier:
     verifier.verify([("1+1", "2")])
     print(flush=True)
@@ -201,9 +201,9 @@ with Verifier(seconds=2) as verifier:
 def test_the_memory_of_a_worker_is_limited():
     program = """
 import math_verify
-from spurious_rewards import equivalence
-math_verify.verify = lambda *pair, **settings: len(bytearray(equivalence.MEMORY_LIMIT)) > 0
-equivalence._serve(9.0, "math_verify")
+from spurious_rewards.answers import verifier
+math_verify.verify = lambda *pair, **settings: len(bytearray(verifier.MEMORY_LIMIT)) > 0
+verifier._serve(9.0, "math_verify")
 """
     reply = subprocess.run(
         [sys.executable, "-c", program], input='["1", "2"]\n', capture_output=True, text=True, check=False

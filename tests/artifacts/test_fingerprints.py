@@ -1,7 +1,6 @@
 """Fingerprints follow the code that a stage runs, and nothing else."""
 
-import hashlib
-import importlib.metadata
+import ast
 import json
 import os
 import shutil
@@ -11,21 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.artifacts import fingerprints as artifacts_fingerprints
-from spurious_rewards.artifacts import manifests
-from spurious_rewards.stages import work
+from spurious_rewards.artifacts import fingerprints
+from spurious_rewards.artifacts.fingerprints import JOB, PACKAGE, fingerprint
+from spurious_rewards.stages.registry import registered
+
+STAGES = list(registered())
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """A copy of the library that a test may edit."""
     copy = tmp_path / "spurious_rewards"
-    shutil.copytree(artifacts_fingerprints.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
-def fingerprints(library: Path, *names: str) -> list[str]:
-    code = f"from spurious_rewards.provenance import fingerprint\nfor name in {names}: print(fingerprint(name))"
+def changed(library: Path) -> set[str]:
+    """The stages whose fingerprint is another in a copy of the library than here."""
+    code = (
+        "import json\nfrom spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint\n"
+        f"print(json.dumps([str(PACKAGE), {{name: fingerprint(name) for name in {STAGES}}}]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(library.parent)},
@@ -33,7 +38,9 @@ def fingerprints(library: Path, *names: str) -> list[str]:
         text=True,
         check=True,
     )
-    return done.stdout.split()
+    used, found = json.loads(done.stdout)
+    assert used == str(library)
+    return {name for name in STAGES if found[name] != fingerprint(name)}
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -42,115 +49,134 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+def append(path: Path, text: str = "MORE = 1") -> None:
+    with path.open("a") as file:
+        file.write(f"\n\n{text}\n")
+
+
+def edit_functions(path: Path, prefix: str) -> list[str]:
+    """Add a statement to the functions of a module whose names begin so; their names."""
+    tree = ast.parse(path.read_text())
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith(prefix)]
+    for node in found:
+        node.body.insert(0, ast.parse("more = 1").body[0])
+    path.write_text(ast.unparse(tree))
+    return [node.name for node in found]
+
+
+def edit_job_classes(path: Path) -> list[str]:
+    """Add a field to the job classes of a module; their names."""
+    tree = ast.parse(path.read_text())
+    found = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and JOB in [ast.unparse(base) for base in node.bases]
+    ]
+    for node in found:
+        node.body.append(ast.parse("more: int = 1").body[0])
+    path.write_text(ast.unparse(tree))
+    return [node.name for node in found]
+
+
 def test_every_stage_has_a_fingerprint_of_its_own() -> None:
-    names = (
-        "prepare",
-        "pretrain",
-        "vote",
-        "label",
-        "train",
-        "respond",
-        "probe",
-        "memorization",
-        "grade",
-        "bandit",
-        "score",
-    )
-    names += ("exhibit", "contamination", "claims", "agreement", "report")
-    assert len({artifacts_fingerprints.fingerprint(name) for name in names}) == len(names)
-    assert set(work.VERSIONS) <= set(names)
+    assert STAGES
+    assert len({fingerprint(name) for name in STAGES}) == len(STAGES)
+
+
+def test_a_copy_has_the_same_fingerprints(library: Path) -> None:
+    assert changed(library) == set()
 
 
 def test_comments_docstrings_and_layout_change_no_fingerprint(library: Path) -> None:
-    before = fingerprints(library, "grade")
-    edit(library / "answers.py", '"""', '"""Other words. ')
-    with (library / "answers.py").open("a") as file:
-        file.write("\n\n# a comment\n")
-    assert fingerprints(library, "grade") == before
+    for path in (library / "answers/extraction.py", library / "stages/grade.py"):
+        edit(path, '"""', '"""Other words. ')
+        append(path, "# a comment")
+    edit(library / "stages/grade.py", '    """Read and judge', '    """Other words: read and judge')
+    assert changed(library) == set()
+
+
+def test_how_jobs_are_planned_changes_no_fingerprint(library: Path) -> None:
+    for name in STAGES:
+        path = library / "stages" / f"{name}.py"
+        assert edit_functions(path, "job"), name
+        edit_functions(path, "inputs")
+        assert edit_job_classes(path), name
+    assert changed(library) == set()
+
+
+def test_a_function_that_only_planning_calls_changes_no_fingerprint(library: Path) -> None:
+    for name, helper in (("score", "_best_prompt"), ("label", "_voters"), ("generate", "_minutes")):
+        assert edit_functions(library / "stages" / f"{name}.py", helper) == [helper]
+    for name in ("study", "model_refs", "hardware"):
+        append(library / "stages" / f"{name}.py")
+    assert changed(library) == set()
+
+
+def test_work_changes_the_fingerprint_of_its_stage_alone(library: Path) -> None:
+    edited = set()
+    for name in STAGES:
+        assert edit_functions(library / "stages" / f"{name}.py", "work") == ["work"]
+        edited.add(name)
+        if name in (STAGES[0], "generate", "score"):  # on which other stages' planning hangs
+            assert changed(library) == edited
+    assert changed(library) == edited == set(STAGES)
+
+
+@pytest.mark.parametrize(("stage", "helper"), [("plot", "_frames"), ("report", "_page"), ("claims", "_evidence")])
+def test_a_function_that_work_calls_counts(library: Path, stage: str, helper: str) -> None:
+    assert edit_functions(library / "stages" / f"{stage}.py", helper) == [helper]
+    assert changed(library) == {stage}
+
+
+def test_a_constant_that_work_reads_counts(library: Path) -> None:
+    edit(library / "stages/score.py", 'TABLES = ("headline", "seeds",', 'TABLES = ("seeds", "headline",')
+    assert changed(library) == {"score"}
+
+
+def test_what_stages_share_to_read_their_files_counts_where_work_uses_it(library: Path) -> None:
+    append(library / "stages/reading.py")
+    found = changed(library)
+    assert {"grade", "score", "plot", "generate"} <= found
+    assert not {"train", "vote", "label", "pretrain"} & found
+
+
+@pytest.mark.parametrize("package", ["config", "runtime"])
+def test_what_acts_through_jobs_alone_changes_no_fingerprint(library: Path, package: str) -> None:
+    files = list((library / package).rglob("*.py"))
+    assert len(files) > 5
+    for path in files:
+        append(path)
+    assert changed(library) == set()
 
 
 def test_code_changes_the_stages_that_run_it_and_no_other(library: Path) -> None:
-    names = ("grade", "label", "prepare", "score")
-    before = fingerprints(library, *names)
-    with (library / "strategies.py").open("a") as file:
-        file.write("\nMORE = 1\n")
-    grade, label, *others = fingerprints(library, *names)
-    assert grade != before[0]
-    assert label != before[1]
-    assert others == before[2:]
+    append(library / "answers/response_features.py")
+    found = changed(library)
+    assert {"grade", "label"} <= found
+    assert not {"prepare", "score", "pretrain", "generate"} & found
 
 
 def test_a_change_two_imports_away_counts(library: Path) -> None:
-    before = fingerprints(library, "train")
-    with (library / "strategies.py").open("a") as file:
-        file.write("\nMORE = 1\n")
-    assert fingerprints(library, "train") != before
+    append(library / "answers/response_features.py")
+    assert "train" in changed(library)
+
+
+def test_a_template_counts_where_pages_are_made_of_it(library: Path) -> None:
+    append(library / "reporting/report.css", "/* more */")
+    found = changed(library)
+    assert {"report", "plot"} <= found
+    assert not {"grade", "score", "train"} & found
 
 
 def test_packages_that_a_stage_imports_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = artifacts_fingerprints.fingerprint("grade")
+    before = fingerprint("grade")
     monkeypatch.setattr(
-        artifacts_fingerprints,
+        fingerprints,
         "_package_versions",
         lambda names: {("math-verify", "0.0.0")} if "math_verify" in names else set(),
     )
-    artifacts_fingerprints.fingerprint.cache_clear()
+    fingerprint.cache_clear()
     try:
-        assert artifacts_fingerprints.fingerprint("grade") != before
+        assert fingerprint("grade") != before
     finally:
-        artifacts_fingerprints.fingerprint.cache_clear()
-
-
-def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
-    artifact, parent = tmp_path / "a.parquet", tmp_path / "parent"
-    parent.write_text("parent")
-    artifact.write_text("made")
-    manifests.Recorder("grade", {"asked": 1}).write(artifact, [parent], card={"kept": 3})
-    manifest = json.loads(manifests.manifest_path(artifact).read_text())
-    assert manifest["request"] == {"asked": 1}
-    assert manifest["details"] == {"card": {"kept": 3}}
-    assert manifest["parents"] == [{"artifact": str(parent), "sha256": hashlib.sha256(b"parent").hexdigest()}]
-    assert manifest["sha256"] == hashlib.sha256(b"made").hexdigest()
-    assert {"torch", "statsmodels", "python"} <= manifest["versions"].keys()
-    assert manifest["hardware"]["processor"]
-    assert manifest["gpu_seconds"] == 0 == len(manifest["hardware"]["gpus"])
-    assert manifest["peak_memory_mb"] > 10
-
-
-def test_what_lies_in_an_artifact_comes_from_what_that_came_from(tmp_path: Path) -> None:
-    base, checkpoints, scores = (tmp_path / name for name in ("base", "checkpoints", "scores.parquet"))
-    manifests.Recorder("pretrain", {}).write(base)
-    manifests.Recorder("train", {}).write(checkpoints, [base])
-    manifests.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
-    assert [manifest["stage"] for manifest in manifests.ancestry([scores])] == ["score", "train", "pretrain"]
-
-
-def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: Path) -> None:
-    folder = tmp_path / "fig1"
-    folder.mkdir()
-    files = [folder / name for name in ("table.csv", "page.json")]
-    for file in files:
-        file.write_text(file.name)
-    manifests.Recorder("exhibit", {}).write(folder, [], files)
-    manifest = manifests.read(manifests.manifest_of(files[0]) or tmp_path)
-    assert manifest["sha256"] is None
-    assert manifest["files"] == {file.name: hashlib.sha256(file.name.encode()).hexdigest() for file in files}
-
-
-def test_packages_that_the_project_asks_for_are_told_from_those_they_need() -> None:
-    assert all(map(manifests.is_direct, ("torch", "Jinja2", "PyYAML", "huggingface_hub", "huggingface-hub")))
-    assert not any(map(manifests.is_direct, ("fsspec", "pytest", "vllm")))
-
-
-def test_so_they_are_where_the_project_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = manifests._direct()
-
-    def missing(name: str) -> list[str]:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "requires", missing)
-    manifests._direct.cache_clear()
-    try:
-        assert manifests._direct() == installed
-    finally:
-        manifests._direct.cache_clear()
+        fingerprint.cache_clear()

@@ -29,7 +29,7 @@ from spurious_rewards.stages.study import Study
 CLIENT = """
 import json, sys
 from pathlib import Path
-from spurious_rewards.errors import UserError
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.fetching import fetch
 from spurious_rewards.problems import prepare
 from spurious_rewards.suite import load

@@ -329,7 +329,7 @@ def test_a_commit_is_its_own_pin_and_a_broken_lock_is_refused(tmp_path: Path) ->
 CLIENT = """
 import json, sys
 from pathlib import Path
-from spurious_rewards.errors import UserError
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.problems import prepare
 from spurious_rewards.suite import ProblemSet
 

@@ -20,9 +20,11 @@ from spurious_rewards.analysis.untrained import before
 from spurious_rewards.artifacts import tables as artifacts
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, exhibits, naming, numerals
-from spurious_rewards.reporting.clipping import clipping_numbers
-from spurious_rewards.reporting.exhibits import ResultTables
+from spurious_rewards.reporting import naming, numerals
+from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
+from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.reporting.exhibits.clipping import clipping_numbers
+from spurious_rewards.reporting.exhibits.exhibit import ResultTables
 from spurious_rewards.runtime.errors import UserError
 
 BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
@@ -33,7 +35,7 @@ def exhibit(kind, **keys):
     return {"title": f"The {kind}", "kind": kind} | ({} if kind == "clipping" else {"experiment": "headline"}) | keys
 
 
-EXHIBITS = {kind: exhibit(kind) for kind in exhibit_kinds.NEEDS if kind not in ("clipping", "qualitative")}
+EXHIBITS = {kind: exhibit(kind) for kind in kinds.NEEDS if kind not in ("clipping", "qualitative")}
 EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 
 
@@ -85,7 +87,7 @@ def frames(tmp_path_factory, the_suite):
 
 def made(the_suite, frames, kind, name="it", **keys):
     changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
-    return exhibits.make(name, changed, ResultTables(**{need: frames[need] for need in exhibit_kinds.NEEDS[kind]}))
+    return exhibits_exhibit.make(name, changed, ResultTables(**{need: frames[need] for need in kinds.NEEDS[kind]}))
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
@@ -127,7 +129,7 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
         frames = {**frames, "before": with_forced(frames["before"])}
     result = made(the_suite, frames, kind, **keys)
     shown = the_suite.exhibits[kind]
-    assert tuple(result.figures) == exhibit_kinds.pictures(the_suite, shown)
+    assert tuple(result.figures) == kinds.pictures(the_suite, shown)
     assert bool(result.figures) == (
         kind in ("gains", "baselines", "curves", "code", "probability", "health", "switches")
     )
@@ -139,24 +141,26 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
         assert "Invented" in table["title"]
         assert {len(row) for row in table["rows"]} == {len(table["columns"])}
         assert all(isinstance(cell, str) for row in table["rows"] for cell in row)
-    assert all(table["title"] in exhibits.markdown(result.page) for table in result.page["tables"])
+    assert all(table["title"] in exhibits_exhibit.markdown(result.page) for table in result.page["tables"])
 
 
 def test_a_mark_stands_in_every_caption(the_suite, frames):
     page = made(the_suite, frames, "gains").page
-    assert exhibits.marked(page, "") == page
-    marked = exhibits.marked(page, "Incomplete. Missing: weak.")
+    assert exhibits_exhibit.marked(page, "") == page
+    marked = exhibits_exhibit.marked(page, "Incomplete. Missing: weak.")
     assert marked["caption"] == f"Incomplete. Missing: weak. {page['caption']}"
     assert all(
-        picture[key].endswith(exhibits.SEE_ABOVE) for picture in marked["pictures"] for key in ("caption", "text")
+        picture[key].endswith(exhibits_exhibit.SEE_ABOVE)
+        for picture in marked["pictures"]
+        for key in ("caption", "text")
     )
-    assert all(table["note"].endswith(exhibits.SEE_ABOVE) for table in marked["tables"])
-    assert "Incomplete. Missing: weak." in exhibits.markdown(marked)
+    assert all(table["note"].endswith(exhibits_exhibit.SEE_ABOVE) for table in marked["tables"])
+    assert "Incomplete. Missing: weak." in exhibits_exhibit.markdown(marked)
 
 
 def test_kinds_are_those_of_the_suite():
-    assert set(exhibits.KINDS) | {"qualitative"} == set(exhibit_kinds.NEEDS)
-    assert {name for needs in exhibit_kinds.NEEDS.values() for name in needs} <= {
+    assert set(exhibits_exhibit.KINDS) | {"qualitative"} == set(kinds.NEEDS)
+    assert {name for needs in kinds.NEEDS.values() for name in needs} <= {
         *ResultTables.__dataclass_fields__,
         "responses",
         "perturbation",
@@ -165,7 +169,7 @@ def test_kinds_are_those_of_the_suite():
 
 def test_a_frame_that_is_needed_and_missing_is_named(the_suite):
     with pytest.raises(ValueError, match="headline"):
-        exhibits.make("gains", the_suite, ResultTables())
+        exhibits_exhibit.make("gains", the_suite, ResultTables())
 
 
 # ---------------------------------------------------------------- bars and curves
@@ -399,7 +403,7 @@ def test_health_is_not_of_imported_runs(the_suite):
         {"model": "weak", "reward": "format", "checkpoints": {25: "org/elsewhere"}, "origin": "elsewhere"}
     ]
     with_import = Suite.model_validate(content)
-    assert exhibit_kinds.pictures(with_import, with_import.exhibits["health"]) == ("strong",)
+    assert kinds.pictures(with_import, with_import.exhibits["health"]) == ("strong",)
 
 
 # ---------------------------------------------------------------- strategies

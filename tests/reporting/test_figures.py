@@ -11,7 +11,8 @@ from invented import suite
 from matplotlib.colors import to_rgb
 
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, figures, palette
+from spurious_rewards.reporting import figures, palette
+from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.palette import Look
 
 LOOKS = {"Format": Look("#E69F00"), "Random": Look("#CC79A7", dotted=True)}
@@ -59,7 +60,7 @@ def drawn(points):
     return figures.curves(points, "T", "training step", LOOKS)
 
 
-@pytest.mark.parametrize("suffix", exhibit_kinds.ENDINGS)
+@pytest.mark.parametrize("suffix", kinds.ENDINGS)
 def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
     for name in ("one", "two"):
         figures.save(figures.bars(bars, "T", "points", LOOKS), tmp_path / f"bars-{name}.{suffix}")

@@ -10,8 +10,8 @@ import pytest
 from browsing import PHONE, Opened, opened
 from invented import MANIFEST
 from invented import suite as invented_suite
+from invented_report import SVG, exhibit_page, numbers
 from playwright.sync_api import Browser, Page
-from test_report import SVG, exhibit_page, numbers
 
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import report

@@ -11,7 +11,7 @@ from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.paper_numbers import beside
 from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.reporting import naming, numerals, text_tables
-from spurious_rewards.reporting.headline import headline_text, seeds_text
+from spurious_rewards.reporting.exhibits.headline import headline_text, seeds_text
 from spurious_rewards.reporting.sections import provenance
 
 

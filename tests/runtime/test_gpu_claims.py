@@ -15,8 +15,8 @@ from spurious_rewards.runtime.errors import UserError
 
 JOB = """
 import os, sys
-from spurious_rewards import gpus
-gpus.claim(int(sys.argv[1]), ["0", "1", "2"])
+from spurious_rewards.runtime import gpu_claims
+gpu_claims.claim(int(sys.argv[1]), ["0", "1", "2"])
 print("has", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 {then}
 """

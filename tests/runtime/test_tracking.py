@@ -25,7 +25,7 @@ SIGTERMED = """
 import sys
 from pathlib import Path
 import psutil
-from spurious_rewards.tracking import Tracker
+from spurious_rewards.runtime.tracking import Tracker
 
 with Tracker("wandb", Path(sys.argv[1]), "run", {}).run("seed0") as log:
     log({"step": 1, "reward": 0.5})

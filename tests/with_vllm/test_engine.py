@@ -24,7 +24,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.engine import Completion, Engine, read
 from spurious_rewards.generation.engines import engine
-from spurious_rewards.generation.generate import respond
+from spurious_rewards.generation.generate import generate as generate_responses
 from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.models import loading
 from spurious_rewards.runtime.errors import UserError
@@ -203,7 +203,7 @@ SHARDS = 10
 def ask(model: Path, output: Path, engine: str, steps: Sequence[int]) -> None:
     sampling = Sampling(engine=engine, dtype="float32", max_model_len=256, max_new_tokens=12, batch_tokens=190)
     checkpoints = [Checkpoint(0, step, model) for step in steps]
-    respond(checkpoints, TASKS, PROMPT, sampling, output, threads=1, hardware=Hardware())
+    generate_responses(checkpoints, TASKS, PROMPT, sampling, output, threads=1, hardware=Hardware())
 
 
 def start(model: Path, output: Path) -> subprocess.Popen[bytes]:

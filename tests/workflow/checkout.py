@@ -79,10 +79,10 @@ def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             left.kill()
 
 
-def unlock(folder: Path) -> subprocess.Popen[str]:
+def recover(folder: Path) -> subprocess.Popen[str]:
     """The first command of `make resume`, started."""
     return subprocess.Popen(
-        [sys.executable, "-m", "spurious_rewards.cli", "unlock"],
+        [sys.executable, "-m", "spurious_rewards.cli", "recover"],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.PIPE,
@@ -91,10 +91,10 @@ def unlock(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def salvage(folder: Path) -> Ended:
+def partial_report(folder: Path) -> Ended:
     """Have a report made of what is there."""
     done = subprocess.run(
-        [sys.executable, "-m", "spurious_rewards.cli", "salvage", str(RESULTS / "partial/undone.json")],
+        [sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(RESULTS / "partial/unfinished.json")],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.PIPE,
@@ -122,7 +122,7 @@ def at_work(folder: Path, stage: str | None = None) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             words = process.cmdline()
-            is_stage = words[1:4] == ["-m", "spurious_rewards.cli", stage]
+            is_stage = words[1:5] == ["-m", "spurious_rewards.cli", "stage", stage]
             if Path(process.cwd()) == folder.resolve() and (stage is None or is_stage):
                 found.append(process)
     return found
@@ -164,7 +164,7 @@ def limit_files(folder: Path, size: int) -> None:
 
 def at_start_of_stages(folder: Path, code: str) -> None:
     """Have Python run `code` before each stage."""
-    only = "import sys\nif sys.orig_argv[1:3] == ['-m', 'spurious_rewards.cli']:\n"
+    only = "import sys\nif sys.orig_argv[1:4] == ['-m', 'spurious_rewards.cli', 'stage']:\n"
     (folder / "src/sitecustomize.py").write_text(only + textwrap.indent(code, "    "))
 
 

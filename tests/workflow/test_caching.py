@@ -65,15 +65,23 @@ def test_comments_and_docstrings_remake_nothing(finished: Path) -> None:
     library = finished / "src/spurious_rewards"
     for path in library.rglob("*.py"):
         path.write_text(path.read_text() + "\n# a comment\n")
-    change_code(finished, "grading.py", '"""', '"""Changed. ')
+    change_code(finished, "answers/grading.py", '"""', '"""Changed. ')
     ended = snakemake(finished)
     assert ended.code == 0, ended.output
     assert "Nothing to be done" in ended.output
 
 
 def test_a_changed_grader_remakes_grades_and_nothing_dear(finished: Path) -> None:
-    with (finished / "src/spurious_rewards/answers.py").open("a") as module:
+    with (finished / "src/spurious_rewards/answers/extraction.py").open("a") as module:
         module.write("\nCHANGED = True\n")
+    assert planned(finished) == GRADED | (ANALYSED - SUMMARISED)
+
+
+def test_of_a_stage_the_work_remakes_its_artifacts_and_the_planning_does_not(finished: Path) -> None:
+    grade = "stages/grade.py"
+    change_code(finished, grade, "    return GradeJob(", "    planned = 1 + 1\n    return GradeJob(")
+    assert planned(finished) == set()
+    change_code(finished, grade, "    truths = true_answers(", "    made = 1 + 1\n    truths = true_answers(")
     assert planned(finished) == GRADED | (ANALYSED - SUMMARISED)
 
 
@@ -94,14 +102,14 @@ def test_changed_training_code_is_named_and_remakes_nothing(finished: Path) -> N
 @pytest.mark.parametrize(
     ("stage", "remade", "kept"),
     [
-        ("respond", ("answering", "grading"), ("training", "sampling", "pretraining", "counting")),
+        ("generate", ("answering", "grading"), ("training", "sampling", "pretraining", "counting")),
         ("train", ("training", "answering"), ("sampling", "pretraining", "counting", "preparing")),
     ],
 )
 def test_a_raised_stage_version_remakes_that_stage(
     finished: Path, stage: str, remade: tuple[str, ...], kept: tuple[str, ...]
 ) -> None:
-    change_code(finished, "stages.py", f'"{stage}": 1', f'"{stage}": 2')
+    change_code(finished, f"stages/{stage}.py", "VERSION = 1", "VERSION = 2")
     jobs = planned(finished)
     assert all(of(jobs, message) for message in remade)
     assert not of(jobs, *kept)

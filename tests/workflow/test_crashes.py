@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from checkout import LAST, RESULTS, artifacts, at_work, die_before_rename, snakemake, started, unlock, wait_for
+from checkout import LAST, RESULTS, artifacts, at_work, die_before_rename, recover, snakemake, started, wait_for
 
 
 def remove_last_segment(folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_snakemake_killed_and_resumed(finished: Path, undisturbed: Path) -> None
     with started(finished) as run:
         orphan = train_until_second_seed(finished)
 
-        refused = unlock(finished)
+        refused = recover(finished)
         said, _ = refused.communicate()
         assert refused.returncode == 1
         assert f"error: {finished}: a run is at work here (snakemake, process {run.pid})" in said
@@ -102,7 +102,7 @@ def test_snakemake_killed_and_resumed(finished: Path, undisturbed: Path) -> None
         assert "LockException" in locked.output
         (finished / LAST / "metrics.parquet").write_bytes(b"as if the orphan had written some of its outputs")
 
-        resuming = unlock(finished)
+        resuming = recover(finished)
         assert resuming.stdout is not None
         assert resuming.stdout.readline() == f"ending process {orphan.pid}, which a killed run left behind\n"
         orphan.resume()

@@ -75,7 +75,7 @@ def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: 
 @pytest.mark.parametrize(
     ("stage", "spoilt", "job", "said"),
     [
-        ("exhibit", "exhibits/fig1", "making fig1: What each reward gains", "Not made: its own job failed."),
+        ("plot", "exhibits/fig1", "making fig1: What each reward gains", "Not made: its own job failed."),
         (
             "score",
             "experiments/main/organism",
@@ -89,7 +89,7 @@ def test_a_table_that_failed_is_named_and_the_others_are_there(
 ) -> None:
     at_start_of_stages(
         finished,
-        f"if sys.orig_argv[3] == '{stage}' and '{spoilt}' in ' '.join(sys.orig_argv):\n    sys.exit('error: no ink')",
+        f"if sys.orig_argv[4] == '{stage}' and '{spoilt}' in ' '.join(sys.orig_argv):\n    sys.exit('error: no ink')",
     )
     for path in (finished / RESULTS / spoilt).rglob("*.csv"):
         path.unlink()
@@ -104,7 +104,7 @@ def test_a_table_that_failed_is_named_and_the_others_are_there(
     assert (finished / PARTIAL / "experiments/main/health.csv").read_bytes() == (
         undisturbed / RESULTS / "experiments/main/health.csv"
     ).read_bytes()
-    if stage == "exhibit":
+    if stage == "plot":
         assert exhibit(finished, "table1") == json.loads(
             (undisturbed / RESULTS / "exhibits/table1/page.json").read_text()
         )
@@ -119,9 +119,12 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     pay_for(finished, "random", "majority_vote")
     ended = snakemake(finished, cores=1)
     assert ended.code != 0
-    assert f"note: spurious-rewards salvage {PARTIAL}/undone.json makes a report of what is there" in ended.output
+    assert (
+        f"note: spurious-rewards partial-report {PARTIAL}/unfinished.json makes a report of what is there"
+        in ended.output
+    )
     assert not (finished / PARTIAL / "report.html").exists()
-    made = checkout.salvage(finished)
+    made = checkout.partial_report(finished)
     assert made.code == 0, made.output
     assert made.output.splitlines()[-1] == f"{PARTIAL}/report.html"
     html = page(finished)
@@ -138,8 +141,8 @@ def test_what_was_not_asked_for_is_not_made_of_what_is_there(finished: Path) -> 
 
 
 def test_no_record_no_report(finished: Path) -> None:
-    made = checkout.salvage(finished)
+    made = checkout.partial_report(finished)
     assert made.code == 1
     assert made.output == (
-        f"error: {PARTIAL}/undone.json: No such file or directory; a run that fails, or is stopped, leaves one\n"
+        f"error: {PARTIAL}/unfinished.json: No such file or directory; a run that fails, or is stopped, leaves one\n"
     )

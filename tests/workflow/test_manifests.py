@@ -45,11 +45,11 @@ def test_every_output_of_every_rule_has_a_manifest_that_knows_its_hash(finished:
         "prepare",
         "pretrain",
         "train",
-        "respond_base",
+        "generate_base",
         "grade_run",
         "prune",
         "score",
-        "summarise",
+        "training_summary",
         "fig1",
         "report",
     } <= {*outputs.values()}
@@ -71,9 +71,9 @@ def test_all_parents_of_all_artifacts_are_there_and_have_manifests(undisturbed: 
 
 
 def test_a_number_of_the_headline_is_traced_to_the_problems_and_models(undisturbed: Path) -> None:
-    traced = call(undisturbed, "trace", str(HEADLINE))
+    traced = call(undisturbed, "lineage", str(HEADLINE))
     assert traced.returncode == 0, traced.stderr
-    for stage in ("score", "grade", "respond", "train", "label", "vote", "prepare", "pretrain"):
+    for stage in ("score", "grade", "generate", "train", "label", "vote", "prepare", "pretrain"):
         assert f"{stage}  " in traced.stdout
     assert "today's is another" not in traced.stdout
     last = traced.stdout.splitlines()[-1]
@@ -83,7 +83,7 @@ def test_a_number_of_the_headline_is_traced_to_the_problems_and_models(undisturb
 
 
 def test_a_file_that_no_stage_made_cannot_be_traced(undisturbed: Path) -> None:
-    traced = call(undisturbed, "trace", "config.yaml")
+    traced = call(undisturbed, "lineage", "config.yaml")
     assert traced.returncode == 1
     assert traced.stderr.startswith("error: config.yaml: has no manifest")
     assert len(traced.stderr.splitlines()) == 1
@@ -106,7 +106,7 @@ def test_results_do_not_differ_from_themselves(undisturbed: Path, tmp_path: Path
 def crate(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished suite as a crate."""
     to = tmp_path_factory.mktemp("archive") / "tiny"
-    exported = call(undisturbed, "crate", "--config", "suite=tiny", "--to", str(to))
+    exported = call(undisturbed, "export", "--config", "suite=tiny", "--to", str(to))
     assert (exported.returncode, exported.stderr) == (0, "")
     return to
 
@@ -145,7 +145,7 @@ def test_what_is_in_the_crate_is_what_lies_in_the_results(crate: Path, undisturb
     weights = {path for path in left_out if path.name.endswith(".manifest.json") and path.parts[-2] == "pretrained"}
     assert there == made - (left_out - weights)
     assert weights
-    traced = call(crate, "trace", str(HEADLINE))
+    traced = call(crate, "lineage", str(HEADLINE))
     assert traced.returncode == 0, traced.stderr
     assert "CHANGED" not in traced.stdout
 

@@ -13,7 +13,7 @@ from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config import settings as settings_file
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
-from spurious_rewards.reporting.exhibit_kinds import GROUPS
+from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
 from spurious_rewards.stages import bandit, claims, compare_graders, contamination, generate, grade, hardware, label

@@ -1,5 +1,5 @@
 # What happens before a run starts, and when it has failed or is done.
-from spurious_rewards.operations import doctor, partial_report
+from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
@@ -27,7 +27,7 @@ onerror:
     partial_report.after_failure(
         study,
         [
-            partial_report.UnfinishedJob(
+            unfinished.UnfinishedJob(
                 name=job.message or job.name,
                 inputs=job.input,
                 outputs=job.output,

@@ -111,7 +111,7 @@ def read(manifest: Path) -> dict[str, Any]:
 def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The manifests below the results of a suite, each with its artifact.
 
-    What lies in hidden folders is no artifact yet, and what a run that failed left (`layout.PARTIAL`) never is.
+    What lies in hidden folders is no artifact yet, and what a run that failed left (`paths.PARTIAL`) never is.
     """
     for path in sorted(root.rglob(f"*{ENDING}")):
         parts = path.relative_to(root).parts

@@ -111,9 +111,9 @@ def partial_report(
     """Make a report of what is there after a failed run.
     Example: spurious-rewards partial-report results/organism/partial/unfinished.json
     """
-    from spurious_rewards.operations import partial_report
+    from spurious_rewards.operations import partial_report, unfinished
 
-    print(partial_report.make(partial_report.read(record)))
+    print(partial_report.make(unfinished.read(record)))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.claims import Ledger
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibit_kinds import judging
+from spurious_rewards.reporting.exhibits.kinds import judging
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -49,7 +49,7 @@ def numbers(study: Study, ledger: Ledger) -> list[Path]:
 
 def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
     """Judge each claim by the numbers that the stages before left."""
-    from spurious_rewards.analysis.claims import ledger
+    from spurious_rewards.analysis.claims.ledger import ledger
 
     recorder = Recorder("claims", job.model_dump(mode="json"))
     numbers, output = inputs.get("numbers", []), outputs["claims"]
@@ -64,11 +64,11 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     """The numbers by what they hold, each row with its experiment ("" where an exhibit has none)."""
     import pandas as pd
 
-    from spurious_rewards.reporting import exhibit_kinds
+    from spurious_rewards.reporting.exhibits import kinds
 
     paths, suite = ResultPaths(root), job.suite
     experiments = {paths.experiment(name): name for name in suite.experiments}
-    exhibits = exhibit_kinds.judging(suite)
+    exhibits = kinds.judging(suite)
     shown = {paths.exhibit(name): (what, suite.exhibits[name].experiment) for name, what in exhibits.items()}
     found: dict[str, list[DataFrame]] = {}
     for path in numbers:

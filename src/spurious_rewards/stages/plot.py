@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibit_kinds import ENDINGS, NEEDS, pictures
+from spurious_rewards.reporting.exhibits.kinds import ENDINGS, NEEDS, pictures
 from spurious_rewards.runtime.files import replacing
 from spurious_rewards.stages import score, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -15,7 +15,7 @@ from spurious_rewards.stages.reading import joined, sources
 from spurious_rewards.stages.study import Study
 
 if TYPE_CHECKING:
-    from spurious_rewards.reporting.exhibits import Made, ResultTables
+    from spurious_rewards.reporting.exhibits.exhibit import Made, ResultTables
 
 FILES = ("table.csv", "table.md", "table.tex", "page.json")
 """What every figure or table has besides its pictures."""
@@ -82,16 +82,17 @@ def files(study: Study, name: str) -> list[Path]:
 
 def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write pictures, numbers and page.json into the folder; without inputs a page that says what is `incomplete`."""
-    from spurious_rewards.reporting import exhibits, figures, latex
+    from spurious_rewards.reporting import figures, latex
+    from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 
     recorder = Recorder("plot", job.model_dump(mode="json"))
     if not inputs:
-        made = exhibits.not_made(job.exhibit, job.suite)
+        made = exhibits_exhibit.not_made(job.exhibit, job.suite)
     elif "responses" in inputs:
         made = _qualitative(job, inputs)
     else:
-        made = exhibits.make(job.exhibit, job.suite, _frames(job, inputs))
-    folder, page = outputs["folder"], exhibits.marked(made.page, job.incomplete)
+        made = exhibits_exhibit.make(job.exhibit, job.suite, _frames(job, inputs))
+    folder, page = outputs["folder"], exhibits_exhibit.marked(made.page, job.incomplete)
     written = [folder / name for name in FILES]
     for stem, figure in made.figures.items():
         for ending in ENDINGS:
@@ -99,7 +100,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
             figures.save(figure, written[-1])
     tables.write_csv(made.numbers, folder / "table.csv")
     texts = {
-        "table.md": exhibits.markdown(page),
+        "table.md": exhibits_exhibit.markdown(page),
         "table.tex": latex.document_part(page),
         "page.json": json.dumps(page, ensure_ascii=False, indent=1),
     }
@@ -113,7 +114,7 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
     import pandas as pd
 
     from spurious_rewards.analysis import conditions, paper_numbers, strategy_switches
-    from spurious_rewards.reporting.exhibits import ResultTables
+    from spurious_rewards.reporting.exhibits.exhibit import ResultTables
 
     shown = job.suite.exhibits[job.exhibit]
     frames: dict[str, Any] = {}
@@ -140,8 +141,8 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
 
 def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
     from spurious_rewards.analysis import conditions, perturbation
-    from spurious_rewards.reporting import qualitative
-    from spurious_rewards.reporting.exhibit_kinds import benchmarks
+    from spurious_rewards.reporting.exhibits import qualitative
+    from spurious_rewards.reporting.exhibits.kinds import benchmarks
 
     suite, shown = job.suite, job.suite.exhibits[job.exhibit]
     original = suite.benchmarks[benchmarks(suite, shown)[0]].problems

@@ -12,7 +12,7 @@ from pathlib import Path
 import checkout
 import psutil
 import pytest
-from checkout import LAST, RUNS, artifacts, at_start_of_stages, at_work, unlock, wait_for
+from checkout import LAST, RUNS, artifacts, at_start_of_stages, at_work, recover, wait_for
 
 pytestmark = pytest.mark.timeout(1800)  # on a machine with other work; make test-slurm as a whole takes minutes
 
@@ -132,7 +132,7 @@ def test_two_gpus_are_shared_by_three_jobs(finished: Path, undisturbed: Path) ->
     for file in files:
         file.unlink()
     targets = [str(file.relative_to(finished)) for file in files]
-    asked = ["respond_run:gpu=1", "respond_run:gpu_model='pretended'"]
+    asked = ["generate_run:gpu=1", "generate_run:gpu_model='pretended'"]
     with submitting(finished, *targets, "--set-resources", *asked) as run:
         wait_for("three jobs", lambda: len(jobs(finished)) == 3)
         assert set(jobs(finished).values()) == {"gres:gpu:pretended:1"}
@@ -141,7 +141,7 @@ def test_two_gpus_are_shared_by_three_jobs(finished: Path, undisturbed: Path) ->
         devices = set()
         while run.poll() is None:
             most = max(most, len(jobs(finished, "RUNNING")))
-            for process in at_work(finished, "respond"):
+            for process in at_work(finished, "generate"):
                 with contextlib.suppress(psutil.Error):
                     devices.add(process.environ()["CUDA_VISIBLE_DEVICES"])
         assert run.returncode == 0, (finished / "said").read_text()
@@ -197,14 +197,14 @@ def test_an_orphan_is_cancelled_by_unlock(finished: Path, undisturbed: Path) -> 
     undo_training(finished)
     with submitting(finished, TARGET) as run:
         orphan, job = halt_in_second_seed(finished)
-        refused = unlock(finished)
+        refused = recover(finished)
         said, _ = refused.communicate()
         assert refused.returncode == 1
         assert f"a run is at work here (snakemake, process {run.pid})" in said
         run.send_signal(signal.SIGKILL)
         run.wait()
         assert orphan.is_running(), "a killed Snakemake leaves its jobs alive"
-        unlocking = unlock(finished)
+        unlocking = recover(finished)
         said, _ = unlocking.communicate()
         assert unlocking.returncode == 0, said
         assert f"cancelling SLURM jobs {job}, which a killed run left behind" in said

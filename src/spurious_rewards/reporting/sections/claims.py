@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spurious_rewards.analysis.claim_verdicts import VERDICTS
+from spurious_rewards.analysis.claims.verdicts import VERDICTS
 from spurious_rewards.reporting.numerals import Row, interval, number, percent, plain_interval, points, signed
 from spurious_rewards.reporting.page import Section, Table
 from spurious_rewards.reporting.text_tables import text_rows, words

@@ -8,7 +8,7 @@ import pandas as pd
 
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibit_kinds import ENDINGS, GROUPS
+from spurious_rewards.reporting.exhibits.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.page import Picture, Section, Table
 
 Page = Mapping[str, Any]

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, Experiment
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, naming, palette
+from spurious_rewards.reporting import naming, palette
+from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.runtime.errors import UserError
 
 Table = dict[str, Any]
@@ -19,7 +20,7 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResultTables:
-    """What the stages before left, each None where the kind does not need it (`exhibit_kinds.NEEDS`); rows keep their keys."""
+    """What the stages before left, each None where the kind does not need it (`kinds.NEEDS`); rows keep their keys."""
 
     headline: pd.DataFrame | None = None
     baselines: pd.DataFrame | None = None
@@ -61,7 +62,7 @@ EQUAL = "the last at which all variants were evaluated"
 def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
     """A frame that must be there."""
     if frame is None:
-        raise ValueError(f"this kind of exhibit needs the frame {name} (`exhibit_kinds.NEEDS`)")
+        raise ValueError(f"this kind of exhibit needs the frame {name} (`kinds.NEEDS`)")
     return frame
 
 
@@ -79,7 +80,7 @@ def rows_shown(
     Raises:
         UserError: there are none.
     """
-    wanted = {"model": exhibit.models, "reward": exhibit.rewards, "benchmark": exhibit_kinds.benchmarks(suite, exhibit)}
+    wanted = {"model": exhibit.models, "reward": exhibit.rewards, "benchmark": kinds.benchmarks(suite, exhibit)}
     for column, keys in wanted.items():
         if column in frame and keys:
             frame = frame[frame[column].isin(keys)]
@@ -124,7 +125,7 @@ def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
 
 def by_benchmark(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> list[tuple[str, pd.DataFrame]]:
     """(key, rows) of each benchmark that is shown and has rows."""
-    pairs = ((key, rows[rows["benchmark"] == name_of(suite, key)]) for key in exhibit_kinds.benchmarks(suite, exhibit))
+    pairs = ((key, rows[rows["benchmark"] == name_of(suite, key)]) for key in kinds.benchmarks(suite, exhibit))
     return [(key, here) for key, here in pairs if len(here)]
 
 

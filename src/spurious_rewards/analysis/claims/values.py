@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.claim_rows import ROWS, Frames, behaving, cannot_be_known, difference, select, variants
+from spurious_rewards.analysis.claims.rows import ROWS, Frames, behaving, cannot_be_known, difference, select, variants
 from spurious_rewards.analysis.scores import from_base, of_experiment
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.endpoints import CONDITION

@@ -1,18 +1,18 @@
 """The claims ledger: what each rule of `config.claims` makes of the numbers of a suite, one row a claim.
 
-A measure (`claim_measures`) gives one row a condition, with a value and its 95 % interval; `claim_verdicts` turns intervals into
-verdicts, and `claim_words` says both in words.
+A measure (`measures`) gives one row a condition, with a value and its 95 % interval; `verdicts` turns intervals into
+verdicts, and `words` says both in words.
 """
 
 from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.analysis.claim_measures import MEASURES, rows_of
-from spurious_rewards.analysis.claim_rows import Frames
-from spurious_rewards.analysis.claim_verdicts import judge
-from spurious_rewards.analysis.claim_words import in_words, measured_on, remark
-from spurious_rewards.analysis.paper_conditions import are_the_papers
+from spurious_rewards.analysis.claims.measures import MEASURES, rows_of
+from spurious_rewards.analysis.claims.paper_conditions import are_the_papers
+from spurious_rewards.analysis.claims.rows import Frames
+from spurious_rewards.analysis.claims.verdicts import judge
+from spurious_rewards.analysis.claims.words import in_words, measured_on, remark
 from spurious_rewards.config.claims import Claim, Ledger
 from spurious_rewards.config.suite import Suite
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spurious_rewards.analysis import claim_values
-from spurious_rewards.analysis.claim_rows import ROWS, Frames, difference
+from spurious_rewards.analysis.claims import values
+from spurious_rewards.analysis.claims.rows import ROWS, Frames, difference
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.suite import Suite
 
@@ -35,111 +35,111 @@ POINTS, SHARE, LOGITS, R, NATS = "points", "share", "logits", "r", "nats"
 MEASURES: dict[str, Measured] = {
     "gain": Measured(
         ("headline",),
-        claim_values.of_headline("difference"),
+        values.of_headline("difference"),
         POINTS,
         "change of accuracy from before training to its end",
     ),
     "over random": Measured(
         ("headline",),
-        claim_values.of_headline("over_random"),
+        values.of_headline("over_random"),
         POINTS,
         "accuracy after training less the random reward's",
     ),
     "over best prompt": Measured(
         ("headline",),
-        claim_values.of_headline("over_best_prompt"),
+        values.of_headline("over_best_prompt"),
         POINTS,
         "accuracy after training less that before it under the best prompt, which held-out problems chose",
     ),
     "accuracy over own prompt": Measured(
-        ("before",), claim_values.over_own_prompt, POINTS, "accuracy before training less the own prompt's"
+        ("before",), values.over_own_prompt, POINTS, "accuracy before training less the own prompt's"
     ),
     "share of code": Measured(
-        ("before",), claim_values.of_frame("before", "code_rate"), SHARE, "share of responses with code before training"
+        ("before",), values.of_frame("before", "code_rate"), SHARE, "share of responses with code before training"
     ),
     "code over language": Measured(
         ("before",),
-        claim_values.code_over_language,
+        values.code_over_language,
         POINTS,
         "accuracy before training of responses with code less that of the others",
     ),
     "change of code": Measured(
         ("switches",),
-        claim_values.of_frame("switches", "code_change"),
+        values.of_frame("switches", "code_change"),
         POINTS,
         "change of the share of code in training",
     ),
     "contribution": Measured(
         ("contributions",),
-        claim_values.of_frame("contributions", "partial_contribution"),
+        values.of_frame("contributions", "partial_contribution"),
         SHARE,
         "what a switch of strategy contributes to the gain, mean and interval over the rewards that steered the strategy",
         over="rewards that steered the strategy",
     ),
     "same strategy": Measured(
         ("perturbation",),
-        claim_values.of_frame("perturbation", "same_strategy"),
+        values.of_frame("perturbation", "same_strategy"),
         SHARE,
         "share of responses in the original's strategy",
     ),
     "code with accuracy": Measured(
         ("scores",),
-        claim_values.code_with_accuracy,
+        values.code_with_accuracy,
         R,
         "correlation of the changes of code and accuracy since the start, over rewards and evaluations of a seed",
         of="evaluations",
     ),
     "entropy": Measured(
         ("training",),
-        claim_values.change_in_training("entropy"),
+        values.change_in_training("entropy"),
         NATS,
         "change of the rollouts' entropy per token, last fifth of the steps less first",
         of="steps",
     ),
     "token probability": Measured(
         ("training",),
-        claim_values.change_in_training("token_probability"),
+        values.change_in_training("token_probability"),
         POINTS,
         "change of the rollouts' mean token probability, last fifth of the steps less first",
         of="steps",
     ),
     "code of rollouts": Measured(
         ("training",),
-        claim_values.change_in_training("code_rate"),
+        values.change_in_training("code_rate"),
         POINTS,
         "change of the rollouts' share of code, last fifth of the steps less first",
         of="steps",
     ),
     "gain where entropy fell": Measured(
         ("headline", "training"),
-        claim_values.gain_where_entropy_fell,
+        values.gain_where_entropy_fell,
         POINTS,
         "change of accuracy in the conditions whose entropy fell in training (interval below 0)",
     ),
     "pass@k with gain": Measured(
         ("labels", "headline"),
-        claim_values.pass_at_k_with_gain,
+        values.pass_at_k_with_gain,
         R,
-        f"correlation over models (at least {claim_values.LEAST_MODELS}) of pass@k before training with the mean gain",
+        f"correlation over models (at least {values.LEAST_MODELS}) of pass@k before training with the mean gain",
         of="models",
     ),
     "memorization": Measured(
         ("memorization",),
-        claim_values.memorization,
+        values.memorization,
         POINTS,
         "share of problems completed word for word from their beginning, less that of problems no corpus holds",
         untestable="no corpus can hold the benchmark's problems",
     ),
     "probe": Measured(
         ("clipping",),
-        claim_values.probe,
+        values.probe,
         LOGITS,
         "bias of one rollout batch on the logit of code",
         of="pairs",
     ),
     "bandit": Measured(
         ("clipping",),
-        claim_values.bandit,
+        values.bandit,
         POINTS,
         "change of the bandit's mean probability of its first action",
         of="runs",

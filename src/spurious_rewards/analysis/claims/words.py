@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.analysis.claim_measures import MEASURES, POINTS, SHARE
-from spurious_rewards.analysis.claim_rows import behaving
-from spurious_rewards.analysis.claim_values import OPTIMIZERS
-from spurious_rewards.analysis.claim_verdicts import of_one_seed
+from spurious_rewards.analysis.claims.measures import MEASURES, POINTS, SHARE
+from spurious_rewards.analysis.claims.rows import behaving
+from spurious_rewards.analysis.claims.values import OPTIMIZERS
+from spurious_rewards.analysis.claims.verdicts import of_one_seed
 from spurious_rewards.config.claims import READS, Rule
 from spurious_rewards.config.suite import Suite
 

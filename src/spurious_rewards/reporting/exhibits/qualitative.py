@@ -13,8 +13,8 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, seeds_of
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibit_kinds import benchmarks
-from spurious_rewards.reporting.exhibits import Made
+from spurious_rewards.reporting.exhibits.exhibit import Made
+from spurious_rewards.reporting.exhibits.kinds import benchmarks
 from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent
 
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]

@@ -1,7 +1,7 @@
 """An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and what stands around them.
 
 `make` chooses the kind's function, which turns frames of the analysis into parts, and makes them a `Made`. A kind is a function
-in a module beside this one, a line in `KINDS`, and a line in `exhibit_kinds.NEEDS`.
+in a module beside this one, a line in `KINDS`, and a line in `kinds.NEEDS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import clipping, gains, strategy_switches, text_tables, training_curves, untrained
-from spurious_rewards.reporting.exhibit_parts import Parts, ResultTables
+from spurious_rewards.reporting import text_tables
+from spurious_rewards.reporting.exhibits import clipping, gains, strategy_switches, training_curves, untrained
+from spurious_rewards.reporting.exhibits.parts import Parts, ResultTables
 
 __all__ = ["KINDS", "Made", "ResultTables", "make", "markdown", "marked", "not_made"]
 

@@ -12,8 +12,10 @@ from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experime
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting import exhibit_kinds, figures, naming
-from spurious_rewards.reporting.exhibit_parts import (
+from spurious_rewards.reporting import figures, naming
+from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.reporting.exhibits.headline import headline_tables
+from spurious_rewards.reporting.exhibits.parts import (
     EQUAL,
     Parts,
     Picture,
@@ -31,7 +33,6 @@ from spurious_rewards.reporting.exhibit_parts import (
     title_of,
     whole_range,
 )
-from spurious_rewards.reporting.headline import headline_tables
 from spurious_rewards.reporting.numerals import ends, number
 from spurious_rewards.reporting.text_tables import identity_cells
 
@@ -173,7 +174,7 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
             ),
             f"Training of {titles[model]}. {caption}",
         )
-        for model in exhibit_kinds.pictures(suite, exhibit)
+        for model in kinds.pictures(suite, exhibit)
         if (drawn["model"] == titles[model]).any()  # of a run that failed there is nothing
     ]
     return Parts(caption, points, pictures, [_ends_of(points, exhibit, suite, how)])

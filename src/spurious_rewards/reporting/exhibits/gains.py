@@ -8,7 +8,8 @@ from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, numerals
-from spurious_rewards.reporting.exhibit_parts import (
+from spurious_rewards.reporting.exhibits.headline import headline_tables
+from spurious_rewards.reporting.exhibits.parts import (
     Parts,
     Picture,
     ResultTables,
@@ -22,7 +23,6 @@ from spurious_rewards.reporting.exhibit_parts import (
     sizes_of,
     title_of,
 )
-from spurious_rewards.reporting.headline import headline_tables
 from spurious_rewards.reporting.numerals import MISSING, Row, percent_interval, points_interval
 from spurious_rewards.reporting.text_tables import identity_cells, size_cells, text_rows
 from spurious_rewards.runtime.errors import UserError

@@ -1,0 +1,132 @@
+"""What a run of the workflow left undone: the jobs, why each was not done, and the words for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from spurious_rewards.config.base import Frozen
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.messages import explain
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.runtime.errors import UserError
+
+LINES = 12
+"""How much of the log of a failed job is shown, from its end."""
+
+NAMED = 3
+"""How many of the jobs are named that another waits for."""
+
+
+class UnfinishedJob(Frozen):
+    """A job of the workflow that a run was to do and has not done."""
+
+    name: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    log: Path | None
+    failed: bool
+    """Or else it was not reached."""
+
+
+class UnfinishedRun(Frozen):
+    """A run of the workflow that left jobs undone; `root` is the folder of the checkout."""
+
+    suite: Path
+    settings: Settings
+    root: Path
+    unfinished: tuple[UnfinishedJob, ...]
+
+
+Lacks = Mapping[Run | Path, str]
+"""What is missing of something -> why: runs, models before training (runs of no reward), and other artifacts."""
+
+
+def read(record: Path) -> UnfinishedRun:
+    """What `after_failure` put on record.
+
+    Raises:
+        UserError: there is nothing of the kind.
+    """
+    try:
+        return UnfinishedRun.model_validate_json(record.read_text())
+    except OSError as error:
+        raise UserError(f"{record}: {error.strerror}; a run that fails, or is stopped, leaves one") from None
+    except ValidationError as error:
+        raise explain(error, str(record), UnfinishedRun) from None
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of the workflow ended: the jobs that it left undone, in the order of the workflow."""
+
+    undone: tuple[UnfinishedJob, ...]
+
+    @cached_property
+    def maker(self) -> dict[Path, UnfinishedJob]:
+        """File that is not there, or is out of date -> the job that was to make it."""
+        return {path: job for job in self.undone for path in job.outputs}
+
+    def there(self, path: Path) -> bool:
+        """Whether an artifact can be used. One that stands but was to be made again is of another request."""
+        return path not in self.maker and path.exists()
+
+    def why(self, path: Path) -> str:
+        """Why an artifact is not there."""
+        if (job := self.maker.get(path)) is None:
+            return "gone since"
+        if job.failed:
+            return f"failed: {job.name}"
+        names = [blamed.name for blamed in self._blamed[job]]
+        more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"waits for what failed: {'; '.join(names[:NAMED])}{more}" if names else "not run"
+
+    @property
+    def stopped_short(self) -> bool:
+        """Whether some job was left that could have been done."""
+        return any(not job.failed and not self._blamed[job] for job in self.undone)
+
+    @cached_property
+    def _blamed(self) -> dict[UnfinishedJob, tuple[UnfinishedJob, ...]]:
+        """Job -> the failed ones among those that it hangs on, the nearest of each branch."""
+        blamed: dict[UnfinishedJob, tuple[UnfinishedJob, ...]] = {}
+
+        def of(job: UnfinishedJob) -> tuple[UnfinishedJob, ...]:
+            if job not in blamed:
+                before = dict.fromkeys(self.maker[path] for path in job.inputs if path in self.maker)
+                found = (cause for other in before for cause in ((other,) if other.failed else of(other)))
+                blamed[job] = tuple(dict.fromkeys(found))
+            return blamed[job]
+
+        return {job: of(job) for job in self.undone}
+
+
+def last_lines(log: Path | None) -> str:
+    """The end of a log; nothing where there is none."""
+    if log is None or not log.is_file():
+        return ""
+    text = log.read_bytes().decode(errors="replace")
+    lines = (
+        line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
+    )  # of a progress bar, how it stood at last
+    return "\n".join([line for line in lines if line.strip()][-LINES:])
+
+
+def named(suite: Suite, run: Run) -> str:
+    """A run, or a model before training, as a reader knows it; what is as usual is not said."""
+    model = suite.models[run.model]
+    reward = suite.rewards[run.reward].title or run.reward if run.reward else "before training"
+    words = [model.title or run.model, reward]
+    if run.variant not in ("", "default"):
+        words.append(f"variant {run.variant.replace('_', ' ')}")
+    if run.prompt != model.prompt:
+        words.append(f"prompt {run.prompt.replace('_', ' ')}")
+    if run.seeds:
+        words.append(f"seed{'s' * ('-' in run.seeds)} {run.seeds}")
+    return ", ".join(words)
