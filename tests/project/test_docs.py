@@ -20,13 +20,15 @@ from pydantic.fields import FieldInfo
 from spurious_rewards.config import experiments, loading, models, problems, resources, training
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.rewards.registry import REGISTRY
 from spurious_rewards.stages.registry import registered
 from spurious_rewards.training import mapping
 
 ROOT = Path(__file__).parents[2]
+CHANGELOG = ROOT / "CHANGELOG.md"
 DOCUMENTS = [
     ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    CHANGELOG,
     ROOT / "config/README.md",
     ROOT / "results/README.md",
     *sorted((ROOT / "docs").glob("*.md")),
@@ -38,7 +40,7 @@ DIRECT = [
     for text in PROJECT["dependencies"]
     + [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
 ]
-NOT_HERE = {"checkpoints/", "inputs/", "sources.yaml"}
+NOT_HERE = {"checkpoints/", "inputs/", "sources.yaml", "table.md"}
 """What documents name of results and copies, and of an archive."""
 
 
@@ -99,7 +101,9 @@ def test_the_architecture_names_every_stage() -> None:
     assert named["c"] == set(registered()) - versioned - {"prune"}  # which is told by the suite alone
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "document", [each for each in DOCUMENTS if each != CHANGELOG], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_files_and_folders_that_a_document_names_exist(document: Path) -> None:
     """Those of the project: Python, rules, YAML and Markdown, and folders; not those of `results/`, nor of examples."""
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|smk|ya?ml|md|def|toml)|/))`", document.read_text()):
@@ -171,7 +175,11 @@ def test_keys_of_training_stand_beside_the_arguments_of_trl_that_they_set() -> N
         set_by_key = {name for name in before | after if before.get(name) != after.get(name)}
         named = {name for names in re.findall(r"TRL ((?:`\w+`(?:, )?)+)", said) for name in re.findall(r"\w+", names)}
         assert named <= set_by_key, key
-        assert bool(set_by_key) == (said != "–"), key
+        assert bool(set_by_key) == (said != NONE), key
+
+
+NONE = "\N{EN DASH}"
+"""In a column of names: there is none."""
 
 
 def another(field: FieldInfo, value: Any) -> Any:
@@ -264,13 +272,16 @@ def test_the_new_reward_is_planned_trained_and_measured(followed: Path) -> None:
     smoke.write_text(yaml.safe_dump(content))
     settings = ("--cores", "1", "--config", "suite=smoke", "tracking=none")
     plan = call(followed, "-m", "snakemake", "-n", *settings)
-    assert "trained on brief" in plan
-    assert "training effective-code on brief (default, plain), seeds 0, steps 0 to 4" in plan
+    assert "effective-code trained on brief (default, plain), seeds 0, steps 0 to 4" in plan
 
     segment = "results/smoke/runs/effective-code/plain/brief/default/seeds0/segments/0-4"
     call(followed, "-m", "snakemake", f"{segment}/metrics.parquet", *settings)
     program = f"import pandas; print(pandas.read_parquet('{segment}/metrics.parquet')['reward'].between(0, 1).sum())"
     assert call(followed, "-c", program).strip() == "4"
+
+
+def test_the_names_of_rewards_in_the_config_are_those_of_the_registry() -> None:
+    assert list(training.REWARD_FUNCTIONS) == list(REGISTRY)
 
 
 # ---------------------------------------------------------------- your method
