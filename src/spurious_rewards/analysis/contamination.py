@@ -42,7 +42,7 @@ def memorization(
     """How much of the rest of each problem its model wrote, one row (model, problem set), with 95 % intervals.
 
     `word_for_word` is the fraction of problems whose whole rest was written; `words` the mean share of the rest's words up
-    to the first that differs (`memorization.recalled`).
+    to the first that differs (`partial_prompts.recalled`).
 
     Args:
         responses: tables.Responses of each model to beginnings; `benchmark` is the problem set.

@@ -16,7 +16,7 @@ from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
 Paired: TypeAlias = Mapping[tuple[Condition, str], Pair]
-"""Condition and benchmark -> before beside after (`collecting.pairs`)."""
+"""Condition and benchmark -> before beside after (`conditions.pairs`)."""
 
 VERDICT_RULE = (
     "A difference is accuracy after the last training step minus accuracy before training, the step fixed in the suite "

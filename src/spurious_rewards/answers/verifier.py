@@ -4,7 +4,8 @@ Math-Verify limits its own time by a signal that Python handles, which works on 
 compiled code runs. Here its limit is off; each pair is checked in a worker whose timers the operating system enforces.
 A worker is this module run as a program, fed JSON lines through a pipe: nothing is forked, so torch may be loaded.
 
-Another judge can be asked in the same way, to see how far verdicts hang on the choice (`agreement`); no reward and no grade does.
+Another grader can be asked in the same way, to see how far verdicts depend on the choice (stage `compare_graders`); no reward and
+no grade does.
 """
 
 import json

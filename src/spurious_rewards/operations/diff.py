@@ -1,4 +1,4 @@
-"""Two result trees read from disk, set side by side by `analysis.comparing`, and printed."""
+"""Two result trees read from disk, set side by side by `analysis.result_differences`, and printed."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class Results:
 
 
 def numbers(a: Results, b: Results) -> pd.DataFrame:
-    """What both say of each condition and benchmark, as of `analysis.comparing.headlines`."""
+    """What both say of each condition and benchmark, as of `analysis.result_differences.headlines`."""
     return result_differences.headlines(a.headlines, b.headlines)
 
 

@@ -1,4 +1,4 @@
-"""The tree of `tracing` as one reads it in a terminal, and what it comes to in all."""
+"""The tree of `lineage` as text for a terminal, with its totals."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """A report of what is there, after a run of the workflow that failed: with its marks, in a tree of its own.
 
-The tree (`Layout.partial`) is laid out as `results/{suite}/` itself: what is finished is copied into it, the rest is made by
+The tree (`ResultPaths.partial`) is laid out as `results/{suite}/` itself: what is finished is copied into it, the rest is made by
 the stages out of what there is, and `report.html` lies at its root. Nothing is written where the workflow writes, so that it
 can take nothing of this for its own.
 """

@@ -18,10 +18,10 @@ class Context:
     equivalent: Callable[[Sequence[tuple[str, str]]], list[bool]]
     """Whether each (true answer, answer found) is the same answer; a blank one never is."""
     majority: Callable[[Sequence[Sequence[str]]], list[str | None]]
-    """The majority of each of these lists of answers, as `voting` counts them; None of an empty one."""
+    """The majority of each of these lists of answers, as `answers.majority_vote` counts them; None of an empty one."""
     answer_in: Literal["box", "tag"]
     code: str
-    """What marks code reasoning, as in `suite.Strategies`."""
+    """What marks code reasoning, as in `config.training.Strategies`."""
     repetition: Repetition
     gamma: float | None
     """The probability of a reward of 1, for `random`."""

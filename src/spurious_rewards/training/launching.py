@@ -1,6 +1,6 @@
 """Starting a training job on several processes, as a config says: a file of accelerate's own configuration.
 
-    spurious-rewards train … ──(srun, one task a machine, if there are several)──→ accelerate launch ──→ N times the same command
+    … stage train … ──(srun, one task a machine, if there are several)──→ accelerate launch ──→ N times the same command
 
 The launcher replaces the process that calls for it (exec), so that signals, the exit code and claimed GPUs stay with the job.
 Nothing heavy is imported here: the command line comes by before it knows whether it will work or only start others.

@@ -1,7 +1,7 @@
 """TRL's GRPOTrainer with our prompts going in and one row of true metrics a rollout step coming out.
 
 The overrides are of TRL 1.16's private methods, since it offers no other hook for token-exact prompts and for per-token sums;
-tests/test_training.py fails if an upgrade moves them.
+tests/training/test_trainer.py fails if an upgrade moves them.
 """
 
 import gc
