@@ -74,9 +74,7 @@ BASE = study.paths.base("{model}", "{bases}", "{prompt}")
 RUN = study.paths.run(Run(model="{model}", prompt="{prompt}", reward="{reward}", variant="{variant}", seeds="{seeds}"))
 SEGMENT = RUN / "segments" / "{start}-{stop}"
 LOGS = study.paths.root / "logs"
-RUN_SAID = (
-    "{wildcards.model} trained on {wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}"
-)
+ON_REWARD = "{wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}"
 
 # Environments for --sdm conda, by what draws responses.
 VLLM = "vllm" in {study.suite.sampling.engine, *(training.engine for training in study.suite.algorithms.values())}

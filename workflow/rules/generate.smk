@@ -47,6 +47,6 @@ rule generate_run:
         job=lambda w: generate.job_of_run(study, run_of(w), int(w.start), int(w.stop)).as_json(),
         files=lambda w, input, output: files(input, responses=output[0]),
     message:
-        asking(f"answering the benchmarks: {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}")
+        asking(f"answering the benchmarks: {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}")
     shell:
         command("generate", on_hardware=True)

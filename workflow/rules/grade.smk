@@ -37,4 +37,4 @@ use rule grade_base as grade_run with:
         files=lambda w, input, output: files(input, grades=output[0]),
         code=fingerprint("grade"),
     message:
-        f"grading {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}"
+        f"grading {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"

@@ -20,6 +20,6 @@ if study.suite.keep_weights == "reported":
             job=lambda w: prune.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
             files=lambda w, input, output: files(input, pruned=output[0]),
         message:
-            f"deleting what need not stay of {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}"
+            f"deleting what need not stay of {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"
         shell:
             command("prune")

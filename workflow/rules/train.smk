@@ -24,6 +24,6 @@ rule train:
         job=lambda w: train.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
         files=lambda w, input, output: files(input, checkpoints=output.checkpoints),
     message:
-        asking(f"training {RUN_SAID}, steps {{wildcards.start}} to {{wildcards.stop}}")
+        asking(f"training {{wildcards.model}} on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}")
     shell:
         command("train", on_hardware=True)

@@ -70,7 +70,7 @@ def train_hours(suite: Suite, run: Run, start: int, stop: int) -> float:
     return PASS_HOURS * suite.num_parameters(run.model) * tokens * training_passes(training)
 
 
-def respond_hours(suite: Suite, model: str, checkpoints: int, benchmarks: Iterable[str]) -> float:
+def generate_hours(suite: Suite, model: str, checkpoints: int, benchmarks: Iterable[str]) -> float:
     """GPU-hours in which so many checkpoints of a model answer the benchmarks; 0 where the suite says no `num_parameters`."""
     return PASS_HOURS * suite.num_parameters(model) * checkpoints * _answer_tokens(suite, benchmarks) * GENERATE
 

@@ -47,7 +47,7 @@ def _beside(path: Path, name: str, reward: Reward) -> Reward:
 
 def schema() -> str:
     """The JSON schema of a suite, as YAML."""
-    head = "# Made by `make schema` from the classes in suite.py, for editors that check YAML while one types.\n"
+    head = "# Made by `make schema` from the classes in src/spurious_rewards/config, for editors that check YAML.\n"
     return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
 
 

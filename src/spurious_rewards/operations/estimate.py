@@ -21,8 +21,8 @@ from spurious_rewards.config.retention import kept_states, kept_steps
 from spurious_rewards.stages import grade, hardware, model_refs, plot, score, train
 from spurious_rewards.stages.study import Study
 
-Stage = Literal["train", "vote", "respond"]
-STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "respond": "answers"}
+Stage = Literal["train", "vote", "generate"]
+STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "generate": "answers"}
 """Stages in which a model is at work, and how tables call what they make; organisms' pretraining needs no GPU."""
 
 
@@ -236,8 +236,8 @@ def _answering(
     study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...]
 ) -> Work:
     return Work(
-        stage="respond",
-        hours=costs.respond_hours(study.suite, model, checkpoints, benchmarks),
+        stage="generate",
+        hours=costs.generate_hours(study.suite, model, checkpoints, benchmarks),
         gpus=max(1, hardware.of_sampling(study, model).gpus),
         needs=needs,
         text=costs.answer_bytes(study.suite, checkpoints, benchmarks),

@@ -50,7 +50,7 @@ README = """# {study.suite.title}
 
 Open `{study.paths.root}/report.html` first. Beside it lies all that was made of this suite, down to each response and its
 grade, but weights, trainer states and logs. What made each file, when, from what and with which versions, the manifests
-(`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards trace FILE` prints it.
+(`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards lineage FILE` prints it.
 
 The suite is `{study.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
 can be later than some of the results: the commit of each stands in its manifest. The code is under {license}.
@@ -80,7 +80,7 @@ def export(study: Study, to: Path) -> None:
     if writing.changed:
         print(
             f"note: {len(writing.changed)} files are not what their manifests say, such as {writing.changed[0]}; "
-            "`spurious-rewards trace` says more",
+            "`spurious-rewards lineage` says more",
             file=sys.stderr,
         )
 
@@ -270,7 +270,7 @@ class _Crate:
                 tools[job.stage] = self._about(
                     f"#spurious-rewards-{job.stage}",
                     "SoftwareApplication",
-                    name=f"spurious-rewards {job.stage}",
+                    name=f"spurious-rewards stage {job.stage}",
                     softwareVersion=version,
                 )
                 steps[job.stage] = self._about(
@@ -363,7 +363,7 @@ def _words(job: Job) -> tuple[str, str]:
     unclean = " with uncommitted changes" if git["clean"] is False else ""
     return (
         f"{job.stage} of {places[0]}",
-        f"spurious-rewards {job.stage}, code {manifest['fingerprint']} at commit {git['commit'] or 'unknown'}{unclean}, on "
+        f"spurious-rewards stage {job.stage}, code {manifest['fingerprint']} at commit {git['commit'] or 'unknown'}{unclean}, on "
         f"{', '.join(hardware['gpus']) or hardware['processor']}: {manifest['wall_seconds']} s, "
         f"{manifest['gpu_seconds']} GPU-seconds, {manifest['peak_memory_mb']} MB. What it was told, and all versions, are in "
         f"{manifest_path(places[0])}.",

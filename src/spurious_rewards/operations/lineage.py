@@ -15,6 +15,7 @@ from spurious_rewards.artifacts.checkpoints import GONE
 from spurious_rewards.artifacts.fingerprints import fingerprint
 from spurious_rewards.artifacts.manifests import artifact_of, manifest_of, manifest_path, read, sha256
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.registry import registered
 
 FEW = 2
 """So many artifacts of a kind are told of one by one; more are told of together."""
@@ -83,10 +84,8 @@ class Artifact:
 
 
 def _code_today(stage: str) -> str | None:
-    try:
-        return fingerprint(stage)
-    except KeyError:  # there is no such stage any more
-        return None
+    """None if there is no such stage any more."""
+    return fingerprint(stage) if stage in registered() else None
 
 
 @dataclass

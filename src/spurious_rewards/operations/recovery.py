@@ -74,6 +74,6 @@ def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]
             # With --mode it is one that a controller started for a single job.
             if "--mode" not in words:
                 controllers.append(process)
-        elif "spurious_rewards" in words[:4]:
+        elif "spurious_rewards.cli" in words[:4]:
             stages.append(process)
     return controllers, stages

@@ -226,7 +226,7 @@ def _wanted(problems: list[Problem], only: Sequence[str], source: Source) -> lis
     if missing := [digest for digest in only if digest not in by_hash]:
         raise UserError(
             f"{source.name}: none of {len(problems)} problems has the hash {', '.join(missing)} that `only` names; "
-            "`spurious-rewards hash` prints the hash of a problem's text"
+            "`spurious-rewards problem-hash` prints the hash of a problem's text"
         )
     return [row for digest, row in by_hash.items() if digest in only]
 

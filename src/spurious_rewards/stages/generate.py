@@ -109,7 +109,7 @@ def minutes_of_run(study: Study, run: Run, start: int, stop: int) -> int:
 
 
 def _minutes(study: Study, folder: Path, model: str, checkpoints: int) -> int:
-    hours = costs.respond_hours(study.suite, model, checkpoints, study.benchmarks_in(folder))
+    hours = costs.generate_hours(study.suite, model, checkpoints, study.benchmarks_in(folder))
     return resources.minutes(hours, resources.of_sampling(study, model))
 
 
