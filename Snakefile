@@ -12,6 +12,9 @@ include: "workflow/rules/helpers.smk"
 include: "workflow/rules/handlers.smk"
 
 
+from spurious_rewards.stages import grade, prune, report as report_stage
+
+
 # The grades too: Snakemake does not notice that a file is missing while what was made of it is there.
 rule all:
     """every figure and table, and the report"""

@@ -1,3 +1,5 @@
+from spurious_rewards.stages import bandit
+
 # In suites that have a section `clipping`.
 if study.suite.clipping:
 

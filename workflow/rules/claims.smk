@@ -1,3 +1,6 @@
+from spurious_rewards.stages import claims
+
+
 rule claims:
     """the verdict on each claim of the paper, by the rules of config/claims.yaml"""
     input:

@@ -16,10 +16,6 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
-from spurious_rewards.stages import bandit, claims, compare_graders, contamination, generate, grade, hardware, label
-from spurious_rewards.stages import memorization, model_refs, plot, prepare, pretrain, probe, prune, score, train
-from spurious_rewards.stages import training_summary, vote
-from spurious_rewards.stages import report as report_stage  # `report` is Snakemake's
 from spurious_rewards.stages.study import Study
 
 min_version("9.27.1")

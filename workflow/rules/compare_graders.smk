@@ -1,3 +1,6 @@
+from spurious_rewards.stages import compare_graders
+
+
 rule compare_graders:
     """how far three graders agree on the headline's answers, and how far the headline would move"""
     input:

@@ -1,3 +1,6 @@
+from spurious_rewards.stages import contamination, memorization
+
+
 rule contamination:
     """what of the benchmarks stands in the training set, and what models know of problems before training"""
     input:

@@ -1,3 +1,6 @@
+from spurious_rewards.stages import generate, hardware, model_refs
+
+
 rule generate_base:
     """answers of a model before training"""
     input:
@@ -47,6 +50,8 @@ rule generate_run:
         job=lambda w: generate.job_of_run(study, run_of(w), int(w.start), int(w.stop)).as_json(),
         files=lambda w, input, output: files(input, responses=output[0]),
     message:
-        asking(f"answering the benchmarks: {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}")
+        asking(
+            f"answering the benchmarks: {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"
+        )
     shell:
         command("generate", on_hardware=True)

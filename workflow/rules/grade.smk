@@ -1,3 +1,6 @@
+from spurious_rewards.stages import grade
+
+
 rule grade_base:
     """what a model before training answered, and whether it is right"""
     input:

@@ -1,3 +1,5 @@
+from spurious_rewards.stages import hardware
+
 # Functions with which rules say what they do, read, ask for and show.
 
 FIRST = 10_000  # more than any run has steps

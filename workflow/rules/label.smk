@@ -1,3 +1,6 @@
+from spurious_rewards.stages import label
+
+
 rule label:
     """majority labels, and the grades of the samples that voted"""
     input:

@@ -1,3 +1,6 @@
+from spurious_rewards.stages import hardware, memorization
+
+
 rule memorization:
     """how a model before training completes problems from their beginnings"""
     input:

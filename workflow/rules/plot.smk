@@ -1,3 +1,5 @@
+from spurious_rewards.stages import plot, prune
+
 # A rule for each figure and table, whose name is a target: `snakemake --list` says what they are.
 for name, exhibit in study.suite.exhibits.items():
 

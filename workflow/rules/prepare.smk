@@ -1,3 +1,6 @@
+from spurious_rewards.stages import prepare
+
+
 rule prepare:
     """problems, cleaned, in one schema"""
     input:

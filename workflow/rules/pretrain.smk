@@ -1,3 +1,6 @@
+from spurious_rewards.stages import pretrain
+
+
 rule pretrain:
     """an organism, the model before training"""
     output:

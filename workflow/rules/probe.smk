@@ -1,3 +1,5 @@
+from spurious_rewards.stages import model_refs, probe
+
 # In suites that have a section `clipping`.
 if study.suite.clipping:
 

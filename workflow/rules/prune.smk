@@ -1,3 +1,5 @@
+from spurious_rewards.stages import prune, train
+
 # With `keep_weights: reported` in the suite: what no table reports is deleted, once it has answered and training went on.
 if study.suite.keep_weights == "reported":
 

@@ -1,3 +1,7 @@
+from spurious_rewards.stages import compare_graders, contamination, plot
+from spurious_rewards.stages import report as report_stage  # `report` is Snakemake's
+
+
 rule report:
     """the report, from every figure and table"""
     input:

@@ -1,3 +1,5 @@
+from spurious_rewards.stages import score
+
 SCORED = study.paths.scored("{experiment}", "{model}")
 
 

@@ -1,3 +1,6 @@
+from spurious_rewards.stages import hardware, model_refs, train
+
+
 rule train:
     """a segment of a run: every evaluated checkpoint of its span"""
     input:

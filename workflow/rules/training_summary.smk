@@ -1,3 +1,5 @@
+from spurious_rewards.stages import training_summary
+
 EXPERIMENT = study.paths.experiment("{experiment}")
 
 

@@ -1,3 +1,6 @@
+from spurious_rewards.stages import hardware, model_refs, vote
+
+
 rule vote:
     """samples of the model before training on the training problems"""
     input:
