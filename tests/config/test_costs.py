@@ -33,14 +33,14 @@ def test_the_papers_run_takes_24_hours_on_8_gpus() -> None:
 
 def test_a_token_that_is_only_sampled_costs_two_sevenths_of_one_of_training() -> None:
     # MATH-500 answered once by 1024 checkpoints is as many responses as 500 rollout steps.
-    answered = costs.respond_hours(paper(), "Qwen2.5-Math-7B", 1024, ["math500"])
+    answered = costs.generate_hours(paper(), "Qwen2.5-Math-7B", 1024, ["math500"])
     assert answered == pytest.approx(costs.train_hours(paper(), run(), 0, 500) * 2 / 7)
 
 
 def test_votes_are_samples_of_every_problem_there_is() -> None:
     # vote_problems is 40,000, of which 39,380 are there; 64 samples of each.
     responses = 39_380 * 64
-    of_one = costs.respond_hours(paper(), "Qwen2.5-Math-7B", 1, ["math500"]) / 500
+    of_one = costs.generate_hours(paper(), "Qwen2.5-Math-7B", 1, ["math500"]) / 500
     assert costs.vote_hours(paper(), "Qwen2.5-Math-7B") == pytest.approx(responses * of_one)
     assert costs.vote_bytes(paper()) == responses * 3072 * 4
 
@@ -76,12 +76,12 @@ BENCHMARKS = ["math500", "amc", "aime2024", "aime2025", "written", "other_number
 
 @given(st.integers(0, 99), st.sets(st.sampled_from(BENCHMARKS)), st.sampled_from(["Llama-3.2-3B", "Qwen2.5-1.5B"]))
 def test_checkpoints_and_benchmarks_add_up(checkpoints: int, benchmarks: set[str], model: str) -> None:
-    whole = costs.respond_hours(paper(), model, checkpoints, benchmarks)
+    whole = costs.generate_hours(paper(), model, checkpoints, benchmarks)
     assert whole == pytest.approx(
-        sum(checkpoints * costs.respond_hours(paper(), model, 1, [benchmark]) for benchmark in benchmarks)
+        sum(checkpoints * costs.generate_hours(paper(), model, 1, [benchmark]) for benchmark in benchmarks)
     )
     weights = paper().num_parameters(model) / paper().num_parameters("Qwen2.5-7B")
-    assert whole == pytest.approx(weights * costs.respond_hours(paper(), "Qwen2.5-7B", checkpoints, benchmarks))
+    assert whole == pytest.approx(weights * costs.generate_hours(paper(), "Qwen2.5-7B", checkpoints, benchmarks))
 
 
 def test_a_suite_that_says_no_parameters_costs_nothing() -> None:
@@ -89,7 +89,7 @@ def test_a_suite_that_says_no_parameters_costs_nothing() -> None:
     one = next(iter(organism.runs))
     assert costs.train_hours(organism, one, 0, 25) == 0
     assert costs.vote_hours(organism, one.model) == 0
-    assert costs.respond_hours(organism, one.model, 5, organism.benchmarks) == 0
+    assert costs.generate_hours(organism, one.model, 5, organism.benchmarks) == 0
 
 
 def test_how_many_problems_a_set_has(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_what_is_unknown_is_assumed() -> None:
     keys = paper().model_dump() | {
         "problems": known | {"amc": ProblemSet(hub="some/other"), "deepscaler": ProblemSet(hub="some/more")}
     }
-    answers = costs.respond_hours(Suite(**keys), "Llama-3.2-3B", 1, ["amc"])
-    assert answers == pytest.approx(costs.respond_hours(paper(), "Llama-3.2-3B", 1, ["amc"]) * costs.ASSUMED / 83)
+    answers = costs.generate_hours(Suite(**keys), "Llama-3.2-3B", 1, ["amc"])
+    assert answers == pytest.approx(costs.generate_hours(paper(), "Llama-3.2-3B", 1, ["amc"]) * costs.ASSUMED / 83)
     votes = costs.vote_hours(Suite(**keys), "Llama-3.2-3B") / costs.vote_hours(paper(), "Llama-3.2-3B")
     assert votes == pytest.approx(40_000 / 39_380)
 

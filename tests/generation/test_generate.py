@@ -18,7 +18,7 @@ from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
-from spurious_rewards.generation.generate import respond
+from spurious_rewards.generation.generate import generate
 from spurious_rewards.generation.pruning import prune
 from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.generation.transformers_engine import TransformersEngine
@@ -32,7 +32,7 @@ SAMPLING = Sampling(max_new_tokens=10, dtype="float32", batch_tokens=100)
 
 def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING) -> bytes:
     checkpoints = [Checkpoint(3, step, model) for step in steps]
-    respond(checkpoints, tasks, prompt, sampling, output, threads=1, hardware=Hardware())
+    generate(checkpoints, tasks, prompt, sampling, output, threads=1, hardware=Hardware())
     return output.read_bytes()
 
 
@@ -113,8 +113,8 @@ STEPS = range(3)
 JOB = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parents[1] / "shared")!r})
-from test_responding import STEPS, ask
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_generate import STEPS, ask
 ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=STEPS)
 """
 
@@ -228,7 +228,7 @@ def test_a_second_writer_is_refused(tiny_model: Path, tmp_path: Path):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_torch_has_the_threads_asked_for(tiny_model: Path, tmp_path: Path, threads: int):
     torch.set_num_threads(3)
-    respond(
+    generate(
         [Checkpoint(3, 0, tiny_model)],
         TASKS[:1],
         PROMPT,
@@ -249,8 +249,8 @@ def test_nothing_is_done_twice(tiny_model: Path, tmp_path: Path, monkeypatch: py
         path.write_bytes(request.encode())
         yield True
 
-    monkeypatch.setattr("spurious_rewards.responding.exclusive", made_elsewhere)
-    assert not respond(
+    monkeypatch.setattr("spurious_rewards.generation.generate.exclusive", made_elsewhere)
+    assert not generate(
         [Checkpoint(3, 0, tiny_model)],
         TASKS,
         PROMPT,
@@ -273,7 +273,7 @@ def test_a_checkpoint_that_is_gone_gives_what_it_answered_before(tiny_model: Pat
     output = tmp_path / "responses.parquet"
 
     def answer(tasks: list[Task]) -> pd.DataFrame:
-        respond(
+        generate(
             [Checkpoint(3, step, folder) for step, folder in zip((5, 10), folders, strict=True)],
             tasks,
             PROMPT,

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
@@ -16,7 +18,7 @@ from spurious_rewards.generation import imported as generation_imported
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.reporting.exhibits.parts import sizes_of
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages import generate, grade, hardware, train
+from spurious_rewards.stages import generate, grade, hardware, score, train
 from spurious_rewards.stages.study import Study
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
@@ -34,11 +36,15 @@ def responses(**changes: object) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**changes)
 
 
-def suite(**imported: object) -> Suite:
+def importing(**imported: object) -> dict[str, Any]:
     content = yaml.safe_load(TINY.read_text())
     content["experiments"]["main"]["seeds"] = ["0-1", "3"]
     given = {"model": "organism", "reward": "random", "seed": 3, "origin": "a colleague's cluster", **imported}
-    return validate(Suite, {**content, "imports": [given]}, "tiny.yaml")
+    return {**content, "imports": [given]}
+
+
+def suite(**imported: object) -> Suite:
+    return validate(Suite, importing(**imported), "tiny.yaml")
 
 
 def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
@@ -81,7 +87,7 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
     study = Study(whole, Settings(), TINY)
     assert whole.segments(RUN) == [(0, 4)]
     assert generate.inputs_of_run(study, RUN, 0, 4) == {}
-    given = json.loads(generate.job_of_run(study, RUN, 0, 4, 1))["given"]
+    given = json.loads(generate.job_of_run(study, RUN, 0, 4).as_json())["given"]
     assert [(each["seed"], each["step"]) for each in given] == [(3, 2), (3, 4)]
     assert given[0]["weights"]["folder"] == str(tmp_path / "checkpoint")
     assert given[1]["weights"]["hub"] == "somebody/their-model"
@@ -96,9 +102,9 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
 def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None:
     study = Study(suite(responses="theirs.parquet"), Settings(), TINY)
     assert generate.inputs_of_run(study, RUN, 0, 4) == {"imported": Path("theirs.parquet")}
-    job = json.loads(generate.job_of_run(study, RUN, 0, 4, 1))
+    job = json.loads(generate.job_of_run(study, RUN, 0, 4).as_json())
     assert (job["imported"], job["steps"]) == ("theirs.parquet", [4])
-    assert "colleague" not in generate.job_of_run(study, RUN, 0, 4, 1), (
+    assert "colleague" not in generate.job_of_run(study, RUN, 0, 4).as_json(), (
         "a note for readers must not answer anything again"
     )
     assert hardware.of_answers(study, RUN).gpus == 0
@@ -106,7 +112,7 @@ def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
     imported = suite(responses="theirs.parquet")
-    job = json.loads(Study(imported, Settings(), TINY).score("main", "organism"))
+    job = json.loads(score.job(Study(imported, Settings(), TINY), "main", "organism").as_json())
     assert len(job["suite"]["imports"]) == 1
     rows = pd.DataFrame({"model": ["organism"], "reward": ["random"]})
     said = "Imported, not trained here: organism, random, seed 3 (a colleague's cluster)."
@@ -123,6 +129,8 @@ def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
         ({"responses": "x.parquet", "reward": "randon"}, r"imports\[0\]\.reward = .?randon.?.*random"),
     ],
 )
-def test_imports_that_do_not_fit_are_named(imported: dict[str, object], said: str) -> None:
+def test_imports_that_do_not_fit_are_named(tmp_path: Path, imported: dict[str, object], said: str) -> None:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(importing(**imported)))
     with pytest.raises(UserError, match=said):
-        suite(**imported)
+        load(file)

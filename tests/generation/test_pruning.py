@@ -256,7 +256,7 @@ def test_nothing_goes_while_answers_are_being_written(segment: Path) -> None:
 
 def test_responses_made_again_have_what_a_checkpoint_said_before_it_went(tmp_path: Path, tiny_model: Path) -> None:
     from spurious_rewards.config.resources import Hardware
-    from spurious_rewards.generation.generate import respond
+    from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint
 
     output = tmp_path / "responses.parquet"
@@ -266,7 +266,7 @@ def test_responses_made_again_have_what_a_checkpoint_said_before_it_went(tmp_pat
 
     def ask(tasks: list[Any]) -> pd.DataFrame:
         output.unlink(missing_ok=True)
-        respond(found, tasks, PROMPT, SAMPLING, output, threads=1, hardware=Hardware())
+        generate(found, tasks, PROMPT, SAMPLING, output, threads=1, hardware=Hardware())
         return tables.read(output, tables.Responses)
 
     def let_go(tasks: list[Any]) -> Any:
@@ -293,7 +293,7 @@ import os, shutil, sys
 from itertools import count
 from pathlib import Path
 
-sys.path.insert(0, {str(Path(__file__).parents[1] / "shared")!r})
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(invented.__file__).parent)]}
 from test_pruning import pruned
 
 CHANGING = ("replace", "rename", "unlink", "rmdir", "link", "mkdir")

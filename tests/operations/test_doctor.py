@@ -187,13 +187,13 @@ def test_a_broken_conda_file_is_a_warning_with_its_name(
 # ---------------------------------------------------------------- accelerate configurations, GPUs, memory
 
 
-def test_a_layout_must_be_there_and_parse(tmp_path: Path) -> None:
+def test_an_accelerate_config_must_be_there_and_parse(tmp_path: Path) -> None:
     folder = tmp_path / "envs/accelerate"
     folder.mkdir(parents=True)
     study = plan_of(tiny(), root=tmp_path)
     assert "no such accelerate_config" in only(gpus.accelerate_configs(study)).found
     (folder / "one_gpu.yaml").write_text("num_machines: 1\n")
-    assert "not a accelerate_config" in only(gpus.accelerate_configs(study)).found
+    assert "not an accelerate_config" in only(gpus.accelerate_configs(study)).found
     shutil.copy(ROOT / "envs/accelerate/one_gpu.yaml", folder)
     assert not list(gpus.accelerate_configs(study))
 
@@ -393,13 +393,13 @@ def test_a_local_model_must_be_there(tmp_path: Path, folder: Path) -> None:
 ASK = """
 import json, os, sys
 from pathlib import Path
-from spurious_rewards.checks import models
-from spurious_rewards.machine import Machine
-from spurious_rewards.study import Study
-from spurious_rewards.suite import Suite
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.operations.checks import models
+from spurious_rewards.stages.study import Study
 for case in json.loads(sys.argv[1]):
     os.environ["HF_TOKEN"] = case.get("token", "")
-    study = Study(Suite.model_validate(case["suite"]), Machine(sources=case.get("sources", {})), Path("tiny.yaml"))
+    study = Study(Suite.model_validate(case["suite"]), Settings(sources=case.get("sources", {})), Path("tiny.yaml"))
     print(json.dumps([f"{one.level}: {one.found}" for one in models.hub(study, case.get("on", "local"))]))
 """
 

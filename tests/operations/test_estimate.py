@@ -89,7 +89,7 @@ def test_an_experiment_of_the_paper_by_hand() -> None:
     # clean's too, and answer for them: AMC and AIME (83 + 30 + 30) x 8, 3 x 12 problems in other words, 200 generated ones; the
     # model before training also the 500 by which its best prompt is chosen.
     answers = 4 * 30 * 500 + 31 * (500 + 1144 + 36 + 200) + 500
-    assert paper().hours(gamma, "respond") == pytest.approx(answers * RESPONSE)
+    assert paper().hours(gamma, "generate") == pytest.approx(answers * RESPONSE)
     assert paper().hours(paper().only("gamma")) == pytest.approx(4 * RUN + 4 * 30 * 500 * RESPONSE)
 
 
@@ -140,7 +140,7 @@ def test_the_longest_chain_by_hand() -> None:
     found = tiny(main={"rewards": ["majority_vote", "format"]})
     suite = Suite(**{**TINY, "experiments": {"main": {**MAIN, "rewards": ["majority_vote"]}}})
     (run,) = suite.runs
-    last = costs.respond_hours(suite, "one", 2, ["math500"])
+    last = costs.generate_hours(suite, "one", 2, ["math500"])
     chain = costs.vote_hours(suite, "one") + costs.train_hours(suite, run, 0, 20) + last
     assert found.chain == pytest.approx(chain)
     assert found.wall == pytest.approx(found.hours(found.works)), "on one GPU nothing is done at once"
@@ -171,7 +171,7 @@ def test_a_run_that_was_trained_elsewhere_is_only_answered() -> None:
     assert not imported.runs(imported.works)
     assert imported.hours(imported.works, "train") == 0
     # The model before training and one checkpoint, instead of four.
-    assert imported.hours(imported.works) == pytest.approx(trained.hours(trained.works, "respond") * 2 / 5)
+    assert imported.hours(imported.works) == pytest.approx(trained.hours(trained.works, "generate") * 2 / 5)
 
 
 # ---------------------------------------------------------------- what adds up
@@ -206,7 +206,7 @@ def test_parts_add_up(others: dict[str, Any], policy: str, gpus: int) -> None:
     assert all(0 <= saved[name] <= alone[name] for name in alone)
     assert sum(saved.values()) <= total * (1 + 1e-9)
     assert max(alone.values()) * (1 - 1e-9) <= total <= sum(alone.values()) * (1 + 1e-9)
-    assert sum(found.hours(found.works, stage) for stage in ("train", "vote", "respond")) == pytest.approx(total)
+    assert sum(found.hours(found.works, stage) for stage in ("train", "vote", "generate")) == pytest.approx(total)
     assert max(total / gpus, found.chain) == found.wall <= total * (1 + 1e-9)
     assert found.disk <= found.peak
     assert found.disk <= found.worst

@@ -12,6 +12,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.estimate import estimate
 from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
+from spurious_rewards.stages import hardware
 from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ def test_targets_of_the_same_work_are_named() -> None:
 
 def test_the_longest_job_is_named() -> None:
     suite = study("paper").suite
-    votes = costs.vote_hours(suite, "Llama-3.1-8B") / study("paper").hardware_of_sampling("Llama-3.1-8B").gpus
+    votes = costs.vote_hours(suite, "Llama-3.1-8B") / hardware.of_sampling(study("paper"), "Llama-3.1-8B").gpus
     assert f"The longest job is votes of Llama-3.1-8B, {duration(votes)} on " in " ".join(paper().split())
 
 
@@ -78,7 +79,7 @@ def test_what_does_not_fit_is_said() -> None:
 
 def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
     text = report(study("small"))
-    assert "Nothing is estimated of models that the suite gives no `parameters`: smollm2-135m-instruct." in text
+    assert "Nothing is estimated of models that the suite gives no `num_parameters`: smollm2-135m-instruct." in text
     assert "GPU-hours" not in text
 
 
@@ -101,19 +102,19 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
-    the_plan = study("paper")
-    found = estimate(the_plan, 8)
-    run = next(run for run in the_plan.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
+    the_study = study("paper")
+    found = estimate(the_study, 8)
+    run = next(run for run in the_study.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
     for start, stop in ((0, 50), (50, 100)):
-        folder = the_plan.accelerate_config.segment(run, start, stop)
+        folder = the_study.paths.segment(run, start, stop)
         for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job: three manifests, counted once
             done(folder / name, "train", 2.0, 8, start=str(start))
-    assert [(job.stage, job.hours) for job in measured(the_plan.accelerate_config.root)] == [
+    assert [(job.stage, job.hours) for job in measured(the_study.paths.root)] == [
         ("train", 16.0),
         ("train", 16.0),
     ]
     expected = 2 * 50 * 192 / 300 * 7.62 / 7.6
-    text = report(the_plan, 8)
+    text = report(the_study, 8)
     (row,) = section(text, "Measured, by stage")[1:]
     whole = found.hours(found.works, "train") * 32 / expected
     assert row == ["train", "2", "32 h", "64 h", f"{32 / expected:.2f}", f"{whole:,.0f} h"]
@@ -126,10 +127,10 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
 def test_without_an_estimate_the_minutes_stand_alone(workplace: Path) -> None:
     organism = study("organism")
     run = next(iter(organism.suite.runs))
-    done(organism.accelerate_config.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
-    done(organism.accelerate_config.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")
-    done(organism.accelerate_config.pretrained("no-code", 1), "pretrain", 0.01, 0, seed="1")
-    done(organism.accelerate_config.root / ".partial" / "old", "train", 9.0, 0)
+    done(organism.paths.segment(run, 0, 25) / "checkpoints", "train", 0.1, 0, run="this")
+    done(organism.paths.pretrained("no-code", 0), "pretrain", 0.01, 0, seed="0")
+    done(organism.paths.pretrained("no-code", 1), "pretrain", 0.01, 0, seed="1")
+    done(organism.paths.root / ".partial" / "old", "train", 9.0, 0)
     text = report(organism)
     assert section(text, "Measured, by stage") == [
         ["stage", "jobs", "measured"],

@@ -13,7 +13,7 @@ import pytest
 from spurious_rewards.artifacts.manifests import Recorder, manifest_path
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
-from spurious_rewards.operations.export import export
+from spurious_rewards.operations.export import LICENSE, export
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
@@ -54,7 +54,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     for artifact in (SEGMENT / "checkpoints", write(SEGMENT / "metrics.parquet")):
         Recorder("train", {"start": 0}).write(artifact, [PROBLEMS, reward, base])
     responses = write(SEGMENT / "responses.parquet")
-    Recorder("respond", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
+    Recorder("generate", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
     files = [write(SCORES / name) for name in ("scores.parquet", "headline.csv")]
     Recorder("score", {}).write(SCORES, [responses, SEGMENT / "metrics.parquet"], files)
     return Study(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml"))
@@ -92,7 +92,7 @@ def test_everything_is_in_it_but_weights_logs_and_unfinished_work(study: Study, 
 def test_files_of_one_name_from_elsewhere_are_all_in_it(study: Study, tmp_path: Path) -> None:
     other = write(tmp_path / "other/mine.py", "of another")
     Recorder("train", {"start": 8}).write(write(SEGMENT.with_name("8-16") / "metrics.parquet"), [PROBLEMS, other])
-    export.export(study, tmp_path / "crate")
+    export(study, tmp_path / "crate")
     texts = {path.read_text() for path in (tmp_path / "crate/inputs").rglob("*") if path.is_file()}
     assert texts == {"of another", str(tmp_path / "mine.py")}
 
@@ -136,7 +136,7 @@ def test_a_job_says_what_it_made_from_what_with_what_and_when(study: Study, tmp_
     assert (end - start).seconds == 90
     assert manifest["git"]["commit"] in train["description"]
     assert entities[str(path)]["about"] == {"@id": train["@id"]}
-    assert ids(of_stage(entities, "respond")["object"]) == [str(PROBLEMS), weights]  # which lie around the checkpoint
+    assert ids(of_stage(entities, "generate")["object"]) == [str(PROBLEMS), weights]  # which lie around the checkpoint
     assert ids(of_stage(entities, "score")["result"]) == [
         str(SCORES / name) for name in ("scores.parquet", "headline.csv")
     ]
@@ -149,7 +149,7 @@ def test_the_run_is_of_the_workflow_and_ends_in_what_nothing_was_made_of(study: 
     assert entities["./"]["mainEntity"] == run["instrument"] == {"@id": "Snakefile"}
     assert ids(run["object"]) == ["config/suites/smoke.yaml"]
     assert ids(run["result"]) == [str(SCORES / name) for name in ("scores.parquet", "headline.csv")]
-    stages = ("prepare", "pretrain", "train", "respond", "score")
+    stages = ("prepare", "pretrain", "train", "generate", "score")
     assert set(ids(workflow["hasPart"])) == {f"#spurious-rewards-{stage}" for stage in stages}
     assert {"numpy", "torch", "snakemake"} <= {entities[one]["name"] for one in ids(workflow["softwareRequirements"])}
     actions = [key for key, one in entities.items() if one["@type"] == "CreateAction"]
@@ -164,7 +164,7 @@ def test_a_problem_set_has_its_own_license(study: Study, tmp_path: Path) -> None
 
 
 def test_the_license_is_the_projects() -> None:
-    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == export.LICENSE
+    assert tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["license"] == LICENSE
 
 
 def test_a_file_that_was_changed_since_is_told(

@@ -30,9 +30,9 @@ CLIENT = """
 import json, sys
 from pathlib import Path
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.fetching import fetch
-from spurious_rewards.problems import prepare
-from spurious_rewards.suite import load
+from spurious_rewards.config.loading import load
+from spurious_rewards.operations.fetch import fetch
+from spurious_rewards.problems.preparation import prepare
 
 for line in sys.stdin:
     what, path, argument = json.loads(line)

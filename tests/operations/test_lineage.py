@@ -62,7 +62,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             make_folder("train", folder / "checkpoints", [PROBLEMS, *previous])
             make("train", folder / "metrics.parquet", [PROBLEMS, *previous])
             make(
-                "respond",
+                "generate",
                 folder / "responses.parquet",
                 [PROBLEMS, folder / "checkpoints"],
                 prompt="abc",
@@ -73,7 +73,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             previous = [folder / "checkpoints"]
     metrics = [path.with_name("metrics.parquet") for path in grades]
     make_folder("score", SCORES, [*grades, *metrics], ["scores.parquet", "headline.csv"])
-    make_folder("exhibit", FIGURE, [SCORES / "scores.parquet", SCORES / "headline.csv"], ["table.csv", "page.json"])
+    make_folder("plot", FIGURE, [SCORES / "scores.parquet", SCORES / "headline.csv"], ["table.csv", "page.json"])
     return tmp_path
 
 
@@ -100,7 +100,7 @@ def found(node: Node, path: Path) -> Artifact:
 def test_everything_that_a_figure_hangs_on_is_there_once_and_nearest_first(results: Path, every: bool) -> None:
     root = trace(FIGURE / "table.csv", every)
     assert root.artifacts[0].path == FIGURE.absolute()
-    assert stages(root) == ["exhibit", "score", "grade", "respond", "prepare", "train", "pretrain"]
+    assert stages(root) == ["plot", "score", "grade", "generate", "prepare", "train", "pretrain"]
     paths = [one.path for one in root.everything()]
     assert len(paths) == len(set(paths))
     assert {manifest_path(path) for path in paths} == {path.absolute() for path in ROOT.rglob("*.manifest.json")}
@@ -121,7 +121,7 @@ def test_many_of_no_condition_are_told_of_by_their_whole_folder(results: Path) -
     others = [SCORES.with_name(f"other{number}") for number in (1, 2, 3)]
     for folder in others:
         make_folder("score", folder, [PROBLEMS], ["scores.parquet"])
-    make_folder("exhibit", ROOT / "exhibits/fig2", [folder / "scores.parquet" for folder in others], ["table.csv"])
+    make_folder("plot", ROOT / "exhibits/fig2", [folder / "scores.parquet" for folder in others], ["table.csv"])
     assert "3 x  experiments/main" in text(ROOT / "exhibits/fig2")
 
 
@@ -280,7 +280,7 @@ def test_a_file_that_was_put_into_an_artifact_is_complained_of(results: Path) ->
 
 def test_a_folder_takes_the_place_of_the_manifests_that_its_files_had(results: Path) -> None:
     alone = FIGURE / "table.csv"
-    Recorder("exhibit", {}).write(alone)
+    Recorder("plot", {}).write(alone)
     assert manifests.manifest_of(alone) == manifest_path(alone)
-    Recorder("exhibit", {}).write(FIGURE, [], [alone])
+    Recorder("plot", {}).write(FIGURE, [], [alone])
     assert manifests.manifest_of(alone) == manifest_path(FIGURE)

@@ -24,6 +24,7 @@ from spurious_rewards.operations.partial_report import PartialReport
 from spurious_rewards.operations.unfinished import LINES, Outcome, UnfinishedJob, last_lines, named, read
 from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.reporting.exhibits.parts import ResultTables
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import score, training_summary
 from spurious_rewards.stages.study import Study
@@ -264,7 +265,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
 )
 def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
     there, trained = unless(graded, lost), unless(training, lost)
-    frames = exhibits.ResultTables(**numbers(the_suite, there, trained), metrics=trained)
+    frames = ResultTables(**numbers(the_suite, there, trained), metrics=trained)
     for kind in ("gains", "curves", "code", "probability", "switches", "strategies", "contributions", "prompts"):
         shown = Exhibit(title="It", kind=kind, experiment="headline", rewards=("format",) * (kind == "probability"))
         of_kind = the_suite.model_copy(update={"exhibits": {"it": shown}})

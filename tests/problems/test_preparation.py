@@ -142,7 +142,7 @@ def test_equal_problems_with_other_answers_are_counted_apart(tmp_path: Path) -> 
     assert card["dropped_rows"] == {"duplicate": ["line 1", "line 3"]}
     assert card["conflicting_answers"] == 1
     with pytest.raises(UserError, match=r"line 1: duplicate, as 2 of 4 rows are.*duplicate: drop"):
-        prepared(path, duplicate="refuse")
+        prepared(path, on_duplicate="refuse")
 
 
 def test_one_id_for_two_problems_is_refused(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_hash_that_no_problem_has_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", [{"problem": "1+1", "answer": 2}, {"problem": "2+2", "answer": ""}])
     blank = text_hash("2+2")  # of a row that is dropped before
     with pytest.raises(
-        UserError, match=rf"rows\.jsonl: none of 1 problems has the hash {blank} .*spurious-rewards hash"
+        UserError, match=rf"rows\.jsonl: none of 1 problems has the hash {blank} .*spurious-rewards problem-hash"
     ):
         prepared(path, only=[text_hash("1+1"), blank])
 
@@ -274,7 +274,7 @@ def test_a_bad_file_is_named_with_what_to_do(tmp_path: Path, name: str, content:
 
 def test_unreadable_rows_are_dropped_and_named_where_the_suite_says_so(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(GOOD + b"{\n7\n")
-    frame, card = prepared(tmp_path / "rows.jsonl", unreadable="drop")
+    frame, card = prepared(tmp_path / "rows.jsonl", on_unreadable="drop")
     assert answers(frame) == {"1+1": "2"}
     assert card["dropped"]["unreadable"] == 2
     assert card["dropped_rows"]["unreadable"][1] == "line 3: not an object"
@@ -330,8 +330,8 @@ CLIENT = """
 import json, sys
 from pathlib import Path
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.problems import prepare
-from spurious_rewards.suite import ProblemSet
+from spurious_rewards.config.problems import ProblemSet
+from spurious_rewards.problems.preparation import prepare
 
 results = []
 for keys, lock in json.loads(sys.argv[1]):
@@ -407,7 +407,7 @@ RESOLVE_AT_ONCE = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from spurious_rewards.problems import resolve
+from spurious_rewards.artifacts.hub import resolve
 
 def one(hub_id):
     return resolve("model", hub_id, None, Path("lock.yaml"))

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from spurious_rewards.artifacts import fingerprints
 from spurious_rewards.operations.checks.packages import environment
+from spurious_rewards.stages.registry import registered
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -29,10 +30,13 @@ WITH_VLLM = "3.13"
 """Python of what holds vLLM: of its dependencies mistral-common takes numpy 2.4 from 3.13 on only."""
 
 STAGES = {
-    "analyse": ("prepare", "label", "grade", "score", "summarise", "agreement", "exhibit", "report", "bandit"),
-    "respond": ("vote", "respond"),
+    "analyse": (
+        *("prepare", "label", "grade", "prune", "score", "training_summary", "compare_graders", "contamination"),
+        *("claims", "bandit", "plot", "report"),
+    ),
+    "generate": ("vote", "generate", "memorization"),
     "train": ("pretrain", "train", "probe"),
-    "vllm": ("vote", "respond", "train"),
+    "vllm": ("vote", "generate", "memorization", "train"),
 }
 """The stages whose rules name each conda file."""
 
@@ -42,17 +46,11 @@ COME_WITH = {
     "latex2sympy2-extended": "math-verify",
     "antlr4-python3-runtime": "math-verify",
     "sympy": "math-verify",
+    "packaging": "transformers",
 }
 """Packages that stages import and that another one brings along."""
 
-ON_REQUEST = {
-    "prepare": {"transformers"},  # for an organism's tokenizer, which pretraining makes
-    # reasoning-gym makes problems, which only `prepare` does of those that import what reads the hub's lock file
-    "vote": {"vllm", "accelerate", "reasoning-gym"},
-    "respond": {"vllm", "accelerate", "reasoning-gym"},
-    "train": {"vllm", "reasoning-gym"},
-    "probe": {"vllm", "reasoning-gym"},
-}
+ON_REQUEST = {stage: {"vllm"} for stage in ("vote", "generate", "memorization")}
 """Packages that a stage's modules import in functions that it may never call: vLLM, where it is no suite's engine."""
 
 
@@ -69,7 +67,7 @@ def section(name: str) -> str:
 
 def imported(stage: str) -> set[str]:
     """Names of the packages that the code of a stage imports."""
-    modules, packages = fingerprints._imports(fingerprints._with_helpers(fingerprints._tree("stages"), stage))
+    modules, packages = fingerprints._imports(fingerprints._half(fingerprints._tree(f"stages.{stage}"), "work"))
     seen: set[str] = set()
     while todo := modules - seen:
         for module in todo:
@@ -104,9 +102,16 @@ def test_conda_files_have_the_projects_pins(path: Path) -> None:
 def test_conda_files_hold_what_their_stages_import(path: Path) -> None:
     held = pins(environment(path)).keys()
     for stage in STAGES[path.stem]:
-        needed = {COME_WITH.get(name, name) for name in imported(stage)} - ON_REQUEST.get(stage, set())
+        on_request = ON_REQUEST.get(stage, set())
+        assert on_request <= imported(stage)
+        needed = imported(stage) - on_request
+        needed = {name if name in held else COME_WITH.get(name, name) for name in needed}
         assert needed <= held, f"{stage} imports {needed - held}, which {path.name} lacks"
     assert path.stem != "vllm" or held >= {"vllm", "accelerate"}
+
+
+def test_every_stage_has_a_conda_file() -> None:
+    assert {stage for stages in STAGES.values() for stage in stages} == registered().keys()
 
 
 def test_rules_name_conda_files_that_are_there() -> None:

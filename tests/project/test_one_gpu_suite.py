@@ -42,9 +42,9 @@ def test_it_is_the_five_rewards_on_a_qwen_and_another_model() -> None:
 
 def test_it_takes_a_weekend_as_its_comment_says() -> None:
     comment = " ".join(line.removeprefix("#").strip() for line in PATH.read_text().split("\ntitle:")[0].splitlines())
-    said = re.search(r"reckons (\S+) GPU-hours: (\S+) of training, (\S+) of votes, (\S+) of answers", comment)
+    said = re.search(r"says (\S+) GPU-hours: (\S+) of training, (\S+) of votes, (\S+) of answers", comment)
     assert said is not None
-    stages = ("train", "vote", "respond")
+    stages = ("train", "vote", "generate")
     parts = [number(found().hours(found().works, stage)) for stage in stages]
     assert list(said.groups()) == [number(found().wall), *parts]
     assert 1 - found().wall / 60 == pytest.approx(1 / 4, abs=0.01), "what the comment says is left"

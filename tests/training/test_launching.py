@@ -86,7 +86,7 @@ def environment_of(path: Path) -> dict[str, str]:
 
     arguments = ["--config_file", str(path), "--main_process_port", "0", "-m", "spurious_rewards.cli", "train", "{}"]
     checked, *_ = launch._validate_launch_command(launch.launch_command_parser().parse_args(arguments))
-    assert (checked.module, checked.training_script) == (True, "spurious_rewards")
+    assert (checked.module, checked.training_script) == (True, "spurious_rewards.cli")
     assert checked.training_script_args == ["train", "{}"]
     assert checked.multi_gpu or checked.use_fsdp or checked.use_deepspeed  # all else runs a single process
     checked.deepspeed_fields_from_accelerate_config = ""  # of use where DeepSpeed has a file of its own
@@ -107,9 +107,9 @@ def patched(environment: dict[str, str]) -> Any:
     [
         (
             "num_processes: 8",
-            "not a accelerate_config .'distributed_type'.; it needs num_processes and distributed_type",
+            "not an accelerate_config .'distributed_type'.; it needs num_processes and distributed_type",
         ),
-        ("[", "not a accelerate_config"),
+        ("[", "not an accelerate_config"),
         ("{distributed_type: FSDP, num_processes: 6, num_machines: 4}", "6 cannot be shared out among num_machines 4"),
     ],
 )
@@ -214,7 +214,7 @@ def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: P
     """Two processes that do not launch again: they run the command line, which knows no command of that name."""
     path = accelerate_config(tmp_path, use_cpu=True).path
     code = (
-        "from pathlib import Path; from spurious_rewards.jobs import Hardware; "
+        "from pathlib import Path; from spurious_rewards.config.resources import Hardware; "
         f"from spurious_rewards.training.launching import launch; launch(Hardware(accelerate_config=Path({str(path)!r})))"
     )
     made = subprocess.run(

@@ -487,7 +487,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
 ) -> None:
     from transformers import GenerationMixin
 
-    from spurious_rewards.generation.generate import respond
+    from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, Task
     from spurious_rewards.models import loading, prompts
 
@@ -504,7 +504,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
     training = TINY.model_copy(update={"rollout_prompts": 4, "max_prompt_tokens": 40})
     run(tiny_model, tmp_path, 0, 1, training=training, prompt=prompt)
     sampling = Sampling(max_new_tokens=12, dtype="float32")
-    respond(
+    generate(
         [Checkpoint(0, 0, tiny_model)],
         [Task("b", PROBLEMS, 1, 0.0)],
         prompt,

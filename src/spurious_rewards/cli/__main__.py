@@ -1,4 +1,4 @@
-"""`python -m spurious_rewards`: the same as the command `spurious-rewards`."""
+"""`python -m spurious_rewards.cli`: the same as the command `spurious-rewards`."""
 
 from spurious_rewards.cli.main import main
 
