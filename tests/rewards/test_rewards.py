@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from spurious_rewards.answers import majority_vote
 from spurious_rewards.answers.verifier import Verifier
 from spurious_rewards.config.loading import functions_in
-from spurious_rewards.config.training import Repetition, Reward
-from spurious_rewards.rewards.functions import Context
+from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES, Repetition, Reward
+from spurious_rewards.rewards.functions import Context, label_match
 from spurious_rewards.rewards.registry import REGISTRY, never_varies, of
 from spurious_rewards.runtime.errors import UserError
 
@@ -42,6 +42,16 @@ RESPONSES = [
     "nothing",
 ]
 LABELS = ["2", "02", "2", "2", "2"]
+
+
+def test_the_names_that_a_suite_may_use_are_those_of_the_registry():
+    assert len(set(REWARD_FUNCTIONS)) == len(REWARD_FUNCTIONS)
+    assert set(REWARD_FUNCTIONS) == set(REGISTRY)
+
+
+def test_rewards_on_labels_are_those_that_compare_answers_with_them():
+    assert set(REWARDS_ON_LABELS) == {name for name, function in REGISTRY.items() if function is label_match}
+    assert set(REWARDS_ON_LABELS) - set(REWARDS_ON_VOTES) == {"ground_truth"}
 
 
 @pytest.mark.parametrize(

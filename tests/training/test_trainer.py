@@ -492,13 +492,13 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
     from spurious_rewards.models import loading, prompts
 
     given: list[set[tuple[int, ...]]] = []
-    generate = GenerationMixin.generate
+    of_model = GenerationMixin.generate
 
     def watched(self: Any, inputs: Any = None, **settings: Any) -> Any:
         ids = inputs if inputs is not None else settings["input_ids"]
         rows = zip(ids.tolist(), settings["attention_mask"].tolist(), strict=True)
         given.append({tuple(t for t, seen in zip(row, mask, strict=True) if seen) for row, mask in rows})
-        return generate(self, inputs, **settings)
+        return of_model(self, inputs, **settings)
 
     monkeypatch.setattr(GenerationMixin, "generate", watched)
     training = TINY.model_copy(update={"rollout_prompts": 4, "max_prompt_tokens": 40})

@@ -12,7 +12,7 @@ from spurious_rewards.config.messages import FoundError, known, plain
 from spurious_rewards.config.models import Model
 from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_VOTES, Reward, Training
+from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES, Reward, Training
 
 RULES = (
     *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "generate_base", "generate_run"),
@@ -114,8 +114,7 @@ def _rewards_fit(suite: Suite) -> None:
             known(reward.function, f"rewards.{name}.function", dict.fromkeys(REWARD_FUNCTIONS))
         if reward.unless is not None:
             known(reward.unless, f"rewards.{name}.unless", dict.fromkeys(REWARD_FUNCTIONS))
-            on_labels = ("ground_truth", *REWARDS_ON_VOTES)
-            same = on_labels if reward.function in on_labels else (reward.function,)
+            same = REWARDS_ON_LABELS if reward.function in REWARDS_ON_LABELS else (reward.function,)
             allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", *REWARDS_ON_VOTES, *same)]
             if reward.unless not in allowed:
                 raise FoundError(

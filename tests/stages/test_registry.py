@@ -1,0 +1,61 @@
+"""Every stage is found, has a rule and a command, and is planned without what is heavy."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spurious_rewards.cli.main import app
+from spurious_rewards.stages.job import JobSpec, Stage
+from spurious_rewards.stages.registry import registered
+
+RULES = Path(__file__).parents[2] / "workflow/rules"
+STAGES = list(registered().items())
+SHARED_RULES = {"common", "helpers", "handlers"}
+"""Files of rules that are of no stage."""
+
+HEAVY = ("torch", "transformers", "trl", "vllm")
+
+
+def test_to_know_every_stage_nothing_heavy_is_loaded() -> None:
+    code = (
+        "import json, sys; from spurious_rewards.stages.registry import registered; "
+        "print(json.dumps([list(registered()), sorted(sys.modules)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, loaded = json.loads(done.stdout)
+    assert names == sorted(names) == [name for name, _ in STAGES]
+    assert "spurious_rewards.stages.train" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_stages_and_files_of_rules_are_the_same() -> None:
+    assert {path.stem for path in RULES.glob("*.smk")} - SHARED_RULES == {name for name, _ in STAGES}
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES, ids=[name for name, _ in STAGES])
+def test_a_stage_has_a_command_that_its_rule_calls(name: str, stage: Stage) -> None:
+    said = CliRunner().invoke(app, ["stage", name, "--help"], env={"COLUMNS": "100", "NO_COLOR": "1"})
+    assert said.exit_code == 0, said.output
+    assert f"stage {name} " in said.output
+    on_hardware = stage.engine is not None
+    assert ("--hardware" in said.output) == on_hardware
+    rule = (RULES / f"{name}.smk").read_text()
+    assert f'command("{name}"' in rule
+    assert (f'command("{name}", on_hardware=True)' in rule) == on_hardware
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES, ids=[name for name, _ in STAGES])
+def test_a_stage_is_of_its_module(name: str, stage: Stage) -> None:
+    assert stage.work.__module__ == stage.job.__module__ == f"spurious_rewards.stages.{name}"
+    assert issubclass(stage.job, JobSpec)
+    assert stage.work.__doc__
+
+
+def test_stages_up_to_the_responses_have_a_version_and_their_jobs_are_told_it() -> None:
+    versioned = {name for name, stage in STAGES if stage.version is not None}
+    assert versioned == {"prepare", "pretrain", "vote", "label", "train", "generate", "probe", "memorization"}
+    assert versioned == {name for name, stage in STAGES if "version" in stage.job.model_fields}
