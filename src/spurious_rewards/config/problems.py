@@ -52,7 +52,8 @@ class ProblemSet(Frozen):
         default_factory=dict, description="the source's column for each of ours, where its name differs"
     )
     only: tuple[TextHash, ...] = Field(
-        (), description="keep the problems whose text has one of these hashes: `spurious-rewards problem-hash` prints them"
+        (),
+        description="keep the problems whose text has one of these hashes: `spurious-rewards problem-hash` prints them",
     )
     decontaminate: tuple[Name, ...] = Field(
         (), description="leave out problems that overlap with one of these problem sets, by the rule `overlap`"
