@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -10,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hub import Hub, commit_of, serving
+from hub import Hub, commit_of, parquet, serving
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config import settings as config_settings
@@ -75,12 +73,6 @@ def client(hub: Hub, home: Path, **environment: str) -> Iterator[tuple[Ask, subp
     finally:
         process.kill()
         process.communicate()
-
-
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer)
-    return buffer.getvalue()
 
 
 SUMS = {

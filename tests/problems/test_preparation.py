@@ -1,9 +1,5 @@
-import io
 import json
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hub import commit_of, serving
+from hub import as_client, commit_of, parquet, serving
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards.artifacts.hub import resolve
 from spurious_rewards.artifacts.tables import Problems
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import ArithmeticProblems, Overlap, ProblemSet, ReasoningGym
@@ -317,15 +312,6 @@ def test_a_folder_with_the_name_of_a_hub_dataset_is_not_taken_for_it(
         prepare(ProblemSet(hub="some/set"), None, 0, {}, tmp_path / "lock.yaml")
 
 
-def test_a_commit_is_its_own_pin_and_a_broken_lock_is_refused(tmp_path: Path) -> None:
-    lock = tmp_path / "lock.yaml"
-    assert resolve("model", "some/model", "a" * 40, lock) == "a" * 40
-    assert not lock.exists()
-    lock.write_text(yaml.safe_dump({"models": {"some/model": {"main": "abc"}}}))
-    with pytest.raises(UserError, match=r"lock\.yaml: models\.some/model\.main = \"abc\""):
-        resolve("model", "some/model", None, lock)
-
-
 CLIENT = """
 import json, sys
 from pathlib import Path
@@ -342,24 +328,6 @@ for keys, lock in json.loads(sys.argv[1]):
         results.append(str(error))
 print(json.dumps(results))
 """
-
-
-def as_client(code: str, argument: object, endpoint: str, home: Path, **environment: str) -> Any:
-    """What the code prints, as JSON, in a process whose hub is at `endpoint`."""
-    ran = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(argument)],
-        env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment},
-        cwd=home.parent,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(ran.stdout)
-
-
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer)
-    return buffer.getvalue()
 
 
 TWO_PARTS = {
@@ -401,29 +369,6 @@ def test_the_lock_file_pins_what_the_hub_said_first(tmp_path: Path) -> None:
     *cached, uncached = as_client(CLIENT, wanted[:3], "http://127.0.0.1:9", tmp_path / "home", HF_HUB_OFFLINE="1")
     assert cached == [old, new]
     assert "`sources: {some/nothing: PATH}` in config.yaml" in uncached
-
-
-RESOLVE_AT_ONCE = """
-import json, sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from spurious_rewards.artifacts.hub import resolve
-
-def one(hub_id):
-    return resolve("model", hub_id, None, Path("lock.yaml"))
-
-with ThreadPoolExecutor(8) as threads:
-    print(json.dumps(list(threads.map(one, json.loads(sys.argv[1])))))
-"""
-
-
-def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
-    models = {f"some/model-{number}": [{"config.json": str(number).encode()}] for number in range(16)}
-    with serving(models) as hub:
-        commits = as_client(RESOLVE_AT_ONCE, list(models), hub.endpoint, tmp_path / "home")
-    assert commits == [commit_of(files[0]) for files in models.values()]
-    pinned = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
-    assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}
 
 
 # ---------------------------------------------------------------- held back, cleaned, generated

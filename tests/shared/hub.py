@@ -5,15 +5,23 @@ of their own.
 """
 
 import hashlib
+import io
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 API = re.compile(
     r"/api/(?:datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<what>revision|tree|paths-info|auth-check)/?(?P<rest>.*))?$"
@@ -162,3 +170,22 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def as_client(code: str, argument: object, endpoint: str, home: Path, **environment: str) -> Any:
+    """What the code prints, as JSON, in a process whose hub is at `endpoint`."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(argument)],
+        env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment},
+        cwd=home.parent,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(ran.stdout)
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    """The rows as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()

@@ -1,0 +1,42 @@
+"""What the lock file pins of the hub, and that jobs which ask at once lose nothing of it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hub import as_client, commit_of, serving
+
+from spurious_rewards.artifacts.hub import resolve
+from spurious_rewards.runtime.errors import UserError
+
+
+def test_a_commit_is_its_own_pin_and_a_broken_lock_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.yaml"
+    assert resolve("model", "some/model", "a" * 40, lock) == "a" * 40
+    assert not lock.exists()
+    lock.write_text(yaml.safe_dump({"models": {"some/model": {"main": "abc"}}}))
+    with pytest.raises(UserError, match=r"lock\.yaml: models\.some/model\.main = \"abc\""):
+        resolve("model", "some/model", None, lock)
+
+
+RESOLVE_AT_ONCE = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from spurious_rewards.artifacts.hub import resolve
+
+def one(hub_id):
+    return resolve("model", hub_id, None, Path("lock.yaml"))
+
+with ThreadPoolExecutor(8) as threads:
+    print(json.dumps(list(threads.map(one, json.loads(sys.argv[1])))))
+"""
+
+
+def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
+    models = {f"some/model-{number}": [{"config.json": str(number).encode()}] for number in range(16)}
+    with serving(models) as hub:
+        commits = as_client(RESOLVE_AT_ONCE, list(models), hub.endpoint, tmp_path / "home")
+    assert commits == [commit_of(files[0]) for files in models.values()]
+    pinned = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
+    assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}
