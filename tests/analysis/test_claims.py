@@ -579,7 +579,7 @@ def test_pass_at_k_with_gains(gains, models, verdict):
         assert (row["n"], row["n_of"], row["seeds"]) == (4, "models", 5)
 
 
-def test_recall_of_a_benchmark_that_may_be_known():
+def test_memorization_of_a_benchmark_that_may_be_known():
     rule = {"measure": "memorization", "models": "effective code", "expect": "above"}
     at_home = table("word_for_word", {"value": 0.5, "problem_set": "sums"}).drop(
         columns=["experiment", "prompt", "benchmark"]

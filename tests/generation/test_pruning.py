@@ -99,7 +99,7 @@ def test_of_an_imported_run_nothing_is_ours_to_keep() -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """As `responding.Task`, which is not imported for torch's sake."""
+    """As `generation.tasks.Task`, which is not imported for torch's sake."""
 
     benchmark: str
     problems: pd.DataFrame

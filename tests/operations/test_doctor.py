@@ -56,8 +56,8 @@ def tiny(**changes: Any) -> dict[str, Any]:
     return {**found, **changes}
 
 
-def plan_of(content: dict[str, Any], root: Path = ROOT, **machine: Any) -> Study:
-    return Study(Suite.model_validate(content), Settings(**machine), Path("tiny.yaml"), root)
+def study_of(content: dict[str, Any], root: Path = ROOT, **settings: Any) -> Study:
+    return Study(Suite.model_validate(content), Settings(**settings), Path("tiny.yaml"), root)
 
 
 def hub_model(**changes: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_the_paper_is_refused_where_there_are_no_gpus(command: Callable[[str, st
 
 def test_software_of_jobs_elsewhere_does_not_count() -> None:
     content = tiny(sampling={"engine": "vllm", "max_new_tokens": 512})
-    study = plan_of(content)
+    study = study_of(content)
     assert "vLLM is not installed" in must_fail(study)
     assert "vLLM is not installed" not in must_fail(study, own_software=False)
 
@@ -190,7 +190,7 @@ def test_a_broken_conda_file_is_a_warning_with_its_name(
 def test_an_accelerate_config_must_be_there_and_parse(tmp_path: Path) -> None:
     folder = tmp_path / "envs/accelerate"
     folder.mkdir(parents=True)
-    study = plan_of(tiny(), root=tmp_path)
+    study = study_of(tiny(), root=tmp_path)
     assert "no such accelerate_config" in only(gpus.accelerate_configs(study)).found
     (folder / "one_gpu.yaml").write_text("num_machines: 1\n")
     assert "not an accelerate_config" in only(gpus.accelerate_configs(study)).found
@@ -198,37 +198,37 @@ def test_an_accelerate_config_must_be_there_and_parse(tmp_path: Path) -> None:
     assert not list(gpus.accelerate_configs(study))
 
 
-def test_deepspeed_must_be_installed_for_its_layouts() -> None:
-    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "zero3_8"}]))
+def test_deepspeed_must_be_installed_for_its_configurations() -> None:
+    study = study_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "zero3_8"}]))
     assert "DeepSpeed, which is not installed" in only(gpus.accelerate_configs(study)).found
 
 
 def test_a_mini_batch_must_divide_among_the_processes() -> None:
     training = {"rollout_prompts": 8, "rollouts_per_prompt": 4, "updates_per_rollout": 2, "micro_batch": 4}
-    study = plan_of(tiny(training=training, resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8"}]))
+    study = study_of(tiny(training=training, resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8"}]))
     found = only(gpus.accelerate_configs(study)).found
     assert "mini-batch of 16 responses does not divide among the 8 processes" in found
 
 
-def test_a_layout_needs_as_many_gpus_as_it_has_processes() -> None:
-    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "server_gpus": 2}]))
+def test_an_accelerate_config_needs_as_many_gpus_as_it_has_processes() -> None:
+    study = study_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "server_gpus": 2}]))
     assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(study, "local", A100S, [])).found
     ten = [*A100S, *A100S[:2]]
     assert not list(gpus.gpus(study, "local", ten, []))
 
 
 def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
-    study = plan_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "two_nodes"}]))
+    study = study_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "two_nodes"}]))
     assert "takes 2 machines" in only(gpus.gpus(study, "local", A100S, [])).found
     nodes = [machines.Partition("gpu", 48, 8)]
     assert not list(gpus.gpus(study, "slurm", [], nodes))
     assert "has more than 4" in only(gpus.gpus(study, "slurm", [], [nodes[0]._replace(gpus=4)])).found
 
 
-def test_models_that_only_answer_need_no_layout() -> None:
+def test_models_that_only_answer_need_no_accelerate_config() -> None:
     before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
     resources = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 1}]
-    study = plan_of(tiny(resources=resources, experiments=before))
+    study = study_of(tiny(resources=resources, experiments=before))
     assert not list(gpus.gpus(study, "local", A100S[:1], []))
     assert "sampling_gpus 1" in only(gpus.gpus(study, "local", [], [])).found
 
@@ -239,7 +239,7 @@ def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
         training = {"engine": "vllm"}
         return list(
             gpus.memory_of_gpus(
-                plan_of(
+                study_of(
                     tiny(
                         models=models,
                         training=training,
@@ -260,7 +260,7 @@ def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
 
 
 def test_what_fits_barely_is_a_warning() -> None:
-    found = only(gpus.memory_of_gpus(plan_of(tiny(training={"engine": "vllm"})), EIGHTY), "warns").found
+    found = only(gpus.memory_of_gpus(study_of(tiny(training={"engine": "vllm"})), EIGHTY), "warns").found
     assert "= 78.6 GB, and has 80.0 GB" in found
 
 
@@ -270,14 +270,15 @@ def test_vllm_must_have_room_for_the_weights() -> None:
     before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
     content = tiny(models=models, resources=resources, experiments=before, sampling={"engine": "vllm"})
     assert (
-        "140.0 GB (2 bytes for each of 70 billion weights)" in only(gpus.memory_of_gpus(plan_of(content), EIGHTY)).found
+        "140.0 GB (2 bytes for each of 70 billion weights)"
+        in only(gpus.memory_of_gpus(study_of(content), EIGHTY)).found
     )
     content["resources"] = [{**resources[0], "sampling_gpus": 4}]
-    assert not list(gpus.memory_of_gpus(plan_of(content), EIGHTY))
+    assert not list(gpus.memory_of_gpus(study_of(content), EIGHTY))
 
 
 @given(parameters=st.floats(1e6, 1e12), processes=st.integers(1, 64))
-def test_a_sharded_layout_holds_what_a_whole_one_does(parameters: float, processes: int) -> None:
+def test_a_sharded_model_holds_what_a_whole_one_does(parameters: float, processes: int) -> None:
     def held(sharding: str | None) -> float:
         return gpu_memory.states(parameters, AccelerateConfig("l", Path("l"), processes, 1, False, sharding)).gb
 
@@ -333,7 +334,7 @@ def test_partitions_are_those_of_sinfo(command: Callable[[str, str], None]) -> N
 def test_jobs_must_end_within_a_partitions_limit_as_they_ask_for_it() -> None:
     # 50 of the paper's steps with 1.5 billion weights on one GPU are 192 / 6 * 1.5 / 7.6 = 6.3 hours; jobs ask for twice that
     # and half an hour.
-    study = plan_of(tiny())
+    study = study_of(tiny())
     long, short, none = (
         machines.Partition(name, hours, count) for name, hours, count in (("l", 14, 1), ("s", 13, 1), ("n", 99, 0))
     )
@@ -371,23 +372,23 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> None:
     model = tiny()["models"]["m"] | {"id": str(folder)}
-    assert only(models.lengths(plan_of(tiny(models={"m": model})))).found.endswith("has 64 positions")
+    assert only(models.lengths(study_of(tiny(models={"m": model})))).found.endswith("has 64 positions")
 
 
 def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:
     content = tiny(models={"m": tiny()["models"]["m"] | {"id": str(folder)}}, sampling={"engine": "vllm"})
     content["resources"] = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 8}]
-    found = only(models.heads(plan_of(content)))
+    found = only(models.heads(study_of(content)))
     assert "28 attention heads, which vLLM cannot spread over 8 GPUs (sampling_gpus)" in found.found
     assert found.mend.endswith("one of 1, 2, 4, 7, 14, 28")
     content["resources"][0]["sampling_gpus"] = 4
-    assert not list(models.heads(plan_of(content)))
+    assert not list(models.heads(study_of(content)))
 
 
 def test_a_local_model_must_be_there(tmp_path: Path, folder: Path) -> None:
     model = tiny()["models"]["m"] | {"id": str(tmp_path / "nothing")}
-    assert "not the folder of a model" in only(models.hub(plan_of(tiny(models={"m": model})), "local")).found
-    assert not list(models.hub(plan_of(tiny(models={"m": {**model, "id": str(folder)}})), "local"))
+    assert "not the folder of a model" in only(models.hub(study_of(tiny(models={"m": model})), "local")).found
+    assert not list(models.hub(study_of(tiny(models={"m": {**model, "id": str(folder)}})), "local"))
 
 
 ASK = """
@@ -465,12 +466,12 @@ def test_disk_must_hold_what_is_estimated(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     content = tiny(keep_weights="reported")
     content["models"]["m"]["num_parameters"] = 1e6
-    assert not list(checks_environment.disk(plan_of(content), 1))
+    assert not list(checks_environment.disk(study_of(content), 1))
     # Weights of 4 bytes, a hundred trillion of them: no disk has them.
     content["models"]["m"]["num_parameters"] = 1e14
     content["resources"][0]["max_parameters"] = 1e15
-    assert "GB at its peak" in only(checks_environment.disk(plan_of(content), 1)).found
-    assert not list(checks_environment.disk(plan_of(tiny(resources=[])), 1))
+    assert "GB at its peak" in only(checks_environment.disk(study_of(content), 1)).found
+    assert not list(checks_environment.disk(study_of(tiny(resources=[])), 1))
 
 
 def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_words_count_up_to_the_first_wrong_one(rest: str, response: str, expecte
     assert recalled(rest, response) == expected
 
 
-def test_recall_is_averaged_over_problems_and_seeds() -> None:
+def test_memorization_is_averaged_over_problems_and_seeds() -> None:
     problems = {"known": pd.DataFrame({"id": ["a", "b"], "problem": ["p q r s", "t u v w"]})}
     responses = pd.DataFrame(
         [(0, "a", "r s"), (0, "b", "v x"), (1, "a", "r s more"), (1, "b", "no")], columns=["seed", "id", "response"]

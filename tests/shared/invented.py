@@ -229,4 +229,4 @@ MANIFEST = {
     "parents": [],
     "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
 }
-"""Of an artifact, as `provenance` writes it."""
+"""Of an artifact, as `artifacts.manifests` writes it."""

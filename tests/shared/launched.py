@@ -1,4 +1,4 @@
-"""What tests/test_segment.py runs on two processes, in one launch: `launched.py MODEL OUTPUT LAYOUT`.
+"""What tests/training/test_segment.py runs on two processes, in one launch: `launched.py MODEL OUTPUT ACCELERATE_CONFIG`.
 
 OUTPUT/fixed       rollouts that hang on the prompt alone, not on the process that draws them
 OUTPUT/undisturbed rollouts as the model draws them

@@ -35,7 +35,7 @@ def named(paths: list[Path]) -> Any:
 
 
 @named(LAYOUTS)
-def test_the_papers_rollout_batch_divides_among_the_processes_of_a_layout(path: Path) -> None:
+def test_the_papers_rollout_batch_divides_among_the_processes_of_an_accelerate_config(path: Path) -> None:
     processes, training = read(path).processes, Training()
     arguments = grpo_arguments(training, stop=1, seed=0, output=Path("out"), processes=processes, gpu=True)
     assert arguments["steps_per_generation"] / arguments["gradient_accumulation_steps"] == training.updates_per_rollout
@@ -43,7 +43,7 @@ def test_the_papers_rollout_batch_divides_among_the_processes_of_a_layout(path: 
 
 
 @named(LAYOUTS)
-def test_accelerate_knows_every_key_of_a_layout(path: Path) -> None:
+def test_accelerate_knows_every_key_of_an_accelerate_config(path: Path) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import launch_command_parser
 
@@ -54,7 +54,7 @@ def test_accelerate_knows_every_key_of_a_layout(path: Path) -> None:
 
 
 @named(ONE_MACHINE)
-def test_the_plugins_that_accelerate_makes_of_a_layout_leave_whole_weights(path: Path) -> None:
+def test_the_plugins_that_accelerate_makes_of_a_configuration_leave_whole_weights(path: Path) -> None:
     environment = environment_of(path)
     if read(path).sharding == "FSDP":
         from accelerate.utils import FullyShardedDataParallelPlugin
@@ -113,7 +113,7 @@ def patched(environment: dict[str, str]) -> Any:
         ("{distributed_type: FSDP, num_processes: 6, num_machines: 4}", "6 cannot be shared out among num_machines 4"),
     ],
 )
-def test_a_bad_layout_is_complained_of(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_bad_accelerate_config_is_complained_of(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=rf"bad\.yaml: .*{complaint}"):
@@ -228,7 +228,9 @@ def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: P
     assert "TORCH_ELASTIC" not in made.stdout
 
 
-def test_a_job_without_a_layout_and_a_launched_process_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_without_an_accelerate_config_and_a_launched_process_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from spurious_rewards.config.resources import Hardware
     from spurious_rewards.training.launching import launch, launched
 

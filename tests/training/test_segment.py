@@ -249,6 +249,8 @@ def test_resuming_on_another_number_of_processes_is_refused(organism_model: Path
         run(organism_model, tmp_path, 4, TRAINING, start=3, previous=two / "undisturbed" / "checkpoints")
 
 
-def test_a_world_of_another_size_than_the_layouts_is_an_error(two: Path, organism_model: Path, tmp_path: Path) -> None:
+def test_a_world_of_another_size_than_the_accelerate_configs_is_an_error(
+    two: Path, organism_model: Path, tmp_path: Path
+) -> None:
     with pytest.raises(RuntimeError, match=r"1 processes are at work and .*two\.yaml has 2"):
         run(organism_model, tmp_path, 1, TRAINING, Hardware(accelerate_config=two / "two.yaml"))

@@ -21,7 +21,7 @@ def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Map
     A problem that is there word for word counts as `exact`, one of which only most n-grams are there as `n_gram`.
 
     Args:
-        overlaps: `overlap.overlaps`.
+        overlaps: `decontamination.overlaps`.
         training: name of the training set, and how many problems it has.
         benchmarks: the same of the other sets.
     """

@@ -1,6 +1,6 @@
 r"""Reading the final answer out of a response, in the paper's order (Sec. 2.1): box, then phrase, then number.
 
-Pure text work in time linear in the response's length; whether two answers mean the same is for `equivalence` to say.
+Pure text work in time linear in the response's length; whether two answers mean the same is for `verifier` to say.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Whether the parts of a suite fit each other: names that exist, steps that are evaluated, lengths that fit.
 
-What a single value may be, its class in `suite` says.
+What a single value may be, its class says.
 """
 
 from collections.abc import Mapping

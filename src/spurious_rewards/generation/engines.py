@@ -15,7 +15,7 @@ def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
     """The engine that a suite asks for, with the model of `folder`, which is loaded when first needed.
 
     Raises:
-        UserError: the folder is no whole model folder (see `models.check`); vLLM is not installed.
+        UserError: the folder is no whole model folder (see `models.loading.check`); vLLM is not installed.
     """
     if sampling.engine == "transformers":
         return TransformersEngine(folder, sampling.dtype)

@@ -53,7 +53,7 @@ def generate(
         Whether the file was made here, and not by another job of the same request, which was waited for.
 
     Raises:
-        UserError: another living process writes `output`; a checkpoint cannot be loaded (see `models`); a chat prompt
+        UserError: another living process writes `output`; a checkpoint cannot be loaded (see `models.loading`); a chat prompt
             without chat template; a prompt that leaves too few of the model's positions for the response; or vLLM is
             asked for and not installed.
     """

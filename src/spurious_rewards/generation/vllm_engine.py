@@ -66,7 +66,7 @@ class VllmEngine:
             )
         except ValueError as error:  # too little memory, too few positions, tensors that are missing, unknown models
             raise UserError(f"{self.folder}: vLLM cannot load it; it says: {error}") from error
-        # For stop strings alone. vLLM would take Qwen's own tokenizer for any Qwen2 model (see `models.load_tokenizer`).
+        # For stop strings alone. vLLM would take Qwen's own tokenizer for any Qwen2 model (see `models.loading.load_tokenizer`).
         llm.llm_engine.output_processor.tokenizer = self.tokenizer
         return llm
 

@@ -26,7 +26,7 @@ SIGNS = str.maketrans(
 
 
 def document_part(page: Mapping[str, Any]) -> str:
-    """The tables of a page (`exhibits.Made.page`), each a float with its title and note as caption."""
+    """The tables of a page (`exhibits.exhibit.Made.page`), each a float with its title and note as caption."""
     floats = [table(of, f"tab:{page['name']}-{number}") for number, of in enumerate(page["tables"], 1)]
     return "\n".join(["% Needs \\usepackage{booktabs}.", *floats])
 

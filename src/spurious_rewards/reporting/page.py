@@ -92,7 +92,7 @@ class Picture:
 class Section:
     """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `cases` are those of `reporting.qualitative`, for the browser; `rule` says how what stands above it was decided, and opens
+    `cases` are those of `exhibits.qualitative`, for the browser; `rule` says how what stands above it was decided, and opens
     on a click. `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers.
     """
 

@@ -12,7 +12,7 @@ from spurious_rewards.reporting.exhibits.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.page import Picture, Section, Table
 
 Page = Mapping[str, Any]
-"""What an exhibit says (`reporting.exhibits.Made.page`)."""
+"""What an exhibit says (`exhibits.exhibit.Made.page`)."""
 
 
 def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
