@@ -3,14 +3,20 @@ from pathlib import Path
 
 import checkout
 import pytest
+from filelock import FileLock
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout whose tiny suite is finished; not to be changed."""
-    folder = checkout.make(tmp_path_factory.mktemp("workflow") / "undisturbed")
-    ended = checkout.snakemake(folder)
-    assert ended.code == 0, ended.output
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A checkout whose tiny suite is finished; not to be changed. All processes of a test run share one."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "undisturbed"
+    finished = folder.with_name("undisturbed.finished")
+    with FileLock(folder.with_name("undisturbed.lock")):
+        if not finished.exists():
+            ended = checkout.snakemake(checkout.make(folder))
+            assert ended.code == 0, ended.output
+            finished.touch()
     return folder
 
 
