@@ -97,6 +97,19 @@ def test_a_line_that_a_panel_lacks_reads_not_run(bars):
     assert "not run" in said[1]
 
 
+def test_several_lines_that_a_panel_lacks_are_written_in_their_order(bars):
+    """The order is in the file: with that of a set, a figure would not be the same to the byte from call to call."""
+    one = bars[bars["panel"] == "strong"].iloc[[0]]
+    many = pd.concat(
+        [one.assign(line=f"line {number}") for number in range(12)] + [one.assign(panel="weak", line="line 5")]
+    )
+    looks = {f"line {number}": next(iter(LOOKS.values())) for number in range(12)}
+    lacking = [text for text in figures.bars(many, "T", "points", looks).axes[1].texts if "not run" in text.get_text()]
+    heights = [text.get_position()[1] for text in lacking]
+    assert len(heights) == 11
+    assert heights == sorted(heights)
+
+
 def test_curves_draw_the_line_what_it_smooths_and_the_band(points):
     ax = drawn(points).axes[0]
     line = next(line for line in ax.lines if line.get_label() == "Format")

@@ -67,7 +67,7 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
             here = rows[rows["panel"] == panel]
             for row in here.to_dict("records"):
                 _bar(ax, lines.index(row["line"]), row, looks[row["line"]])
-            for line in set(lines) - set(here["line"]):
+            for line in (line for line in lines if line not in set(here["line"])):
                 ax.text(0, lines.index(line), "  not run", va="center", color=QUIET, fontsize=9)
             ax.set_title(panel, pad=18)
             ax.text(0, 1.015, here["note"].iloc[0], transform=ax.transAxes, color=QUIET, fontsize=9)
