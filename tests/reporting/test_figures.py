@@ -99,11 +99,13 @@ def test_a_line_that_a_panel_lacks_reads_not_run(bars):
 
 def test_several_lines_that_a_panel_lacks_are_written_in_their_order(bars):
     """The order is in the file: with that of a set, a figure would not be the same to the byte from call to call."""
+    lines = [f"line {number}" for number in range(12)]
     one = bars[bars["panel"] == "strong"].iloc[[0]]
-    many = pd.concat(
-        [one.assign(line=f"line {number}") for number in range(12)] + [one.assign(panel="weak", line="line 5")]
+    many = pd.concat([*(one.assign(line=line) for line in lines), one.assign(panel="weak", line="line 5")])
+    many = many.assign(
+        panel=pd.Categorical(many["panel"], ["strong", "weak"]), line=pd.Categorical(many["line"], lines)
     )
-    looks = {f"line {number}": next(iter(LOOKS.values())) for number in range(12)}
+    looks = dict.fromkeys(lines, next(iter(LOOKS.values())))
     lacking = [text for text in figures.bars(many, "T", "points", looks).axes[1].texts if "not run" in text.get_text()]
     heights = [text.get_position()[1] for text in lacking]
     assert len(heights) == 11
