@@ -4,7 +4,7 @@
 #   snakemake --cores all fig3                         one figure or table with whatever it needs; `snakemake --list` names them
 #   snakemake --cores all --config suite=small ...     another suite; config/README.md says what a suite is
 #
-# Each stage is a rule file here and a module of the same name in src/spurious_rewards/stages/.
+# Each stage is a rule file in workflow/rules/ and a module of the same name in src/spurious_rewards/stages/.
 
 
 include: "workflow/rules/common.smk"

@@ -86,23 +86,23 @@ def checkpoint_bytes(sharding: str | None) -> int:
 
 
 def weight_bytes(suite: Suite, model: str) -> float:
-    """Resources of a checkpoint's weights."""
+    """Size of a checkpoint's weights."""
     return WEIGHT_BYTES * suite.num_parameters(model)
 
 
 def state_bytes(suite: Suite, run: Run) -> float:
-    """Resources of the optimiser's state beside a checkpoint."""
+    """Size of the optimiser's state beside a checkpoint."""
     adam = suite.algorithms[run.variant].optimizer == "adamw"
     return STATE_BYTES * suite.num_parameters(run.model) * adam
 
 
 def answer_bytes(suite: Suite, checkpoints: int, benchmarks: Iterable[str]) -> float:
-    """Resources of the responses of so many checkpoints, at their longest."""
+    """Size of the responses of so many checkpoints, at their longest."""
     return TEXT_BYTES * checkpoints * _answer_tokens(suite, benchmarks)
 
 
 def vote_bytes(suite: Suite) -> float:
-    """Resources of the votes of one untrained model, at their longest."""
+    """Size of the votes of one untrained model, at their longest."""
     return TEXT_BYTES * _vote_tokens(suite)
 
 
