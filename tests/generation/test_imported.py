@@ -18,7 +18,7 @@ from spurious_rewards.generation import imported as generation_imported
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.reporting.exhibits.parts import sizes_of
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages import generate, grade, hardware, score, train
+from spurious_rewards.stages import generate, grade, resources, score, train
 from spurious_rewards.stages.study import Study
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
@@ -107,7 +107,7 @@ def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None
     assert "colleague" not in generate.job_of_run(study, RUN, 0, 4).as_json(), (
         "a note for readers must not answer anything again"
     )
-    assert hardware.of_answers(study, RUN).gpus == 0
+    assert resources.of_answers(study, RUN).gpus == 0
 
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:

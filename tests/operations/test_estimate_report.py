@@ -12,7 +12,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.estimate import estimate
 from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
-from spurious_rewards.stages import hardware
+from spurious_rewards.stages import resources
 from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_targets_of_the_same_work_are_named() -> None:
 
 def test_the_longest_job_is_named() -> None:
     suite = study("paper").suite
-    votes = costs.vote_hours(suite, "Llama-3.1-8B") / hardware.of_sampling(study("paper"), "Llama-3.1-8B").gpus
+    votes = costs.vote_hours(suite, "Llama-3.1-8B") / resources.of_sampling(study("paper"), "Llama-3.1-8B").gpus
     assert f"The longest job is votes of Llama-3.1-8B, {duration(votes)} on " in " ".join(paper().split())
 
 

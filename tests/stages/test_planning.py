@@ -10,12 +10,12 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.stages import (
     generate,
     grade,
-    hardware,
     model_refs,
     plot,
     prepare,
     probe,
     report,
+    resources,
     score,
     train,
     training_summary,
@@ -72,12 +72,12 @@ def test_rewards_with_problems_of_their_own_are_trained_on_them(study: Study) ->
 
 
 def test_the_headline_comes_first(study: Study) -> None:
-    assert hardware.comes_first(study, study.paths.segment(run("format"), 0, 25))
-    assert hardware.comes_first(study, study.paths.segment(run("random_0.5", seeds="5-9"), 0, 25))
-    assert hardware.comes_first(study, study.paths.pretrained("placebo", 4))
-    assert hardware.comes_first(study, study.base_folder("placebo", "plain", "0-4"))
-    assert not hardware.comes_first(study, study.paths.segment(run("no_repetition"), 0, 25))
-    assert not hardware.comes_first(study, study.base_folder("placebo", "forced_python", "0-4"))
+    assert resources.comes_first(study, study.paths.segment(run("format"), 0, 25))
+    assert resources.comes_first(study, study.paths.segment(run("random_0.5", seeds="5-9"), 0, 25))
+    assert resources.comes_first(study, study.paths.pretrained("placebo", 4))
+    assert resources.comes_first(study, study.base_folder("placebo", "plain", "0-4"))
+    assert not resources.comes_first(study, study.paths.segment(run("no_repetition"), 0, 25))
+    assert not resources.comes_first(study, study.base_folder("placebo", "forced_python", "0-4"))
 
 
 def test_words_for_readers_are_in_no_job_up_to_the_grades(study: Study) -> None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spurious_rewards.cli.main import app
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.job import JobSpec, Stage
 from spurious_rewards.stages.registry import registered
 
@@ -59,3 +60,39 @@ def test_stages_up_to_the_responses_have_a_version_and_their_jobs_are_told_it() 
     versioned = {name for name, stage in STAGES if stage.version is not None}
     assert versioned == {"prepare", "pretrain", "vote", "label", "train", "generate", "probe", "memorization"}
     assert versioned == {name for name, stage in STAGES if "version" in stage.job.model_fields}
+
+
+# ---------------------------------------------------------------- files by name
+
+BANDIT = """{"bandit": {}}"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "said"),
+    [
+        ("bandit", [BANDIT], "--output bandit=PATH is missing"),
+        ("bandit", [BANDIT, "--output=made"], "--output made: give it as NAME=PATH"),
+        ("bandit", [BANDIT, "--output=bandti=a"], "--output bandti=a: the stage takes --output bandit"),
+        ("bandit", [BANDIT, "--output=bandit=a", "--output=bandit=b"], "--output bandit: given twice"),
+        (
+            "bandit",
+            [BANDIT, "--output=bandit=a", "--input=problems=b"],
+            "--input problems=b: the stage takes no --input",
+        ),
+        ("bandit", ["{}", "--output=bandit=a"], "JOB: bandit: this key is missing"),
+        ("score", ["{}", "--input=grade=b"], "JOB: suite: this key is missing"),
+    ],
+)
+def test_a_file_that_is_missing_or_misspelt_is_named(stage: str, given: list[str], said: str) -> None:
+    called = CliRunner().invoke(app, ["stage", stage, *given])
+    assert called.exit_code == 1
+    assert isinstance(called.exception, UserError)
+    assert said in str(called.exception)
+
+
+def test_rules_give_stages_the_inputs_that_they_must_have() -> None:
+    for name, stage in STAGES:
+        rule = (RULES / f"{name}.smk").read_text()
+        assert "STAGE, input" in rule
+        for needed in stage.writes:
+            assert f"{needed}=" in rule, (name, needed)

@@ -13,7 +13,7 @@ if study.suite.clipping:
             "../../envs/analyse.yaml"
         params:
             job=lambda w: bandit.job(study).as_json(),
-            files=lambda w, input, output: files(input, bandit=output[0]),
+            files=lambda w, input, output: files(bandit.STAGE, input, bandit=output[0]),
             code=fingerprint("bandit"),
         message:
             "running the bandit"

@@ -13,7 +13,7 @@ rule claims:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: claims.job(study, ledger).as_json(),
-        files=lambda w, input, output: files(input, claims=output[0]),
+        files=lambda w, input, output: files(claims.STAGE, input, claims=output[0]),
         code=fingerprint("claims"),
     message:
         "judging claims"

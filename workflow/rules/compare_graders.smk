@@ -13,7 +13,7 @@ rule compare_graders:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: compare_graders.job(study).as_json(),
-        files=lambda w, input: files(input, folder=study.paths.graders()),
+        files=lambda w, input: files(compare_graders.STAGE, input, folder=study.paths.graders()),
         code=fingerprint("compare_graders"),
     message:
         "comparing graders on the answers behind the headline"

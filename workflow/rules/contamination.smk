@@ -14,7 +14,7 @@ rule contamination:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: contamination.job(study).as_json(),
-        files=lambda w, input: files(input, folder=study.paths.contamination()),
+        files=lambda w, input: files(contamination.STAGE, input, folder=study.paths.contamination()),
         code=fingerprint("contamination"),
     message:
         "comparing training problems with benchmarks"

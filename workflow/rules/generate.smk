@@ -1,4 +1,4 @@
-from spurious_rewards.stages import generate, hardware, model_refs
+from spurious_rewards.stages import generate, model_refs, resources
 
 
 rule generate_base:
@@ -13,15 +13,15 @@ rule generate_base:
     priority: first(BASE)
     conda:
         GENERATE_ENV
-    threads: lambda w: hardware.cores(study, w.model)
+    threads: lambda w: resources.cores(study, w.model)
     resources:
         **asks(
-            lambda w: hardware.of_sampling(study, w.model),
+            lambda w: resources.of_sampling(study, w.model),
             lambda w: generate.minutes_of_base(study, w.model, w.bases, w.prompt),
         ),
     params:
         job=lambda w: generate.job_of_base(study, w.model, w.bases, w.prompt).as_json(),
-        files=lambda w, input, output: files(input, responses=output[0]),
+        files=lambda w, input, output: files(generate.STAGE, input, responses=output[0]),
     message:
         asking("answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}")
     shell:
@@ -40,15 +40,15 @@ rule generate_run:
     priority: in_turn("stop")
     conda:
         GENERATE_ENV
-    threads: lambda w: hardware.cores(study, w.model)
+    threads: lambda w: resources.cores(study, w.model)
     resources:
         **asks(
-            lambda w: hardware.of_answers(study, run_of(w)),
+            lambda w: resources.of_answers(study, run_of(w)),
             lambda w: generate.minutes_of_run(study, run_of(w), int(w.start), int(w.stop)),
         ),
     params:
         job=lambda w: generate.job_of_run(study, run_of(w), int(w.start), int(w.stop)).as_json(),
-        files=lambda w, input, output: files(input, responses=output[0]),
+        files=lambda w, input, output: files(generate.STAGE, input, responses=output[0]),
     message:
         asking(
             f"answering the benchmarks: {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"

@@ -15,7 +15,7 @@ rule grade_base:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: grade.job(study, study.paths.base(w.model, w.bases, w.prompt), w.model, w.prompt).as_json(),
-        files=lambda w, input, output: files(input, grades=output[0]),
+        files=lambda w, input, output: files(grade.STAGE, input, grades=output[0]),
         code=fingerprint("grade"),
     message:
         "grading {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}"
@@ -37,7 +37,7 @@ use rule grade_base as grade_run with:
         job=lambda w: grade.job(
             study, study.paths.segment(run_of(w), int(w.start), int(w.stop)), w.model, w.prompt
         ).as_json(),
-        files=lambda w, input, output: files(input, grades=output[0]),
+        files=lambda w, input, output: files(grade.STAGE, input, grades=output[0]),
         code=fingerprint("grade"),
     message:
         f"grading {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"

@@ -1,4 +1,4 @@
-from spurious_rewards.stages import hardware
+from spurious_rewards.stages import resources
 
 # Functions with which rules say what they do, read, ask for and show.
 
@@ -12,14 +12,12 @@ def command(stage, on_hardware=False):
     return f"exec {said}" if on_hardware else said
 
 
-def files(input, **outputs):
-    """Options that hand a job its named inputs, and what it is to write."""
-    read = [f"--input={name}={path}" for name in input.keys() for path in as_list(input.get(name))]
+def files(stage, input, **outputs):
+    """Options that hand a job those of its named inputs that the stage reads, and what it is to write."""
+    names = [name for name in (*stage.reads, *stage.may_read) if name in input.keys()]
+    given = {name: [input.get(name)] if isinstance(input.get(name), str) else input.get(name) for name in names}
+    read = [f"--input={name}={path}" for name, paths in given.items() for path in paths]
     return [*read, *(f"--output={name}={path}" for name, path in outputs.items())]
-
-
-def as_list(paths):
-    return [paths] if isinstance(paths, str) else paths
 
 
 def run_of(wildcards):
@@ -33,7 +31,7 @@ def benchmark_problems(folder):
 
 def first(folder):
     """Priority of what writes into `folder` (with wildcards), for the headline experiment is made first."""
-    return lambda wildcards: FIRST * hardware.comes_first(study, Path(str(folder).format(**wildcards)))
+    return lambda wildcards: FIRST * resources.comes_first(study, Path(str(folder).format(**wildcards)))
 
 
 def in_turn(step):

@@ -16,7 +16,7 @@ rule label:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: label.job(study, w.model, w.prompt).as_json(),
-        files=lambda w, input, output: files(input, grades=output.grades, labels=output.labels),
+        files=lambda w, input, output: files(label.STAGE, input, grades=output.grades, labels=output.labels),
     message:
         "counting votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}"
     shell:

@@ -1,4 +1,4 @@
-from spurious_rewards.stages import hardware, memorization
+from spurious_rewards.stages import memorization, resources
 
 
 rule memorization:
@@ -12,12 +12,12 @@ rule memorization:
         LOGS / "memorization/{model}.log",
     conda:
         GENERATE_ENV
-    threads: lambda w: hardware.cores(study, w.model)
+    threads: lambda w: resources.cores(study, w.model)
     resources:
-        **asks(lambda w: hardware.of_sampling(study, w.model), lambda w: memorization.minutes()),
+        **asks(lambda w: resources.of_sampling(study, w.model), lambda w: memorization.minutes()),
     params:
         job=lambda w: memorization.job(study, w.model).as_json(),
-        files=lambda w, input, output: files(input, completions=output[0]),
+        files=lambda w, input, output: files(memorization.STAGE, input, completions=output[0]),
     message:
         asking("completing problems from their beginnings: {wildcards.model} before training")
     shell:

@@ -18,7 +18,7 @@ for name, exhibit in study.suite.exhibits.items():
         params:
             # A function: in plain text Snakemake would take the braces of a prompt for wildcards.
             job=lambda w, name=name: plot.job(study, name).as_json(),
-            files=lambda w, input, name=name: files(input, folder=study.paths.exhibit(name)),
+            files=lambda w, input, name=name: files(plot.STAGE, input, folder=study.paths.exhibit(name)),
             code=fingerprint("plot"),
         message:
             f"making {name}: {exhibit.title}"

@@ -15,7 +15,7 @@ rule prepare:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: prepare.job(study, w.set).as_json(),
-        files=lambda w, input, output: files(input, problems=output[0]),
+        files=lambda w, input, output: files(prepare.STAGE, input, problems=output[0]),
     message:
         "preparing problems {wildcards.set}"
     shell:

@@ -13,7 +13,7 @@ rule pretrain:
     threads: settings.threads
     params:
         job=lambda w: pretrain.job(study, w.model, int(w.seed)).as_json(),
-        files=lambda w, input, output: files(input, model=output[0]),
+        files=lambda w, input, output: files(pretrain.STAGE, input, model=output[0]),
     message:
         "pretraining organism {wildcards.model}, seed {wildcards.seed}"
     shell:

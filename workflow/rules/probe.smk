@@ -17,7 +17,7 @@ if study.suite.clipping:
         threads: settings.threads
         params:
             job=lambda w: probe.job(study, w.model).as_json(),
-            files=lambda w, input, output: files(input, probe=output[0]),
+            files=lambda w, input, output: files(probe.STAGE, input, probe=output[0]),
         message:
             "probing what the clip does to random rewards, {wildcards.model}"
         shell:

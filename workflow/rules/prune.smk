@@ -20,7 +20,7 @@ if study.suite.keep_weights == "reported":
             "../../envs/analyse.yaml"
         params:
             job=lambda w: prune.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
-            files=lambda w, input, output: files(input, pruned=output[0]),
+            files=lambda w, input, output: files(prune.STAGE, input, pruned=output[0]),
         message:
             f"deleting what need not stay of {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"
         shell:

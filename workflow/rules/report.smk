@@ -23,7 +23,7 @@ rule report:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: report_stage.job(study).as_json(),
-        files=lambda w, output: [f"--output=report={output[0]}"],
+        files=lambda w, input, output: files(report_stage.STAGE, input, report=output[0]),
         code=fingerprint("report"),
     message:
         "writing the report"

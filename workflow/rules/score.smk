@@ -16,7 +16,7 @@ rule score:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: score.job(study, w.experiment, w.model).as_json(),
-        files=lambda w, input: files(input, folder=study.paths.scored(w.experiment, w.model)),
+        files=lambda w, input: files(score.STAGE, input, folder=study.paths.scored(w.experiment, w.model)),
         code=fingerprint("score"),
     message:
         "scoring experiment {wildcards.experiment}, {wildcards.model}"

@@ -1,4 +1,4 @@
-from spurious_rewards.stages import hardware, model_refs, train
+from spurious_rewards.stages import model_refs, resources, train
 
 
 rule train:
@@ -17,15 +17,15 @@ rule train:
     priority: in_turn("start")
     conda:
         TRAIN_ENV
-    threads: lambda w: hardware.cores(study, w.model)
+    threads: lambda w: resources.cores(study, w.model)
     resources:
         **asks(
-            lambda w: hardware.of_training(study, run_of(w)),
+            lambda w: resources.of_training(study, run_of(w)),
             lambda w: train.minutes(study, run_of(w), int(w.start), int(w.stop)),
         ),
     params:
         job=lambda w: train.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
-        files=lambda w, input, output: files(input, checkpoints=output.checkpoints),
+        files=lambda w, input, output: files(train.STAGE, input, checkpoints=output.checkpoints),
     message:
         asking(f"training {{wildcards.model}} on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}")
     shell:

@@ -17,7 +17,7 @@ rule training_summary:
         "../../envs/analyse.yaml"
     params:
         job=lambda w: training_summary.job(study, w.experiment).as_json(),
-        files=lambda w, input: files(input, folder=study.paths.experiment(w.experiment)),
+        files=lambda w, input: files(training_summary.STAGE, input, folder=study.paths.experiment(w.experiment)),
         code=fingerprint("training_summary"),
     message:
         "summarising votes and training of experiment {wildcards.experiment}"

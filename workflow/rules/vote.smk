@@ -1,4 +1,4 @@
-from spurious_rewards.stages import hardware, model_refs, vote
+from spurious_rewards.stages import model_refs, resources, vote
 
 
 rule vote:
@@ -13,12 +13,12 @@ rule vote:
     priority: first(BASE)
     conda:
         GENERATE_ENV
-    threads: lambda w: hardware.cores(study, w.model)
+    threads: lambda w: resources.cores(study, w.model)
     resources:
-        **asks(lambda w: hardware.of_sampling(study, w.model), lambda w: vote.minutes(study, w.model, w.bases)),
+        **asks(lambda w: resources.of_sampling(study, w.model), lambda w: vote.minutes(study, w.model, w.bases)),
     params:
         job=lambda w: vote.job(study, w.model, w.bases, w.prompt).as_json(),
-        files=lambda w, input, output: files(input, votes=output[0]),
+        files=lambda w, input, output: files(vote.STAGE, input, votes=output[0]),
     message:
         asking("sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}")
     shell:

@@ -8,6 +8,7 @@ from typing import cast
 import pandas as pd
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config.endpoints import CONDITION, Condition, End
 from spurious_rewards.runtime.errors import UserError
 
@@ -36,6 +37,11 @@ class Source:
     reward: str
     variant: str
     path: Path
+
+
+def sources(paths: Iterable[Path]) -> list[Source]:
+    """Tables of conditions, each with the condition that its path names."""
+    return [Source(*identity(path), path) for path in paths]
 
 
 def collect(

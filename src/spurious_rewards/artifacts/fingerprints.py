@@ -1,14 +1,15 @@
 """A fingerprint is a hash of the code that a stage really runs.
 
 That is `work` of the stage's module with what it uses of that module, the modules that these import, and theirs, as syntax
-trees without docstrings, with the versions of the packages they import. So neither a comment nor the planning half of a stage
-changes a fingerprint; a changed grader changes the grader's.
+trees without docstrings, with the data files that these modules name and the versions of the packages they import. So neither a
+comment nor the planning half of a stage changes a fingerprint; a changed grader changes the grader's.
 """
 
 import ast
 import functools
 import hashlib
 import importlib.metadata
+import symtable
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,14 +19,21 @@ PACKAGE = Path(__file__).parents[1]
 NEUTRAL = ("config", "runtime", "stages.job", "artifacts.paths", "artifacts.manifests", "artifacts.fingerprints")
 """Packages and modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
+COUNTED = ("config.endpoints", "config.claims")
+"""Those of them that work out something of a suite that no param holds: the steps that tables report, and rules of claims."""
+
 JOB = "JobSpec"
-"""What the class of a job is made from. It says how params are read, so it belongs to the planning half."""
+"""What the class of a job is made from. Its fields say how params are read, so they belong to the planning half."""
 
 
 @functools.cache
 def fingerprint(stage: str) -> str:
-    """Hash of the code behind `work` of `stages.{stage}`, 16 hex digits."""
-    working = _half(_tree(f"stages.{stage}"), "work")
+    """Hash of the code behind `work` of `stages.{stage}`, 16 hex digits.
+
+    Raises:
+        ValueError: the stage's module has a statement at its top that this does not follow, such as `try` or `+=`.
+    """
+    working = _half(f"stages.{stage}", "work")
     modules, packages = _imports(working)
     seen: set[str] = set()
     while todo := {module for module in modules - seen if not _neutral(module)}:
@@ -37,7 +45,7 @@ def fingerprint(stage: str) -> str:
     digest = hashlib.sha256(ast.dump(working).encode())
     for module in sorted(seen):
         digest.update(f"{module}\n{ast.dump(_tree(module))}".encode())
-    for file in sorted({file for module in seen for file in _data_beside(module)}):
+    for file in sorted({file for module in seen for file in _data_of(module)}):
         digest.update(f"{file.name}\n".encode() + file.read_bytes())
     for package, version in sorted(_package_versions(packages)):
         digest.update(f"{package}=={version}\n".encode())
@@ -45,48 +53,69 @@ def fingerprint(stage: str) -> str:
 
 
 def _neutral(module: str) -> bool:
-    return any(module == neutral or module.startswith(f"{neutral}.") for neutral in NEUTRAL)
+    return module not in COUNTED and any(module == one or module.startswith(f"{one}.") for one in NEUTRAL)
 
 
-def _data_beside(module: str) -> list[Path]:
-    """Templates, styles and data that lie in a module's subpackage."""
-    folder = PACKAGE.joinpath(*module.split(".")[:-1])
-    return [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"] if folder != PACKAGE else []
+def _data_of(module: str) -> list[Path]:
+    """Templates, styles and data that a module names: they lie beside it, and one may take in others of their folder."""
+    folder = _path(module).parent
+    texts = {node.value for node in ast.walk(_tree(module)) if isinstance(node, ast.Constant)}
+    data = [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"]
+    named = [file for file in data if file.name in texts]
+    while more := [file for file in data if file not in named and any(file.name in one.read_text() for one in named)]:
+        named += more
+    return named
+
+
+def _path(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
     """A module's syntax tree without docstrings."""
-    path = PACKAGE.joinpath(*module.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(_path(module).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
     return tree
 
 
-def _half(tree: ast.Module, function: str) -> ast.Module:
-    """A function of a module, what of the module it uses, and what that uses, with the imports that these need."""
+# ---------------------------------------------------------------- the half of a module that a function uses
+
+
+def _half(module: str, function: str) -> ast.Module:
+    """A function of a module, the methods of its jobs, what these use of the module, and the imports that they need."""
+    inner = {
+        table.get_name(): table for table in symtable.symtable(_path(module).read_text(), module, "exec").get_children()
+    }
     found: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) or (isinstance(node, ast.ClassDef) and not _is_job(node)):
+    methods: list[ast.stmt] = []
+    for node in _tree(module).body:
+        if isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) and base.id == JOB for base in node.bases):
+            methods += [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             found[node.name] = node
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             found |= {name.id: node for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name.split(".")[0]: _alone(node, alias) for alias in node.names}
+        elif not _only_for_annotations(node):
+            raise ValueError(
+                f"{_path(module)}, line {node.lineno}: no fingerprint follows such a statement at the top of a stage"
+            )
     used: set[str] = set()
-    todo = {function}
+    todo = {function} | {name for method in methods for name in _read_outside(method)} & found.keys()
     while todo:
         used |= todo
-        todo = {name for one in todo for name in _names(found[one])} & found.keys() - used
-    return ast.Module([found[one] for one in sorted(used)], type_ignores=[])
+        todo = {name for one in todo for name in _names(found[one], inner.get(one))} & found.keys() - used
+    return ast.Module([found[one] for one in sorted(used)] + methods, type_ignores=[])
 
 
-def _is_job(node: ast.ClassDef) -> bool:
-    return any(isinstance(base, ast.Name) and base.id == JOB for base in node.bases)
+def _only_for_annotations(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
@@ -96,12 +125,24 @@ def _alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
     return ast.ImportFrom(node.module, [alias], node.level)
 
 
-def _names(node: ast.stmt) -> set[str]:
-    """Names that a statement reads and does not itself bind."""
-    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
-    bound = {each.id for each in names if isinstance(each.ctx, ast.Store)}
-    bound |= {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
-    return {each.id for each in names} - bound
+def _names(node: ast.stmt, table: symtable.SymbolTable | None) -> set[str]:
+    """Names of the module that a definition reads: in its own scopes, and where its module reads it."""
+    return _read_outside(node) | (_globals(table) if table else set())
+
+
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return own.union(*(_globals(child) for child in table.get_children()))
+
+
+def _read_outside(node: ast.stmt) -> set[str]:
+    """Names that a statement reads; of a function those in its decorators and defaults, for its body has a scope of its own."""
+    if isinstance(node, ast.FunctionDef):
+        defaults = [default for default in node.args.kw_defaults if default is not None]
+        read: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *defaults]
+    else:
+        read = [node]
+    return {name.id for part in read for name in ast.walk(part) if isinstance(name, ast.Name)}
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -130,8 +171,7 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
 
 
 def _as_module(name: str) -> str | None:
-    path = PACKAGE.joinpath(*name.split("."))
-    return name if path.with_suffix(".py").exists() or (path / "__init__.py").exists() else None
+    return name if _path(name).exists() else None
 
 
 def _package_versions(names: set[str]) -> set[tuple[str, str]]:

@@ -4,7 +4,7 @@ A table is a Parquet file whose metadata names its schema and that schema's vers
 another table is refused with a sentence instead of failing somewhere downstream.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -241,3 +241,9 @@ def read_csv(path: Path, texts: Collection[str] = ()) -> pd.DataFrame:
     """Read what `write_csv` wrote, to the last digit; `texts` are columns that hold text even where it looks like numbers."""
     types = dict.fromkeys(texts, "str")
     return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
+
+
+def read_csvs(paths: Sequence[Path]) -> pd.DataFrame:
+    """The rows of several CSV files, of which some may have none."""
+    frames = [read_csv(path) for path in paths]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)

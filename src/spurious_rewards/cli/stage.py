@@ -55,18 +55,20 @@ def _with_model(stage: Stage) -> Any:
 
 def _run(stage: Stage, job: str, inputs: Sequence[str], outputs: Sequence[str], hardware: str | None = None) -> None:
     asked = _parse(stage.job, job)
-    read: dict[str, list[Path]] = {}
-    for name, path in _pairs("--input", inputs):
-        read.setdefault(name, []).append(path)
-    made = dict(_pairs("--output", outputs))
-    if hardware is None or stage.engine is None:
+    read = _named("--input", inputs, stage.reads, stage.may_read)
+    written = _named("--output", outputs, stage.writes)
+    if several := [name for name, paths in written.items() if len(paths) > 1]:
+        raise UserError(f"--output {several[0]}: given twice; give it once")
+    made = {name: path for name, [path] in written.items()}
+    if hardware is None:
         stage.work(asked, read, made)
         return
+    assert stage.engine is not None
     on = _parse(Hardware, hardware)
     if not launching.launched():
         if on.machines == 1:
             gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once
-        doctor.check_node(on, stage.engine(asked), next(iter(made.values()), None))
+        doctor.check_node(on, stage.engine(asked), next(iter(made.values())))
     launching.launch(on)
     stage.work(asked, read, made, on)
 
@@ -78,12 +80,22 @@ def _parse(kind: type[J], text: str) -> J:
         raise explain(error, "JOB", kind) from None
 
 
-def _pairs(option: str, given: Sequence[str]) -> list[tuple[str, Path]]:
-    pairs = [pair.partition("=") for pair in given]
-    for name, equals, path in pairs:
+def _named(
+    option: str, given: Sequence[str], needed: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, list[Path]]:
+    """Paths by name; of each name that is needed there is one at least, and of no other name than these."""
+    found: dict[str, list[Path]] = {}
+    for pair in given:
+        name, equals, path = pair.partition("=")
         if not equals:
-            raise UserError(f"{option} {name}{path}: give it as NAME=PATH")
-    return [(name, Path(path)) for name, _, path in pairs]
+            raise UserError(f"{option} {pair}: give it as NAME=PATH")
+        if name not in (*needed, *optional):
+            allowed = f"{option} {' or '.join((*needed, *optional))}" if needed or optional else f"no {option}"
+            raise UserError(f"{option} {pair}: the stage takes {allowed}")
+        found.setdefault(name, []).append(Path(path))
+    if missing := [name for name in needed if name not in found]:
+        raise UserError(f"{option} {missing[0]}=PATH is missing")
+    return found
 
 
 for name, found in registered().items():

@@ -1,9 +1,12 @@
 """What is asked of a model: which checkpoint answers which problems, and how often."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+
+from spurious_rewards.config.problems import Benchmark
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,11 @@ class Task:
     problems: pd.DataFrame
     samples: int
     temperature: float
+
+
+def tasks_of(benchmarks: Mapping[str, Benchmark], problems: Mapping[str, pd.DataFrame]) -> list[Task]:
+    """What each benchmark asks of a model; `problems` are tables.Problems by the name of the set."""
+    return [
+        Task(name, problems[benchmark.problems], benchmark.samples, benchmark.temperature)
+        for name, benchmark in benchmarks.items()
+    ]

@@ -18,7 +18,7 @@ from spurious_rewards.artifacts.paths import BASE, bases
 from spurious_rewards.config import costs
 from spurious_rewards.config.experiments import Run, seeds_of
 from spurious_rewards.config.retention import kept_states, kept_steps
-from spurious_rewards.stages import grade, hardware, model_refs, plot, score, train
+from spurious_rewards.stages import grade, model_refs, plot, resources, score, train
 from spurious_rewards.stages.study import Study
 
 Stage = Literal["train", "vote", "generate"]
@@ -196,14 +196,14 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
         works[votes] = Work(
             stage="vote",
             hours=voters * costs.vote_hours(suite, run.model),
-            gpus=max(1, hardware.of_sampling(study, run.model).gpus),
+            gpus=max(1, resources.of_sampling(study, run.model).gpus),
             needs=needs,
             text=voters * costs.vote_bytes(suite),
         )
         needs += (votes,)
     steps_kept, states_kept = kept_steps(suite, run), kept_states(suite, run)
     weights, state = costs.weight_bytes(suite, run.model), costs.state_bytes(suite, run)
-    if (config := hardware.accelerate_config(study, run.model)) and config.sharding:
+    if (config := resources.accelerate_config(study, run.model)) and config.sharding:
         state += costs.OWN_BYTES.get(config.sharding, 0) * suite.num_parameters(run.model)
     seeds = len(seeds_of(run.seeds))
     for start, stop in suite.segments(run):
@@ -212,7 +212,7 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
         works[study.paths.segment(run, start, stop) / "checkpoints"] = Work(
             stage="train",
             hours=costs.train_hours(suite, run, start, stop),
-            gpus=max(1, hardware.of_training(study, run).gpus),
+            gpus=max(1, resources.of_training(study, run).gpus),
             needs=(*needs, *train.previous(study, run, start)),
             run=run,
             weights=seeds * kept * weights,
@@ -238,7 +238,7 @@ def _answering(
     return Work(
         stage="generate",
         hours=costs.generate_hours(study.suite, model, checkpoints, benchmarks),
-        gpus=max(1, hardware.of_sampling(study, model).gpus),
+        gpus=max(1, resources.of_sampling(study, model).gpus),
         needs=needs,
         text=costs.answer_bytes(study.suite, checkpoints, benchmarks),
     )

@@ -28,4 +28,4 @@ def work(job: BanditJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(outputs["bandit"])
 
 
-STAGE = Stage(BanditJob, work)
+STAGE = Stage(BanditJob, work, writes=("bandit",))

@@ -82,4 +82,4 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     return {what: pd.concat(frames, ignore_index=True) for what, frames in found.items()}
 
 
-STAGE = Stage(ClaimsJob, work)
+STAGE = Stage(ClaimsJob, work, may_read=("numbers",), writes=("claims",))

@@ -6,7 +6,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
-from spurious_rewards.stages.reading import sources, true_answers
+from spurious_rewards.stages.reading import true_answers
 from spurious_rewards.stages.study import Study
 
 
@@ -42,7 +42,7 @@ def files(study: Study) -> list[Path]:
 def work(job: CompareGradersJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write agreement.csv, accuracy.csv and differences.csv into the folder."""
     from spurious_rewards.analysis import grader_agreement
-    from spurious_rewards.analysis.conditions import collect
+    from spurious_rewards.analysis.conditions import collect, sources
     from spurious_rewards.answers.verifier import Verifier
 
     recorder = Recorder("compare_graders", job.model_dump(mode="json"))
@@ -62,4 +62,4 @@ def work(job: CompareGradersJob, inputs: Inputs, outputs: Outputs) -> None:
         recorder.write(path, [*inputs["grades"], *inputs["problems"]])
 
 
-STAGE = Stage(CompareGradersJob, work)
+STAGE = Stage(CompareGradersJob, work, reads=("grades", "problems"), writes=("folder",))

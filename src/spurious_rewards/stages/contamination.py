@@ -75,4 +75,4 @@ def work(job: ContaminationJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 
-STAGE = Stage(ContaminationJob, work)
+STAGE = Stage(ContaminationJob, work, reads=("problems",), may_read=("completions",), writes=("folder",))

@@ -12,9 +12,9 @@ from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.models.references import CheckpointRef
-from spurious_rewards.stages import hardware as resources
-from spurious_rewards.stages import model_refs, reading
+from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
 VERSION = 1
@@ -117,12 +117,12 @@ def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware)
     """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
     from spurious_rewards.generation import imported
     from spurious_rewards.generation.generate import generate
-    from spurious_rewards.generation.tasks import Checkpoint
+    from spurious_rewards.generation.tasks import Checkpoint, tasks_of
     from spurious_rewards.models import prompts, references
 
     recorder = Recorder("generate", job.model_dump(mode="json"))
     problems, output = inputs["problems"], outputs["responses"]
-    tasks = reading.tasks(job.benchmarks, problems)
+    tasks = tasks_of(job.benchmarks, problem_sets(problems))
     elsewhere = job.imported is not None or any(each.step for each in job.given)
     said: dict[str, Any] = {"imported": True} if elsewhere else {}
     if job.imported:
@@ -143,4 +143,11 @@ def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware)
         recorder.write(output, [*problems, *parents], **prompts.hashes(job.prompt, checkpoints[0].path), **said)
 
 
-STAGE = Stage(GenerateJob, work, version=VERSION, engine=lambda job: str(job.sampling.engine))
+STAGE = Stage(
+    GenerateJob,
+    work,
+    reads=("problems",),
+    writes=("responses",),
+    version=VERSION,
+    engine=lambda job: str(job.sampling.engine),
+)

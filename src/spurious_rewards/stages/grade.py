@@ -60,4 +60,4 @@ def work(job: GradeJob, inputs: Inputs, outputs: Outputs) -> None:
         print(f"not graded, counted as wrong: {failed}", file=sys.stderr)
 
 
-STAGE = Stage(GradeJob, work)
+STAGE = Stage(GradeJob, work, reads=("responses", "problems"), writes=("grades",))

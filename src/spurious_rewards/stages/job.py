@@ -30,12 +30,18 @@ class Stage:
         job: what it is told.
         work: `work(job, inputs, outputs)`, and `hardware` besides where the stage has an `engine`. It imports what is heavy
             inside, so that planning loads no torch.
+        reads: names of the inputs that it must have.
+        may_read: names of those that it does without.
+        writes: names of its outputs.
         version: of a stage up to the responses, whose artifacts cost GPU-hours: they are kept when code changes, until this
-            number is raised by hand. None: a fingerprint of the code decides.
+            number is raised by hand. None: a fingerprint of the code decides; but nothing is deleted again for changed code.
         engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
     """
 
     job: type[JobSpec]
     work: Callable[..., None]
+    reads: tuple[str, ...] = ()
+    may_read: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     version: int | None = None
     engine: Callable[[Any], str] | None = None

@@ -70,4 +70,4 @@ def work(job: LabelJob, inputs: Inputs, outputs: Outputs) -> None:
         recorder.write(artifact, [votes, problems])
 
 
-STAGE = Stage(LabelJob, work, version=VERSION)
+STAGE = Stage(LabelJob, work, reads=("votes", "problems"), writes=("grades", "labels"), version=VERSION)

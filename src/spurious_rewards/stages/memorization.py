@@ -9,8 +9,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.models.references import CheckpointRef
 from spurious_rewards.problems.partial_prompts import LONGEST_REST
-from spurious_rewards.stages import hardware as resources
-from spurious_rewards.stages import model_refs
+from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
@@ -91,4 +90,11 @@ def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardw
         recorder.write(output, [*problems, *(each.path for each in checkpoints)], prompt=prompt.hash)
 
 
-STAGE = Stage(MemorizationJob, work, version=VERSION, engine=lambda job: str(job.sampling.engine))
+STAGE = Stage(
+    MemorizationJob,
+    work,
+    reads=("problems",),
+    writes=("completions",),
+    version=VERSION,
+    engine=lambda job: str(job.sampling.engine),
+)

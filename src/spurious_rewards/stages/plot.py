@@ -11,7 +11,6 @@ from spurious_rewards.reporting.exhibits.kinds import ENDINGS, NEEDS, pictures
 from spurious_rewards.runtime.files import replacing
 from spurious_rewards.stages import score, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
-from spurious_rewards.stages.reading import joined, sources
 from spurious_rewards.stages.study import Study
 
 if TYPE_CHECKING:
@@ -122,20 +121,20 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
         if kind == "grades":
             assert shown.experiment is not None
             experiment = job.suite.experiments[shown.experiment]
-            graded = conditions.collect(sources(paths))
+            graded = conditions.collect(conditions.sources(paths))
             switches = strategy_switches.switches(graded, job.suite, experiment, shown.step)
             switches = switches[switches["reward"].isin(shown.rewards or switches["reward"])]
             frames["switches"] = switches
             contributions = strategy_switches.contributions(switches)
             frames["contributions"] = paper_numbers.beside(contributions, job.suite, shown.experiment)
         elif kind == "metrics":
-            frames[kind] = conditions.collect(sources(paths), tables.Metrics)
+            frames[kind] = conditions.collect(conditions.sources(paths), tables.Metrics)
         elif kind == "probe":
             frames[kind] = pd.concat([tables.read(path, tables.Probe).assign(model=path.stem) for path in paths])
         elif kind in PARQUET:
             frames[kind] = pd.concat([tables.read(path, PARQUET[kind]) for path in paths], ignore_index=True)
         else:
-            frames[kind] = joined(paths)
+            frames[kind] = tables.read_csvs(paths)
     return ResultTables(**frames)
 
 
@@ -149,11 +148,15 @@ def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
     return qualitative.make(
         job.exhibit,
         suite,
-        responses=qualitative.shown(sources(inputs["responses"]), tables.Responses, suite, shown),
-        grades=qualitative.shown(sources(inputs["grades"]), tables.Grades, suite, shown),
+        responses=qualitative.shown(conditions.sources(inputs["responses"]), tables.Responses, suite, shown),
+        grades=qualitative.shown(conditions.sources(inputs["grades"]), tables.Grades, suite, shown),
         problems=tables.read(next(path for path in inputs["problems"] if path.stem == original), tables.Problems),
-        perturbation=perturbation.perturbation(conditions.collect(sources(inputs["grades"])), suite, shown),
+        perturbation=perturbation.perturbation(conditions.collect(conditions.sources(inputs["grades"])), suite, shown),
     )
 
 
-STAGE = Stage(PlotJob, work)
+READS = tuple(
+    dict.fromkeys(["problems", "grades", "probe", "bandit", *(frame for kind in NEEDS.values() for frame in kind)])
+)
+
+STAGE = Stage(PlotJob, work, may_read=READS, writes=("folder",))

@@ -67,4 +67,4 @@ def work(job: PrepareJob, inputs: Inputs, outputs: Outputs) -> None:
     print(f"{job.name}: {len(frame)} problems", file=sys.stderr)
 
 
-STAGE = Stage(PrepareJob, work, version=VERSION)
+STAGE = Stage(PrepareJob, work, may_read=("against",), writes=("problems",), version=VERSION)

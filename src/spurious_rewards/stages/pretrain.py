@@ -48,4 +48,4 @@ def work(job: PretrainJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(outputs["model"])
 
 
-STAGE = Stage(PretrainJob, work, version=VERSION)
+STAGE = Stage(PretrainJob, work, writes=("model",), version=VERSION)

@@ -68,4 +68,4 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(outputs["probe"], [problems, *bases.values()], prompt=job.prompt.hash)
 
 
-STAGE = Stage(ProbeJob, work, version=VERSION)
+STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION)

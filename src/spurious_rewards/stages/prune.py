@@ -11,8 +11,8 @@ from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.retention import kept_states, kept_steps
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.runtime.files import replacing
-from spurious_rewards.stages import reading
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
 
@@ -63,6 +63,7 @@ def pruned(study: Study, experiment: str | None = None, models: Collection[str] 
 def work(job: PruneJob, inputs: Inputs, outputs: Outputs) -> None:
     """Delete the files; leaves what each checkpoint is now."""
     from spurious_rewards.generation import pruning
+    from spurious_rewards.generation.tasks import tasks_of
 
     recorder = Recorder("prune", job.model_dump(mode="json"))
     [checkpoints], [responses], problems = inputs["checkpoints"], inputs["responses"], inputs["problems"]
@@ -73,7 +74,7 @@ def work(job: PruneJob, inputs: Inputs, outputs: Outputs) -> None:
         states=job.states,
         seeds=job.seeds,
         steps=job.steps,
-        tasks=reading.tasks(job.benchmarks, problems),
+        tasks=tasks_of(job.benchmarks, problem_sets(problems)),
         prompt=job.prompt,
         sampling=job.sampling,
     )
@@ -82,4 +83,4 @@ def work(job: PruneJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(outputs["pruned"], [checkpoints, responses, *problems])
 
 
-STAGE = Stage(PruneJob, work)
+STAGE = Stage(PruneJob, work, reads=("checkpoints", "responses", "problems"), writes=("pruned",))

@@ -15,7 +15,6 @@ from spurious_rewards.reporting.unfinished import Unfinished
 from spurious_rewards.runtime.files import replacing
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
-from spurious_rewards.stages.reading import joined
 from spurious_rewards.stages.study import Study
 
 if TYPE_CHECKING:
@@ -72,8 +71,8 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
     ]
     shown = report.Numbers(
         claims=tables.read_csv(paths.claims()),
-        headline=joined([folder / "headline.csv" for folder in scored[suite.report.headline]]),
-        seeds=joined([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
+        headline=tables.read_csvs([folder / "headline.csv" for folder in scored[suite.report.headline]]),
+        seeds=tables.read_csvs([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
         judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in graders.items()},
         **_before_training(paths),
         **_of_experiments(paths, scored),
@@ -116,7 +115,9 @@ def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[
         "grading": {name: [folder / "grading.csv" for folder in folders] for name, folders in scored.items()},
     }
     frames = {
-        kind: pd.concat([joined(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True)
+        kind: pd.concat(
+            [tables.read_csvs(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True
+        )
         for kind, of in files.items()
     }
     frames["grading"] = frames["grading"].groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
@@ -129,4 +130,4 @@ def _page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}
 
 
-STAGE = Stage(ReportJob, work)
+STAGE = Stage(ReportJob, work, writes=("report",))

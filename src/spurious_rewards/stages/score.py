@@ -9,7 +9,6 @@ from spurious_rewards.config.experiments import BestPrompt
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import grade, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
-from spurious_rewards.stages.reading import sources
 from spurious_rewards.stages.study import Study
 
 TABLES = ("headline", "seeds", "baselines", "comparisons", "before", "grading")
@@ -84,10 +83,10 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
 
     recorder = Recorder("score", job.model_dump(mode="json"))
     suite, experiment = job.suite, job.suite.experiments[job.experiment]
-    graded = conditions.collect(sources(inputs.get("grades", [])))
-    metrics = conditions.collect(sources(inputs.get("metrics", [])), tables.Metrics)
+    graded = conditions.collect(conditions.sources(inputs.get("grades", [])))
+    metrics = conditions.collect(conditions.sources(inputs.get("metrics", [])), tables.Metrics)
     metrics = scores.of_experiment(metrics, suite, experiment)  # a run may be longer for another experiment
-    prompts = conditions.collect(sources(inputs["prompts"])) if inputs.get("prompts") else None
+    prompts = conditions.collect(conditions.sources(inputs["prompts"])) if inputs.get("prompts") else None
     main = headline.headline(graded, suite, experiment, metrics, prompts)
     found = {
         "headline": paper_numbers.beside(main, suite, job.experiment),
@@ -105,4 +104,4 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 
-STAGE = Stage(ScoreJob, work)
+STAGE = Stage(ScoreJob, work, may_read=("grades", "metrics", "prompts"), writes=("folder",))

@@ -13,8 +13,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models.references import ModelRef
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages import hardware as resources
-from spurious_rewards.stages import model_refs
+from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
@@ -146,4 +145,12 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
         recorder.write(artifact, parents, **prompts.hashes(job.prompt, next(iter(bases.values()))))
 
 
-STAGE = Stage(TrainJob, work, version=VERSION, engine=lambda job: str(job.training.engine))
+STAGE = Stage(
+    TrainJob,
+    work,
+    reads=("data",),
+    may_read=("previous",),
+    writes=("checkpoints",),
+    version=VERSION,
+    engine=lambda job: str(job.training.engine),
+)

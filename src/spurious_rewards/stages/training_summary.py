@@ -7,7 +7,6 @@ from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import label, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
-from spurious_rewards.stages.reading import sources
 from spurious_rewards.stages.study import Study
 
 
@@ -34,7 +33,7 @@ def inputs(study: Study, experiment: str) -> dict[str, list[Path]]:
 
 def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write labels.csv, health.csv and training.csv into the folder."""
-    from spurious_rewards.analysis.conditions import collect
+    from spurious_rewards.analysis.conditions import collect, sources
     from spurious_rewards.analysis.labels import labels_summary
     from spurious_rewards.analysis.scores import of_experiment
     from spurious_rewards.analysis.training import training_change, training_health
@@ -54,4 +53,4 @@ def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
         recorder.write(folder / name, metrics)
 
 
-STAGE = Stage(TrainingSummaryJob, work)
+STAGE = Stage(TrainingSummaryJob, work, may_read=("labels", "votes", "metrics"), writes=("folder",))

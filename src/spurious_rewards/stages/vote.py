@@ -8,8 +8,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling, Vote
 from spurious_rewards.models.references import ModelRef
-from spurious_rewards.stages import hardware as resources
-from spurious_rewards.stages import model_refs
+from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
@@ -82,4 +81,6 @@ def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> 
         )
 
 
-STAGE = Stage(VoteJob, work, version=VERSION, engine=lambda job: str(job.sampling.engine))
+STAGE = Stage(
+    VoteJob, work, reads=("problems",), writes=("votes",), version=VERSION, engine=lambda job: str(job.sampling.engine)
+)
