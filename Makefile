@@ -1,7 +1,9 @@
 # make reproduce    from nothing to results/organism/report.html
 # make resume       go on after a crash of any kind
 # make smoke        the same stages on a cut-down suite, in minutes
-# make test, lint   what CI runs, with
+# make test         the tests, without those that take long and seldom fail
+# make test-all     all of them; CI runs these, with
+# make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
 # make test-slurm   the workflow through a real SLURM on this machine (as root)
 # make benchmarks   the speed table of docs/benchmarks.md
@@ -11,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce resume smoke test test-vllm test-slurm lint benchmarks schema
+.PHONY: reproduce resume smoke test test-all test-vllm test-slurm lint benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
@@ -23,9 +25,10 @@ resume: $(VENV)/installed
 smoke: $(VENV)/installed
 	$(SNAKEMAKE) --config suite=smoke
 
-test: $(VENV)/installed-dev
-	tests/browser.sh
-	PYTHON=$(PYTHON) tests/crate/install.sh
+test: $(VENV)/installed-test
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m 'not rare'
+
+test-all: $(VENV)/installed-test
 	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 test-vllm:
@@ -57,6 +60,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed-dev tests/browser.sh tests/crate/install.sh
+	tests/browser.sh
+	PYTHON=$(PYTHON) tests/crate/install.sh
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -1,3 +1,4 @@
+import gc
 import string
 from pathlib import Path
 
@@ -12,6 +13,11 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: statsmodels 0.15 looks for garbage at each call, and would look through all of it."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The validator of RO-Crates for tests/workflow/test_provenance.py, in .venv-crate: it wants an older rich than the library's.
+# The validator of RO-Crates for tests/workflow/test_manifests.py, in .venv-crate: it wants an older rich than the library's.
 # Made once for each state of the pins.
 #
 # It takes the words of RO-Crate 1.1 from the network; here, out of the cache that it has for that, filled from the release of

@@ -153,7 +153,7 @@ def test_gpus_that_are_not_there_are_named() -> None:
     assert jobs > 0
 
 
-# ---------------------------------------------------------------- what hangs on what
+# ---------------------------------------------------------------- what needs what
 
 
 def test_a_model_that_starts_from_a_run_takes_that_run_to_there() -> None:

@@ -207,7 +207,7 @@ def test_weights_that_were_let_go_are_counted(results: Path) -> None:
     gone = checkpoints / "seed0/step2/gone.json"
     gone.parent.mkdir(parents=True)
     gone.write_text("{}")
-    assert "1 checkpoints have let go their weights" in text(checkpoints)
+    assert "1 checkpoints have had their weights deleted" in text(checkpoints)
 
 
 # ---------------------------------------------------------------- what is printed

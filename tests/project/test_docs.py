@@ -264,6 +264,7 @@ def test_the_new_reward_does_what_the_page_says(followed: Path) -> None:
     assert call(followed, "-c", program).strip() == "[1.0, 0.0, 1.0]"
 
 
+@pytest.mark.rare
 def test_the_new_reward_is_planned_trained_and_measured(followed: Path) -> None:
     smoke = followed / "config/suites/smoke.yaml"
     content = yaml.safe_load(smoke.read_text())

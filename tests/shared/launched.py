@@ -1,6 +1,6 @@
 """What tests/training/test_segment.py runs on two processes, in one launch: `launched.py MODEL OUTPUT ACCELERATE_CONFIG`.
 
-OUTPUT/fixed       rollouts that hang on the prompt alone, not on the process that draws them
+OUTPUT/fixed       rollouts that depend on the prompt alone, not on the process that draws them
 OUTPUT/undisturbed rollouts as the model draws them
 OUTPUT/interrupted the same, with SIGTERM to the second process in the middle of a step, and called again
 """

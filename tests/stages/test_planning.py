@@ -1,4 +1,4 @@
-"""What each job is told, and what it hangs on."""
+"""What each job is told, and what it needs."""
 
 from pathlib import Path
 

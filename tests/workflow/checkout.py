@@ -25,7 +25,7 @@ PARTS = ("Snakefile", "workflow", "profiles", "envs", "config", "src/spurious_re
 RESULTS = Path("results/tiny")
 RUNS = RESULTS / "runs/organism/plain"
 LAST = RUNS / "random/default/seeds0-1/segments/2-4"
-"""The folder of the last training job of one reward: what hangs on it is made again in seconds."""
+"""The folder of the last training job of one reward: what is made of it is made again in seconds."""
 PATIENCE = 240
 """Seconds to wait for something that takes a few on a quiet machine."""
 

@@ -121,17 +121,19 @@ def age(path: Path) -> None:
     ("spoil", "spoilt", "missing", "said"),
     [
         (cut, LAST / "responses.parquet", [LAST / "grades.parquet"], "not a readable Parquet file"),
-        (
+        pytest.param(
             cut,
             LAST / "checkpoints/seed1/step4/model.safetensors",
             [LAST / "responses.parquet", LAST / "grades.parquet"],
             "weights",
+            marks=pytest.mark.rare,
         ),
-        (
+        pytest.param(
             age,
             LAST / "grades.parquet",
             [*(HEADLINE / name for name in SCORED), *GRADERS],
             "holds table Grades version 0",
+            marks=pytest.mark.rare,
         ),
     ],
     ids=["truncated table", "truncated checkpoint", "another version of the schema"],
@@ -156,13 +158,14 @@ def test_an_artifact_that_is_no_good(
     assert artifacts(finished) == whole
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("removed", "size"),
     [
         (["checkpoints", "responses.parquet", "grades.parquet"], 20_000),
         (["responses.parquet", "grades.parquet"], 6_000),
     ],
-    ids=["training", "responding"],
+    ids=["training", "answering"],
 )
 def test_a_full_disk(finished: Path, undisturbed: Path, removed: list[str], size: int) -> None:
     for name in removed:

@@ -181,6 +181,7 @@ def test_a_second_experiment_on_the_same_runs_trains_nothing(finished: Path) -> 
     }
 
 
+@pytest.mark.rare
 def test_the_number_of_cores_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     folder = checkout.make(tmp_path / "alone")
     ended = snakemake(folder, str(RUNS / "random/default/seeds0-1/segments/2-4/grades.parquet"), cores=1)

@@ -40,6 +40,7 @@ def test_a_training_job_killed_in_the_middle(finished: Path, undisturbed: Path) 
     assert "seed 0: step" not in log, "the first seed was finished before the crash and is not trained again"
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("removed", "killed_before"),
     [
@@ -64,6 +65,7 @@ def test_a_job_killed_while_it_writes(
     assert artifacts(finished) == artifacts(undisturbed)
 
 
+@pytest.mark.rare
 def test_leavings_of_dead_writers_are_in_nobodys_way(finished: Path, undisturbed: Path) -> None:
     """Half-written files and folders of every kind, and locks of a process that is gone."""
     remove_last_segment(finished)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import checkout
 import pandas as pd
+import pytest
 import yaml
 
 RANDOM = checkout.RUNS / "random/default/seeds0-1"
@@ -21,6 +22,7 @@ def answers(folder: Path, benchmark: str) -> pd.DataFrame:
     return whole[whole["benchmark"] == benchmark].reset_index(drop=True)
 
 
+@pytest.mark.rare
 def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path) -> None:
     before = answers(finished, "math500")
     checkout.change_suite(finished, "keep_weights", "reported")

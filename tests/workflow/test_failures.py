@@ -33,6 +33,7 @@ def exhibit(folder: Path, name: str) -> dict[str, Any]:
     return json.loads((folder / PARTIAL / "exhibits" / name / "page.json").read_text())
 
 
+@pytest.mark.rare
 def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: Path) -> None:
     """The answers of its predecessor, under another reward, still stand, and are not taken for its own."""
     pay_for(finished, "random")
@@ -76,11 +77,12 @@ def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: 
     ("stage", "spoilt", "job", "said"),
     [
         ("plot", "exhibits/fig1", "making fig1: What each reward gains", "Not made: its own job failed."),
-        (
+        pytest.param(
             "score",
             "experiments/main/organism",
             "scoring experiment main, organism",
             "Not made: it cannot be made of the rest.",
+            marks=pytest.mark.rare,
         ),
     ],
 )

@@ -67,7 +67,7 @@ def test_all_parents_of_all_artifacts_are_there_and_have_manifests(undisturbed: 
             assert manifest_of(undisturbed / parent["artifact"]), f"{parent['artifact']}, a parent in {manifest}"
 
 
-# ---------------------------------------------------------------- trace, diff
+# ---------------------------------------------------------------- lineage, diff
 
 
 def test_a_number_of_the_headline_is_traced_to_the_problems_and_models(undisturbed: Path) -> None:
@@ -99,7 +99,7 @@ def test_results_do_not_differ_from_themselves(undisturbed: Path, tmp_path: Path
     assert nowhere.stderr.startswith("error: results/none: no experiment has a headline there")
 
 
-# ---------------------------------------------------------------- crate
+# ---------------------------------------------------------------- export
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,7 @@ def finished(folder: Path, study: Path) -> Path:
     return folder
 
 
+@pytest.mark.rare
 def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
     judged = tables.read_csv(finished / RESULTS / "exhibits/verdict/table.csv")
     assert set(judged["model"]) == {"effective-code"}
@@ -63,6 +64,7 @@ def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
     assert "Shows its work beats the dummy baselines on" in report
 
 
+@pytest.mark.rare
 def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
     """What training kept of its responses was paid by the function of the user's file, and not by another."""
     kept = RESULTS / "runs/effective-code/plain/shows_work/default/seeds0-1/segments/0-2/rollouts.parquet"
@@ -72,6 +74,7 @@ def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
     assert len(expected) == 2 * 2 * 8  # seeds, steps, responses a step
 
 
+@pytest.mark.rare
 def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, study: Path) -> None:
     time.sleep(0.05)
     file = study / "shows_work.py"
@@ -80,6 +83,7 @@ def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, 
     assert trained == ["training effective-code on shows_work (default, plain), seeds 0-1, steps 0 to 2"]
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("function", "said"),
     [

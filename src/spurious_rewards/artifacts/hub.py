@@ -12,8 +12,6 @@ from spurious_rewards.config.messages import read_yaml, validate
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
 
-# ---------------------------------------------------------------- hub revisions
-
 COMMIT = r"^[0-9a-f]{40}$"
 Commit = Annotated[str, Field(pattern=COMMIT)]
 

@@ -77,7 +77,7 @@ class ResultPaths:
         return self.root / "report.html"
 
     def partial(self) -> Path:
-        """Root of the tree that holds what is made of the leavings of a run that failed, each under its usual path."""
+        """Root of the tree that holds what is made out of what a failed run left, each under its usual path."""
         return self.root / PARTIAL
 
     def unfinished(self) -> Path:

@@ -111,9 +111,9 @@ def _rewards_fit(suite: Suite) -> None:
                     "the project's own rewards are called so; name it otherwise",
                 )
         else:
-            known(reward.function, f"rewards.{name}.function", dict.fromkeys(REWARD_FUNCTIONS))
+            known(reward.function, f"rewards.{name}.function", REWARD_FUNCTIONS)
         if reward.unless is not None:
-            known(reward.unless, f"rewards.{name}.unless", dict.fromkeys(REWARD_FUNCTIONS))
+            known(reward.unless, f"rewards.{name}.unless", REWARD_FUNCTIONS)
             same = REWARDS_ON_LABELS if reward.function in REWARDS_ON_LABELS else (reward.function,)
             allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", *REWARDS_ON_VOTES, *same)]
             if reward.unless not in allowed:
@@ -282,7 +282,7 @@ def _exhibits_fit(suite: Suite) -> None:
         }
         for key, there in shown.items():
             for index, value in enumerate(getattr(exhibit, key)):
-                known(value, f"{where}.{key}[{index}]", dict.fromkeys(there))
+                known(value, f"{where}.{key}[{index}]", there)
         if exhibit.kind == "baselines" and len(exhibit.rewards) != 1:
             raise FoundError(f"{where}.rewards", list(exhibit.rewards), "kind baselines tests one reward; name it")
         if exhibit.kind in KINDS_OF_TRAINING:

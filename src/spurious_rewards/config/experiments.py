@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
 
-# ---------------------------------------------------------------- experiments
-
 SeedGroup = Annotated[str, Field(pattern=r"^[0-9]+(-[0-9]+)?$")]
 
 

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ class FoundError(ValueError):
         super().__init__(f"{key} = {json.dumps(value, default=str)}: {complaint}")
 
 
-def known(name: str, key: str, allowed: Mapping[str, Any]) -> None:
+def known(name: str, key: str, allowed: Collection[str]) -> None:
     """Complain of a name at `key` that is none of the allowed ones."""
     if name not in allowed:
         raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")

@@ -24,7 +24,7 @@ class Hardware(Frozen):
 
 
 class Resources(Frozen):
-    """What jobs on a GPU ask for, on models of up to so many weights. Changing it re-makes nothing."""
+    """What jobs on a GPU ask for, on models of up to so many weights. Changing it makes nothing again."""
 
     max_parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
     accelerate_config: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")

@@ -1,9 +1,8 @@
 """Which checkpoints of a run stay on the disk, from the suite alone."""
 
+from spurious_rewards.config.endpoints import compared_steps
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.suite import Suite
-
-# ---------------------------------------------------------------- which stay
 
 
 def kept_steps(suite: Suite, run: Run) -> set[int]:
@@ -52,8 +51,6 @@ def _looked_at(suite: Suite, run: Run) -> set[int]:
 
 def _compared(suite: Suite, run: Run) -> set[int]:
     """Steps at which experiments compare the run with those of other variants."""
-    from spurious_rewards.config.endpoints import compared_steps
-
     condition = run.model, run.prompt, run.reward, run.variant
     found: set[int] = set()
     for experiment in suite.experiments.values():

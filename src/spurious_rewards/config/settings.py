@@ -19,7 +19,7 @@ class Settings(Frozen):
         1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
     )
     gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
-        80, description="memory of one GPU: what planning reckons with where no GPU can be asked"
+        80, description="memory of one GPU: what planning assumes where no GPU can be asked"
     )
     sources: dict[str, Path] = Field(
         default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"
@@ -32,11 +32,11 @@ def read(config: dict[str, Any]) -> Settings:
     Raises:
         UserError: naming the key, its value and what is allowed.
     """
-    machine = validate(Settings, config, "config.yaml")
-    for hub_id, path in machine.sources.items():
+    settings = validate(Settings, config, "config.yaml")
+    for hub_id, path in settings.sources.items():
         if not path.exists():
             raise UserError(f"config.yaml: sources.{hub_id} = {path}: no such file or folder; allowed: an existing one")
-    return machine
+    return settings
 
 
 def suite_file(suite: str, workflow: Path) -> Path:

@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
 
-# ---------------------------------------------------------------- rewards and training
-
 REWARDS_ON_VOTES = ("majority_vote", "incorrect")
 """Reward functions whose labels are majority votes."""
 

@@ -1,7 +1,7 @@
 """What a suite takes before it has run, and what was measured beside that once it has; `costs` has the arithmetic.
 
 The unit is *work*: an artifact that a model makes on a GPU (votes, a segment's checkpoints, answers), with its GPU-hours, its
-bytes and the work that it needs before it. An experiment or a target is the set of work that it hangs on, as the workflow makes
+bytes and the work that it needs before it. An experiment or a target is the set of work that it needs, as the workflow makes
 it: whole segments, answered for every benchmark that anyone asks of them. What parts share, what one would save, which
 is free once another is made: all of it is arithmetic of these sets.
 """
@@ -60,7 +60,7 @@ Artifacts = frozenset[Path]
 
 @dataclass(frozen=True)
 class Estimate:
-    """All the work of a suite, and which of it each experiment and each target hangs on."""
+    """All the work of a suite, and which of it each experiment and each target needs."""
 
     works: Mapping[Path, Work]
     experiments: Mapping[str, Artifacts]

@@ -74,7 +74,7 @@ class Artifact:
 
     @cached_property
     def without_weights(self) -> int:
-        """How many checkpoints in it have let go their weights."""
+        """How many checkpoints in it have had their weights deleted."""
         return len(list(self.path.glob(f"seed*/step*/{GONE}")))
 
     @property

@@ -205,7 +205,7 @@ def _today(artifacts: Sequence[Artifact], below: Path) -> Iterator[Text]:
         for state, count in states.items()
     ]
     if without := sum(one.without_weights for one in artifacts):
-        told.append((f"{without} checkpoints have let go their weights", FAINT))
+        told.append((f"{without} checkpoints have had their weights deleted", FAINT))
     yield Text(", ").join([Text(*words) for words in told])
     for one in artifacts:
         for path, state in one.states.items():

@@ -26,7 +26,7 @@ from spurious_rewards.stages import claims, compare_graders, contamination, plot
 from spurious_rewards.stages.job import Inputs
 from spurious_rewards.stages.study import Study
 
-SCORED = {"scores", "headline", "seeds", "baselines", "comparisons", "before"}
+SCORED = {"scores", *score.TABLES}
 """Inputs of exhibits that are numbers of an experiment."""
 
 ANSWERS = {"grades", "responses"}

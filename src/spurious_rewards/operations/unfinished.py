@@ -94,7 +94,7 @@ class Outcome:
 
     @cached_property
     def _blamed(self) -> dict[UnfinishedJob, tuple[UnfinishedJob, ...]]:
-        """Job -> the failed ones among those that it hangs on, the nearest of each branch."""
+        """Job -> the failed ones among those that it waits for, the nearest of each branch."""
         blamed: dict[UnfinishedJob, tuple[UnfinishedJob, ...]] = {}
 
         def of(job: UnfinishedJob) -> tuple[UnfinishedJob, ...]:

@@ -49,7 +49,7 @@ def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[st
         if organism is None:
             raise UserError("problems: generated ones need the suite's section organism; add it")
         made = problem_set.generated
-        # One label whatever the numbers and the wording, for the order hangs on it: `limit` then keeps the same ids.
+        # One label whatever the numbers and the wording, for the order depends on it: `limit` then keeps the same ids.
         label = f"organism {made.part} {made.operands}"
         changes = ("" if made.numbers == "own" else ", other numbers") + (
             "" if made.wording == "plain" else ", as stories"

@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from spurious_rewards.runtime.errors import UserError
+
 VARIABLE = "SPURIOUS_REWARDS_TRACKING"
 """The environment variable that says where metrics go: no result depends on it, so it is no part of a job."""
 
 
 def chosen() -> Literal["wandb", "none"]:
-    """Where metrics go besides the tables."""
-    return "wandb" if os.environ.get(VARIABLE) == "wandb" else "none"
+    """Where metrics go besides the tables; nowhere where nobody says.
+
+    Raises:
+        UserError: the variable names no such place.
+    """
+    asked = os.environ.get(VARIABLE, "none")
+    if asked in ("wandb", "none"):
+        return "wandb" if asked == "wandb" else "none"
+    raise UserError(f"{VARIABLE} = {asked}: no such place for metrics; allowed: wandb, none")
 
 
 @dataclass(frozen=True)

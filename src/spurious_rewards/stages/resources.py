@@ -13,11 +13,13 @@ from spurious_rewards.stages.study import Study
 
 def of_sampling(study: Study, model: str) -> Hardware:
     """What drawing responses from a model runs on; the default in suites without `resources`."""
-    if (size := study.suite.resources_of(model)) is None:
+    if (asked_for := study.suite.resources_of(model)) is None:
         return Hardware()
     weights = study.suite.num_parameters(model)
     return Hardware(
-        gpus=size.sampling_gpus, gpu_memory_utilization=size.sampling_gpu_memory_utilization, num_parameters=weights
+        gpus=asked_for.sampling_gpus,
+        gpu_memory_utilization=asked_for.sampling_gpu_memory_utilization,
+        num_parameters=weights,
     )
 
 
@@ -29,16 +31,16 @@ def of_answers(study: Study, run: Run) -> Hardware:
 
 def of_training(study: Study, run: Run) -> Hardware:
     """What training of a run runs on; the default in suites without `resources`."""
-    if (size := study.suite.resources_of(run.model)) is None:
+    if (asked_for := study.suite.resources_of(run.model)) is None:
         return Hardware()
-    config = study.accelerate_config(size.accelerate_config)
+    config = study.accelerate_config(asked_for.accelerate_config)
     served = study.suite.algorithms[run.variant].vllm_mode == "server"
-    server_gpus = size.server_gpus if served else 0
+    server_gpus = asked_for.server_gpus if served else 0
     return Hardware(
         gpus=0 if config.cpu else config.processes + server_gpus,
         accelerate_config=config.path,
         machines=config.machines,
-        gpu_memory_utilization=size.training_gpu_memory_utilization,
+        gpu_memory_utilization=asked_for.training_gpu_memory_utilization,
         server_gpus=server_gpus,
         num_parameters=study.suite.num_parameters(run.model),
     )
@@ -46,14 +48,14 @@ def of_training(study: Study, run: Run) -> Hardware:
 
 def accelerate_config(study: Study, model: str) -> AccelerateConfig | None:
     """How training of a model is spread; none in suites without `resources`."""
-    size = study.suite.resources_of(model)
-    return study.accelerate_config(size.accelerate_config) if size else None
+    asked_for = study.suite.resources_of(model)
+    return study.accelerate_config(asked_for.accelerate_config) if asked_for else None
 
 
 def cores(study: Study, model: str) -> int:
     """Processor cores of a job that has a model at work."""
-    size = study.suite.resources_of(model)
-    return size.cores if size else study.settings.threads
+    asked_for = study.suite.resources_of(model)
+    return asked_for.cores if asked_for else study.settings.threads
 
 
 def minutes(gpu_hours: float, on: Hardware) -> int:

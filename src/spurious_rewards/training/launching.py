@@ -53,7 +53,7 @@ def launch(hardware: Hardware) -> None:
 def command(config: AccelerateConfig, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """The command that runs `python PROGRAM` once for each process of a config.
 
-    On one machine a free port is taken; on several one that hangs on the SLURM job. `accelerate launch` would start a
+    On one machine a free port is taken; on several one that depends on the SLURM job. `accelerate launch` would start a
     single process on a CPU and say nothing.
 
     Raises:
@@ -125,8 +125,8 @@ def join(hardware: Hardware) -> "PartialState":
     expected = config.processes if config else 1
     if state.num_processes != expected:
         raise RuntimeError(
-            f"{state.num_processes} processes are at work and {hardware.accelerate_config or 'one process'} has {expected}; "
-            "the launcher did not do what it was told"
+            f"{state.num_processes} processes are at work, and {hardware.accelerate_config or 'a job without a file for them'} "
+            f"has {expected}; the launcher did not do what it was told"
         )
     return state
 

@@ -47,7 +47,7 @@ def serving(
     """Serve rollouts of `model` until the context ends; its weights are the trainer's from the first rollout on.
 
     The server has the last `hardware.server_gpus` of the job's GPUs; TRL's processes take the first ones. Only the main
-    process starts it and gets its address, the others get None. Its random numbers hang on `seed` and on `start`, the
+    process starts it and gets its address, the others get None. Its random numbers depend on `seed` and on `start`, the
     rollout step that training starts from: a segment must not have those of the one before.
 
     Raises:

@@ -22,15 +22,15 @@ TIGHT = 0.95
 On = Literal["local", "slurm"]
 """Where jobs run: on this machine, or on the nodes of a cluster."""
 
-Sized = tuple[Resources, accelerate.AccelerateConfig, list[str]]
-"""A size, its accelerate_config, and the models of experiments that have it."""
+Planned = tuple[Resources, accelerate.AccelerateConfig, list[str]]
+"""An entry of `resources`, its accelerate_config, and the models of experiments that have it."""
 
 
 def accelerate_configs(study: Study) -> Iterator[Finding]:
     """Whether accelerate configurations are there, have what they need installed, and share out every mini-batch."""
-    for size in study.suite.resources:
+    for asked_for in study.suite.resources:
         try:
-            config = study.accelerate_config(size.accelerate_config)
+            config = study.accelerate_config(asked_for.accelerate_config)
         except UserError as error:
             yield Finding(
                 "fails",
@@ -46,11 +46,11 @@ def accelerate_configs(study: Study) -> Iterator[Finding]:
                 f"accelerate_config {config.name} trains with DeepSpeed, which is not installed",
                 "run `pip install -e '.[deepspeed]'`, or choose an accelerate_config with FSDP under `resources` of the suite",
             )
-        yield from _shares(study.suite, size, config)
+        yield from _shares(study.suite, asked_for, config)
 
 
-def _shares(suite: Suite, size: Resources, config: accelerate.AccelerateConfig) -> Iterator[Finding]:
-    for variant in sorted({run.variant for run in trained(suite) if suite.resources_of(run.model) == size}):
+def _shares(suite: Suite, asked_for: Resources, config: accelerate.AccelerateConfig) -> Iterator[Finding]:
+    for variant in sorted({run.variant for run in trained(suite) if suite.resources_of(run.model) == asked_for}):
         training = suite.algorithms[variant]
         mini_batch = training.responses // training.updates_per_rollout
         if mini_batch % (training.micro_batch * config.processes):
@@ -65,13 +65,15 @@ def _shares(suite: Suite, size: Resources, config: accelerate.AccelerateConfig) 
 
 def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
     """Whether a machine has as many GPUs as a job takes of one: this machine, or a node of the cluster."""
-    for size, config, models in _sized(study):
+    for asked_for, config, models in _planned(study):
         training = any(run.model in models for run in trained(study.suite))
-        of_layout = _gpus_of_a_machine(size, config) if training else 0
-        needed = max(size.sampling_gpus, of_layout)
-        asked = f"accelerate_config {config.name}" if needed == of_layout else f"sampling_gpus {size.sampling_gpus}"
+        of_training = _gpus_of_a_machine(asked_for, config) if training else 0
+        needed = max(asked_for.sampling_gpus, of_training)
+        asked = (
+            f"accelerate_config {config.name}" if needed == of_training else f"sampling_gpus {asked_for.sampling_gpus}"
+        )
         of_a_machine = f"{needed} GPU{'s'[: needed > 1]} of a machine"
-        takes = f"{asked}, for models of up to {size.max_parameters / 1e9:g} billion weights, takes {of_a_machine}"
+        takes = f"{asked}, for models of up to {asked_for.max_parameters / 1e9:g} billion weights, takes {of_a_machine}"
         mend = "choose another under `resources` of the suite, or leave these models out of its experiments"
         if on == "local" and training and config.machines > 1:
             yield Finding(
@@ -87,16 +89,16 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
 
 
 def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
-    """Whether what training and vLLM hold fits into a GPU, for the largest model of each size."""
-    for size, config, models in _sized(study):
+    """Whether what training and vLLM hold fits into a GPU, for the largest model of each asked_for."""
+    for asked_for, config, models in _planned(study):
         if config.cpu:
             continue
         weights = max(map(study.suite.num_parameters, models))
         for training in _trainings(study.suite, models):
-            yield from _training_fits(training, weights, size, config, gpu_gb)
+            yield from _training_fits(training, weights, asked_for, config, gpu_gb)
         if study.suite.sampling.engine == "vllm":
-            sampling, room = study.suite.sampling, size.sampling_gpu_memory_utilization * gpu_gb
-            needed = gpu_memory.engine_needs(weights, sampling.dtype, size.sampling_gpus)
+            sampling, room = study.suite.sampling, asked_for.sampling_gpu_memory_utilization * gpu_gb
+            needed = gpu_memory.engine_needs(weights, sampling.dtype, asked_for.sampling_gpus)
             yield from _fits(
                 "vLLM in sampling",
                 needed,
@@ -106,15 +108,15 @@ def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
 
 
 def _training_fits(
-    training: Training, weights: float, size: Resources, config: accelerate.AccelerateConfig, gpu_gb: float
+    training: Training, weights: float, asked_for: Resources, config: accelerate.AccelerateConfig, gpu_gb: float
 ) -> Iterator[Finding]:
     parts = [gpu_memory.states(weights, config), gpu_memory.activations(training)]
     if training.engine == "vllm" and training.vllm_mode == "colocate":
-        parts.append(gpu_memory.engine(size.training_gpu_memory_utilization, gpu_gb))
+        parts.append(gpu_memory.engine(asked_for.training_gpu_memory_utilization, gpu_gb))
         needed = gpu_memory.engine_needs(weights, training.dtype, 1)
         mend = "raise training_gpu_memory_utilization under `resources` of the suite"
         yield from _fits(
-            f"vLLM beside training on {config.name}", needed, size.training_gpu_memory_utilization * gpu_gb, mend
+            f"vLLM beside training on {config.name}", needed, asked_for.training_gpu_memory_utilization * gpu_gb, mend
         )
     mend = (
         "take an accelerate_config that shards (over more GPUs, if it does), a smaller training_gpu_memory_utilization, "
@@ -132,14 +134,14 @@ def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> 
 
 
 def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether a partition that has the GPUs for them takes the longest jobs of each size for as long as they ask.
+    """Whether a partition that has the GPUs for them takes the longest jobs of each asked_for for as long as they ask.
 
     None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
     more than a partition lets it would be ended again and again.
     """
     if not partitions:
         return
-    for size, config, models in _sized(study):
+    for asked_for, config, models in _planned(study):
         runs = [run for run in trained(study.suite) if run.model in models]
         segments = [train.minutes(study, run, *segment) for run in runs for segment in study.suite.segments(run)]
         votes = [
@@ -147,20 +149,20 @@ def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Findi
             for run in runs
             if study.suite.rewards[run.reward].training_set != "truth"
         ]
-        of_layout = _gpus_of_a_machine(size, config)
+        of_training = _gpus_of_a_machine(asked_for, config)
         for what, minutes, count in (
-            ("segments of training", segments, of_layout),
-            ("votes", votes, size.sampling_gpus),
+            ("segments of training", segments, of_training),
+            ("votes", votes, asked_for.sampling_gpus),
         ):
             fit = [one for one in partitions if one.gpus >= count]
             if minutes and fit:
-                yield from _within(what, max(minutes) / 60, size, fit)
+                yield from _within(what, max(minutes) / 60, asked_for, fit)
 
 
-def _within(what: str, asked: float, size: Resources, partitions: Sequence[Partition]) -> Iterator[Finding]:
+def _within(what: str, asked: float, asked_for: Resources, partitions: Sequence[Partition]) -> Iterator[Finding]:
     enough = sorted({one.name for one in partitions if one.hours >= asked})
     short = ", ".join(sorted({f"{one.name} ({one.hours:g} h)" for one in partitions if one.hours < asked}))
-    said = f"{what}, on models of up to {size.max_parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
+    said = f"{what}, on models of up to {asked_for.max_parameters / 1e9:g} billion weights, ask for {asked:.1f} hours"
     if enough and short:
         mend = f"name one that is long enough in profiles/slurm/config.yaml: {', '.join(enough)}"
         yield Finding("warns", "time limits", f"{said}, too long for {short}", mend)
@@ -185,18 +187,18 @@ def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
     return list({(way.engine, way.vllm_mode, way.dtype, gpu_memory.activations(way)): way for way in ways}.values())
 
 
-def _sized(study: Study) -> Iterator[Sized]:
+def _planned(study: Study) -> Iterator[Planned]:
     """Resources that a model of an experiment has; `accelerate_configs` names those that cannot be read."""
     names = list(dict.fromkeys(name for one in study.suite.experiments.values() for name in one.all_models))
-    for size in study.suite.resources:
-        models = [name for name in names if study.suite.resources_of(name) == size]
+    for asked_for in study.suite.resources:
+        models = [name for name in names if study.suite.resources_of(name) == asked_for]
         try:
-            config = study.accelerate_config(size.accelerate_config)
+            config = study.accelerate_config(asked_for.accelerate_config)
         except UserError:
             continue
         if models:
-            yield size, config, models
+            yield asked_for, config, models
 
 
-def _gpus_of_a_machine(size: Resources, config: accelerate.AccelerateConfig) -> int:
-    return (0 if config.cpu else config.processes // config.machines) + size.server_gpus
+def _gpus_of_a_machine(asked_for: Resources, config: accelerate.AccelerateConfig) -> int:
+    return (0 if config.cpu else config.processes // config.machines) + asked_for.server_gpus
