@@ -222,7 +222,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, copy)
     function, imported, line, names, entry, experiment, *_ = re.findall(
-        r"```(?:python|yaml)\n(.*?)```", (ROOT / "docs/add-a-reward.md").read_text(), flags=re.DOTALL
+        r"```(?:python|text|yaml)\n(.*?)```", (ROOT / "docs/add-a-reward.md").read_text(), flags=re.DOTALL
     )
     library = copy / "src/spurious_rewards"
     insert(library / "rewards/functions.py", before="\n\ndef unless(", text=f"\n\n{function}")
