@@ -26,10 +26,10 @@ smoke: $(VENV)/installed
 	$(SNAKEMAKE) --config suite=smoke
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest --numprocesses 2 --dist loadscope -m 'not rare'
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m 'not rare'
 
 test-all: $(VENV)/installed-test
-	$(BIN)/pytest --numprocesses 2 --dist loadscope
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test-vllm:
 	PYTHON=$(PYTHON) tests/with_vllm/install.sh

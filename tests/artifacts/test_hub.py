@@ -1,11 +1,13 @@
 """What the lock file pins of the hub, and that jobs which ask at once lose nothing of it."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from hub import as_client, commit_of, serving
 
+from spurious_rewards.artifacts.fingerprints import PACKAGE
 from spurious_rewards.artifacts.hub import resolve
 from spurious_rewards.runtime.errors import UserError
 
@@ -22,7 +24,9 @@ def test_a_commit_is_its_own_pin_and_a_broken_lock_is_refused(tmp_path: Path) ->
 RESOLVE_AT_ONCE = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
+import re
 from pathlib import Path
+from spurious_rewards.artifacts.fingerprints import PACKAGE
 from spurious_rewards.artifacts.hub import resolve
 
 def one(hub_id):
@@ -40,3 +44,12 @@ def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
     assert commits == [commit_of(files[0]) for files in models.values()]
     pinned = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
     assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}
+
+
+def test_no_other_module_speaks_with_the_hub() -> None:
+    speaking = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"^\s*(from|import) huggingface_hub\b|\bload_dataset\(", path.read_text(), re.MULTILINE)
+    }
+    assert speaking == {"artifacts/hub.py"}

@@ -67,7 +67,7 @@ def section(name: str) -> str:
 
 def imported(stage: str) -> set[str]:
     """Names of the packages that the code of a stage imports."""
-    modules, packages = fingerprints._imports(fingerprints._half(fingerprints._tree(f"stages.{stage}"), "work"))
+    modules, packages = fingerprints._imports(fingerprints._half(f"stages.{stage}", "work"))
     seen: set[str] = set()
     while todo := modules - seen:
         for module in todo:

@@ -177,9 +177,9 @@ while len(list(folder.glob("said*"))) < 2:  # the launcher ends the others when 
 sys.exit(7)
 """
 WAIT = """
-import signal, sys, time
+import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print("ready", flush=True)
+os.write(1, b"ready\\n")  # at once: the other process writes there too
 time.sleep(60)
 """
 

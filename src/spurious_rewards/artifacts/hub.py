@@ -1,8 +1,13 @@
-"""The Hugging Face hub: which commit a revision means (the lock file), and downloads."""
+"""The Hugging Face hub: which commit a revision means (the lock file), what of it is here, and downloads.
 
+Nothing else in the library asks the hub, through huggingface_hub or `datasets.load_dataset`.
+"""
+
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import Field
@@ -11,6 +16,9 @@ from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import read_yaml, validate
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
+
+PATIENCE = 10
+"""Seconds that the hub gets to answer, where the question is only whether it does."""
 
 COMMIT = r"^[0-9a-f]{40}$"
 Commit = Annotated[str, Field(pattern=COMMIT)]
@@ -42,7 +50,7 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
     try:
         commit = ask(hub_id, revision=revision, timeout=30).sha
     except Exception as error:  # httpx and the hub client each raise kinds of their own
-        raise not_had(kind, hub_id, error) from error
+        raise _not_given(kind, hub_id, error) from error
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock.with_name(f".{lock.name}.lock")):
         earlier = pinned(kind, hub_id, revision, lock)  # by another process, while this one asked
@@ -71,16 +79,6 @@ def _read_lock(lock: Path) -> Lock:
     return validate(Lock, read_yaml(lock) or {}, lock) if lock.exists() else Lock()
 
 
-def not_had(kind: str, hub_id: str, error: Exception) -> UserError:
-    """What to say where the hub did not give a model or a data set."""
-    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return UserError(
-        f"{hub_id}: this {kind} cannot be fetched from the hub: {reason}. Without a network, give a local copy as "
-        f"`sources: {{{hub_id}: PATH}}` in config.yaml, or fetch it on a machine that has one and bring along the lock "
-        "file and the folder HF_HOME"
-    )
-
-
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 """Those of a hub model's files that are of use here."""
 
@@ -102,3 +100,145 @@ def download_model(hub_id: str, revision: str | None) -> Path:
             f"{hub_id} (revision {revision}): cannot be had from the Hugging Face hub ({reason}); "
             "check id, network and access, or name a local copy under `sources:` in config.yaml"
         ) from error
+
+
+def copy_model(hub_id: str, commit: str, folder: Path) -> dict[str, "HubFile"]:
+    """Download what is missing of a hub model into a folder of its own; what the hub says of each of its files.
+
+    Raises:
+        UserError: no permission, no network, or no such model; what has arrived is kept.
+        OSError: the disk is full, or another fault of it.
+    """
+    from huggingface_hub import HfApi, RepoFile, snapshot_download
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+
+    try:
+        listed = HfApi().list_repo_tree(hub_id, recursive=True, revision=commit)
+        files = filter_repo_objects(
+            (entry for entry in listed if isinstance(entry, RepoFile)),
+            allow_patterns=MODEL_FILES,
+            key=lambda entry: entry.path,
+        )
+        said = {entry.path: HubFile(entry.size, entry.lfs.sha256 if entry.lfs else None) for entry in files}
+        snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=MODEL_FILES)
+    except Exception as error:  # httpx and the hub client each raise kinds of their own
+        raise _not_copied(hub_id, error) from error
+    return said
+
+
+class HubFile(NamedTuple):
+    """What the hub says of a file: its bytes, and of a large one its SHA-256."""
+
+    size: int
+    sha256: str | None
+
+
+def check_access(hub_ids: Iterable[str]) -> None:
+    """Whether models may be downloaded, before hours of it.
+
+    Raises:
+        UserError: one is for those who accepted its terms, or the hub cannot be asked.
+    """
+    from huggingface_hub import HfApi
+
+    for hub_id in hub_ids:
+        try:
+            HfApi().auth_check(hub_id)
+        except Exception as error:  # httpx and the hub client each raise kinds of their own
+            raise _not_copied(hub_id, error) from error
+
+
+def dataset_rows(hub_id: str, subset: str | None, split: str, commit: str) -> list[dict[str, Any]]:
+    """The rows of a data set at a commit.
+
+    Raises:
+        UserError: the hub cannot be reached and no copy of that commit is cached, or it has no such thing.
+    """
+    import datasets  # costs a second, and only the hub needs it
+
+    # Without a network datasets takes whatever commit it cached last; so each commit has a cache of its own.
+    cache = Path(datasets.config.HF_DATASETS_CACHE) / commit
+    try:
+        loaded = datasets.load_dataset(hub_id, name=subset, split=split, revision=commit, cache_dir=str(cache))
+    except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
+        raise _not_given("dataset", hub_id, error) from error
+    rows: list[dict[str, Any]] = loaded.to_list()
+    return rows
+
+
+# ---------------------------------------------------------------- what is here
+
+
+def cached_model(hub_id: str, commit: str | None) -> Path | None:
+    """The config.json of a model whose weights, too, are in the hub client's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(hub_id, "config.json", revision=commit) if commit else None
+    return Path(found) if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")) else None
+
+
+def dataset_is_cached(commit: str | None) -> bool:
+    """Whether `dataset_rows` of a commit needs no network."""
+    from huggingface_hub import constants
+
+    # As `datasets`, whose import takes a second, finds it.
+    cache = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets")
+    return commit is not None and any((cache / commit).rglob("*.arrow"))
+
+
+def has_token() -> bool:
+    """Whether this user can ask for models that are not given to everybody."""
+    from huggingface_hub import get_token
+
+    return get_token() is not None
+
+
+def endpoint() -> str:
+    """The hub's address."""
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def unreachable() -> str:
+    """Why the hub does not answer, or nothing if it does."""
+    from huggingface_hub import get_session
+
+    try:
+        get_session().head(endpoint(), timeout=PATIENCE)
+    except Exception as error:  # httpx and the hub client each raise kinds of their own
+        return _reason(error)
+    return ""
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _not_given(kind: str, hub_id: str, error: Exception) -> UserError:
+    """What to say where the hub did not give a model or a data set."""
+    return UserError(
+        f"{hub_id}: this {kind} cannot be fetched from the hub: {_reason(error)}. Without a network, give a local copy as "
+        f"`sources: {{{hub_id}: PATH}}` in config.yaml, or fetch it on a machine that has one and bring along the lock "
+        "file and the folder HF_HOME"
+    )
+
+
+def _not_copied(hub_id: str, error: Exception) -> Exception:
+    """What to say where a copy could not be made; an error of the disk is for others to speak of."""
+    from huggingface_hub.errors import GatedRepoError
+
+    if isinstance(error, GatedRepoError):
+        return UserError(
+            f"{hub_id}: the hub gives this model only to those who accepted its terms; accept them on its page there, then "
+            "log in with `hf auth login` or set HF_TOKEN, and run the command again"
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return UserError(
+        f"{hub_id}: cannot be fetched from the hub ({reason}); what has arrived is kept, run the command again to go on"
+    )

@@ -78,7 +78,7 @@ def fetch(suite: Suite, suite_path: Path, to: Path) -> None:
         missing = [
             hub_id for hub_id, commit in commits.items() if not _is_whole(fetched.models.get(hub_id), commit, {}, to)
         ]
-        _check_access(missing)  # before hours of downloading
+        hub.check_access(missing)  # before hours of downloading
         for hub_id, sets in problem_sets.items():
             commit = resolve("dataset", hub_id, sets[0].revision, lock)
             asked = {"split": sets[0].split, "subsets": list(sets[0].subsets), "columns": _columns(sets)}
@@ -158,44 +158,20 @@ def _file(path: Path) -> File:
 # ---------------------------------------------------------------- from the hub
 
 
-def _check_access(hub_ids: Iterable[str]) -> None:
-    from huggingface_hub import HfApi
-
-    for hub_id in hub_ids:
-        try:
-            HfApi().auth_check(hub_id)
-        except Exception as error:  # httpx and the hub client each raise kinds of their own
-            raise _not_had(hub_id, error) from error
-
-
 def _fetch_model(hub_id: str, commit: str, to: Path) -> dict[str, File]:
     """Download what is missing of a model, and compare it with what the hub says of its files."""
-    from huggingface_hub import HfApi, RepoFile, snapshot_download
-    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
-
     folder = _model_folder(hub_id, to)
     print(f"{hub_id}: fetching commit {commit}", file=sys.stderr)
     for part in folder.rglob("*.incomplete"):  # of a client that was killed: no other will go on with it
         part.unlink()
-    try:
-        listed = HfApi().list_repo_tree(hub_id, recursive=True, revision=commit)
-        files = filter_repo_objects(
-            (entry for entry in listed if isinstance(entry, RepoFile)),
-            allow_patterns=hub.MODEL_FILES,
-            key=lambda entry: entry.path,
-        )
-        said = {entry.path: entry for entry in files}
-        snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=hub.MODEL_FILES)
-    except Exception as error:  # as above
-        raise _not_had(hub_id, error) from error
+    said = hub.copy_model(hub_id, commit, folder)
     for path in folder.rglob("*"):
         inside = path.relative_to(folder)
         if path.is_file() and inside.parts[0] != ".cache" and str(inside) not in said:
             path.unlink()  # of another commit
     arrived = {name: _file(folder / name) for name in said}
     for name, file in arrived.items():
-        large = said[name].lfs
-        if file.size != said[name].size or (large and file.sha256 != large.sha256):
+        if file.size != said[name].size or said[name].sha256 not in (None, file.sha256):
             (folder / name).unlink()
             raise UserError(f"{folder / name}: did not arrive as the hub has it and was deleted; run the command again")
     loading.check(folder)
@@ -219,23 +195,6 @@ def _of_one_type(values: list[Any]) -> list[Any]:
     """The values; as text if subsets have them in different types, which a column of Parquet cannot hold."""
     types = {type(value) for value in values if value is not None}
     return values if len(types) < 2 else [None if value is None else str(value) for value in values]
-
-
-def _not_had(hub_id: str, error: Exception) -> Exception:
-    """What to say of an error of the hub client; an error of the disk is for others to speak of."""
-    from huggingface_hub.errors import GatedRepoError
-
-    if isinstance(error, GatedRepoError):
-        return UserError(
-            f"{hub_id}: the hub gives this model only to those who accepted its terms; accept them on its page there, then "
-            "log in with `hf auth login` or set HF_TOKEN, and run the command again"
-        )
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
-    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-    return UserError(
-        f"{hub_id}: cannot be fetched from the hub ({reason}); what has arrived is kept, run the command again to go on"
-    )
 
 
 # ---------------------------------------------------------------- what is written

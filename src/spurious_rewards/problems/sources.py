@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow
 import pyarrow.parquet as pq
 
-from spurious_rewards.artifacts.hub import not_had, resolve
+from spurious_rewards.artifacts.hub import dataset_rows, resolve
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import ProblemSet, ReasoningGym
 from spurious_rewards.runtime.errors import UserError
@@ -98,19 +98,10 @@ def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path) -> Source:
             "away, or name the file in it that is meant under `sources` in config.yaml"
         )
     commit = resolve("dataset", hub_id, problem_set.revision, lock)
-    import datasets  # costs a second, and only the hub needs it
-
-    # Without a network datasets takes whatever commit it cached last; so each commit has a cache of its own.
-    cache = Path(datasets.config.HF_DATASETS_CACHE) / commit
     rows = []
     for subset in problem_set.subsets or (None,):
-        try:
-            loaded = datasets.load_dataset(
-                hub_id, name=subset, split=problem_set.split, revision=commit, cache_dir=str(cache)
-            )
-        except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
-            raise not_had("dataset", hub_id, error) from error
-        rows += _numbered(loaded.to_list(), f" of {subset}" if subset else "")
+        loaded = dataset_rows(hub_id, subset, problem_set.split, commit)
+        rows += _numbered(loaded, f" of {subset}" if subset else "")
     return Source(hub_id, hub_id, commit, rows)
 
 

@@ -125,7 +125,7 @@ def join(hardware: Hardware) -> "PartialState":
     expected = config.processes if config else 1
     if state.num_processes != expected:
         raise RuntimeError(
-            f"{state.num_processes} processes are at work, and {hardware.accelerate_config or 'a job without a file for them'} "
+            f"{state.num_processes} processes are at work and {hardware.accelerate_config or 'a job without a file for them'} "
             f"has {expected}; the launcher did not do what it was told"
         )
     return state

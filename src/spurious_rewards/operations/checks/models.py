@@ -2,19 +2,16 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spurious_rewards.artifacts import hub as hub_client
 from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.stages.study import Study
-
-PATIENCE = 10
-"""Seconds that the hub gets to answer."""
 
 
 def lengths(study: Study) -> Iterator[Finding]:
@@ -50,9 +47,7 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
     missing = sorted({*models, *_problems_to_fetch(study)})
     if not missing:
         return
-    from huggingface_hub import constants, get_token
-
-    if gated := [hub_id for hub_id, is_gated in models.items() if is_gated and get_token() is None]:
+    if gated := [hub_id for hub_id, is_gated in models.items() if is_gated and not hub_client.has_token()]:
         yield Finding(
             "fails",
             "hub",
@@ -62,8 +57,8 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
     named = f"{len(missing)} models and data sets are not here ({', '.join(missing[:3])}{', …' if missing[3:] else ''})"
     fetch = f"`spurious-rewards fetch --config suite={study.settings.suite} --to DIR`"
     name_it = "and name what it wrote under `sources` in config.yaml"
-    if trouble := _unreachable():
-        said = f"{named}, and {constants.ENDPOINT} cannot be reached: {trouble}"
+    if trouble := hub_client.unreachable():
+        said = f"{named}, and {hub_client.endpoint()} cannot be reached: {trouble}"
         yield Finding("fails", "hub", said, f"run {fetch} on a machine that reaches it, {name_it}")
     elif on == "slurm":
         said = f"{named}; the hub answers here, and whether it answers compute nodes cannot be seen"
@@ -99,16 +94,8 @@ def _models_to_fetch(study: Study) -> dict[str, bool]:
         hub_id: gated
         for hub_id, (revision, gated) in models.items()
         if hub_id not in study.settings.sources
-        and _cached(hub_id, pinned("model", hub_id, revision, study.lock)) is None
+        and hub_client.cached_model(hub_id, pinned("model", hub_id, revision, study.lock)) is None
     }
-
-
-def _cached(hub_id: str, commit: str | None) -> Path | None:
-    """The config.json of a model whose weights, too, are in the hub client's cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(hub_id, "config.json", revision=commit) if commit else None
-    return Path(found) if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")) else None
 
 
 def _problems_to_fetch(study: Study) -> set[str]:
@@ -123,27 +110,8 @@ def _problems_to_fetch(study: Study) -> set[str]:
         if (hub_id := suite.problems[name].hub) is not None
         and hub_id not in study.settings.sources
         and not study.paths.problems(name).exists()
-        and not _cached_problems(pinned("dataset", hub_id, suite.problems[name].revision, study.lock))
+        and not hub_client.dataset_is_cached(pinned("dataset", hub_id, suite.problems[name].revision, study.lock))
     }
-
-
-def _cached_problems(commit: str | None) -> bool:
-    from huggingface_hub import constants
-
-    # As `datasets`, whose import takes a second, finds it.
-    cache = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets")
-    return commit is not None and any((cache / commit).rglob("*.arrow"))
-
-
-def _unreachable() -> str:
-    """Why the hub does not answer, or nothing if it does."""
-    from huggingface_hub import constants, get_session
-
-    try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE)
-    except Exception as error:  # httpx and the hub client each raise kinds of their own
-        return " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return ""
 
 
 def _configurations(study: Study) -> dict[str, dict[str, Any]]:
@@ -151,5 +119,7 @@ def _configurations(study: Study) -> dict[str, dict[str, Any]]:
     folders: dict[str, Path | None] = {name: folder / "config.json" for name, folder in _local_models(study).items()}
     for name, model in _models(study).items():
         if model.source == "hub" and name not in folders:
-            folders[name] = _cached(str(model.id), pinned("model", str(model.id), model.revision, study.lock))
+            folders[name] = hub_client.cached_model(
+                str(model.id), pinned("model", str(model.id), model.revision, study.lock)
+            )
     return {name: json.loads(path.read_text()) for name, path in folders.items() if path is not None and path.is_file()}
