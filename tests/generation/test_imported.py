@@ -16,7 +16,7 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.generation import imported as generation_imported
 from spurious_rewards.generation.tasks import Task
-from spurious_rewards.reporting.exhibits.parts import sizes_of
+from spurious_rewards.reporting.exhibits.shared import sizes_of
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import generate, grade, resources, score, train
 from spurious_rewards.stages.study import Study

@@ -24,7 +24,7 @@ from spurious_rewards.operations.partial_report import PartialReport
 from spurious_rewards.operations.unfinished import LINES, Outcome, UnfinishedJob, last_lines, named, read
 from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 from spurious_rewards.reporting.exhibits import kinds
-from spurious_rewards.reporting.exhibits.parts import ResultTables
+from spurious_rewards.reporting.exhibits.shared import ResultTables
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import score, training_summary
 from spurious_rewards.stages.study import Study

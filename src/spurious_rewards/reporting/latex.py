@@ -32,7 +32,7 @@ def document_part(page: Mapping[str, Any]) -> str:
 
 
 def table(of: Mapping[str, Any], label: str) -> str:
-    """One table, as `parts.as_table` makes it."""
+    """One table, as `shared.as_table` makes it."""
     frame = pd.DataFrame(of["rows"], columns=of["columns"], dtype=str).map(escaped)
     frame.columns = [escaped(name) for name in of["columns"]]
     caption = f"{of['title']}. {of['note']}".removesuffix(" ")

@@ -7,7 +7,7 @@ from spurious_rewards import statistics
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, palette
-from spurious_rewards.reporting.exhibits.parts import Parts, Picture, ResultTables, as_table, needed, whole_range
+from spurious_rewards.reporting.exhibits.shared import Parts, Picture, ResultTables, as_table, needed, whole_range
 from spurious_rewards.reporting.numerals import ends, number, plain_interval, signed
 from spurious_rewards.reporting.text_tables import text_rows
 

@@ -15,7 +15,7 @@ from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import text_tables
 from spurious_rewards.reporting.exhibits import clipping, gains, strategy_switches, training_curves, untrained
-from spurious_rewards.reporting.exhibits.parts import Parts, ResultTables
+from spurious_rewards.reporting.exhibits.shared import Parts, ResultTables
 
 __all__ = ["KINDS", "Made", "ResultTables", "make", "markdown", "marked", "not_made"]
 

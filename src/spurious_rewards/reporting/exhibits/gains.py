@@ -9,7 +9,7 @@ from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, numerals
 from spurious_rewards.reporting.exhibits.headline import headline_tables
-from spurious_rewards.reporting.exhibits.parts import (
+from spurious_rewards.reporting.exhibits.shared import (
     Parts,
     Picture,
     ResultTables,

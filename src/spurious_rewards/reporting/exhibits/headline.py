@@ -5,7 +5,7 @@ import pandas as pd
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibits.parts import LAST, Table, as_table, by_benchmark, name_of, sizes_of
+from spurious_rewards.reporting.exhibits.shared import LAST, Table, as_table, by_benchmark, name_of, sizes_of
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import (
     MISSING,

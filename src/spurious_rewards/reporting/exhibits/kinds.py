@@ -18,7 +18,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "prompts": ("before", "headline"),
     "qualitative": ("responses", "perturbation"),
 }
-"""Kind -> the frames that it reads: those of `parts.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
+"""Kind -> the frames that it reads: those of `shared.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
 
 
 GROUPS = {

@@ -6,7 +6,7 @@ from spurious_rewards.analysis.strategy_switches import STEERED_RULE
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, palette
-from spurious_rewards.reporting.exhibits.parts import (
+from spurious_rewards.reporting.exhibits.shared import (
     LAST,
     Parts,
     Picture,

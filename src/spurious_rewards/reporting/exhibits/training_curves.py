@@ -15,7 +15,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming
 from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.exhibits.headline import headline_tables
-from spurious_rewards.reporting.exhibits.parts import (
+from spurious_rewards.reporting.exhibits.shared import (
     EQUAL,
     Parts,
     Picture,

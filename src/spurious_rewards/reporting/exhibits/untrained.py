@@ -8,7 +8,7 @@ import pandas as pd
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import naming
-from spurious_rewards.reporting.exhibits.parts import (
+from spurious_rewards.reporting.exhibits.shared import (
     Parts,
     ResultTables,
     Table,
