@@ -38,7 +38,7 @@ test-vllm:
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,slurm]'
 	tests/workflow/slurm/lab.sh install
-	$(BIN)/python -m pytest tests/workflow/slurm
+	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/workflow/slurm
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

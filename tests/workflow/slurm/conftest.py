@@ -1,5 +1,7 @@
+"""A SLURM of one node with two pretended GPUs, which all processes of a test run share."""
+
 import subprocess
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,12 +9,10 @@ import pytest
 LAB = Path(__file__).with_name("lab.sh")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A SLURM of one node with two pretended GPUs."""
-    folder = tmp_path_factory.mktemp("lab")
-    try:
-        subprocess.run([LAB, "start", folder], check=True)
-        yield
-    finally:
-        subprocess.run([LAB, "stop", folder], check=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        return  # a worker: the process that started it has started the lab
+    folder = tempfile.TemporaryDirectory(prefix="lab")
+    session.config.add_cleanup(folder.cleanup)
+    session.config.add_cleanup(lambda: subprocess.run([LAB, "stop", folder.name], check=True))
+    subprocess.run([LAB, "start", folder.name], check=True)

@@ -58,7 +58,7 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 KillWait=20
 GresTypes=gpu
-NodeName=localhost NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 CPUs=8 RealMemory=32000 Gres=gpu:pretended:2 State=UNKNOWN
+NodeName=localhost NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:pretended:2 State=UNKNOWN
 PartitionName=gpu Nodes=localhost Default=YES DefaultTime=60 State=UP
 PartitionName=cpu Nodes=localhost DefaultTime=60 State=UP
 CONF
