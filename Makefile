@@ -2,7 +2,7 @@
 # make resume       go on after a crash of any kind
 # make smoke        the same stages on a cut-down suite, in minutes
 # make test         the tests, without those that take long and seldom fail
-# make test-all     all of them; CI runs these, with
+# make test-all     all of them; CI runs these, lint, test-vllm and test-slurm
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
 # make test-slurm   the workflow through a real SLURM on this machine (as root)

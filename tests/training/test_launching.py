@@ -110,6 +110,10 @@ def patched(environment: dict[str, str]) -> Any:
             "not an accelerate_config .'distributed_type'.; it needs num_processes and distributed_type",
         ),
         ("[", "not an accelerate_config"),
+        (
+            "{distributed_type: XLA, num_processes: 2}",
+            "distributed_type XLA: not known here; allowed: FSDP, DEEPSPEED, NO",
+        ),
         ("{distributed_type: FSDP, num_processes: 6, num_machines: 4}", "6 cannot be shared out among num_machines 4"),
     ],
 )

@@ -44,7 +44,7 @@ Config = Annotated[
     typer.Option(
         "--config",
         metavar="KEY=VALUE",
-        help="as Snakemake takes it: suite=paper",
+        help="a key of config.yaml, such as suite=paper; repeat the option for more keys",
         default_factory=list,
         show_default=False,
     ),
@@ -79,7 +79,7 @@ def doctor(
 
 @app.command()
 def estimate(
-    config: Config, gpus: Annotated[int, typer.Option(min=1, help="how many there are, for the time that it takes")] = 8
+    config: Config, gpus: Annotated[int, typer.Option(min=1, help="number of GPUs to plan the time for")] = 8
 ) -> None:
     """Print the GPU-hours, disk and time that a suite takes.
     Example: spurious-rewards estimate --config suite=paper --gpus 8
@@ -119,7 +119,9 @@ def partial_report(
 @app.command()
 def lineage(
     file: Annotated[Path, typer.Argument(help="any file or folder that a stage made, or a file in one")],
-    every: Annotated[bool, typer.Option("--all", help="tell of each artifact alone, also of many of a kind")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="list every artifact, without grouping those of one kind")
+    ] = False,
 ) -> None:
     """Print what a number was made from, back to the problems.
     Example: spurious-rewards lineage results/organism/exhibits/fig1/table.csv
@@ -132,8 +134,8 @@ def lineage(
 @app.command()
 def diff(
     a: Annotated[Path, typer.Argument(help="results of a suite: results/SUITE, or a copy from elsewhere")],
-    b: Annotated[Path, typer.Argument(help="those to set beside them")],
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="where to write the numbers too")] = None,
+    b: Annotated[Path, typer.Argument(help="the results to compare with")],
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="a CSV file for the numbers")] = None,
 ) -> None:
     """Set two result folders side by side.
     Example: spurious-rewards diff results/organism ../other/results/organism
@@ -158,7 +160,9 @@ def export(config: Config, to: Annotated[Path, typer.Option(help="the folder or 
 
 
 @app.command("problem-hash")
-def problem_hash(problems: Path) -> None:
+def problem_hash(
+    problems: Annotated[Path, typer.Argument(help="a prepared problem set: results/SUITE/problems/NAME.parquet")],
+) -> None:
     """Print the hash of each problem, as `only` of a problem set takes it.
     Example: spurious-rewards problem-hash results/organism/problems/sums.parquet
     """

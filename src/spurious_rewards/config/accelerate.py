@@ -7,6 +7,12 @@ import yaml
 
 from spurious_rewards.runtime.errors import UserError
 
+SHARDED = ("FSDP", "DEEPSPEED")
+"""What accelerate calls layouts in which a process holds a part of the model."""
+
+WHOLE = ("NO", "MULTI_CPU", "MULTI_GPU")
+"""What it calls those in which each process holds all of it."""
+
 
 @dataclass(frozen=True)
 class AccelerateConfig:
@@ -42,5 +48,7 @@ def read(path: Path) -> AccelerateConfig:
         raise UserError(
             f"{path}: num_processes {processes} cannot be shared out among num_machines {machines}; allowed: its multiples"
         )
-    sharding = kind if kind in ("FSDP", "DEEPSPEED") else None
+    if kind not in (*SHARDED, *WHOLE):
+        raise UserError(f"{path}: distributed_type {kind}: not known here; allowed: {', '.join((*SHARDED, *WHOLE))}")
+    sharding = kind if kind in SHARDED else None
     return AccelerateConfig(path.stem, path, processes, machines, said.get("use_cpu", False), sharding)
