@@ -1,13 +1,10 @@
-"""What a manifest says of its artifact, and of what that was made from."""
+"""What a manifest says of its artifact."""
 
 import hashlib
-import importlib.metadata
 import json
 from pathlib import Path
 
-import pytest
-
-from spurious_rewards.artifacts import manifests
+from spurious_rewards.artifacts import ancestry, manifests
 
 
 def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
@@ -26,14 +23,6 @@ def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
     assert manifest["peak_memory_mb"] > 10
 
 
-def test_what_lies_in_an_artifact_comes_from_what_that_came_from(tmp_path: Path) -> None:
-    base, checkpoints, scores = (tmp_path / name for name in ("base", "checkpoints", "scores.parquet"))
-    manifests.Recorder("pretrain", {}).write(base)
-    manifests.Recorder("train", {}).write(checkpoints, [base])
-    manifests.Recorder("score", {}).write(scores, [checkpoints / "seed0" / "step5", tmp_path / "of nobody"])
-    assert [manifest["stage"] for manifest in manifests.ancestry([scores])] == ["score", "train", "pretrain"]
-
-
 def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "fig1"
     folder.mkdir()
@@ -41,25 +30,6 @@ def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: 
     for file in files:
         file.write_text(file.name)
     manifests.Recorder("plot", {}).write(folder, [], files)
-    manifest = manifests.read(manifests.manifest_of(files[0]) or tmp_path)
+    manifest = manifests.read(ancestry.manifest_of(files[0]) or tmp_path)
     assert manifest["sha256"] is None
     assert manifest["files"] == {file.name: hashlib.sha256(file.name.encode()).hexdigest() for file in files}
-
-
-def test_packages_that_the_project_asks_for_are_told_from_those_they_need() -> None:
-    assert all(map(manifests.is_direct, ("torch", "Jinja2", "PyYAML", "huggingface_hub", "huggingface-hub")))
-    assert not any(map(manifests.is_direct, ("fsspec", "pytest", "vllm")))
-
-
-def test_so_they_are_where_the_project_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = manifests._direct()
-
-    def missing(name: str) -> list[str]:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "requires", missing)
-    manifests._direct.cache_clear()
-    try:
-        assert manifests._direct() == installed
-    finally:
-        manifests._direct.cache_clear()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from spurious_rewards.artifacts import manifests
+from spurious_rewards.artifacts.ancestry import manifest_of
 from spurious_rewards.artifacts.manifests import Recorder, manifest_path
 from spurious_rewards.operations import lineage, lineage_report
 from spurious_rewards.operations.lineage import Artifact, Node, trace
@@ -281,6 +281,6 @@ def test_a_file_that_was_put_into_an_artifact_is_complained_of(results: Path) ->
 def test_a_folder_takes_the_place_of_the_manifests_that_its_files_had(results: Path) -> None:
     alone = FIGURE / "table.csv"
     Recorder("plot", {}).write(alone)
-    assert manifests.manifest_of(alone) == manifest_path(alone)
+    assert manifest_of(alone) == manifest_path(alone)
     Recorder("plot", {}).write(FIGURE, [], [alone])
-    assert manifests.manifest_of(alone) == manifest_path(FIGURE)
+    assert manifest_of(alone) == manifest_path(FIGURE)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from spurious_rewards.answers import majority_vote
 from spurious_rewards.answers.verifier import Verifier
 from spurious_rewards.config.loading import functions_in
-from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES, Repetition, Reward
+from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
+from spurious_rewards.config.training import Repetition, Reward
 from spurious_rewards.rewards.functions import Context, label_match
 from spurious_rewards.rewards.registry import REGISTRY, never_varies, of
 from spurious_rewards.runtime.errors import UserError

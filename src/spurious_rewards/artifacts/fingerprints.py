@@ -16,11 +16,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-NEUTRAL = ("config", "runtime", "stages.job", "artifacts.paths", "artifacts.manifests", "artifacts.fingerprints")
-"""Packages and modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
+NEUTRAL = ("config", "runtime", "stages.job", "artifacts.manifests", "artifacts.fingerprints")
+"""Packages and modules that change an artifact only through a job's params, which Snakemake compares itself, or not at all."""
 
-COUNTED = ("config.endpoints", "config.claims")
-"""Those of them that work out something of a suite that no param holds: the steps that tables report, and rules of claims."""
+COUNTED = ("config.suite", "config.experiments", "config.training", "config.endpoints", "config.claims")
+"""Those of them that work out something of a suite that no param holds: runs, updates, the steps of tables, rules of claims."""
 
 JOB = "JobSpec"
 """What the class of a job is made from. Its fields say how params are read, so they belong to the planning half."""

@@ -10,14 +10,11 @@ import resource
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint
 from spurious_rewards.artifacts.paths import PARTIAL
@@ -97,11 +94,6 @@ def _recorded(parent: Path) -> str | None:
     return sha256(parent)
 
 
-def manifest_of(artifact: Path) -> Path | None:
-    """The manifest that says how an artifact was made: its own, or that of the folder which it lies in; None without one."""
-    return next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
-
-
 def read(manifest: Path) -> dict[str, Any]:
     """What a manifest says."""
     content: dict[str, Any] = json.loads(manifest.read_text())
@@ -117,30 +109,6 @@ def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         parts = path.relative_to(root).parts
         if parts[0] != PARTIAL and not any(part.startswith(".") for part in parts):
             yield artifact_of(path), read(path)
-
-
-def job_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What the manifests of a job's artifacts, and of no others, have in common: stage, folder, and request as JSON."""
-    folder = str(Path(manifest["artifact"]).parent)
-    return str(manifest["stage"]), folder, json.dumps(manifest["request"], sort_keys=True)
-
-
-def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
-    """The artifacts that a manifest's artifact was made from."""
-    return [Path(parent["artifact"]) for parent in manifest["parents"]]
-
-
-def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
-    manifests: dict[Path, dict[str, Any]] = {}
-    todo = list(artifacts)
-    while todo:
-        artifact = todo.pop(0)
-        path = manifest_of(artifact)
-        if path is not None and path not in manifests:
-            manifests[path] = read(path)
-            todo += parents_of(manifests[path])
-    return list(manifests.values())
 
 
 @functools.cache
@@ -162,20 +130,6 @@ def _git() -> dict[str, Any]:
 
     commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "clean": changes == "" if changes is not None else None}
-
-
-def is_direct(package: str) -> bool:
-    """Whether the project itself asks for a package, without extras."""
-    return canonicalize_name(package) in _direct()
-
-
-@functools.cache
-def _direct() -> frozenset[str]:
-    try:
-        asked = importlib.metadata.requires("spurious-rewards") or []
-    except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
-        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
-    return frozenset(canonicalize_name(Requirement(text).name) for text in asked if "extra ==" not in text)
 
 
 def _hardware() -> dict[str, Any]:

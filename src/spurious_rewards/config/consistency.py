@@ -11,8 +11,9 @@ from spurious_rewards.config.experiments import Exhibit, Experiment, Grid, seeds
 from spurious_rewards.config.messages import FoundError, known, plain
 from spurious_rewards.config.models import Model
 from spurious_rewards.config.problems import Benchmark
+from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.config.training import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES, Reward, Training
+from spurious_rewards.config.training import Reward, Training
 
 RULES = (
     *("all", "headline", "catalog", "prepare", "pretrain", "vote", "label", "train", "generate_base", "generate_run"),

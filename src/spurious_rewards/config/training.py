@@ -6,15 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
-
-REWARDS_ON_VOTES = ("majority_vote", "incorrect")
-"""Reward functions whose labels are majority votes."""
-
-REWARDS_ON_LABELS = ("ground_truth", *REWARDS_ON_VOTES)
-"""Reward functions that compare an answer with a label: the true answer, or a majority vote."""
-
-REWARD_FUNCTIONS = (*REWARDS_ON_LABELS, "format", "random", "python", "no_repetition", "ttrl")
-"""Names of the functions in `rewards.registry`: data, so that reading a suite needs no reward code."""
+from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
 
 
 class Reward(Frozen):

@@ -11,7 +11,8 @@ from textwrap import fill
 from rich.console import Console
 from rich.table import Table
 
-from spurious_rewards.artifacts.manifests import job_of, manifests_below
+from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config import costs
 from spurious_rewards.config.training import Training

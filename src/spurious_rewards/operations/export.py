@@ -19,7 +19,9 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from spurious_rewards.artifacts.manifests import is_direct, job_of, manifest_path, manifests_below, sha256
+from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.dependencies import is_direct
+from spurious_rewards.artifacts.manifests import manifest_path, manifests_below, sha256
 from spurious_rewards.artifacts.paths import PARTIAL
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing

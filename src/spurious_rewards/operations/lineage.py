@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from spurious_rewards.artifacts.ancestry import manifest_of
 from spurious_rewards.artifacts.checkpoints import GONE
 from spurious_rewards.artifacts.fingerprints import fingerprint
-from spurious_rewards.artifacts.manifests import artifact_of, manifest_of, manifest_path, read, sha256
+from spurious_rewards.artifacts.manifests import artifact_of, manifest_path, read, sha256
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.registry import registered
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from spurious_rewards.artifacts.manifests import job_of
+from spurious_rewards.artifacts.ancestry import job_of
 from spurious_rewards.artifacts.paths import said
 from spurious_rewards.operations.lineage import Artifact, Node, versions
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spurious_rewards.artifacts import tables
-from spurious_rewards.artifacts.manifests import Recorder, ancestry
+from spurious_rewards.artifacts.ancestry import ancestry
+from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite

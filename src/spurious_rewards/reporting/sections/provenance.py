@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.artifacts.manifests import is_direct, job_of
+from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.dependencies import is_direct
 from spurious_rewards.reporting.numerals import number
 from spurious_rewards.reporting.page import Section, unless_empty
 from spurious_rewards.reporting.text_tables import cell, text_rows
