@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from snakemake.iocontainers import InputFiles
 from typer.testing import CliRunner
 
 from spurious_rewards.cli.main import app
@@ -90,9 +92,22 @@ def test_a_file_that_is_missing_or_misspelt_is_named(stage: str, given: list[str
     assert said in str(called.exception)
 
 
-def test_rules_give_stages_the_inputs_that_they_must_have() -> None:
+def test_rules_name_the_outputs_of_stages() -> None:
     for name, stage in STAGES:
         rule = (RULES / f"{name}.smk").read_text()
         assert "STAGE, input" in rule
-        for needed in stage.writes:
-            assert f"{needed}=" in rule, (name, needed)
+        for written in stage.writes:
+            assert f"{written}=" in rule, (name, written)
+
+
+def test_a_rule_without_an_input_that_its_stage_must_have_is_refused() -> None:
+    helpers: dict[str, Any] = {}
+    exec((RULES / "helpers.smk").read_text(), helpers)
+    stage = registered()["grade"]
+    some, every = (InputFiles(fromdict={name: f"{name}.parquet" for name in stage.reads[:count]}) for count in (1, 2))
+    with pytest.raises(ValueError, match=r"stages\.grade reads problems; give the rule an input of this name"):
+        helpers["files"](stage, some, grades="grades.parquet")
+    assert helpers["files"](stage, every, grades="grades.parquet") == [
+        *("--input=responses=responses.parquet", "--input=problems=problems.parquet"),
+        "--output=grades=grades.parquet",
+    ]

@@ -13,7 +13,13 @@ def command(stage, on_hardware=False):
 
 
 def files(stage, input, **outputs):
-    """Options that hand a job those of its named inputs that the stage reads, and what it is to write."""
+    """Options that hand a job those of its named inputs that the stage reads, and what it is to write.
+
+    Raises:
+        ValueError: the rule has no input of a name that the stage must have.
+    """
+    if missing := [name for name in stage.reads if name not in input.keys()]:
+        raise ValueError(f"{stage.work.__module__} reads {', '.join(missing)}; give the rule an input of this name")
     names = [name for name in (*stage.reads, *stage.may_read) if name in input.keys()]
     given = {name: [input.get(name)] if isinstance(input.get(name), str) else input.get(name) for name in names}
     read = [f"--input={name}={path}" for name, paths in given.items() for path in paths]
