@@ -1,6 +1,7 @@
 """Every stage is found, has a rule and a command, and is planned without what is heavy."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,14 @@ def test_a_rule_without_an_input_that_its_stage_must_have_is_refused() -> None:
         *("--input=responses=responses.parquet", "--input=problems=problems.parquet"),
         "--output=grades=grades.parquet",
     ]
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES, ids=[name for name, _ in STAGES])
+def test_changed_code_runs_the_stages_without_a_version_again_but_deletes_nothing_again(
+    name: str, stage: Stage
+) -> None:
+    expected = [] if stage.version is not None or name == "prune" else [f'code=fingerprint("{name}"),']
+    _, *rules = re.split(r"^ *(?:use )?rule\b", (RULES / f"{name}.smk").read_text(), flags=re.MULTILINE)
+    assert rules
+    for rule in rules:
+        assert re.findall(r"^ *(.*\bfingerprint\(.*)$", rule, re.MULTILINE) == expected
