@@ -115,8 +115,7 @@ class Suite(SuiteFile):
         """Steps in (start, stop] whose checkpoints are kept and evaluated."""
         if (imported := self.imported(run)) and imported.checkpoints:
             return [step for step in sorted(imported.checkpoints) if start < step <= stop]
-        every = self.algorithms[run.variant].eval_every
-        return [step for step in range(start + 1, stop + 1) if step % every == 0 or step == stop]
+        return self.algorithms[run.variant].evaluated(start, stop)
 
     @cached_property
     def pool_size(self) -> int:

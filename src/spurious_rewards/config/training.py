@@ -84,6 +84,10 @@ class Training(Frozen):
         """Optimiser updates a rollout step."""
         return self.updates_per_rollout * self.num_iterations
 
+    def evaluated(self, start: int, stop: int) -> list[int]:
+        """Steps in (start, stop] of a segment that ends at `stop` whose checkpoints are kept and evaluated."""
+        return [step for step in range(start + 1, stop + 1) if step % self.eval_every == 0 or step == stop]
+
     @model_validator(mode="after")
     def _divides(self) -> "Training":
         if self.responses % self.updates_per_rollout:

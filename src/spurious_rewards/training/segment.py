@@ -67,8 +67,7 @@ class Segment:
     @property
     def evaluated(self) -> set[int]:
         """Rollout steps whose checkpoints are its output."""
-        every = self.training.eval_every
-        return {step for step in range(self.start + 1, self.stop + 1) if step % every == 0 or step == self.stop}
+        return set(self.training.evaluated(self.start, self.stop))
 
 
 def train(
