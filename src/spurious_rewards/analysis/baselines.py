@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from spurious_rewards.analysis.conditions import pairs
-from spurious_rewards.analysis.headline import columns, only_reward, over_reward
+from spurious_rewards.analysis.headline import only_reward, over_reward
 from spurious_rewards.config.endpoints import CONDITION, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -46,7 +46,7 @@ def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.
                         **dict(zip(CONDITION, condition, strict=True)),
                         **{"benchmark": benchmark, "baseline": reward, "steps": last[condition].step},
                         **{"problems": over.problems, "samples": pair.samples, "seeds": over.seeds},
-                        **columns("difference", over),
+                        **over.columns("difference"),
                         **{"p": over.p, "minimum_detectable": over.minimum_detectable},
                     }
                 )

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.headline import columns
 from spurious_rewards.problems.partial_prompts import cut, recalled
 
 LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
@@ -63,8 +62,8 @@ def memorization(
             rows.append(
                 {
                     **{"model": model, "problem_set": name, "problems": grid.shape[1], "seeds": len(grid)},
-                    **columns("word_for_word", statistics.mean((grid == 1).astype(float))),
-                    **columns("words", statistics.mean(grid)),
+                    **statistics.mean((grid == 1).astype(float)).columns("word_for_word"),
+                    **statistics.mean(grid).columns("words"),
                 }
             )
     return pd.DataFrame(rows, columns=MEMORIZATION)

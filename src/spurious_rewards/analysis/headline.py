@@ -102,11 +102,6 @@ def verdict(low: float, high: float) -> str:
     return "gain" if low > 0 else "loss" if high < 0 else "no clear change"
 
 
-def columns(name: str, estimate: statistics.Estimate) -> dict[str, float]:
-    """An estimate as the columns `name`, `name_low` and `name_high`."""
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-
-
 def _compare(
     graded: pd.DataFrame,
     suite: Suite,
@@ -138,11 +133,11 @@ def _compare(
         if not testable.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
         if over := over_reward(paired, condition, benchmark, random):
-            row |= columns("over_random", over)
+            row |= over.columns("over_random")
         if share := _share(paired, condition, benchmark, truth):
-            row |= columns("share_of_ground_truth", share)
+            row |= share.columns("share_of_ground_truth")
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
-            row |= {"best_prompt": chosen.prompt, **columns("over_best_prompt", over_best)}
+            row |= {"best_prompt": chosen.prompt, **over_best.columns("over_best_prompt")}
         rows.append(row)
     return pd.DataFrame(rows, columns=HEADLINE)
 
@@ -195,9 +190,9 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
         "problems": difference.problems,
         "samples": pair.samples,
         "seeds": difference.seeds,
-        **columns("before", statistics.mean(before)),
-        **columns("after", statistics.mean(after)),
-        **columns("difference", difference),
+        **statistics.mean(before).columns("before"),
+        **statistics.mean(after).columns("after"),
+        **difference.columns("difference"),
         "p": difference.p,
         "minimum_detectable": difference.minimum_detectable,
         "interquartile_mean": statistics.interquartile_mean((after - before).mean(axis=1)),

@@ -6,7 +6,6 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import RATES, grids, per_problem
-from spurious_rewards.analysis.headline import columns
 from spurious_rewards.analysis.scores import of_experiment
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit
@@ -49,7 +48,7 @@ def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.Dat
                 "seeds": len(grid),
             }
             for name in ("accuracy", "code_rate", "same_strategy"):
-                row |= columns(name, statistics.mean(grid[name].to_numpy()))
+                row |= statistics.mean(grid[name].to_numpy()).columns(name)
             found.append(row)
     return pd.DataFrame(found, columns=PERTURBATION)
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import Pair, pairs
-from spurious_rewards.analysis.headline import columns
 from spurious_rewards.config.endpoints import CONDITION, End, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -112,10 +111,10 @@ def _of_all(pair: Pair, least: float) -> dict[str, Any]:
     return {
         "problems": change.problems,
         "seeds": change.seeds,
-        **columns("difference", statistics.difference(pair.before.to_numpy(), pair.after.to_numpy())),
+        **statistics.difference(pair.before.to_numpy(), pair.after.to_numpy()).columns("difference"),
         "code_before": pair.code_before.to_numpy().mean(),
         "code_after": pair.code_after.to_numpy().mean(),
-        **columns("code_change", change),
+        **change.columns("code_change"),
         "steered": not change.low <= 0 <= change.high and abs(change.value) > least,
     }
 
@@ -126,9 +125,9 @@ def _of_group(pair: Pair, code_before: bool, code_after: bool) -> dict[str, floa
     share, change = inside.astype(float), after - before
     contribution = statistics.ratio(change * share, change if change.sum() > 0 else np.zeros_like(change))
     return {
-        **columns("size", statistics.mean(share)),
-        **columns("before", statistics.ratio(before * share, share, proportion=True)),
-        **columns("after", statistics.ratio(after * share, share, proportion=True)),
-        **columns("net", statistics.difference(before * share, after * share)),
-        **columns("partial_contribution", contribution),
+        **statistics.mean(share).columns("size"),
+        **statistics.ratio(before * share, share, proportion=True).columns("before"),
+        **statistics.ratio(after * share, share, proportion=True).columns("after"),
+        **statistics.difference(before * share, after * share).columns("net"),
+        **contribution.columns("partial_contribution"),
     }

@@ -8,7 +8,6 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import RATES, grids, per_problem
-from spurious_rewards.analysis.headline import columns
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.experiments import Experiment, seeds_of
 from spurious_rewards.config.suite import Suite
@@ -58,7 +57,7 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
             seeds_of_both = own.index.intersection(other.index)
             if len(seeds_of_both):
                 pair = own.loc[seeds_of_both].to_numpy(), other.loc[seeds_of_both].to_numpy()
-                row |= columns("over_own_prompt", statistics.difference(*pair))
+                row |= statistics.difference(*pair).columns("over_own_prompt")
     return pd.DataFrame(rows, columns=BEFORE)
 
 
@@ -83,7 +82,7 @@ def _quantities(grid: pd.DataFrame) -> dict[str, Any]:
         "responses_with_language": round((samples * (1 - code)).sum()),
     }
     for name, (part, whole) in parts.items():
-        row |= columns(name, _share(part, whole, one_response=samples.sum() == problems))
+        row |= _share(part, whole, one_response=samples.sum() == problems).columns(name)
     return row
 
 

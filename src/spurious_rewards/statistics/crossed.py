@@ -61,6 +61,10 @@ class Estimate:
         found = float(optimize.brentq(above, half, 2 * half)) * self.error
         return found if found <= 1 else math.nan  # no difference of rates is larger
 
+    def columns(self, name: str) -> dict[str, float]:
+        """The value and the ends of its interval as the columns `name`, `name_low` and `name_high`."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 def mean(values: Array) -> Estimate:
     """Mean of rates in [0, 1], shape (seeds, problems), each the mean over a problem's samples."""
