@@ -26,6 +26,7 @@ from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.exhibits.clipping import clipping_numbers
 from spurious_rewards.reporting.exhibits.exhibit import ResultTables
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages.plot import NEEDS
 
 BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
 REWARDS = ["ground_truth", "format", "random_0.5"]
@@ -35,7 +36,7 @@ def exhibit(kind, **keys):
     return {"title": f"The {kind}", "kind": kind} | ({} if kind == "clipping" else {"experiment": "headline"}) | keys
 
 
-EXHIBITS = {kind: exhibit(kind) for kind in kinds.NEEDS if kind not in ("clipping", "qualitative")}
+EXHIBITS = {kind: exhibit(kind) for kind in NEEDS if kind not in ("clipping", "qualitative")}
 EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 
 
@@ -87,7 +88,7 @@ def frames(tmp_path_factory, the_suite):
 
 def made(the_suite, frames, kind, name="it", **keys):
     changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
-    return exhibits_exhibit.make(name, changed, ResultTables(**{need: frames[need] for need in kinds.NEEDS[kind]}))
+    return exhibits_exhibit.make(name, changed, ResultTables(**{need: frames[need] for need in NEEDS[kind]}))
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
@@ -159,8 +160,8 @@ def test_a_mark_stands_in_every_caption(the_suite, frames):
 
 
 def test_kinds_are_those_of_the_suite():
-    assert set(exhibits_exhibit.KINDS) | {"qualitative"} == set(kinds.NEEDS)
-    assert {name for needs in kinds.NEEDS.values() for name in needs} <= {
+    assert set(exhibits_exhibit.KINDS) | {"qualitative"} == set(NEEDS)
+    assert {name for needs in NEEDS.values() for name in needs} <= {
         *ResultTables.__dataclass_fields__,
         "responses",
         "perturbation",

@@ -9,13 +9,20 @@ from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.claims import Ledger
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibits.kinds import judging
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+JUDGED = {
+    "switches": "switches",
+    "contributions": "contributions",
+    "clipping": "clipping",
+    "qualitative": "perturbation",
+}
+"""Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
 
 
 class ClaimsJob(JobSpec):
@@ -42,9 +49,14 @@ def numbers(study: Study, ledger: Ledger) -> list[Path]:
         *(folder / "scores.parquet" for folder in folders),
         *(folder / f"{table}.csv" for folder in folders for table in ("headline", "comparisons", "before")),
         *(study.paths.experiment(name) / f"{table}.csv" for name in experiments for table in ("labels", "training")),
-        *(study.paths.exhibit(name) / "table.csv" for name in judging(study.suite)),
+        *(study.paths.exhibit(name) / "table.csv" for name in _judging(study.suite)),
         study.paths.contamination() / "memorization.csv",
     ]
+
+
+def _judging(suite: Suite) -> dict[str, str]:
+    """The exhibits whose numbers claims are judged by, each with what its numbers are."""
+    return {name: JUDGED[exhibit.kind] for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
 
 
 def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
@@ -64,11 +76,9 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     """The numbers by what they hold, each row with its experiment ("" where an exhibit has none)."""
     import pandas as pd
 
-    from spurious_rewards.reporting.exhibits import kinds
-
     paths, suite = ResultPaths(root), job.suite
     experiments = {paths.experiment(name): name for name in suite.experiments}
-    exhibits = kinds.judging(suite)
+    exhibits = _judging(suite)
     shown = {paths.exhibit(name): (what, suite.exhibits[name].experiment) for name, what in exhibits.items()}
     found: dict[str, list[DataFrame]] = {}
     for path in numbers:

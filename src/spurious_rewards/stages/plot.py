@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibits.kinds import ENDINGS, NEEDS, pictures
+from spurious_rewards.reporting.exhibits.kinds import ENDINGS, pictures
 from spurious_rewards.runtime.files import replacing
 from spurious_rewards.stages import score, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
 FILES = ("table.csv", "table.md", "table.tex", "page.json")
 """What every figure or table has besides its pictures."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "gains": ("headline", "seeds"),
+    "baselines": ("headline", "baselines"),
+    "curves": ("scores", "headline", "seeds", "comparisons"),
+    "code": ("scores", "headline", "seeds"),
+    "probability": ("metrics",),
+    "health": ("metrics",),
+    "switches": ("switches",),
+    "clipping": ("probe", "bandit"),
+    "strategies": ("before",),
+    "contributions": ("contributions",),
+    "forcing": ("before",),
+    "prompts": ("before", "headline"),
+    "qualitative": ("responses", "perturbation"),
+}
+"""Kind -> the frames that it reads: those of `exhibit.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
 
 PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
 """Inputs that are tables of their own; the others are CSV."""

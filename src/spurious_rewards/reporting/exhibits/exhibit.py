@@ -1,7 +1,7 @@
 """An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and what stands around them.
 
 `make` chooses the kind's function, which turns frames of the analysis into parts, and makes them a `Made`. A kind is a function
-in a module beside this one, a line in `KINDS`, and a line in `kinds.NEEDS`.
+in a module beside this one, a line in `KINDS`, and a line in `stages.plot.NEEDS`.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,25 +1,7 @@
-"""What each kind of exhibit reads and which pictures it leaves; plain data, so that planning a run imports no plotting."""
+"""Which benchmarks and pictures an exhibit of each kind has; without plotting, so that planning a run imports none."""
 
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
-
-NEEDS: dict[str, tuple[str, ...]] = {
-    "gains": ("headline", "seeds"),
-    "baselines": ("headline", "baselines"),
-    "curves": ("scores", "headline", "seeds", "comparisons"),
-    "code": ("scores", "headline", "seeds"),
-    "probability": ("metrics",),
-    "health": ("metrics",),
-    "switches": ("switches",),
-    "clipping": ("probe", "bandit"),
-    "strategies": ("before",),
-    "contributions": ("contributions",),
-    "forcing": ("before",),
-    "prompts": ("before", "headline"),
-    "qualitative": ("responses", "perturbation"),
-}
-"""Kind -> the frames that it reads: those of `shared.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
-
 
 GROUPS = {
     **dict.fromkeys(("strategies", "contributions", "forcing", "prompts"), "Tables"),
@@ -30,18 +12,6 @@ GROUPS = {
 
 ENDINGS = ("svg", "pdf", "png")
 """Of the files that a picture is saved as."""
-JUDGED = {
-    "switches": "switches",
-    "contributions": "contributions",
-    "clipping": "clipping",
-    "qualitative": "perturbation",
-}
-"""Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
-
-
-def judging(suite: Suite) -> dict[str, str]:
-    """The exhibits whose numbers claims are judged by, each with what its numbers are."""
-    return {name: JUDGED[exhibit.kind] for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
 
 
 def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:

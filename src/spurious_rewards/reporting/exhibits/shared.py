@@ -20,7 +20,7 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResultTables:
-    """What the stages before left, each None where the kind does not need it (`kinds.NEEDS`); rows keep their keys."""
+    """What the stages before left, each None where the kind does not need it (`stages.plot.NEEDS`); rows keep their keys."""
 
     headline: pd.DataFrame | None = None
     baselines: pd.DataFrame | None = None
@@ -62,7 +62,7 @@ EQUAL = "the last at which all variants were evaluated"
 def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
     """A frame that must be there."""
     if frame is None:
-        raise ValueError(f"this kind of exhibit needs the frame {name} (`kinds.NEEDS`)")
+        raise ValueError(f"this kind of exhibit needs the frame {name} (`stages.plot.NEEDS`)")
     return frame
 
 
