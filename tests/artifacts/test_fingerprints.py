@@ -167,7 +167,7 @@ WORKED_OUT = {
     "its grids": ("config/experiments.py", ("**own, **other", "**other, **own"), {"score", "plot", "claims"}),
     "the condition of a path": (
         "artifacts/paths.py",
-        ("reward, variant = found.groups()", "variant, reward = found.groups()"),
+        ('found.get("reward", "")', 'found["reward"]'),
         {"score"},
     ),
     "what an artifact was made from": (

@@ -41,7 +41,7 @@ class ResultPaths:
         return self.root / "models" / model / "pretrained" / f"seed{seed}"
 
     def base(self, model: str, bases: str, prompt: str) -> Path:
-        """Folder of what the untrained model said: votes, labels, training sets, responses, grades."""
+        """Folder of what the untrained model said: votes, labels, responses, grades."""
         return self.root / "models" / model / bases / prompt
 
     def run(self, run: Run) -> Path:
@@ -97,7 +97,7 @@ class ResultPaths:
         return self.contamination() / "memorization" / f"{model}.parquet"
 
     def bandit(self) -> Path:
-        """Paths of the bandit."""
+        """Table of the bandit's probabilities."""
         return self.root / "clipping" / "bandit.parquet"
 
 
@@ -113,23 +113,13 @@ def results_of(path: Path) -> Path:
     raise UserError(f"{path}: not below results/SUITE; the stages write their artifacts there")
 
 
-def identity(path: Path) -> tuple[str, str, str, str]:
-    """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model."""
-    if found := re.search(r"/runs/([^/]+)/([^/]+)/([^/]+)/([^/]+)/", str(path)):
-        model, prompt, reward, variant = found.groups()
-        return model, prompt, reward, variant
-    if found := re.search(r"/models/([^/]+)/[^/]+/([^/]+)/", str(path)):
-        return found.group(1), found.group(2), "", ""
-    raise ValueError(f"{path} is no artifact of a model or a run")
-
-
 def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
     """One checkpoint of a segment, a folder that transformers loads with the trainer's state beside the weights."""
     return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
 
 
-def said(path: Path) -> dict[str, str]:
-    """What an artifact's path says of it, as far as it does: model, prompt, reward, variant, seeds, steps."""
+def condition_of(path: Path) -> dict[str, str]:
+    """What an artifact's path says of its condition, as far as it does: model, prompt, reward, variant, seeds, steps."""
     text = f"{path.as_posix()}/"
     for pattern in (
         r"/runs/(?P<model>[^/]+)/(?P<prompt>[^/]+)/(?P<reward>[^/]+)/(?P<variant>[^/]+)/seeds(?P<seeds>[\d-]+)/"
@@ -141,3 +131,15 @@ def said(path: Path) -> dict[str, str]:
         if found := re.search(pattern, text):
             return found.groupdict()
     return {}
+
+
+def identity(path: Path) -> tuple[str, str, str, str]:
+    """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model.
+
+    Raises:
+        ValueError: the path names no model with a prompt.
+    """
+    found = condition_of(path)
+    if "prompt" not in found:
+        raise ValueError(f"{path} is no artifact of a model or a run")
+    return found["model"], found["prompt"], found.get("reward", ""), found.get("variant", "")

@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from spurious_rewards.artifacts.ancestry import job_of
-from spurious_rewards.artifacts.paths import said
+from spurious_rewards.artifacts.paths import condition_of
 from spurious_rewards.operations.lineage import Artifact, Node, versions
 
 BAD, NOTE, FAINT = "bold red", "yellow", "dim"
@@ -72,7 +72,7 @@ def _facts(artifact: Artifact) -> list[str]:
     """What it is of: what its path says, then the plain values that its stage was told."""
     assert artifact.manifest is not None
     request = artifact.manifest["request"]
-    found = said(artifact.path)
+    found = condition_of(artifact.path)
     found.setdefault("seeds", _seeds(request))
     for key, value in request.items():
         plain = isinstance(value, str | int | float) and key not in NOT_FOR_READERS
@@ -126,7 +126,7 @@ def _conditions(artifacts: Sequence[Artifact], below: Path) -> RenderableType:
     """How many there are of each condition, with their seeds and steps; of what is of no condition, in each folder."""
     conditions: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for one in artifacts:
-        said_here = said(one.path) or {"folder": _path(one.path.parent, below)}
+        said_here = condition_of(one.path) or {"folder": _path(one.path.parent, below)}
         key = tuple(value for name, value in said_here.items() if name not in ("seeds", "steps"))
         conditions.setdefault(key, []).append(said_here)
     table = Table.grid(padding=(0, 2))
