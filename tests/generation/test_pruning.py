@@ -3,7 +3,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from spurious_rewards.config.retention import kept_states, kept_steps
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.pruning import answered, prune
+from spurious_rewards.generation.tasks import Task
 from spurious_rewards.models.loading import check
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.locks import exclusive
@@ -95,16 +95,6 @@ def test_of_an_imported_run_nothing_is_ours_to_keep() -> None:
 
 
 # ---------------------------------------------------------------- how the others go
-
-
-@dataclass(frozen=True)
-class Task:
-    """As `generation.tasks.Task`, which is not imported for torch's sake."""
-
-    benchmark: str
-    problems: pd.DataFrame
-    samples: int
-    temperature: float
 
 
 SEEDS, STEPS = (0, 1), (5, 10, 15)

@@ -2,19 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pandera.errors
 
 from spurious_rewards.artifacts.tables import Responses, write
+from spurious_rewards.generation.tasks import Task
 from spurious_rewards.runtime.errors import UserError
 
-if TYPE_CHECKING:
-    from spurious_rewards.generation.tasks import Task
 
-
-def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence["Task"], output: Path) -> None:
+def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence[Task], output: Path) -> None:
     """Write tables.Responses at `output` from a Parquet file of its columns, whose seed, if it has one, is not read.
 
     Raises:
@@ -38,7 +35,7 @@ def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence["Task"],
     write(responses[asked].sort_values(["step", "benchmark", "id", "sample"]), Responses, output)
 
 
-def _check(file: Path, answered: pd.DataFrame, step: int, task: "Task") -> None:
+def _check(file: Path, answered: pd.DataFrame, step: int, task: Task) -> None:
     numbers = answered.groupby("id")["sample"].apply(sorted)
     for id_ in task.problems["id"]:
         if (there := numbers.get(id_, [])) != list(range(task.samples)):

@@ -5,21 +5,17 @@ import json
 from collections.abc import Collection, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.checkpoints import GONE, STATE, Fate, gone, remove_all, to_disk, write_stub
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation.tasks import Task
 from spurious_rewards.runtime.files import replacing
 from spurious_rewards.runtime.locks import exclusive
-
-if TYPE_CHECKING:
-    from spurious_rewards.generation.tasks import Task
-
-from spurious_rewards.artifacts.checkpoints import GONE, STATE, Fate, gone, remove_all, to_disk, write_stub
 
 ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
 """Keys of `Sampling` that say how the work is cut up. Other values draw other samples, but from the same distribution."""
@@ -33,7 +29,7 @@ def prune(
     states: Collection[int],
     seeds: Sequence[int],
     steps: Sequence[int],
-    tasks: Sequence["Task"],
+    tasks: Sequence[Task],
     prompt: Prompt,
     sampling: Sampling,
 ) -> dict[str, Fate]:
@@ -80,7 +76,7 @@ def prune(
 
 
 def answered(
-    output: Path, checkpoint_path: Path, task: "Task", prompt: Prompt, sampling: Sampling
+    output: Path, checkpoint_path: Path, task: Task, prompt: Prompt, sampling: Sampling
 ) -> pd.DataFrame | None:
     """What a checkpoint that is gone answered to a task (tables.Responses), if it was asked this before it went.
 
@@ -90,14 +86,14 @@ def answered(
     return tables.read(path, tables.Responses) if path.exists() else None
 
 
-def _answers(own: pd.DataFrame, task: "Task") -> bool:
+def _answers(own: pd.DataFrame, task: Task) -> bool:
     """Whether a checkpoint's responses have each problem of a task as often as asked."""
     rows = own[own["benchmark"] == task.benchmark]
     there = sorted(zip(rows["id"], rows["sample"], strict=True))
     return there == sorted(product(task.problems["id"], range(task.samples)))
 
 
-def _put_aside(own: pd.DataFrame, tasks: Sequence["Task"], prompt: Prompt, sampling: Sampling, aside: Path) -> None:
+def _put_aside(own: pd.DataFrame, tasks: Sequence[Task], prompt: Prompt, sampling: Sampling, aside: Path) -> None:
     # All of them by one rename: what an earlier checkpoint of this name answered must not stay beside them.
     with replacing(aside) as temporary:
         for task in tasks:
@@ -116,7 +112,7 @@ def _name(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def _file(task: "Task", prompt: Prompt, sampling: Sampling) -> str:
+def _file(task: Task, prompt: Prompt, sampling: Sampling) -> str:
     """A name that changes with anything that was asked."""
     request = {
         "samples": task.samples,

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spurious_rewards.config.models import Family, Organism
+from spurious_rewards.problems.arithmetic import Expression, expressions, part, prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-from spurious_rewards.problems.arithmetic import Expression, expressions, part, prompt
 
 PRETRAINED_OPERANDS = 3
 """How many numbers the sums of the corpus have."""

@@ -14,13 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spurious_rewards.config.accelerate import AccelerateConfig, read
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from accelerate import PartialState
-
-from spurious_rewards.config.accelerate import AccelerateConfig, read
 
 T = TypeVar("T")
 
