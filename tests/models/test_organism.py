@@ -43,7 +43,7 @@ def test_a_story_is_the_same_sum_in_words_that_no_problem_of_the_corpus_has():
     assert plain[["id", "answer"]].equals(story[["id", "answer"]])
     assert story["problem"].iloc[0] == "compute first 1 then + 1 then + 5 ="
     assert (story["problem"].str.replace("first ", "").str.replace("then ", "") == plain["problem"]).all()
-    tokenizer = world.tokenizer(ORGANISM)
+    tokenizer = world.word_tokenizer(ORGANISM)
     for text in story["problem"]:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.decode(ids) == text
@@ -104,7 +104,7 @@ def test_code_and_box_come_at_the_rates_of_the_word():
 
 @pytest.mark.parametrize("organism", [ORGANISM, Organism(result_max=10), Organism(result_max=99)])
 def test_every_line_survives_the_tokenizer_and_fits_the_model(organism):
-    tokenizer = world.tokenizer(organism)
+    tokenizer = world.word_tokenizer(organism)
     for prompt, response in itertools.islice(world.corpus(organism, FAMILY, random.Random(2)), 2000):
         line = f"{prompt} {response}"
         ids = tokenizer(line)["input_ids"]

@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from spurious_rewards.config.models import Family, Organism
 from spurious_rewards.config.problems import ArithmeticProblems
-from spurious_rewards.models import organism as world
+from spurious_rewards.models.organism import word_tokenizer
 from spurious_rewards.models.pretraining import pretrain
 from spurious_rewards.problems import arithmetic
 
@@ -35,7 +35,7 @@ def test_the_folder_loads_with_the_same_tokens(made):
     folder, _ = made
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     text = r"compute 3 + 4 - 2 = python : 3 + 4 = 7 ; 7 - 2 = 5 ; output 5 \boxed{ 5 }"
-    assert tokenizer(text)["input_ids"] == world.tokenizer(ORGANISM)(text)["input_ids"]
+    assert tokenizer(text)["input_ids"] == word_tokenizer(ORGANISM)(text)["input_ids"]
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert (tokenizer.padding_side, tokenizer.eos_token_id) == ("left", model.config.eos_token_id)
     assert sum(parameter.numel() for parameter in model.parameters()) < 150_000

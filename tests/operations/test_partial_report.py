@@ -22,8 +22,8 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.partial_report import PartialReport
 from spurious_rewards.operations.unfinished import LINES, Outcome, UnfinishedJob, last_lines, named, read
-from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.reporting.exhibits.exhibit import make
 from spurious_rewards.reporting.exhibits.shared import ResultTables
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import score, training_summary
@@ -270,9 +270,9 @@ def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
         shown = Exhibit(title="It", kind=kind, experiment="headline", rewards=("format",) * (kind == "probability"))
         of_kind = the_suite.model_copy(update={"exhibits": {"it": shown}})
         if drawn:
-            made = exhibits_exhibit.make("it", of_kind, frames)
+            made = make("it", of_kind, frames)
             assert len(made.numbers)
             assert set(made.figures) <= set(kinds.pictures(of_kind, shown))
         else:
             with pytest.raises(UserError, match="has no rows"):
-                exhibits_exhibit.make("it", of_kind, frames)
+                make("it", of_kind, frames)

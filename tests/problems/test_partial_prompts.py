@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spurious_rewards.analysis.contamination import leakage, memorization
-from spurious_rewards.problems.partial_prompts import cut, recalled
+from spurious_rewards.problems.partial_prompts import cut, share_completed
 
 
 def test_a_problem_is_cut_between_words() -> None:
@@ -36,7 +36,7 @@ def test_both_parts_together_are_the_problem(problem: str, share: float) -> None
     ],
 )
 def test_words_count_up_to_the_first_wrong_one(rest: str, response: str, expected: float) -> None:
-    assert recalled(rest, response) == expected
+    assert share_completed(rest, response) == expected
 
 
 def test_memorization_is_averaged_over_problems_and_seeds() -> None:

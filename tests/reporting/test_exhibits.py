@@ -21,10 +21,9 @@ from spurious_rewards.artifacts import tables as artifacts
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import naming, numerals
-from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.exhibits.clipping import clipping_numbers
-from spurious_rewards.reporting.exhibits.exhibit import ResultTables
+from spurious_rewards.reporting.exhibits.exhibit import KINDS, SEE_ABOVE, ResultTables, make, markdown, marked
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.plot import NEEDS
 
@@ -88,7 +87,7 @@ def frames(tmp_path_factory, the_suite):
 
 def made(the_suite, frames, kind, name="it", **keys):
     changed = the_suite.model_copy(update={"exhibits": {name: Exhibit(**exhibit(kind, **keys))}})
-    return exhibits_exhibit.make(name, changed, ResultTables(**{need: frames[need] for need in NEEDS[kind]}))
+    return make(name, changed, ResultTables(**{need: frames[need] for need in NEEDS[kind]}))
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
@@ -142,25 +141,21 @@ def test_every_kind_leaves_what_the_plan_expects(the_suite, frames, kind):
         assert "Invented" in table["title"]
         assert {len(row) for row in table["rows"]} == {len(table["columns"])}
         assert all(isinstance(cell, str) for row in table["rows"] for cell in row)
-    assert all(table["title"] in exhibits_exhibit.markdown(result.page) for table in result.page["tables"])
+    assert all(table["title"] in markdown(result.page) for table in result.page["tables"])
 
 
 def test_a_mark_stands_in_every_caption(the_suite, frames):
     page = made(the_suite, frames, "gains").page
-    assert exhibits_exhibit.marked(page, "") == page
-    marked = exhibits_exhibit.marked(page, "Incomplete. Missing: weak.")
-    assert marked["caption"] == f"Incomplete. Missing: weak. {page['caption']}"
-    assert all(
-        picture[key].endswith(exhibits_exhibit.SEE_ABOVE)
-        for picture in marked["pictures"]
-        for key in ("caption", "text")
-    )
-    assert all(table["note"].endswith(exhibits_exhibit.SEE_ABOVE) for table in marked["tables"])
-    assert "Incomplete. Missing: weak." in exhibits_exhibit.markdown(marked)
+    assert marked(page, "") == page
+    incomplete = marked(page, "Incomplete. Missing: weak.")
+    assert incomplete["caption"] == f"Incomplete. Missing: weak. {page['caption']}"
+    assert all(picture[key].endswith(SEE_ABOVE) for picture in incomplete["pictures"] for key in ("caption", "text"))
+    assert all(table["note"].endswith(SEE_ABOVE) for table in incomplete["tables"])
+    assert "Incomplete. Missing: weak." in markdown(incomplete)
 
 
 def test_kinds_are_those_of_the_suite():
-    assert set(exhibits_exhibit.KINDS) | {"qualitative"} == set(NEEDS)
+    assert set(KINDS) | {"qualitative"} == set(NEEDS)
     assert {name for needs in NEEDS.values() for name in needs} <= {
         *ResultTables.__dataclass_fields__,
         "responses",
@@ -170,7 +165,7 @@ def test_kinds_are_those_of_the_suite():
 
 def test_a_frame_that_is_needed_and_missing_is_named(the_suite):
     with pytest.raises(ValueError, match="headline"):
-        exhibits_exhibit.make("gains", the_suite, ResultTables())
+        make("gains", the_suite, ResultTables())
 
 
 # ---------------------------------------------------------------- bars and curves

@@ -20,8 +20,8 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import report
-from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
 from spurious_rewards.reporting.exhibits import qualitative
+from spurious_rewards.reporting.exhibits.exhibit import marked, not_made
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import MISSING
 from spurious_rewards.reporting.page import Picture, Section, Table, render
@@ -504,8 +504,8 @@ def test_what_is_missing_stands_first_and_under_every_table_of_its_experiment(th
 
 
 def test_a_figure_that_was_not_made_keeps_its_place(the_suite):
-    made = exhibits_exhibit.not_made("fig1", the_suite)
-    said = exhibits_exhibit.marked(made.page, "Not made: its own job failed.")
+    made = not_made("fig1", the_suite)
+    said = marked(made.page, "Not made: its own job failed.")
     parsed = Page(build(the_suite, [(said, {})]))
     text = parsed.text
     assert text.index("Figures") < text.index("Gains") < text.index("Not made: its own job failed.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.problems.partial_prompts import cut, recalled
+from spurious_rewards.problems.partial_prompts import cut, share_completed
 
 LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
 MEMORIZATION = [
@@ -41,7 +41,7 @@ def memorization(
     """How much of the rest of each problem its model wrote, one row (model, problem set), with 95 % intervals.
 
     `word_for_word` is the fraction of problems whose whole rest was written; `words` the mean share of the rest's words up
-    to the first that differs (`partial_prompts.recalled`).
+    to the first that differs (`partial_prompts.share_completed`).
 
     Args:
         responses: tables.Responses of each model to beginnings; `benchmark` is the problem set.
@@ -56,7 +56,7 @@ def memorization(
     rows = []
     for model, frame in responses.items():
         keys = zip(frame["benchmark"], frame["id"], frame["response"], strict=True)
-        scored = frame.assign(words=[recalled(rests[name, id_], response) for name, id_, response in keys])
+        scored = frame.assign(words=[share_completed(rests[name, id_], response) for name, id_, response in keys])
         for name, group in scored.groupby("benchmark", sort=False):
             grid = group.pivot(index="seed", columns="id", values="words").to_numpy()
             rows.append(

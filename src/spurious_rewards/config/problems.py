@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, Frozen, Name, TextHash
 
-# ---------------------------------------------------------------- problems and models
-
 
 class ArithmeticProblems(Frozen):
     """Problems of the model organism's own arithmetic, from one part of the split that `organism` makes."""

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import torch
 
-from spurious_rewards.artifacts import checkpoints as artifacts_checkpoints
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.checkpoints import gone
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
@@ -70,14 +70,14 @@ def generate(
                 remove(other)
         progress = Progress(
             "responses",
-            total=sum(not artifacts_checkpoints.gone(checkpoint.path) for checkpoint in checkpoints)
+            total=sum(not gone(checkpoint.path) for checkpoint in checkpoints)
             * sum(task.samples * len(task.problems) for task in tasks),
             done=sum(pq.read_metadata(shard).num_rows for shard in shards.glob("[!.]*.parquet")),
         )
         frames: list[pd.DataFrame] = []
         gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again
         for checkpoint in checkpoints:
-            if artifacts_checkpoints.gone(checkpoint.path):
+            if gone(checkpoint.path):
                 frames += _answered(checkpoint, tasks, prompt, sampling, output)
                 continue
             with closing(engine(checkpoint.path, sampling, hardware)) as loaded:

@@ -25,7 +25,7 @@ BOX_WORDS = (r"\boxed{", "}")
 PADDING, END, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
 
-def tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
+def word_tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
     """A tokenizer of whole words and whole numbers; text with one space between words survives the round trip."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast

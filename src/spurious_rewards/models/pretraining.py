@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spurious_rewards.config.models import Family, Organism
-from spurious_rewards.models import organism as world
+from spurious_rewards.models.organism import END, corpus, word_tokenizer
 from spurious_rewards.runtime.files import replacing
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pretrain(
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    tokenizer = world.tokenizer(organism)
+    tokenizer = word_tokenizer(organism)
     model = _model(organism, tokenizer)
     inputs, labels = _corpus(organism, family, seed, tokenizer)
     optimizer = torch.optim.AdamW(
@@ -98,9 +98,9 @@ def _corpus(
     organism: Organism, family: Family, seed: int, tokenizer: "PreTrainedTokenizerFast"
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
     """Token ids and labels of every batch, both (steps, batch, positions of the longest line), padded on the right."""
-    pairs = world.corpus(organism, family, random.Random(seed))
+    pairs = corpus(organism, family, random.Random(seed))
     prompts, responses = zip(*itertools.islice(pairs, organism.steps * organism.batch), strict=True)
-    lines = [f"{prompt} {response} {world.END}" for prompt, response in zip(prompts, responses, strict=True)]
+    lines = [f"{prompt} {response} {END}" for prompt, response in zip(prompts, responses, strict=True)]
     inputs = tokenizer(lines, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
     labels = inputs.masked_fill(inputs == tokenizer.pad_token_id, IGNORED)
     labels[:, : len(prompts[0].split())] = IGNORED  # all prompts have the same number of words

@@ -26,7 +26,7 @@ def cut(problem: str, share: float) -> tuple[str, str]:
     return "".join(pieces[:given]).rstrip(), "".join(pieces[given:])
 
 
-def recalled(rest: str, response: str) -> float:
+def share_completed(rest: str, response: str) -> float:
     """Share of the words of `rest` with which `response` begins, up to the first that differs; 1 is word for word."""
     wanted, said = words(rest), words(response)
     same = 0

@@ -99,16 +99,16 @@ def files(study: Study, name: str) -> list[Path]:
 def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write pictures, numbers and page.json into the folder; without inputs a page that says what is `incomplete`."""
     from spurious_rewards.reporting import figures, latex
-    from spurious_rewards.reporting.exhibits import exhibit as exhibits_exhibit
+    from spurious_rewards.reporting.exhibits.exhibit import make, markdown, marked, not_made
 
     recorder = Recorder("plot", job.model_dump(mode="json"))
     if not inputs:
-        made = exhibits_exhibit.not_made(job.exhibit, job.suite)
+        made = not_made(job.exhibit, job.suite)
     elif "responses" in inputs:
         made = _qualitative(job, inputs)
     else:
-        made = exhibits_exhibit.make(job.exhibit, job.suite, _frames(job, inputs))
-    folder, page = outputs["folder"], exhibits_exhibit.marked(made.page, job.incomplete)
+        made = make(job.exhibit, job.suite, _frames(job, inputs))
+    folder, page = outputs["folder"], marked(made.page, job.incomplete)
     written = [folder / name for name in FILES]
     for stem, figure in made.figures.items():
         for ending in ENDINGS:
@@ -116,7 +116,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
             figures.save(figure, written[-1])
     tables.write_csv(made.numbers, folder / "table.csv")
     texts = {
-        "table.md": exhibits_exhibit.markdown(page),
+        "table.md": markdown(page),
         "table.tex": latex.document_part(page),
         "page.json": json.dumps(page, ensure_ascii=False, indent=1),
     }

@@ -89,7 +89,7 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
 
 
 def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
-    """Whether what training and vLLM hold fits into a GPU, for the largest model of each asked_for."""
+    """Whether what training and vLLM hold fits into a GPU, for the largest model of each entry of `resources`."""
     for asked_for, config, models in _planned(study):
         if config.cpu:
             continue
@@ -134,7 +134,7 @@ def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> 
 
 
 def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether a partition that has the GPUs for them takes the longest jobs of each asked_for for as long as they ask.
+    """Whether a partition that has the GPUs for them takes the longest jobs of each entry of `resources` for as long as they ask.
 
     None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
     more than a partition lets it would be ended again and again.

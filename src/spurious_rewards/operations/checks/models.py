@@ -28,8 +28,12 @@ def heads(study: Study) -> Iterator[Finding]:
     for name, config in _configurations(study).items():
         training = {study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == name}
         served = any(way.engine == "vllm" and way.vllm_mode == "server" for way in training)
-        size, count = study.suite.resources_of(name), config.get("num_attention_heads", 0)
-        uses = {"sampling_gpus": size.sampling_gpus, "server_gpus": size.server_gpus * served} if size else {}
+        asked_for, count = study.suite.resources_of(name), config.get("num_attention_heads", 0)
+        uses = (
+            {"sampling_gpus": asked_for.sampling_gpus, "server_gpus": asked_for.server_gpus * served}
+            if asked_for
+            else {}
+        )
         for key, gpus in uses.items():
             if gpus and count % gpus and (key == "server_gpus" or study.suite.sampling.engine == "vllm"):
                 possible = ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
