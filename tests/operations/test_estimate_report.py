@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from spurious_rewards.artifacts.manifests import Recorder, manifest_path
+from spurious_rewards.artifacts.ancestry import jobs_of
+from spurious_rewards.artifacts.manifests import Recorder, manifest_path, manifests_below
 from spurious_rewards.config import costs
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.estimate import estimate
-from spurious_rewards.operations.estimate_report import NONE, duration, measured, number, report, size
+from spurious_rewards.operations.estimate_report import NONE, duration, number, report, size
 from spurious_rewards.stages import resources
 from spurious_rewards.stages.study import Study
 
@@ -109,7 +110,7 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
         folder = the_study.paths.segment(run, start, stop)
         for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job: three manifests, counted once
             done(folder / name, "train", 2.0, 8, start=str(start))
-    assert [(job.stage, job.hours) for job in measured(the_study.paths.root)] == [
+    assert [(job.stage, job.hours) for job in jobs_of(manifests_below(the_study.paths.root))] == [
         ("train", 16.0),
         ("train", 16.0),
     ]

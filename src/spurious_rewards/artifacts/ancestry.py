@@ -4,7 +4,10 @@ The report shows it, so this code counts in its fingerprint; how manifests are w
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,39 @@ def job_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
     """What the manifests of a job's artifacts, and of no others, have in common: stage, folder, and request as JSON."""
     folder = str(Path(manifest["artifact"]).parent)
     return str(manifest["stage"]), folder, json.dumps(manifest["request"], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a stage, as in `job_of`: its artifacts with their manifests, which say the same but for the artifact."""
+
+    stage: str
+    folder: str
+    request: str
+    artifacts: Mapping[Path, Mapping[str, Any]]
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """The manifest that was written last."""
+        return max(self.artifacts.values(), key=lambda manifest: manifest["created"])
+
+    @property
+    def parents(self) -> list[Path]:
+        """What it read, each once."""
+        return list(dict.fromkeys(parent for one in self.artifacts.values() for parent in parents_of(one)))
+
+    @property
+    def hours(self) -> float:
+        """What it took from its last start on: wall time x GPUs, or wall time without one."""
+        return max(one["wall_seconds"] / 3600 * max(1, len(one["hardware"]["gpus"])) for one in self.artifacts.values())
+
+
+def jobs_of(manifests: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Job]:
+    """The jobs behind artifacts that come with their manifests, in the order of the first artifact of each."""
+    made: dict[tuple[str, str, str], dict[Path, Mapping[str, Any]]] = defaultdict(dict)
+    for artifact, manifest in manifests:
+        made[job_of(manifest)][artifact] = manifest
+    return [Job(*job, artifacts) for job, artifacts in made.items()]
 
 
 def parents_of(manifest: Mapping[str, Any]) -> list[Path]:

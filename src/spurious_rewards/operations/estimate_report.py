@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from textwrap import fill
@@ -11,7 +10,7 @@ from textwrap import fill
 from rich.console import Console
 from rich.table import Table
 
-from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.ancestry import Job, jobs_of
 from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config import costs
@@ -36,7 +35,7 @@ def report(study: Study, gpus: int = 1) -> str:
         parts.append(
             _text(f"Nothing is estimated of models that the suite gives no `num_parameters`: {', '.join(without)}.")
         )
-    if jobs := list(measured(study.paths.root)):
+    if jobs := jobs_of(manifests_below(study.paths.root)):
         parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
     return "\n\n".join(parts) + "\n"
 
@@ -152,25 +151,6 @@ def _longest(found: Estimate) -> str:
 # ---------------------------------------------------------------- after a run
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job that was done: what it made, and what it took from its last start on."""
-
-    stage: str
-    artifacts: Artifacts
-    hours: float
-    """wall time x GPUs, or wall time without one"""
-
-
-def measured(root: Path) -> Iterable[Job]:
-    """The jobs whose manifests lie below a suite's results."""
-    made: dict[tuple[str, str, str], dict[Path, float]] = defaultdict(dict)
-    for artifact, manifest in manifests_below(root):
-        made[job_of(manifest)][artifact] = manifest["wall_seconds"] / 3600 * max(1, len(manifest["hardware"]["gpus"]))
-    for (stage, _, _), hours in made.items():
-        yield Job(stage, frozenset(hours), max(hours.values()))
-
-
 def _by_stage(found: Estimate, jobs: Sequence[Job]) -> str:
     rows = []
     hours: dict[str, float] = defaultdict(float)
@@ -187,7 +167,7 @@ def _by_stage(found: Estimate, jobs: Sequence[Job]) -> str:
 
 
 def _by_experiment(found: Estimate, jobs: Sequence[Job]) -> str:
-    took = {artifact: job.hours for job in jobs for artifact in job.artifacts & found.works.keys()}
+    took = {artifact: job.hours for job in jobs for artifact in job.artifacts.keys() & found.works.keys()}
     rows = []
     for name, artifacts in found.experiments.items():
         done = artifacts & took.keys()
@@ -198,7 +178,7 @@ def _by_experiment(found: Estimate, jobs: Sequence[Job]) -> str:
 
 
 def _made(found: Estimate, jobs: Iterable[Job]) -> Artifacts:
-    return frozenset(artifact for job in jobs for artifact in job.artifacts & found.works.keys())
+    return frozenset(artifact for job in jobs for artifact in job.artifacts.keys() & found.works.keys())
 
 
 def _beside(took: float, expected: float) -> list[str]:

@@ -9,9 +9,7 @@ nobody's to guess.
 import mimetypes
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.ancestry import Job, jobs_of
 from spurious_rewards.artifacts.dependencies import is_direct
 from spurious_rewards.artifacts.manifests import manifest_path, manifests_below, sha256
 from spurious_rewards.artifacts.paths import PARTIAL
@@ -73,7 +71,8 @@ def export(study: Study, to: Path) -> None:
     """
     if to.exists():
         raise UserError(f"{to}: is there already; give another name, or delete it")
-    jobs = list(jobs_below(study.paths.root))
+    jobs = jobs_of(manifests_below(study.paths.root))
+    jobs.sort(key=lambda job: str(job.manifest["created"]))
     if not jobs:
         raise UserError(f"{study.paths.root}: nothing was made of this suite yet; run Snakemake with it first")
     writing = _Crate(study, jobs)
@@ -85,44 +84,6 @@ def export(study: Study, to: Path) -> None:
             "`spurious-rewards lineage` says more",
             file=sys.stderr,
         )
-
-
-@dataclass(frozen=True)
-class Job:
-    """One execution of a stage: its artifacts with their manifests, which say the same but for the artifact."""
-
-    artifacts: Mapping[Path, Mapping[str, Any]]
-
-    @cached_property
-    def manifest(self) -> Mapping[str, Any]:
-        """The manifest that was written last."""
-        return max(self.artifacts.values(), key=lambda manifest: manifest["created"])
-
-    @property
-    def stage(self) -> str:
-        """The stage."""
-        return str(self.manifest["stage"])
-
-    @property
-    def parents(self) -> list[Path]:
-        """What it read, each once."""
-        parents = [Path(parent["artifact"]) for one in self.artifacts.values() for parent in one["parents"]]
-        return list(dict.fromkeys(parents))
-
-    @property
-    def times(self) -> dict[str, str]:
-        """When it began and ended."""
-        end = datetime.fromisoformat(self.manifest["created"])
-        start = end - timedelta(seconds=round(self.manifest["wall_seconds"]))
-        return {"startTime": start.isoformat(), "endTime": end.isoformat()}
-
-
-def jobs_below(root: Path) -> Iterator[Job]:
-    """The jobs whose manifests lie below a folder, in the order in which they ended."""
-    made: dict[tuple[str, ...], dict[Path, Mapping[str, Any]]] = {}
-    for artifact, manifest in manifests_below(root):
-        made.setdefault(job_of(manifest), {})[artifact] = manifest
-    yield from sorted(map(Job, made.values()), key=lambda job: str(job.manifest["created"]))
 
 
 class _Crate:
@@ -285,7 +246,7 @@ class _Crate:
             objects, results = self._of(job.parents), self._of(_files_of(job))
             read.update(entity.id for entity in objects)
             action = self._act(
-                "CreateAction", f"#job-{number}", tools[job.stage], objects, results, _words(job), job.times
+                "CreateAction", f"#job-{number}", tools[job.stage], objects, results, _words(job), _times(job)
             )
             for artifact in job.artifacts:
                 self.entities[manifest_path(artifact)]["about"] = action
@@ -301,7 +262,7 @@ class _Crate:
         workflow["hasPart"], workflow["step"] = list(tools.values()), list(steps.values())
         inputs = self._of(path for path in (self.study.suite_path, self.study.lock) if path in self.entities)
         ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
-        times = [job.times for job in self.jobs]
+        times = [_times(job) for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
         said = f"snakemake --config suite={self.study.settings.suite}"
         run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
@@ -356,6 +317,13 @@ def _files_of(job: Job) -> list[Path]:
         for artifact, manifest in job.artifacts.items()
         for name in manifest.get("files", {"": None})
     ]
+
+
+def _times(job: Job) -> dict[str, str]:
+    """When a job began and ended."""
+    end = datetime.fromisoformat(job.manifest["created"])
+    start = end - timedelta(seconds=round(job.manifest["wall_seconds"]))
+    return {"startTime": start.isoformat(), "endTime": end.isoformat()}
 
 
 def _words(job: Job) -> tuple[str, str]:

@@ -1,11 +1,12 @@
 """The sections on what the results cost and what they were made with, from the manifests of all artifacts."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.artifacts.ancestry import job_of
+from spurious_rewards.artifacts.ancestry import jobs_of
 from spurious_rewards.artifacts.dependencies import is_direct
 from spurious_rewards.reporting.numerals import number
 from spurious_rewards.reporting.page import Section, unless_empty
@@ -56,8 +57,11 @@ def provenance(manifests: Sequence[Manifest]) -> Section:
 def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
     """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
     columns = ["stage", "folder", "request", "wall_seconds", "gpu_seconds", "peak_memory_mb"]
-    rows = [{**manifest, **dict(zip(columns, job_of(manifest), strict=False))} for manifest in manifests]
-    return pd.DataFrame(rows, columns=columns).drop_duplicates(columns[:3], ignore_index=True)
+    rows = [
+        {**next(iter(job.artifacts.values())), "stage": job.stage, "folder": job.folder, "request": job.request}
+        for job in jobs_of((Path(manifest["artifact"]), manifest) for manifest in manifests)
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
