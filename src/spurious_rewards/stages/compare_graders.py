@@ -26,11 +26,9 @@ def job(study: Study) -> CompareGradersJob:
 def inputs(study: Study) -> dict[str, list[Path]]:
     """What other graders judge: the headline's answers before and after training, and the true ones."""
     experiment = study.suite.experiments[study.suite.report.headline]
-    answered = study.suite.benchmarks_of(experiment)
-    sets = dict.fromkeys(study.suite.benchmarks[name].problems for name in answered)
     return {
         "grades": [folder / "grades.parquet" for folder in study.before_and_after(experiment, None)],
-        "problems": [study.paths.problems(name) for name in sets],
+        "problems": study.problems_of(study.suite.benchmarks_of(experiment)),
     }
 
 

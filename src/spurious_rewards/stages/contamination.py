@@ -25,7 +25,7 @@ def job(study: Study) -> ContaminationJob:
     probe = study.suite.partial_prompt
     return ContaminationJob(
         training=study.suite.training_problems,
-        benchmarks=_benchmark_sets(study),
+        benchmarks=tuple(path.stem for path in _of_benchmarks(study)),
         overlap=study.suite.overlap,
         share=probe.share if probe else None,
     )
@@ -33,8 +33,8 @@ def job(study: Study) -> ContaminationJob:
 
 def problems(study: Study) -> list[Path]:
     """The training problems, those of the benchmarks, and those of the partial-prompt probe, each once."""
-    named = [study.suite.training_problems, *_benchmark_sets(study)]
-    return list(dict.fromkeys([*map(study.paths.problems, named), *memorization.problems(study)]))
+    training = study.paths.problems(study.suite.training_problems)
+    return list(dict.fromkeys([training, *_of_benchmarks(study), *memorization.problems(study)]))
 
 
 def files(study: Study) -> list[Path]:
@@ -42,12 +42,11 @@ def files(study: Study) -> list[Path]:
     return [study.paths.contamination() / f"{name}.csv" for name in ("overlaps", "leakage", "memorization")]
 
 
-def _benchmark_sets(study: Study) -> tuple[str, ...]:
+def _of_benchmarks(study: Study) -> list[Path]:
     """Problem sets of the benchmarks that a table reports, each once."""
     best = study.suite.report.best_prompt
     unreported = {best.chosen_on} if best else set()
-    reported = (each.problems for name, each in study.suite.benchmarks.items() if name not in unreported)
-    return tuple(dict.fromkeys(reported))
+    return study.problems_of(name for name in study.suite.benchmarks if name not in unreported)
 
 
 def work(job: ContaminationJob, inputs: Inputs, outputs: Outputs) -> None:

@@ -8,6 +8,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.training import Strategies
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import true_answers
 from spurious_rewards.stages.study import Study
 
 VERSION = 1
@@ -60,7 +61,7 @@ def work(job: LabelJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder = Recorder("label", job.model_dump(mode="json"))
     [votes], [problems] = inputs["votes"], inputs["problems"]
     pool = tables.read(problems, tables.Problems)
-    truths = {("vote", id_): answer for id_, answer in zip(pool["id"], pool["answer"], strict=True)}
+    truths = true_answers({"vote": problems.stem}, [problems])
     with Verifier() as verifier:
         grades = grading.grade(tables.read(votes, tables.Responses), truths, job.answer_in, job.strategies, verifier)
         labels = majority_vote.label(grades, pool, job.equivalence, verifier)

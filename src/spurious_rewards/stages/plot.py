@@ -81,9 +81,7 @@ def inputs(study: Study, name: str) -> dict[str, list[Path]]:
             found[frame] = train.metrics(study, exhibit.experiment, exhibit.models)
         elif frame == "responses":
             found[frame] = [folder / "responses.parquet" for folder in compared]
-            shown = suite.benchmarks_of(suite.experiments[exhibit.experiment])
-            names = dict.fromkeys(suite.benchmarks[benchmark].problems for benchmark in shown)
-            found["problems"] = [study.paths.problems(name) for name in names]
+            found["problems"] = study.problems_of(suite.benchmarks_of(suite.experiments[exhibit.experiment]))
         else:  # what is worked out of single responses
             found["grades"] = [folder / "grades.parquet" for folder in compared]
     return found

@@ -6,7 +6,7 @@ makes again only what depends on it.
 
 import os
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -110,7 +110,11 @@ class Study:
 
     def benchmark_problems(self, folder: Path) -> list[Path]:
         """Problem sets of the benchmarks that are answered in a folder, each once."""
-        names = dict.fromkeys(benchmark.problems for benchmark in self.benchmarks_in(folder).values())
+        return self.problems_of(self.benchmarks_in(folder))
+
+    def problems_of(self, benchmarks: Iterable[str]) -> list[Path]:
+        """Problem sets of benchmarks, each once."""
+        names = dict.fromkeys(self.suite.benchmarks[name].problems for name in benchmarks)
         return [self.paths.problems(name) for name in names]
 
     # ------------------------------------------------------------ parts of the suite, as jobs are told them
