@@ -91,6 +91,7 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
     assert [(each["seed"], each["step"]) for each in given] == [(3, 2), (3, 4)]
     assert given[0]["weights"]["folder"] == str(tmp_path / "checkpoint")
     assert given[1]["weights"]["hub"] == "somebody/their-model"
+    assert generate.checkpoints_of_run(study, RUN, 0, 4) == len(given)
     segment = study.paths.segment(RUN, 0, 4)
     assert segment / "grades.parquet" in grade.grades(study, "main")
     assert segment / "metrics.parquet" not in train.metrics(study, "main")
@@ -108,6 +109,7 @@ def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None
         "a note for readers must not answer anything again"
     )
     assert resources.of_answers(study, RUN).gpus == 0
+    assert generate.checkpoints_of_run(study, RUN, 0, 4) == 0
 
 
 def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:

@@ -14,15 +14,15 @@ from math import fsum
 from pathlib import Path
 from typing import Literal
 
-from spurious_rewards.artifacts.paths import BASE, bases
+from spurious_rewards.artifacts.paths import bases, group_of
 from spurious_rewards.config import costs
 from spurious_rewards.config.experiments import Run, seeds_of
 from spurious_rewards.config.retention import kept_states, kept_steps
-from spurious_rewards.stages import grade, model_refs, plot, resources, score, train
+from spurious_rewards.stages import generate, grade, model_refs, plot, resources, score, train
 from spurious_rewards.stages.study import Study
 
-Stage = Literal["train", "vote", "generate"]
-STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "generate": "answers"}
+ModelStage = Literal["train", "vote", "generate"]
+STAGES: dict[ModelStage, str] = {"train": "training", "vote": "votes", "generate": "answers"}
 """Stages in which a model is at work, and how tables call what they make; organisms' pretraining needs no GPU."""
 
 
@@ -30,7 +30,7 @@ STAGES: dict[Stage, str] = {"train": "training", "vote": "votes", "generate": "a
 class Work:
     """What one job makes with a model."""
 
-    stage: Stage
+    stage: ModelStage
     hours: float
     """GPU-hours"""
     gpus: int
@@ -69,7 +69,7 @@ class Estimate:
     downloads: float
     """bytes of the models as the hub has them"""
 
-    def hours(self, artifacts: Iterable[Path], *stages: Stage) -> float:
+    def hours(self, artifacts: Iterable[Path], *stages: ModelStage) -> float:
         """GPU-hours of some work, of some stages or of all."""
         works = (self.works[each] for each in artifacts)
         return fsum(work.hours for work in works if work.stage in (stages or STAGES))  # the same in any order
@@ -224,12 +224,8 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
 
 
 def _answers_of_run(study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str]) -> Work:
-    if (imported := study.suite.imported(run)) is None:
-        needs: tuple[Path, ...] = (study.paths.segment(run, start, stop) / "checkpoints",)
-        checkpoints = len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
-    else:
-        needs, checkpoints = (), len(imported.checkpoints)
-    return _answering(study, run.model, checkpoints, benchmarks, needs)
+    needs = () if study.suite.imported(run) else (study.paths.segment(run, start, stop) / "checkpoints",)
+    return _answering(study, run.model, generate.checkpoints_of_run(study, run, start, stop), benchmarks, needs)
 
 
 def _answering(
@@ -246,7 +242,7 @@ def _answering(
 
 def _untrained(study: Study, model: str, seeds: str) -> int:
     """How many models before training a seed group starts from."""
-    return 1 if bases(study.suite.models[model], seeds) == BASE else len(seeds_of(seeds))
+    return len(model_refs.untrained(study, model, group_of(bases(study.suite.models[model], seeds))))
 
 
 def _starts(study: Study, model: str, seeds: str) -> tuple[Path, ...]:

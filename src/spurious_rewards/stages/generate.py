@@ -96,6 +96,13 @@ def inputs_of_run(study: Study, run: Run, start: int, stop: int) -> dict[str, Pa
     return {"imported": imported.responses} if imported.responses else {}
 
 
+def checkpoints_of_run(study: Study, run: Run, start: int, stop: int) -> int:
+    """How many checkpoints of a segment answer; none where the responses were imported."""
+    if imported := study.suite.imported(run):
+        return len(imported.checkpoints)
+    return len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
+
+
 def minutes_of_base(study: Study, model: str, bases: str, prompt: str) -> int:
     """Time limit of the answers of untrained models."""
     checkpoints = len(model_refs.untrained(study, model, group_of(bases)))
@@ -104,8 +111,8 @@ def minutes_of_base(study: Study, model: str, bases: str, prompt: str) -> int:
 
 def minutes_of_run(study: Study, run: Run, start: int, stop: int) -> int:
     """Time limit of the answers of a segment's checkpoints."""
-    checkpoints = len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
-    return _minutes(study, study.paths.segment(run, start, stop), run.model, checkpoints)
+    folder = study.paths.segment(run, start, stop)
+    return _minutes(study, folder, run.model, checkpoints_of_run(study, run, start, stop))
 
 
 def _minutes(study: Study, folder: Path, model: str, checkpoints: int) -> int:
