@@ -608,9 +608,9 @@ def clipping(**values: float) -> pd.DataFrame:
             made.append({"part": "probe", "model": "effective-code", "variant": name, "seeds": 5, "pairs": 24, **ends})
         else:
             variant, optimizer = re.fullmatch(r"(.+)_(sgd|adamw)", name).groups()  # type: ignore[union-attr]
-            path = {"part": "bandit", "variant": variant.replace("_", " "), "optimiser": optimizer, "runs": 600}
+            path = {"part": "bandit", "variant": variant.replace("_", " "), "optimizer": optimizer, "runs": 600}
             made += [{**path, "step": 25, **ends}, {**path, "step": 0, "value": 0.65, "low": 0.65, "high": 0.65}]
-    columns = ["part", "model", "variant", "optimiser", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+    columns = ["part", "model", "variant", "optimizer", "step", "value", "low", "high", "seeds", "pairs", "runs"]
     return pd.DataFrame(made, columns=columns).assign(experiment="")
 
 

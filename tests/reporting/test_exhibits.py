@@ -484,9 +484,9 @@ def alone():
     )
     bandit = pd.DataFrame(
         [
-            {"variant": variant, "optimiser": optimiser, "step": step, "probability": 0.65 + drift * step, "runs": 600}
+            {"variant": variant, "optimizer": optimizer, "step": step, "probability": 0.65 + drift * step, "runs": 600}
             for variant, drift in (("clip", 0.002), ("no clip", -0.002), ("one update", 0.0))
-            for optimiser in ("sgd", "adamw")
+            for optimizer in ("sgd", "adamw")
             for step in range(26)
         ]
     )

@@ -26,7 +26,7 @@ def bandits(settings: Bandit) -> pd.DataFrame:
     All conditions draw the same random numbers, so that they differ by the algorithm alone.
 
     Returns:
-        tables.Bandit, a row a (variant, optimiser, step), step 0 being the start; the interval is Student's over the runs.
+        tables.Bandit, a row a (variant, optimizer, step), step 0 being the start; the interval is Student's over the runs.
     """
     once = settings.model_copy(update={"updates_per_rollout": 1, "num_iterations": 1})
     variants = {"clip": (settings, settings.clip), "no clip": (settings, None), "one update": (once, settings.clip)}
@@ -36,7 +36,7 @@ def bandits(settings: Bandit) -> pd.DataFrame:
             for step, probabilities in enumerate(train(changed, optimizer, learning_rate, clip)):
                 low, high = statistics.seed_band(probabilities)
                 rows.append((variant, optimizer, step, probabilities.mean(), low, high, settings.runs))
-    return pd.DataFrame(rows, columns=["variant", "optimiser", "step", "probability", "low", "high", "runs"])
+    return pd.DataFrame(rows, columns=["variant", "optimizer", "step", "probability", "low", "high", "runs"])
 
 
 def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | None) -> Array:

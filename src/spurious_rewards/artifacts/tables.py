@@ -170,8 +170,10 @@ class Probe(Table):
 class Bandit(Table):
     """Mean probability of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
 
+    _VERSION = 2
+
     variant: str = pa.Field(isin=["clip", "no clip", "one update"])
-    optimiser: str
+    optimizer: str
     step: int = pa.Field(ge=0)
     probability: float = pa.Field(ge=0, le=1)
     low: float

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
 from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
 
+OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
+"""How tables and figures call the optimisers."""
+
 
 class Reward(Frozen):
     """A reward: a function of the registry in `rewards`, and its parameter if it has one."""

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import OPTIMIZERS
 
 GROUPS = {
     "code_to_code": "code → code",
@@ -22,7 +23,7 @@ def titles(suite: Suite) -> dict[str, dict[str, str]]:
         "prompt": {key: key.replace("_", " ") for key in suite.prompts},
         "variant": {key: key.replace("_", " ") for key in suite.variants},
         "group": GROUPS,
-        "optimiser": {"sgd": "SGD", "adamw": "Adam"},
+        "optimizer": OPTIMIZERS,
     }
 
 

@@ -13,8 +13,7 @@ from spurious_rewards.analysis.scores import from_base, of_experiment
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
-
-OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
+from spurious_rewards.config.training import OPTIMIZERS
 
 LEAST_MODELS = 4
 """With fewer, Fisher's interval of a correlation does not exist."""
@@ -193,9 +192,9 @@ def bandit(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
     """Change of the mean probability from the start, which is the same in every run, to the last step."""
     found = frames["clipping"]
     found = found[(found["part"] == "bandit") & found["variant"].isin(rule.variants)]
-    found = found[found["optimiser"] == rule.optimizer] if rule.optimizer else found
+    found = found[found["optimizer"] == rule.optimizer] if rule.optimizer else found
     rows = []
-    for (variant, optimizer), path in found.sort_values("step").groupby(["variant", "optimiser"], sort=False):
+    for (variant, optimizer), path in found.sort_values("step").groupby(["variant", "optimizer"], sort=False):
         start, last = path["value"].iloc[0], path.iloc[-1]
         ends = {name: last[name] - start for name in ("value", "low", "high")}
         condition = {"model": f"bandit ({OPTIMIZERS[str(optimizer)]})", "variant": variant}

@@ -7,10 +7,10 @@ import pandas as pd
 
 from spurious_rewards.analysis.claims.measures import MEASURES, POINTS, SHARE
 from spurious_rewards.analysis.claims.rows import behaving
-from spurious_rewards.analysis.claims.values import OPTIMIZERS
 from spurious_rewards.analysis.claims.verdicts import of_one_seed
 from spurious_rewards.config.claims import READS, Rule
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.training import OPTIMIZERS
 
 
 def in_words(rule: Rule, margin: float) -> str:

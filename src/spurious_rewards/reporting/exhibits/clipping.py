@@ -41,7 +41,7 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
 
     named = naming.named(of_bandit.drop(columns=["model", "variant"]), suite).assign(variant=of_bandit["variant"])
     line = pd.Categorical(named["variant"], named["variant"].unique(), ordered=True)
-    marks = named.assign(panel=named["optimiser"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
+    marks = named.assign(panel=named["optimizer"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
     paths = figures.curves(
         marks.assign(label="mean probability"),
         f"{exhibit.title}\nTwo-action bandit",
@@ -81,7 +81,7 @@ def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
         )
     parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"probability": "value"})}
     return pd.concat([frame.assign(part=part) for part, frame in parts.items()], ignore_index=True)[
-        ["part", "model", "variant", "optimiser", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+        ["part", "model", "variant", "optimizer", "step", "value", "low", "high", "seeds", "pairs", "runs"]
     ]
 
 
@@ -117,6 +117,6 @@ def bandit_text(bandit: pd.DataFrame) -> pd.DataFrame:
                 "Steps": number(along["step"].max(), 0),
                 "Probability of the first action": ends(along),
             }
-            for (variant, optimizer), along in bandit.groupby(["variant", "optimiser"], observed=True, sort=False)
+            for (variant, optimizer), along in bandit.groupby(["variant", "optimizer"], observed=True, sort=False)
         ]
     )
