@@ -10,8 +10,7 @@ from collections.abc import Callable
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy
 
 import numpy as np
-
-from spurious_rewards.statistics.bootstrap import RESAMPLES, draw, resample
+from crossed_bootstrap import RESAMPLES, draw, resample
 
 Interval = tuple[float, float]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy
 
 import numpy as np
+from crossed_bootstrap import Draws, draw, resample
 from scipy import stats
 
 from spurious_rewards import statistics
-from spurious_rewards.statistics.bootstrap import Draws, draw, resample
 from spurious_rewards.statistics.crossed import Array
 
 Interval = tuple[float, float]
