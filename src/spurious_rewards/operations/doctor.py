@@ -83,7 +83,7 @@ def _paragraph(number: int, finding: Finding) -> str:
 
 
 def check_node(hardware: Hardware, engine: str = "transformers", output: Path | None = None) -> None:
-    """Whether this machine has what a job runs on: cheap, before anything heavy is loaded. Of a job without GPUs, nothing.
+    """Whether this machine has what a job runs on: cheap, before anything heavy is loaded. Jobs without GPUs are not checked.
 
     Of memory only what is certain is counted: the states of training and vLLM's share, or the weights that answer.
 

@@ -31,10 +31,10 @@ class Stage:
         work: `work(job, inputs, outputs)`, and `hardware` besides where the stage has an `engine`. It imports what is heavy
             inside, so that planning loads no torch.
         reads: names of the inputs that it must have.
-        may_read: names of those that it does without.
+        may_read: names of optional inputs.
         writes: names of its outputs.
-        version: of a stage up to the responses, whose artifacts cost GPU-hours: they are kept when code changes, until this
-            number is raised by hand. None: a fingerprint of the code decides; but nothing is deleted again for changed code.
+        version: Set for stages up to the responses: their artifacts cost GPU-hours and are kept when code changes, until you
+            raise it. None: changed code re-runs the stage, except `prune`.
         engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
     """
 
