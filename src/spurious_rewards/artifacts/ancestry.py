@@ -47,7 +47,8 @@ class Job:
     @property
     def hours(self) -> float:
         """What it took from its last start on: wall time x GPUs, or wall time without one."""
-        return max(one["wall_seconds"] / 3600 * max(1, len(one["hardware"]["gpus"])) for one in self.artifacts.values())
+        taken = (one["wall_seconds"] / 3600 * max(1, len(one["hardware"]["gpus"])) for one in self.artifacts.values())
+        return float(max(taken))
 
 
 def jobs_of(manifests: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Job]:
