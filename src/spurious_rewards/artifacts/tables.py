@@ -202,27 +202,29 @@ def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
         pq.write_table(arrow, temporary)
 
 
-def read(path: Path, table: type[Table]) -> pd.DataFrame:
-    """Read a table written by `write`.
+REMAKE = "delete the file and run again to remake it"
+
+
+def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
+    """Read a table written by `write`; `mend` says what to do about a file that cannot be read.
 
     Raises:
         UserError: the file is missing, truncated, of another table, or of another version of its schema.
     """
-    remake = "delete the file and run again to remake it"
     if not path.exists():
         raise UserError(f"{path}: no such table; run the step that makes it")
     try:
         arrow = pq.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise UserError(
-            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {remake}"
+            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {mend}"
         ) from error
     metadata = arrow.schema.metadata or {}
     name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
     if (name, version) != (table.__name__, str(table._VERSION)):
         raise UserError(
             f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
-            f"{table._VERSION}; {remake}"
+            f"{table._VERSION}; {mend}"
         )
     return table.validate(arrow.to_pandas())
 

@@ -20,6 +20,12 @@ from spurious_rewards.runtime.locks import exclusive
 ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
 """Keys of `Sampling` that say how the work is cut up. Other values draw other samples, but from the same distribution."""
 
+NOT_REMADE = (
+    "keep it: the weights that gave these answers are deleted (keep_weights: reported). Convert it to this version, or train "
+    "again (docs/running.md)"
+)
+"""What to do about a file of answers that cannot be read."""
+
 
 def prune(
     checkpoints: Path,
@@ -81,9 +87,12 @@ def answered(
     """What a checkpoint that is gone answered to a task (tables.Responses), if it was asked this before it went.
 
     `output` is the responses file of its segment.
+
+    Raises:
+        UserError: the file of its answers is of another version, or damaged.
     """
     path = _aside(output, checkpoint_path) / _file(task, prompt, sampling)
-    return tables.read(path, tables.Responses) if path.exists() else None
+    return tables.read(path, tables.Responses, NOT_REMADE) if path.exists() else None
 
 
 def _answers(own: pd.DataFrame, task: Task) -> bool:
