@@ -30,9 +30,9 @@ PROMPT = Prompt(kind="raw", user="{}=", stop=("7", "a"))
 SAMPLING = Sampling(max_new_tokens=10, dtype="float32", batch_tokens=100)
 
 
-def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING) -> bytes:
+def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING, version=1) -> bytes:
     checkpoints = [Checkpoint(3, step, model) for step in steps]
-    generate(checkpoints, tasks, prompt, sampling, output, threads=1, hardware=Hardware())
+    generate(checkpoints, tasks, prompt, sampling, output, version=version, threads=1, hardware=Hardware())
     return output.read_bytes()
 
 
@@ -182,13 +182,14 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
 @pytest.mark.parametrize(
     "other",
     [
+        {"version": 2},
         {"prompt": Prompt(kind="raw", user="{} =")},
         {"sampling": Sampling(max_new_tokens=11, dtype="float32", batch_tokens=100)},
         {"tasks": [TASKS[0], Task("drawn", PROBLEMS, 3, 0.6)]},
         {"tasks": [Task("greedy", PROBLEMS.assign(problem="b"), 1, 0.0), TASKS[1]]},
         {"steps": range(2)},
     ],
-    ids=["prompt", "sampling", "temperature", "problems", "checkpoints"],
+    ids=["version", "prompt", "sampling", "temperature", "problems", "checkpoints"],
 )
 def test_kept_batches_of_another_request_are_never_used(tiny_model: Path, interrupted: Path, other):
     for shard in interrupted.parent.glob(".*.partial/*/[!.]*.parquet"):
@@ -207,6 +208,14 @@ def test_kept_batches_of_a_model_that_was_made_again_are_never_used(
     os.utime(again / "model.safetensors")
     ask(again, interrupted, steps=STEPS)
     assert kept_rows(interrupted) == 0
+
+
+def test_kept_batches_of_another_version_of_the_table_are_never_used(
+    tiny_model: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tables.Responses, "_VERSION", tables.Responses._VERSION + 1)
+    ask(tiny_model, interrupted, steps=STEPS)  # and not an error that an old batch cannot be read
+    assert hidden(interrupted.parent) == []
 
 
 def test_a_second_writer_is_refused(tiny_model: Path, tmp_path: Path):
@@ -234,6 +243,7 @@ def test_torch_has_the_threads_asked_for(tiny_model: Path, tmp_path: Path, threa
         PROMPT,
         SAMPLING,
         tmp_path / "responses.parquet",
+        version=1,
         threads=threads,
         hardware=Hardware(),
     )
@@ -256,6 +266,7 @@ def test_nothing_is_done_twice(tiny_model: Path, tmp_path: Path, monkeypatch: py
         PROMPT,
         SAMPLING,
         tmp_path / "responses.parquet",
+        version=1,
         threads=1,
         hardware=Hardware(),
     )
@@ -279,6 +290,7 @@ def test_a_checkpoint_that_is_gone_gives_what_it_answered_before(tiny_model: Pat
             PROMPT,
             SAMPLING,
             output,
+            version=1,
             threads=1,
             hardware=Hardware(),
         )

@@ -237,6 +237,16 @@ def test_answers_of_an_earlier_checkpoint_do_not_outlive_the_one_that_took_its_p
     assert back(segment, 0, 5, TASKS[1]) is None
 
 
+def test_answers_that_cannot_be_remade_are_not_to_be_deleted(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned(segment, keep={15}, states={15})
+    monkeypatch.setattr(tables.Responses, "_VERSION", tables.Responses._VERSION + 1)
+    with pytest.raises(
+        UserError, match=r"holds table Responses version 1.* keep it: the weights.* are deleted"
+    ) as raised:
+        back(segment, 0, 5, TASKS[0])
+    assert "delete the file" not in str(raised.value)
+
+
 def test_nothing_goes_while_answers_are_being_written(segment: Path) -> None:
     # Ours is a living process like any other.
     with exclusive(segment / "responses.parquet"), pytest.raises(UserError, match=r"is being written by process"):
@@ -256,7 +266,7 @@ def test_responses_made_again_have_what_a_checkpoint_said_before_it_went(tmp_pat
 
     def ask(tasks: list[Any]) -> pd.DataFrame:
         output.unlink(missing_ok=True)
-        generate(found, tasks, PROMPT, SAMPLING, output, threads=1, hardware=Hardware())
+        generate(found, tasks, PROMPT, SAMPLING, output, version=1, threads=1, hardware=Hardware())
         return tables.read(output, tables.Responses)
 
     def let_go(tasks: list[Any]) -> Any:

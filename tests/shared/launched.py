@@ -60,6 +60,7 @@ def run(
         "training_sets": {0: PROBLEMS},
         "output": output,
         "tracker": Tracker("none", output, "run", {}),
+        "version": 1,
         "hardware": hardware or Hardware(),
     } | changes
     start = int(arguments.pop("start", 0))

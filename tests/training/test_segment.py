@@ -109,6 +109,20 @@ def test_checkpoints_for_another_request_are_thrown_away(organism_model: Path, t
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("raised", ["the stage's", "a table's"])
+def test_checkpoints_of_another_version_are_thrown_away(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: str
+) -> None:
+    with generating(at_call(2, die)), pytest.raises(RuntimeError, match="a crash"):
+        run(organism_model, tmp_path, 2, TRAINING)
+    if raised == "a table's":
+        monkeypatch.setattr(tables.Metrics, "_VERSION", tables.Metrics._VERSION + 1)
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, 2, TRAINING, version=1 + (raised == "the stage's"))
+    assert len(calls) == 2
+
+
 # ---------------------------------------------------------------- SIGTERM
 
 

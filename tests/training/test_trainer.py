@@ -195,6 +195,7 @@ def run(
         training_sets={0: problems},
         output=segment,
         tracker=Tracker("none", output, "run", {}),
+        version=1,
     )
     return segment
 
@@ -510,6 +511,7 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
         prompt,
         sampling,
         tmp_path / "r.parquet",
+        version=1,
         threads=1,
         hardware=Hardware(),
     )

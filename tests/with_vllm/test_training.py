@@ -146,6 +146,7 @@ def run(base: Path, output: Path, start: int, stop: int, seeds: list[int], previ
         training_sets={seed: PROBLEMS.assign(seed=seed) for seed in seeds},
         output=segment,
         tracker=Tracker("none", output, "run", {}),
+        version=1,
         hardware=Hardware(),
     )
     return segment

@@ -37,15 +37,16 @@ def generate(
     sampling: Sampling,
     output: Path,
     *,
+    version: int,
     threads: int,
     hardware: Hardware,
 ) -> bool:
     """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
 
     Each checkpoint is loaded once. Batches are kept in a hidden folder beside `output` as they are done, under a digest
-    of the whole request, so an interrupted job goes on and nothing of another request is ever used; that folder goes
-    when `output` stands. On a CPU the file is the same to the bit with or without interruptions, and for the same
-    `threads` (torch's) on any number of cores.
+    of the whole request, so an interrupted job goes on and nothing of another request, or of another `version` of the
+    stage that asks, is ever used; that folder goes when `output` stands. On a CPU the file is the same to the bit with
+    or without interruptions, and for the same `threads` (torch's) on any number of cores.
 
     A checkpoint whose weights are gone gives what it answered before; a task that it was never asked is left out.
 
@@ -58,7 +59,7 @@ def generate(
             asked for and not installed.
     """
     torch.set_num_threads(threads)
-    request = _digest(checkpoints, tasks, prompt, sampling, threads)
+    request = _digest(checkpoints, tasks, prompt, sampling, version, threads)
     with exclusive(output, request) as made:
         if made:
             return False
@@ -165,6 +166,7 @@ def _digest(
     tasks: Sequence[Task],
     prompt: Prompt,
     sampling: Sampling,
+    version: int,
     threads: int,
 ) -> str:
     """Sixteen hex digits that change with anything that responses depend on, but for the `Hardware`.
@@ -173,6 +175,7 @@ def _digest(
     minutes.
     """
     request = {
+        "code": [version, tables.Responses._VERSION],
         "versions": versions(sampling),
         "checkpoints": [[checkpoint.seed, checkpoint.step, _files(checkpoint.path)] for checkpoint in checkpoints],
         "tasks": [

@@ -145,7 +145,16 @@ def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware)
             Checkpoint(seed, step, checkpoint(segment, seed, step)) for seed in job.seeds for step in job.steps
         ]
         parents = [segment / "checkpoints"]
-    made = generate(checkpoints, tasks, job.prompt, job.sampling, output, threads=job.threads, hardware=hardware)
+    made = generate(
+        checkpoints,
+        tasks,
+        job.prompt,
+        job.sampling,
+        output,
+        version=job.version,
+        threads=job.threads,
+        hardware=hardware,
+    )
     if made:
         recorder.write(output, [*problems, *parents], **prompts.hashes(job.prompt, checkpoints[0].path), **said)
 

@@ -85,7 +85,16 @@ def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardw
         for name, frame in problem_sets(problems).items()
     ]
     prompt = partial_prompts.PROMPT
-    made = generate(checkpoints, tasks, prompt, job.sampling, output, threads=job.threads, hardware=hardware)
+    made = generate(
+        checkpoints,
+        tasks,
+        prompt,
+        job.sampling,
+        output,
+        version=job.version,
+        threads=job.threads,
+        hardware=hardware,
+    )
     if made:
         recorder.write(output, [*problems, *(each.path for each in checkpoints)], prompt=prompt.hash)
 

@@ -132,6 +132,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
             "/".join(job.run.model_dump().values()),
             job.model_dump(mode="json"),
         ),
+        version=job.version,
         hardware=hardware,
     )
     if not made or not processes.is_main_process:

@@ -68,6 +68,7 @@ def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> 
         job.prompt,
         job.sampling,
         output,
+        version=job.version,
         threads=job.threads,
         hardware=hardware,
     )

@@ -78,12 +78,14 @@ def train(
     training_sets: Mapping[int, pd.DataFrame],
     output: Path,
     tracker: Tracker,
+    version: int,
     hardware: Hardware = ONE_PROCESS,
 ) -> bool:
     """Train each seed of `bases` (seed → folder of the untrained model) and write the segment's artifacts into `output`.
 
     `previous` is checkpoints/ of the segment before. What an interrupted job has done lies in a hidden folder beside the
-    artifacts, keyed by what it was asked for: seeds that are finished, and the checkpoints of the one that is not.
+    artifacts, keyed by what it was asked for and the stage's `version`: seeds that are finished, and the checkpoints of the
+    one that is not.
 
     Returns whether it made them itself, and not another job that it had to wait for.
 
@@ -93,8 +95,9 @@ def train(
         Interrupted: SIGTERM came; the same call goes on from the rollout step that ended after it.
     """
     processes = launching.join(hardware)
+    code = [version, *(table._VERSION for table in TABLES.values())]
     request = hashlib.sha256(
-        repr((segment, bases, [frame.to_csv() for frame in training_sets.values()])).encode()
+        repr((code, segment, bases, [frame.to_csv() for frame in training_sets.values()])).encode()
     ).hexdigest()
     with ExitStack() as stack:
         if by_main_process(lambda: stack.enter_context(exclusive(output / "checkpoints", request))):
