@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from spurious_rewards.config import experiments, loading, models, problems, resources, training
+from spurious_rewards.config.reward_names import REWARD_FUNCTIONS
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.rewards.registry import REGISTRY
@@ -228,7 +229,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     insert(library / "rewards/functions.py", before="\n\ndef unless(", text=f"\n\n{function}")
     insert(library / "rewards/registry.py", after="    boxed,\n", text=imported)
     insert(library / "rewards/registry.py", after='    "python": python,\n', text=line)
-    rewards = library / "config/training.py"
+    rewards = library / "config/reward_names.py"
     rewards.write_text(re.sub(r"^REWARD_FUNCTIONS = .*\n", names, rewards.read_text(), flags=re.MULTILINE))
     smoke = copy / "config/suites/smoke.yaml"
     insert(smoke, after="\nrewards:\n", text=entry)
@@ -282,7 +283,7 @@ def test_the_new_reward_is_planned_trained_and_measured(followed: Path) -> None:
 
 
 def test_the_names_of_rewards_in_the_config_are_those_of_the_registry() -> None:
-    assert list(training.REWARD_FUNCTIONS) == list(REGISTRY)
+    assert list(REWARD_FUNCTIONS) == list(REGISTRY)
 
 
 # ---------------------------------------------------------------- your method
