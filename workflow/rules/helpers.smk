@@ -1,3 +1,5 @@
+import json
+
 from spurious_rewards.stages import resources
 
 # Functions with which rules say what they do, read, ask for and show.
@@ -5,10 +7,12 @@ from spurious_rewards.stages import resources
 FIRST = 10_000  # more than any run has steps
 
 
-def command(stage, on_hardware=False):
+def command(stage, on_hardware=False, from_copies=False):
     """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
-    said = f"python -m spurious_rewards.cli stage {stage} {{params.job:q}} {{params.files:q}}{hardware} 2> {{log:q}}"
+    locations = " --locations {resources.locations:q}" if from_copies else ""
+    job = "{params.job:q} {params.files:q}"
+    said = f"python -m spurious_rewards.cli stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
 
 
@@ -50,6 +54,11 @@ def asks(on, minutes):
             "runtime": minutes,
         }
     return asked
+
+
+def places(copies):
+    """Where the files and folders of the user's lie that a job reads, as a resource: that is no reason to run it again."""
+    return lambda w: json.dumps(study.contents.locations(copies(w)))
 
 
 def asking(message):

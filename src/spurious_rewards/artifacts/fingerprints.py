@@ -16,7 +16,16 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-NEUTRAL = ("config", "runtime", "stages.job", "artifacts.paths", "artifacts.manifests", "artifacts.fingerprints")
+NEUTRAL = (
+    *("config", "runtime", "stages.job"),
+    *(
+        "artifacts.paths",
+        "artifacts.manifests",
+        "artifacts.fingerprints",
+        "artifacts.digests",
+        "artifacts.local_copies",
+    ),
+)
 """Packages and modules that cannot change what is in an artifact but through a job's params, which Snakemake compares itself."""
 
 COUNTED = ("config.endpoints", "config.claims")

@@ -1,10 +1,11 @@
 """probe: measure what one rollout batch of random rewards does to the share of code, with the clip and without."""
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
-from spurious_rewards.models.references import ModelRef
+from spurious_rewards.models.references import Weights
 from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -19,7 +20,7 @@ class ProbeJob(JobSpec):
     """The antithetic probe of an organism."""
 
     version: int
-    bases: dict[int, ModelRef]
+    bases: dict[int, Weights]
     prompt: Prompt
     reward: Reward
     variants: dict[str, Training]
@@ -44,16 +45,16 @@ def job(study: Study, model: str) -> ProbeJob:
     )
 
 
-def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
+def work(job: ProbeJob, inputs: Inputs, outputs: Outputs, locations: Locations) -> None:
     """Probe what the clip does to random rewards, from each of the models."""
     import torch
 
     from spurious_rewards.models import references
     from spurious_rewards.training import probe
 
-    recorder = Recorder("probe", job.model_dump(mode="json"))
+    recorder = Recorder("probe", job.model_dump(mode="json"), locations)
     [problems] = inputs["problems"]
-    bases = {seed: references.locate(weights) for seed, weights in job.bases.items()}
+    bases = {seed: references.locate(weights, locations) for seed, weights in job.bases.items()}
     torch.set_num_threads(job.threads)
     measured = probe.probe(
         bases,
@@ -68,4 +69,4 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder.write(outputs["probe"], [problems, *bases.values()], prompt=job.prompt.hash)
 
 
-STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION)
+STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION, reads_copies=True)
