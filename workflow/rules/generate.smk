@@ -26,7 +26,7 @@ rule generate_base:
     message:
         asking("answering the benchmarks: {wildcards.model} before training ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        command("generate", on_hardware=True, from_copies=True)
+        command("generate", on_hardware=True)
 
 
 rule generate_run:
@@ -56,4 +56,4 @@ rule generate_run:
             f"answering the benchmarks: {{wildcards.model}} trained on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}"
         )
     shell:
-        command("generate", on_hardware=True, from_copies=True)
+        command("generate", on_hardware=True)

@@ -1,16 +1,17 @@
 import json
 
 from spurious_rewards.stages import resources
+from spurious_rewards.stages.registry import registered
 
 # Functions with which rules say what they do, read, ask for and show.
 
 FIRST = 10_000  # more than any run has steps
 
 
-def command(stage, on_hardware=False, from_copies=False):
+def command(stage, on_hardware=False):
     """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
-    locations = " --locations {resources.locations:q}" if from_copies else ""
+    locations = " --locations {resources.locations:q}" if registered()[stage].reads_copies else ""
     job = "{params.job:q} {params.files:q}"
     said = f"python -m spurious_rewards.cli stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said

@@ -22,4 +22,4 @@ rule memorization:
     message:
         asking("completing problems from their beginnings: {wildcards.model} before training")
     shell:
-        command("memorization", on_hardware=True, from_copies=True)
+        command("memorization", on_hardware=True)

@@ -20,4 +20,4 @@ rule prepare:
     message:
         "preparing problems {wildcards.set}"
     shell:
-        command("prepare", from_copies=True)
+        command("prepare")

@@ -15,12 +15,10 @@ if study.suite.clipping:
         conda:
             "../../envs/train.yaml"
         threads: settings.threads
-        resources:
-            locations=places(lambda w: model_refs.local_copies(study, w.model)),
         params:
             job=lambda w: probe.job(study, w.model).as_json(),
             files=lambda w, input, output: files(probe.STAGE, input, probe=output[0]),
         message:
             "probing what the clip does to random rewards, {wildcards.model}"
         shell:
-            command("probe", from_copies=True)
+            command("probe")

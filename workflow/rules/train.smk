@@ -30,4 +30,4 @@ rule train:
     message:
         asking(f"training {{wildcards.model}} on {ON_REWARD}, steps {{wildcards.start}} to {{wildcards.stop}}")
     shell:
-        command("train", on_hardware=True, from_copies=True)
+        command("train", on_hardware=True)

@@ -23,4 +23,4 @@ rule vote:
     message:
         asking("sampling votes of {wildcards.model} ({wildcards.prompt}), {wildcards.bases}")
     shell:
-        command("vote", on_hardware=True, from_copies=True)
+        command("vote", on_hardware=True)

@@ -1,7 +1,6 @@
 """probe: measure what one rollout batch of random rewards does to the share of code, with the clip and without."""
 
 from spurious_rewards.artifacts import tables
-from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
@@ -45,16 +44,16 @@ def job(study: Study, model: str) -> ProbeJob:
     )
 
 
-def work(job: ProbeJob, inputs: Inputs, outputs: Outputs, locations: Locations) -> None:
+def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
     """Probe what the clip does to random rewards, from each of the models."""
     import torch
 
     from spurious_rewards.models import references
     from spurious_rewards.training import probe
 
-    recorder = Recorder("probe", job.model_dump(mode="json"), locations)
+    recorder = Recorder("probe", job.model_dump(mode="json"))
     [problems] = inputs["problems"]
-    bases = {seed: references.locate(weights, locations) for seed, weights in job.bases.items()}
+    bases = {seed: references.locate(weights, {}) for seed, weights in job.bases.items()}
     torch.set_num_threads(job.threads)
     measured = probe.probe(
         bases,
@@ -69,4 +68,4 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs, locations: Locations) 
     recorder.write(outputs["probe"], [problems, *bases.values()], prompt=job.prompt.hash)
 
 
-STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION, reads_copies=True)
+STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION)
