@@ -76,9 +76,10 @@ def last_known(path: Path) -> str | None:
 
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time (ns) of each file of a folder, by name: what stands for its content where nothing must be read."""
+    """Name, size and time (ns) of each file of a model folder that is loaded: in place of its content where none must be read."""
+    files = _files(folder) if folder.is_dir() else {}
     return [
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*")) if path.is_file()
+        (name, stamp.size, stamp.mtime_ns) for name, stamp in ((name, _stamp(file)) for name, file in files.items())
     ]
 
 
