@@ -38,3 +38,11 @@ def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
 def test_wrong_keys_and_values_are_named(config: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=rf"^config\.yaml: {said}"):
         settings.read(config)
+
+
+def test_a_local_copy_may_be_gone_whose_content_is_remembered() -> None:
+    sources = {"a/b": "/nowhere", "a/c": "/elsewhere"}
+    read = settings.read({"sources": sources}, lambda path: path in (Path("/nowhere"), Path("/elsewhere")))
+    assert {key: str(path) for key, path in read.sources.items()} == sources
+    with pytest.raises(UserError, match=r"sources\.a/c = /elsewhere: no such file or folder"):
+        settings.read({"sources": sources}, lambda path: path == Path("/nowhere"))

@@ -1,6 +1,7 @@
 """Runs that were trained elsewhere: their responses are taken, their checkpoints answer, and both are marked."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,9 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
     assert generate.inputs_of_run(study, RUN, 0, 4) == {}
     given = json.loads(generate.job_of_run(study, RUN, 0, 4).as_json())["given"]
     assert [(each["seed"], each["step"]) for each in given] == [(3, 2), (3, 4)]
-    assert given[0]["weights"]["folder"] == str(tmp_path / "checkpoint")
+    [content] = study.contents.locations([tmp_path / "checkpoint"])
+    assert given[0]["weights"] == {"content": content}
+    assert generate.copies_of_run(study, RUN) == [tmp_path / "checkpoint"]
     assert given[1]["weights"]["hub"] == "somebody/their-model"
     assert generate.checkpoints_of_run(study, RUN, 0, 4) == len(given)
     segment = study.paths.segment(RUN, 0, 4)
@@ -100,11 +103,13 @@ def test_an_imported_run_is_one_segment_that_is_answered_by_what_was_given(tmp_p
     )
 
 
-def test_imported_responses_are_an_input_and_need_no_gpu(tmp_path: Path) -> None:
-    study = Study(suite(responses="theirs.parquet"), Settings(), TINY)
-    assert generate.inputs_of_run(study, RUN, 0, 4) == {"imported": Path("theirs.parquet")}
+def test_imported_responses_are_known_by_their_content_and_need_no_gpu(tmp_path: Path) -> None:
+    (tmp_path / "theirs.parquet").write_text("theirs")
+    study = Study(suite(responses=str(tmp_path / "theirs.parquet")), Settings(), TINY)
+    assert generate.inputs_of_run(study, RUN, 0, 4) == {}
+    assert generate.copies_of_run(study, RUN) == [tmp_path / "theirs.parquet"]
     job = json.loads(generate.job_of_run(study, RUN, 0, 4).as_json())
-    assert (job["imported"], job["steps"]) == ("theirs.parquet", [4])
+    assert (job["imported"], job["steps"]) == ({"content": sha256(b"theirs").hexdigest()}, [4])
     assert "colleague" not in generate.job_of_run(study, RUN, 0, 4).as_json(), (
         "a note for readers must not answer anything again"
     )

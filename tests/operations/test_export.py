@@ -179,6 +179,23 @@ def test_a_file_that_was_changed_since_is_told(
     )
 
 
+def test_a_file_of_the_users_is_in_it_and_of_their_model_its_content(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, model = write(tmp_path / "mine.jsonl"), write(tmp_path / "model/config.json").parent
+    locations = {content: Path(path) for content, path in study.contents.locations([file, model]).items()}
+    Recorder("prepare", {"name": "sums"}, locations).write(PROBLEMS, [file])
+    Recorder("generate", {}, locations).write(SEGMENT / "responses.parquet", [PROBLEMS, model])
+    export(study, tmp_path / "crate")
+    entities = metadata(tmp_path / "crate")
+    assert entities["inputs/mine.jsonl"]["sha256"] == study.contents.of(file).content
+    assert entities[f"#{model}"]["description"].endswith(study.contents.of(model).content)
+    assert capsys.readouterr().err == ""
+    write(file, "edited")
+    export(study, tmp_path / "another")
+    assert f"1 files are not what their manifests say, such as {file}" in capsys.readouterr().err
+
+
 def test_what_stands_is_not_overwritten(study: Study, tmp_path: Path) -> None:
     there = write(tmp_path / "crate.zip", "mine")
     with pytest.raises(UserError, match=r"crate.zip: is there already"):

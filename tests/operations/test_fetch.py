@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 from hub import Hub, commit_of, parquet, serving
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.config import settings as config_settings
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.suite import Suite
@@ -231,10 +232,18 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
     study = Study(load(path), settings, path)
     for name, expected in from_hub.items():
         output = tmp_path / f"{name}.parquet"
-        prepare.work(prepare.job(study, name), {}, {"problems": output})
+        job, locations = prepare.job(study, name), as_told(study, prepare.copies(study, name).values())
+        prepare.work(job, {}, {"problems": output}, locations=locations)
         assert tables.read(output, tables.Problems).to_csv() == expected
     (weights_of,) = model_refs.untrained(study, "one", "base").values()
-    assert loading.load_model(references.locate(weights_of), "float32").num_parameters() > 10_000
+    folder = references.locate(weights_of, as_told(study, model_refs.local_copies(study, "one")))
+    assert folder == to / "models/some--model"
+    assert loading.load_model(folder, "float32").num_parameters() > 10_000
+
+
+def as_told(study: Study, copies: Iterable[Path]) -> Locations:
+    """Where copies lie, as a job is told it."""
+    return {content: Path(path) for content, path in study.contents.locations(copies).items()}
 
 
 def fitting(folder: Path, **changes: Any) -> tuple[Suite, Path]:

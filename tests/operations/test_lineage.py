@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from spurious_rewards.artifacts import manifests
 from spurious_rewards.artifacts.ancestry import manifest_of
+from spurious_rewards.artifacts.local_copies import Contents
 from spurious_rewards.artifacts.manifests import Recorder, manifest_path
 from spurious_rewards.operations import lineage, lineage_report
 from spurious_rewards.operations.lineage import Artifact, Node, trace
@@ -140,9 +142,38 @@ def test_what_no_stage_made_is_a_leaf(results: Path) -> None:
     Path("mine.py").write_text("def reward(): ...")
     make("train", ROOT / "more.parquet", [Path("mine.py"), Path("no longer there")])
     mine, absent = trace(ROOT / "more.parquet").everything()[1:]
-    assert (mine.stage, list(mine.states.values())) == ("", ["not hashed"])
+    assert (mine.stage, list(mine.states.values())) == ("", ["unchanged"])
     assert list(absent.states.values()) == ["gone"]
     assert "no stage made this" in text(ROOT / "more.parquet")
+
+
+def test_a_local_copy_that_holds_something_else_than_was_used_is_told(results: Path) -> None:
+    model, file = results / "models/one", Path("sums.jsonl")
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    file.write_text("first")
+    contents = Contents()
+    locations = {contents.of(path).content: path for path in (model, file)}
+    made = ROOT / "problems/more.parquet"
+    made.write_text("made")
+    Recorder("prepare", {}, locations).write(made, [model, file])
+    assert [parent["sha256"] for parent in manifests.read(manifest_path(made))["parents"]] == list(locations)
+    root = trace(made)
+    assert {state for one in root.everything() for state in one.states.values()} == {"unchanged"}
+    assert not root.artifacts[0].other_parents
+
+    (model / "config.json").write_text('{"vocab_size": 7}')
+    root = trace(made)
+    assert found(root, model).states == {model: "CHANGED"}
+    assert set(found(root, file).states.values()) == {"unchanged"}
+    assert root.artifacts[0].other_parents == [model]
+    shown = text(made)
+    assert "CHANGED" in shown
+    assert f"was made from another state of {model}" in shown
+    assert "1 made from another state of what stands there" in shown.splitlines()[-1]
+
+    (model / "config.json").write_text("{}")
+    assert set(found(trace(made), model).states.values()) == {"unchanged"}
 
 
 def test_a_tree_can_be_traced_from_elsewhere_and_when_it_was_moved(

@@ -1,6 +1,7 @@
 """Training jobs that are interrupted, and training jobs of several processes: the results are those of an undisturbed one."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -124,6 +125,20 @@ def test_checkpoints_of_another_version_are_thrown_away(
 
 
 # ---------------------------------------------------------------- SIGTERM
+
+
+def test_work_on_another_model_at_the_same_path_is_thrown_away(organism_model: Path, tmp_path: Path) -> None:
+    base, output = Path(shutil.copytree(organism_model, tmp_path / "base")), tmp_path / "segment"
+    for _ in range(2):
+        with generating(at_call(2, die)), pytest.raises(RuntimeError, match="a crash"):
+            run(base, output, 3, TRAINING)
+        (base / "trainer_state.json").write_text("{}")  # which training does not load
+    assert [path.name for path in (output / ".partial/seed0.unfinished").iterdir()] == ["step1", "step2"]
+    (base / "config.json").write_text((base / "config.json").read_text() + "\n")
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(base, output, 3, TRAINING)
+    assert len(calls) == 3
 
 
 def test_sigterm_ends_a_job_at_the_end_of_a_rollout_step_and_nothing_is_lost(

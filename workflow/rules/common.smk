@@ -7,7 +7,9 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.artifacts.fingerprints import fingerprint
+from spurious_rewards.artifacts.local_copies import Contents
 from spurious_rewards.artifacts.paths import group_of
 from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config import settings as settings_file
@@ -29,10 +31,14 @@ configfile: str(ROOT / "config.yaml")
 report: "../report/workflow.rst"
 
 
+# A job on another machine is planned there once more, with what this run has found in the user's files.
+if not (workflow.remote_exec or workflow.subprocess_exec):
+    os.environ[Contents.VARIABLE] = "{}"
+
 try:
-    settings = settings_file.read(config)
+    settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
-    study = Study(load(suite_path), settings, suite_path, ROOT)
+    study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
 except UserError as error:
     sys.exit(f"error: {error}")
@@ -50,6 +56,7 @@ os.environ[TRACKING] = settings.tracking
 
 envvars:
     TRACKING,
+    Contents.VARIABLE,
 
 
 wildcard_constraints:

@@ -19,6 +19,7 @@ rule generate_base:
             lambda w: resources.of_sampling(study, w.model),
             lambda w: generate.minutes_of_base(study, w.model, w.bases, w.prompt),
         ),
+        locations=places(lambda w: model_refs.local_copies(study, w.model)),
     params:
         job=lambda w: generate.job_of_base(study, w.model, w.bases, w.prompt).as_json(),
         files=lambda w, input, output: files(generate.STAGE, input, responses=output[0]),
@@ -46,6 +47,7 @@ rule generate_run:
             lambda w: resources.of_answers(study, run_of(w)),
             lambda w: generate.minutes_of_run(study, run_of(w), int(w.start), int(w.stop)),
         ),
+        locations=places(lambda w: generate.copies_of_run(study, run_of(w))),
     params:
         job=lambda w: generate.job_of_run(study, run_of(w), int(w.start), int(w.stop)).as_json(),
         files=lambda w, input, output: files(generate.STAGE, input, responses=output[0]),

@@ -1,10 +1,13 @@
 # What happens before a run starts, and when it has failed or is done.
+from spurious_rewards.artifacts.local_copies import missing
 from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
 
 onstart:
+    if trouble := missing(job.resources.get("locations", "{}") for job in workflow.dag.needrun_jobs()):
+        sys.exit(f"error: {trouble}")
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
         where = "local" if workflow.local_exec else "slurm"

@@ -1,4 +1,7 @@
+import json
+
 from spurious_rewards.stages import resources
+from spurious_rewards.stages.registry import registered
 
 # Functions with which rules say what they do, read, ask for and show.
 
@@ -8,7 +11,9 @@ FIRST = 10_000  # more than any run has steps
 def command(stage, on_hardware=False):
     """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
-    said = f"python -m spurious_rewards.cli stage {stage} {{params.job:q}} {{params.files:q}}{hardware} 2> {{log:q}}"
+    locations = " --locations {resources.locations:q}" if registered()[stage].reads_copies else ""
+    job = "{params.job:q} {params.files:q}"
+    said = f"python -m spurious_rewards.cli stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
 
 
@@ -56,6 +61,11 @@ def asks(on, minutes):
             "runtime": minutes,
         }
     return asked
+
+
+def places(copies):
+    """Where the files and folders of the user's lie that a job reads, as a resource: that is no reason to run it again."""
+    return lambda w: json.dumps(study.contents.locations(copies(w)))
 
 
 def asking(message):

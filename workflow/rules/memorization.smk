@@ -15,6 +15,7 @@ rule memorization:
     threads: lambda w: resources.cores(study, w.model)
     resources:
         **asks(lambda w: resources.of_sampling(study, w.model), lambda w: memorization.minutes()),
+        locations=places(lambda w: model_refs.local_copies(study, w.model)),
     params:
         job=lambda w: memorization.job(study, w.model).as_json(),
         files=lambda w, input, output: files(memorization.STAGE, input, completions=output[0]),

@@ -4,7 +4,6 @@ from spurious_rewards.stages import prepare
 rule prepare:
     """problems, cleaned, in one schema"""
     input:
-        local=lambda w: prepare.local(study, w.set),
         against=lambda w: prepare.against(study, w.set),
     output:
         study.paths.problems("{set}"),
@@ -13,6 +12,8 @@ rule prepare:
     priority: FIRST  # what is made first waits for it, and it takes seconds
     conda:
         "../../envs/analyse.yaml"
+    resources:
+        locations=places(lambda w: prepare.copies(study, w.set).values()),
     params:
         job=lambda w: prepare.job(study, w.set).as_json(),
         files=lambda w, input, output: files(prepare.STAGE, input, problems=output[0]),

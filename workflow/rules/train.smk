@@ -23,6 +23,7 @@ rule train:
             lambda w: resources.of_training(study, run_of(w)),
             lambda w: train.minutes(study, run_of(w), int(w.start), int(w.stop)),
         ),
+        locations=places(lambda w: train.copies(study, run_of(w))),
     params:
         job=lambda w: train.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
         files=lambda w, input, output: files(train.STAGE, input, checkpoints=output.checkpoints),

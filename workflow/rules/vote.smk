@@ -16,6 +16,7 @@ rule vote:
     threads: lambda w: resources.cores(study, w.model)
     resources:
         **asks(lambda w: resources.of_sampling(study, w.model), lambda w: vote.minutes(study, w.model, w.bases)),
+        locations=places(lambda w: model_refs.local_copies(study, w.model)),
     params:
         job=lambda w: vote.job(study, w.model, w.bases, w.prompt).as_json(),
         files=lambda w, input, output: files(vote.STAGE, input, votes=output[0]),

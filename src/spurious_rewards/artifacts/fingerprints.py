@@ -16,7 +16,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-NEUTRAL = ("config", "runtime", "stages.job", "artifacts.manifests", "artifacts.fingerprints")
+NEUTRAL = (
+    *("config", "runtime", "stages.job"),
+    *("artifacts.manifests", "artifacts.fingerprints", "artifacts.digests", "artifacts.local_copies"),
+)
 """Packages and modules that change an artifact only through a job's params, which Snakemake compares itself, or not at all."""
 
 COUNTED = ("config.suite", "config.experiments", "config.training", "config.endpoints", "config.claims")

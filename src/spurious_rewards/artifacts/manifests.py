@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.paths import PARTIAL
 from spurious_rewards.runtime.files import replacing
 
@@ -36,8 +37,10 @@ def artifact_of(manifest: Path) -> Path:
 class Recorder:
     """Measures a stage from its creation on and writes the manifest of what it made."""
 
-    def __init__(self, stage: str, request: Mapping[str, Any]):
+    def __init__(self, stage: str, request: Mapping[str, Any], locations: Locations | None = None):
+        """`locations` are those of the local copies that the stage reads."""
         self.stage, self.request = stage, dict(request)
+        self.contents = {path: content for content, path in (locations or {}).items()}
         self.started = time.time()
 
     def write(
@@ -66,7 +69,10 @@ class Recorder:
                 resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
             )
             // 1024,
-            "parents": [{"artifact": str(parent), "sha256": _recorded(parent)} for parent in parents],
+            "parents": [
+                {"artifact": str(parent), "sha256": self.contents.get(parent) or _recorded(parent)}
+                for parent in parents
+            ],
             "details": details,
         }
         with replacing(manifest_path(artifact)) as temporary:

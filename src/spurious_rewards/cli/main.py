@@ -11,6 +11,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.cli import stage
 from spurious_rewards.config import loading, settings
 from spurious_rewards.config.messages import read_yaml
@@ -56,7 +57,7 @@ def _study(config: list[str]) -> Study:
     root = Path()
     given = dict(pair.partition("=")[::2] for pair in config)
     chosen = settings.read(
-        {**read_yaml(root / "config.yaml"), **{key: yaml.safe_load(text) for key, text in given.items()}}
+        {**read_yaml(root / "config.yaml"), **{key: yaml.safe_load(text) for key, text in given.items()}}, last_known
     )
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)

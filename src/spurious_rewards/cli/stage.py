@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from spurious_rewards.artifacts import local_copies
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import explain
 from spurious_rewards.config.resources import Hardware
@@ -39,38 +40,67 @@ On = Annotated[
 ]
 
 
-def _without_model(stage: Stage) -> Any:
+At = Annotated[
+    str,
+    typer.Option("--locations", metavar="JSON", help="where local copies lie that the job names: path by content"),
+]
+
+
+def _on_artifacts(stage: Stage) -> Any:
     def command(job: Job, inputs: Given, outputs: Made) -> None:
         _run(stage, job, inputs, outputs)
 
     return command
 
 
-def _with_model(stage: Stage) -> Any:
-    def command(job: Job, inputs: Given, outputs: Made, hardware: On = "{}") -> None:
-        _run(stage, job, inputs, outputs, hardware)
+def _on_copies(stage: Stage) -> Any:
+    def command(job: Job, inputs: Given, outputs: Made, locations: At = "{}") -> None:
+        _run(stage, job, inputs, outputs, locations=locations)
 
     return command
 
 
-def _run(stage: Stage, job: str, inputs: Sequence[str], outputs: Sequence[str], hardware: str | None = None) -> None:
+def _with_model(stage: Stage) -> Any:
+    def command(job: Job, inputs: Given, outputs: Made, hardware: On = "{}", locations: At = "{}") -> None:
+        _run(stage, job, inputs, outputs, hardware, locations)
+
+    return command
+
+
+def _command(stage: Stage) -> Any:
+    if stage.engine:
+        return _with_model(stage)
+    return _on_copies(stage) if stage.reads_copies else _on_artifacts(stage)
+
+
+def _run(
+    stage: Stage,
+    job: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    hardware: str | None = None,
+    locations: str | None = None,
+) -> None:
     asked = _parse(stage.job, job)
     read = _named("--input", inputs, stage.reads, stage.may_read)
     written = _named("--output", outputs, stage.writes)
     if several := [name for name, paths in written.items() if len(paths) > 1]:
         raise UserError(f"--output {several[0]}: given twice; give it once")
     made = {name: path for name, [path] in written.items()}
-    if hardware is None:
-        stage.work(asked, read, made)
-        return
-    assert stage.engine is not None
-    on = _parse(Hardware, hardware)
-    if not launching.launched():
-        if on.machines == 1:
-            gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once
-        doctor.check_node(on, stage.engine(asked), next(iter(made.values())))
-    launching.launch(on)
-    stage.work(asked, read, made, on)
+    beside: dict[str, Any] = {}
+    if locations is not None:
+        beside["locations"] = _places(locations)
+        if not launching.launched():
+            local_copies.check(beside["locations"])
+    if hardware is not None:
+        assert stage.engine is not None
+        on = beside["hardware"] = _parse(Hardware, hardware)
+        if not launching.launched():
+            if on.machines == 1:
+                gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once
+            doctor.check_node(on, stage.engine(asked), next(iter(made.values())))
+        launching.launch(on)
+    stage.work(asked, read, made, **beside)
 
 
 def _parse(kind: type[J], text: str) -> J:
@@ -78,6 +108,13 @@ def _parse(kind: type[J], text: str) -> J:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise explain(error, "JOB", kind) from None
+
+
+def _places(text: str) -> local_copies.Locations:
+    try:
+        return TypeAdapter(dict[str, Path]).validate_json(text)
+    except ValidationError:
+        raise UserError(f"--locations {text}: give paths by content as JSON, as `snakemake -n -p` shows them") from None
 
 
 def _named(
@@ -101,4 +138,4 @@ def _named(
 for name, found in registered().items():
     module = importlib.import_module(found.work.__module__)
     said = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
-    app.command(name, help=said[:1].upper() + said[1:])((_with_model if found.engine else _without_model)(found))
+    app.command(name, help=said[:1].upper() + said[1:])(_command(found))

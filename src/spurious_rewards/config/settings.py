@@ -1,5 +1,6 @@
 """`config.yaml`: what depends on the machine, checked; and where the chosen suite lies."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,15 +27,17 @@ class Settings(Frozen):
     )
 
 
-def read(config: dict[str, Any]) -> Settings:
+def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _: None) -> Settings:
     """Check Snakemake's merged configuration.
+
+    A local copy may be gone if what it held is `remembered`: what was made of it can be worked on without.
 
     Raises:
         UserError: naming the key, its value and what is allowed.
     """
     settings = validate(Settings, config, "config.yaml")
     for hub_id, path in settings.sources.items():
-        if not path.exists():
+        if not (path.exists() or remembered(path)):
             raise UserError(f"config.yaml: sources.{hub_id} = {path}: no such file or folder; allowed: an existing one")
     return settings
 

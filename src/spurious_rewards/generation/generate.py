@@ -14,6 +14,7 @@ import torch
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.checkpoints import gone
+from spurious_rewards.artifacts.digests import listing
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
@@ -177,7 +178,7 @@ def _digest(
     request = {
         "code": [version, tables.Responses._VERSION],
         "versions": versions(sampling),
-        "checkpoints": [[checkpoint.seed, checkpoint.step, _files(checkpoint.path)] for checkpoint in checkpoints],
+        "checkpoints": [[checkpoint.seed, checkpoint.step, listing(checkpoint.path)] for checkpoint in checkpoints],
         "tasks": [
             [task.benchmark, task.samples, task.temperature, task.problems[["id", "problem"]].to_numpy().tolist()]
             for task in tasks
@@ -187,9 +188,3 @@ def _digest(
         "threads": threads,
     }
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()[:16]
-
-
-def _files(folder: Path) -> list[tuple[str, int, int]]:
-    return [
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*")) if path.is_file()
-    ]

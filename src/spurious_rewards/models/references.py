@@ -1,13 +1,15 @@
-"""A model to load, by folder or hub id, and where that is on this machine."""
+"""A model to load, by what it is, and where that is on this machine."""
 
 from pathlib import Path
 
+from spurious_rewards.artifacts import local_copies
 from spurious_rewards.artifacts.hub import download_model, resolve
+from spurious_rewards.artifacts.local_copies import LocalCopy, Locations
 from spurious_rewards.config.base import Frozen
 
 
 class ModelRef(Frozen):
-    """A model to load: a folder, or a hub id whose revision the lock file pins."""
+    """A model to load: a folder that the workflow itself makes, or a hub id whose revision the lock file pins."""
 
     folder: Path | None = None
     hub: str | None = None
@@ -15,20 +17,26 @@ class ModelRef(Frozen):
     lock: Path | None = None
 
 
+Weights = ModelRef | LocalCopy
+"""What can be loaded: one of those, or a folder of the user's."""
+
+
 class CheckpointRef(Frozen):
     """A model that answers and that no training of ours made: its seed, its rollout step, and what to load."""
 
     seed: int
     step: int
-    weights: ModelRef
+    weights: Weights
 
 
-def locate(weights: ModelRef) -> Path:
+def locate(weights: Weights, locations: Locations) -> Path:
     """The folder of a model to load, fetched from the hub at the revision that the lock file pins if it has none yet.
 
     Raises:
-        UserError: see `hub.download_model`.
+        UserError: see `hub.download_model` and `local_copies.locate`.
     """
+    if isinstance(weights, LocalCopy):
+        return local_copies.locate(weights, locations)
     if weights.folder is not None:
         return weights.folder
     assert weights.hub is not None

@@ -8,7 +8,7 @@ nobody's to guess.
 
 import mimetypes
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -174,8 +174,9 @@ class _Crate:
             return self.entities[path]
         if path.is_file():
             return self._add(path)
+        known = f"; the SHA-256 of what is loaded of it was {digest}" if (digest := self.recorded.get(path)) else ""
         self.entities[path] = self._about(
-            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description="not in this archive"
+            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description=f"not in this archive{known}"
         )
         return self.entities[path]
 
@@ -300,8 +301,13 @@ class _Crate:
         return action
 
 
-def _recorded(jobs: Iterable[Job]) -> Iterator[tuple[Path, str]]:
-    """The hash of each file as its manifest has it."""
+def _recorded(jobs: Sequence[Job]) -> Iterator[tuple[Path, str]]:
+    """The hash of each file as its manifest has it, or of what has none, as it was when a job read it."""
+    for job in jobs:
+        for manifest in job.artifacts.values():
+            for parent in manifest["parents"]:
+                if parent["sha256"]:
+                    yield Path(parent["artifact"]), parent["sha256"]
     for job in jobs:
         for artifact, manifest in job.artifacts.items():
             if manifest["sha256"]:

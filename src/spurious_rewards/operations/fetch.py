@@ -214,8 +214,8 @@ def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
     return (
         "# Copies that stand for the hub's models and data sets. Put this into config.yaml, or give the file as it is:\n"
         f"#   snakemake --configfile {to.resolve() / 'sources.yaml'} --config suite={suite} --cores all\n"
-        "# After moving the folder run the fetch there again: it checks every file and writes the new paths. A path is part of\n"
-        "# what a job is told: with another one what was made is made again, unless a link stands in the old place.\n"
+        "# After moving the folder run the fetch there again: it checks every file and writes the new paths. Jobs know a copy\n"
+        "# by its content, so nothing is made again for them; but what was made from the hub is, once a copy is named for it.\n"
         + yaml.safe_dump({"sources": {hub_id: str(path.resolve()) for hub_id, path in sources.items()}}, width=1000)
     )
 

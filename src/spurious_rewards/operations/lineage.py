@@ -5,7 +5,7 @@ it was made from still what it was made from.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from spurious_rewards.artifacts.ancestry import manifest_of
 from spurious_rewards.artifacts.checkpoints import GONE
+from spurious_rewards.artifacts.digests import digest
 from spurious_rewards.artifacts.fingerprints import fingerprint
 from spurious_rewards.artifacts.manifests import artifact_of, manifest_path, read, sha256
 from spurious_rewards.runtime.errors import UserError
@@ -27,11 +28,15 @@ State = Literal["unchanged", "CHANGED", "gone", "not hashed"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a stage made, where it lies today, or (without a manifest) what no stage made: a model, a file of the user's."""
+    """What a stage made, where it lies today, or (without a manifest) what no stage made: a model, a file of the user's.
+
+    Of the latter `was` has the hashes that it had when what hangs on it was made.
+    """
 
     path: Path
     manifest: Mapping[str, Any] | None
     today: "Today" = field(repr=False, compare=False)
+    was: frozenset[str] = frozenset()
 
     @property
     def stage(self) -> str:
@@ -45,33 +50,37 @@ class Artifact:
 
     @cached_property
     def states(self) -> dict[Path, State]:
-        """State of each file that its manifest has a hash of, or of the folder as a whole."""
+        """State of each file that its manifest has a hash of, or of the file or folder as a whole."""
         if self.manifest is None:
-            return {self.path: "not hashed" if self.path.exists() else "gone"}
+            return {self.path: self._state(self.path, self.was)}
         if "files" in self.manifest:
             return {
-                self.path / name: self._state(self.path / name, was) for name, was in self.manifest["files"].items()
+                self.path / name: self._state(self.path / name, {was}) for name, was in self.manifest["files"].items()
             }
-        return {self.path: self._state(self.path, self.manifest["sha256"])}
+        return {self.path: self._state(self.path, {was} if (was := self.manifest["sha256"]) else ())}
 
-    def _state(self, path: Path, was: str | None) -> State:
+    def _state(self, path: Path, was: Collection[str]) -> State:
         if not path.exists():
             return "gone"
-        if was is None:
+        if not was:
             return "not hashed"
-        return "unchanged" if self.today.hash(path) == was else "CHANGED"
+        return "unchanged" if set(was) == {self.today.hash(path)} else "CHANGED"
 
     @property
     def parents(self) -> list[Path]:
         """What it was made from, where that lies today."""
-        return [self.today.place(Path(parent["artifact"])) for parent in (self.manifest or {}).get("parents", ())]
+        return [path for path, _ in self.used]
+
+    @property
+    def used(self) -> list[tuple[Path, str | None]]:
+        """Its parents with the hash that each had then, if it had one."""
+        parents = (self.manifest or {}).get("parents", ())
+        return [(self.today.place(Path(parent["artifact"])), parent["sha256"]) for parent in parents]
 
     @cached_property
     def other_parents(self) -> list[Path]:
         """Files it was made from that hold something else today; those that are gone or were not hashed are not among them."""
-        parents = (self.manifest or {}).get("parents", ())
-        hashes = zip(self.parents, (parent["sha256"] for parent in parents), strict=True)
-        return [path for path, was in hashes if was and (now := self.today.hash(path)) and now != was]
+        return [path for path, was in self.used if was and (now := self.today.hash(path)) and now != was]
 
     @cached_property
     def without_weights(self) -> int:
@@ -106,16 +115,16 @@ class Today:
         return self.found / path.relative_to(self.recorded) if path.is_relative_to(self.recorded) else path
 
     def hash(self, path: Path) -> str | None:
-        """SHA-256 of a file; none of what is gone, or a folder."""
+        """SHA-256 of a file, or of what is loaded of a model folder; none of what is gone."""
         if path not in self._hashes:
-            self._hashes[path] = sha256(path)
+            self._hashes[path] = digest(path) if path.is_dir() else sha256(path)
         return self._hashes[path]
 
-    def artifact(self, path: Path) -> Artifact:
-        """The artifact that a path is, or lies in."""
+    def artifact(self, path: Path, was: Iterable[str | None]) -> Artifact:
+        """The artifact that a path is, or lies in; `was` are the hashes with which it was used."""
         manifest = manifest_of(path)
         if manifest is None:
-            return Artifact(path, None, self)
+            return Artifact(path, None, self, frozenset(filter(None, was)))
         return Artifact(artifact_of(manifest), read(manifest), self)
 
 
@@ -154,7 +163,7 @@ def trace(file: Path, every: bool = False) -> Node:
     if path != artifact and "files" in content and path.name not in content["files"]:
         raise UserError(f"{file}: is not among the files that {manifest.name} is of: {', '.join(content['files'])}")
     today = Today(*_moved(Path(content["artifact"]), artifact))
-    return _grow([path], today, every, set())[0]
+    return _grow([(path, None)], today, every, set())[0]
 
 
 def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
@@ -164,8 +173,11 @@ def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
     return recorded, found
 
 
-def _grow(paths: Iterable[Path], today: Today, every: bool, seen: set[Path]) -> tuple[Node, ...]:
-    artifacts = {artifact.path: artifact for artifact in map(today.artifact, paths)}
+def _grow(used: Iterable[tuple[Path, str | None]], today: Today, every: bool, seen: set[Path]) -> tuple[Node, ...]:
+    hashes: dict[Path, list[str | None]] = defaultdict(list)
+    for path, was in used:
+        hashes[path].append(was)
+    artifacts = {artifact.path: artifact for artifact in map(today.artifact, hashes, hashes.values())}
     kinds: dict[tuple[str, ...], list[Artifact]] = defaultdict(list)
     for artifact in artifacts.values():
         kinds[artifact.kind].append(artifact)
@@ -175,7 +187,7 @@ def _grow(paths: Iterable[Path], today: Today, every: bool, seen: set[Path]) -> 
         for group in [[one] for one in together] if alone else [together]:
             new = [one for one in group if one.path not in seen]
             seen |= {one.path for one in new}
-            parents = [parent for one in new for parent in one.parents]
+            parents = [parent for one in new for parent in one.used]
             above = tuple(one for one in group if one not in new)
             nodes.append(Node(tuple(new), above, _grow(parents, today, every, seen)))
     return tuple(nodes)

@@ -48,7 +48,7 @@ def _tree(node: Node, below: Path) -> Tree:
 def _one(artifact: Artifact, below: Path) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(_heading([artifact], below), "bold")]
     if artifact.manifest is None:
-        return [*lines, Text("no stage made this", FAINT) if artifact.path.exists() else Text("gone", BAD)]
+        return [*lines, Text("no stage made this", FAINT), *_today([artifact], below)]
     manifest = artifact.manifest
     lines += [Text(" · ".join(facts)) for facts in (_facts(artifact), _hashes(artifact), _card(artifact)) if facts]
     lines.append(Text(f"{_time(manifest['created'])} · {_cost([artifact])} · {_hardware(artifact)}"))

@@ -46,7 +46,7 @@ def prepare(
         problem_set: where the problems come from and what is done with bad rows.
         organism: the arithmetic of generated problems.
         data_seed: draws the order, and with it the problems that `limit` keeps.
-        sources: local files that stand for hub ids.
+        sources: local files to read for a hub id, or for the `path` of a problem set.
         lock: YAML file that pins hub revisions to commits; see `resolve`.
         against: tables.Problems by name, with none of which a problem may overlap.
         rule: when it does; needed with `against`.

@@ -38,7 +38,7 @@ class Source(NamedTuple):
 
 
 def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[str, Path], lock: Path) -> Source:
-    """Rows of a problem set's source; `sources` has local files that stand for the hub's data sets.
+    """Rows of a problem set's source; `sources` has local files to read for a hub id, or for a `path`.
 
     Raises:
         UserError: it cannot be had, or is no file of problems.
@@ -59,9 +59,9 @@ def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[st
         return _generate(problem_set.reasoning_gym)
     if problem_set.hub is not None and problem_set.hub not in sources:
         return read_hub(problem_set, problem_set.hub, lock)
-    path = sources[problem_set.hub] if problem_set.hub is not None else problem_set.path
-    assert path is not None  # a problem set has exactly one source
-    return Source(problem_set.hub or path.name, str(path), None, _read_file(path))
+    name = problem_set.hub or str(problem_set.path)  # a problem set has exactly one source
+    path = sources.get(name, Path(name))
+    return Source(problem_set.hub or Path(name).name, str(path), None, _read_file(path))
 
 
 def _generate(wanted: ReasoningGym) -> Source:

@@ -38,7 +38,7 @@ class ClaimsJob(JobSpec):
 
 def job(study: Study, ledger: Ledger) -> ClaimsJob:
     """Job of the claims ledger."""
-    return ClaimsJob(suite=study.suite, ledger=ledger)
+    return ClaimsJob(suite=study.suite_as_told, ledger=ledger)
 
 
 def numbers(study: Study, ledger: Ledger) -> list[Path]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from spurious_rewards.artifacts import local_copies
+from spurious_rewards.artifacts.local_copies import LocalCopy, Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import checkpoint, group_of
 from spurious_rewards.config import costs
@@ -30,7 +32,7 @@ class GenerateJob(JobSpec):
     given: tuple[CheckpointRef, ...]
     seeds: tuple[int, ...]
     steps: tuple[int, ...]
-    imported: Path | None
+    imported: LocalCopy | None
     benchmarks: dict[str, Benchmark]
     prompt: Prompt
     sampling: Sampling
@@ -61,7 +63,7 @@ def job_of_run(study: Study, run: Run, start: int, stop: int) -> GenerateJob:
         given=given,
         seeds=(imported.seed,),
         steps=tuple(sorted(study.suite.asked_steps(run))),
-        imported=imported.responses,
+        imported=study.contents.of(imported.responses) if imported.responses else None,
     )
 
 
@@ -74,7 +76,7 @@ def _job(
     given: tuple[CheckpointRef, ...] = (),
     seeds: tuple[int, ...] = (),
     steps: tuple[int, ...] = (),
-    imported: Path | None = None,
+    imported: LocalCopy | None = None,
 ) -> GenerateJob:
     return GenerateJob(
         version=VERSION,
@@ -90,10 +92,17 @@ def _job(
 
 
 def inputs_of_run(study: Study, run: Run, start: int, stop: int) -> dict[str, Path]:
-    """What a segment's answers are made of besides problems: its checkpoints, or the responses that were imported."""
+    """What the workflow makes that a segment's answers are made of, besides problems: its checkpoints."""
+    return {} if study.suite.imported(run) else {"checkpoints": study.paths.segment(run, start, stop) / "checkpoints"}
+
+
+def copies_of_run(study: Study, run: Run) -> list[Path]:
+    """Files and folders of the user's that a run's answers are read or drawn from: those of one that was imported."""
     if (imported := study.suite.imported(run)) is None:
-        return {"checkpoints": study.paths.segment(run, start, stop) / "checkpoints"}
-    return {"imported": imported.responses} if imported.responses else {}
+        return []
+    if imported.responses:
+        return [imported.responses]
+    return [path for where in imported.checkpoints.values() for path in model_refs.local_copies_elsewhere(study, where)]
 
 
 def checkpoints_of_run(study: Study, run: Run, start: int, stop: int) -> int:
@@ -120,24 +129,27 @@ def _minutes(study: Study, folder: Path, model: str, checkpoints: int) -> int:
     return resources.minutes(hours, resources.of_sampling(study, model))
 
 
-def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
     """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
     from spurious_rewards.generation import imported
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, tasks_of
     from spurious_rewards.models import prompts, references
 
-    recorder = Recorder("generate", job.model_dump(mode="json"))
+    recorder = Recorder("generate", job.model_dump(mode="json"), locations)
     problems, output = inputs["problems"], outputs["responses"]
     tasks = tasks_of(job.benchmarks, problem_sets(problems))
     elsewhere = job.imported is not None or any(each.step for each in job.given)
     said: dict[str, Any] = {"imported": True} if elsewhere else {}
     if job.imported:
-        imported.take(job.imported, job.seeds[0], job.steps, tasks, output)
-        recorder.write(output, [*problems, job.imported], prompt=job.prompt.hash, **said)
+        file = local_copies.locate(job.imported, locations)
+        imported.take(file, job.seeds[0], job.steps, tasks, output)
+        recorder.write(output, [*problems, file], prompt=job.prompt.hash, **said)
         return
     if job.given:
-        checkpoints = [Checkpoint(each.seed, each.step, references.locate(each.weights)) for each in job.given]
+        checkpoints = [
+            Checkpoint(each.seed, each.step, references.locate(each.weights, locations)) for each in job.given
+        ]
         parents = [each.path for each in checkpoints]
     else:
         segment = output.parent
@@ -166,4 +178,5 @@ STAGE = Stage(
     writes=("responses",),
     version=VERSION,
     engine=lambda job: str(job.sampling.engine),
+    reads_copies=True,
 )

@@ -28,14 +28,15 @@ class Stage:
 
     Attributes:
         job: what it is told.
-        work: `work(job, inputs, outputs)`, and `hardware` besides where the stage has an `engine`. It imports what is heavy
-            inside, so that planning loads no torch.
+        work: `work(job, inputs, outputs)`, with `hardware` besides where the stage has an `engine`, and `locations` where it
+            reads local copies. It imports what is heavy inside, so that planning loads no torch.
         reads: names of the inputs that it must have.
         may_read: names of optional inputs.
         writes: names of its outputs.
         version: Set for stages up to the responses: their artifacts cost GPU-hours and are kept when code changes, until you
             raise it. None: changed code re-runs the stage, except `prune`.
         engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
+        reads_copies: whether files or model folders of the user's may be among what it reads.
     """
 
     job: type[JobSpec]
@@ -45,3 +46,4 @@ class Stage:
     writes: tuple[str, ...] = ()
     version: int | None = None
     engine: Callable[[Any], str] | None = None
+    reads_copies: bool = False

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import bases, group_of
 from spurious_rewards.config.experiments import PartialPrompt
@@ -70,16 +71,16 @@ def _asked(study: Study) -> PartialPrompt:
     return study.suite.partial_prompt
 
 
-def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
     """Have models before training go on with the beginnings of problems."""
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, Task
     from spurious_rewards.models import references
     from spurious_rewards.problems import partial_prompts
 
-    recorder = Recorder("memorization", job.model_dump(mode="json"))
+    recorder = Recorder("memorization", job.model_dump(mode="json"), locations)
     problems, output = inputs["problems"], outputs["completions"]
-    checkpoints = [Checkpoint(each.seed, each.step, references.locate(each.weights)) for each in job.given]
+    checkpoints = [Checkpoint(each.seed, each.step, references.locate(each.weights, locations)) for each in job.given]
     tasks = [
         Task(name, frame.assign(problem=[partial_prompts.cut(text, job.share)[0] for text in frame["problem"]]), 1, 0.0)
         for name, frame in problem_sets(problems).items()
@@ -106,4 +107,5 @@ STAGE = Stage(
     writes=("completions",),
     version=VERSION,
     engine=lambda job: str(job.sampling.engine),
+    reads_copies=True,
 )

@@ -1,16 +1,17 @@
-"""Which model a job loads: an organism of the workflow's own, the end of another run, a local folder, or the hub's."""
+"""Which model a job loads: an organism of the workflow's own, the end of another run, a folder of the user's, or the hub's."""
 
 from pathlib import Path
 
+from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.artifacts.paths import BASE, checkpoint
 from spurious_rewards.artifacts.tables import SHARED_BASE
 from spurious_rewards.config.experiments import seeds_of
 from spurious_rewards.config.models import Model, Start
-from spurious_rewards.models.references import CheckpointRef, ModelRef
+from spurious_rewards.models.references import CheckpointRef, ModelRef, Weights
 from spurious_rewards.stages.study import Study
 
 
-def untrained(study: Study, name: str, group: str) -> dict[int, ModelRef]:
+def untrained(study: Study, name: str, group: str) -> dict[int, Weights]:
     """What to load as the untrained model of each seed of a group; "base" is the one that all seeds share."""
     model = study.suite.models[name]
     seeds = (SHARED_BASE,) if group == BASE else seeds_of(group)
@@ -31,26 +32,42 @@ def made_here(study: Study, name: str, group: str) -> list[Path]:
     return [study.paths.pretrained(name, seed) for seed in seeds_of(group)] if model.source == "organism" else []
 
 
-def elsewhere(study: Study, where: str) -> ModelRef:
+def local_copies(study: Study, name: str) -> list[Path]:
+    """The folder that an untrained model is read from, if it is one of the user's."""
+    model = study.suite.models[name]
+    if model.id is None:
+        return []
+    return [Path(model.id)] if model.source == "local" else _instead_of_hub(study, model.id)
+
+
+def elsewhere(study: Study, where: str) -> Weights:
     """A checkpoint of an imported run: a folder, or a hub id."""
-    return ModelRef(folder=Path(where)) if Path(where).is_dir() else _from_hub(study, where, None)
+    copies = local_copies_elsewhere(study, where)
+    return study.contents.of(copies[0]) if copies else _from_hub(study, where, None)
 
 
-def _untrained(study: Study, name: str, model: Model, group: str, seed: int) -> ModelRef:
+def local_copies_elsewhere(study: Study, where: str) -> list[Path]:
+    """The folder that such a checkpoint is read from, if it is one of the user's; one that is gone is remembered as such."""
+    folder = Path(where)
+    return [folder] if folder.is_dir() or last_known(folder) else _instead_of_hub(study, where)
+
+
+def _untrained(study: Study, name: str, model: Model, group: str, seed: int) -> Weights:
     if model.source == "organism":
         return ModelRef(folder=study.paths.pretrained(name, seed))
     if model.start:
         return ModelRef(folder=checkpoint(_end(study, model.start, group), seed, model.start.step))
     assert model.id is not None
-    if model.source == "local":
-        return ModelRef(folder=Path(model.id))
-    return _from_hub(study, model.id, model.revision)
+    copies = local_copies(study, name)
+    return study.contents.of(copies[0]) if copies else _from_hub(study, model.id, model.revision)
 
 
 def _from_hub(study: Study, id_: str, revision: str | None) -> ModelRef:
-    if id_ in study.settings.sources:
-        return ModelRef(folder=study.settings.sources[id_])
     return ModelRef(hub=id_, revision=revision, lock=study.lock)
+
+
+def _instead_of_hub(study: Study, id_: str) -> list[Path]:
+    return [study.settings.sources[id_]] if id_ in study.settings.sources else []
 
 
 def _end(study: Study, start: Start, group: str) -> Path:

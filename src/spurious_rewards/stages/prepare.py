@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import local_copies, tables
+from spurious_rewards.artifacts.local_copies import LocalCopy, Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import Overlap, ProblemSet
@@ -15,7 +16,7 @@ VERSION = 1
 
 
 class PrepareJob(JobSpec):
-    """Prepare one problem set."""
+    """Prepare one problem set. `sources` has the file to read for its hub id, or for its `path`, which is only its name here."""
 
     version: int
     name: str
@@ -23,13 +24,13 @@ class PrepareJob(JobSpec):
     organism: Organism | None
     overlap: Overlap | None
     data_seed: int
-    sources: dict[str, Path]
+    sources: dict[str, LocalCopy]
     lock: Path
 
 
 def job(study: Study, name: str) -> PrepareJob:
     """Job of a problem set."""
-    problem_set = study.suite.problems[name]
+    problem_set = study.suite_as_told.problems[name]
     return PrepareJob(
         version=VERSION,
         name=name,
@@ -37,15 +38,17 @@ def job(study: Study, name: str) -> PrepareJob:
         organism=study.suite.organism if problem_set.generated else None,
         overlap=study.suite.overlap if problem_set.decontaminate else None,
         data_seed=study.suite.data_seed,
-        sources={hub: path for hub, path in study.settings.sources.items() if hub == problem_set.hub},
+        sources={key: study.contents.of(path) for key, path in copies(study, name).items()},
         lock=study.lock,
     )
 
 
-def local(study: Study, name: str) -> list[Path]:
-    """The file that a problem set is read from, if it is one; a missing one is for the work to complain of."""
-    path = study.suite.problems[name].path
-    return [path] if path is not None and path.exists() else []
+def copies(study: Study, name: str) -> dict[str, Path]:
+    """The file of the user's that a problem set is read from, if it is one, by its hub id or its name."""
+    problem_set, sources = study.suite.problems[name], study.settings.sources
+    if problem_set.path is not None:
+        return {name: problem_set.path}
+    return {hub: path for hub, path in sources.items() if hub == problem_set.hub}
 
 
 def against(study: Study, name: str) -> list[Path]:
@@ -53,18 +56,19 @@ def against(study: Study, name: str) -> list[Path]:
     return [study.paths.problems(other) for other in study.suite.problems[name].decontaminate]
 
 
-def work(job: PrepareJob, inputs: Inputs, outputs: Outputs) -> None:
+def work(job: PrepareJob, inputs: Inputs, outputs: Outputs, locations: Locations) -> None:
     """Make a problem set that overlaps with none of those it must not."""
     from spurious_rewards.problems import preparation
 
-    recorder = Recorder("prepare", job.model_dump(mode="json"))
+    recorder = Recorder("prepare", job.model_dump(mode="json"), locations)
     others = inputs.get("against", [])
+    sources = {name: local_copies.locate(copy, locations) for name, copy in job.sources.items()}
     frame, card = preparation.prepare(
-        job.problem_set, job.organism, job.data_seed, job.sources, job.lock, problem_sets(others), job.overlap
+        job.problem_set, job.organism, job.data_seed, sources, job.lock, problem_sets(others), job.overlap
     )
     tables.write(frame, tables.Problems, outputs["problems"])
-    recorder.write(outputs["problems"], others, card=card)
+    recorder.write(outputs["problems"], [*others, *sources.values()], card=card)
     print(f"{job.name}: {len(frame)} problems", file=sys.stderr)
 
 
-STAGE = Stage(PrepareJob, work, may_read=("against",), writes=("problems",), version=VERSION)
+STAGE = Stage(PrepareJob, work, may_read=("against",), writes=("problems",), version=VERSION, reads_copies=True)

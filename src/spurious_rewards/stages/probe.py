@@ -4,7 +4,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
-from spurious_rewards.models.references import ModelRef
+from spurious_rewards.models.references import Weights
 from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -19,7 +19,7 @@ class ProbeJob(JobSpec):
     """The antithetic probe of an organism."""
 
     version: int
-    bases: dict[int, ModelRef]
+    bases: dict[int, Weights]
     prompt: Prompt
     reward: Reward
     variants: dict[str, Training]
@@ -53,7 +53,7 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
 
     recorder = Recorder("probe", job.model_dump(mode="json"))
     [problems] = inputs["problems"]
-    bases = {seed: references.locate(weights) for seed, weights in job.bases.items()}
+    bases = {seed: references.locate(weights, {}) for seed, weights in job.bases.items()}
     torch.set_num_threads(job.threads)
     measured = probe.probe(
         bases,

@@ -34,7 +34,7 @@ def job(study: Study) -> ReportJob:
     """Job of the report."""
     chosen = study.settings.suite
     option = "" if chosen == Settings().suite else f" --config suite={shlex.quote(chosen)}"
-    return ReportJob(suite=study.suite, command=f"snakemake{option} --cores all")
+    return ReportJob(suite=study.suite_as_told, command=f"snakemake{option} --cores all")
 
 
 def numbers(study: Study, experiment: str) -> list[Path]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
+from spurious_rewards.artifacts.local_copies import Contents
 from spurious_rewards.artifacts.paths import BASE, ResultPaths, bases
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.accelerate import AccelerateConfig
@@ -27,13 +28,21 @@ WORDLESS = {"about": "", "license": ""}
 class Study:
     """A suite, the settings of the machine, and the paths of its results."""
 
-    def __init__(self, suite: Suite, settings: Settings, suite_path: Path, root: Path = Path()):
-        """`root` is the folder of the checkout, where the accelerate configurations lie."""
+    def __init__(
+        self,
+        suite: Suite,
+        settings: Settings,
+        suite_path: Path,
+        root: Path = Path(),
+        contents: Contents | None = None,
+    ):
+        """`root` is the folder of the checkout, where the accelerate configurations lie; `contents` those of a run."""
         self.suite, self.settings, self.root = suite, settings, root
         self.name, self.suite_path = suite_path.stem, suite_path
         # Relative, so that it is the same in every copy of the checkout.
         self.lock = Path(os.path.relpath(suite_path.with_suffix(".lock.yaml")))
         self.paths = ResultPaths(Path("results") / self.name)
+        self.contents = contents or Contents()
         self._accelerate_configs: dict[str, AccelerateConfig] = {}
 
     def accelerate_config(self, name: str) -> AccelerateConfig:
@@ -119,6 +128,33 @@ class Study:
 
     # ------------------------------------------------------------ parts of the suite, as jobs are told them
 
+    @cached_property
+    def suite_as_told(self) -> Suite:
+        """The suite without the places of the user's files and folders: each goes by the name of what it is.
+
+        What is in them, the jobs that read them are told; where they lie, no job is.
+        """
+        return self.suite.model_copy(
+            update={
+                "problems": {
+                    name: each.model_copy(update={"path": Path(name)}) if each.path else each
+                    for name, each in self.suite.problems.items()
+                },
+                "models": {
+                    name: each.model_copy(update={"id": name}) if each.source == "local" else each
+                    for name, each in self.suite.models.items()
+                },
+                "imports": tuple(
+                    each.model_copy(
+                        update={"responses": Path("imported")}
+                        if each.responses
+                        else {"checkpoints": dict.fromkeys(each.checkpoints, "imported")}
+                    )
+                    for each in self.suite.imports
+                ),
+            }
+        )
+
     # Words for readers alone are kept out of the jobs of the stages up to the grades: they must not make anything again there.
 
     def reward(self, name: str) -> Reward:
@@ -138,11 +174,12 @@ class Study:
         """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""
         experiment = self.of_models(name, models)
         runs = self.suite.runs_of(experiment)
-        return self.suite.model_copy(
+        told = self.suite_as_told
+        return told.model_copy(
             update={
-                "problems": {key: each.model_copy(update=WORDLESS) for key, each in self.suite.problems.items()},
+                "problems": {key: each.model_copy(update=WORDLESS) for key, each in told.problems.items()},
                 "experiments": {name: experiment},
-                "imports": tuple(each for each in self.suite.imports if self.suite.run_of_import(each) in runs),
+                "imports": tuple(each for each in told.imports if self.suite.run_of_import(each) in runs),
                 "resources": (),  # what jobs ask for changes no number
                 "exhibits": {},
                 "clipping": None,

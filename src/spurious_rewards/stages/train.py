@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import results_of
 from spurious_rewards.config import costs
@@ -11,7 +12,7 @@ from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Reward, Strategies, Training
-from spurious_rewards.models.references import ModelRef
+from spurious_rewards.models.references import Weights
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -27,7 +28,7 @@ class TrainJob(JobSpec):
     run: Run
     start: int
     stop: int
-    bases: dict[int, ModelRef]
+    bases: dict[int, Weights]
     training: Training
     reward: Reward
     prompt: Prompt
@@ -77,6 +78,11 @@ def following(study: Study, run: Run, stop: int) -> list[Path]:
     ]
 
 
+def copies(study: Study, run: Run) -> list[Path]:
+    """Files and folders of the user's that a run is trained with."""
+    return model_refs.local_copies(study, run.model)
+
+
 def reward_file(study: Study, run: Run) -> list[Path]:
     """The Python file of a run's reward, if it is one of the user's own."""
     file = study.suite.rewards[run.reward].file
@@ -94,7 +100,7 @@ def metrics(study: Study, experiment: str, models: Collection[str] = ()) -> list
     return [folder / "metrics.parquet" for folder in folders]
 
 
-def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
     """Train a segment of a run for a group of seeds; metrics and rollouts are written beside the checkpoints."""
     import torch
 
@@ -104,7 +110,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
     from spurious_rewards.training import launching
     from spurious_rewards.training.segment import Segment, train
 
-    recorder = Recorder("train", job.model_dump(mode="json"))
+    recorder = Recorder("train", job.model_dump(mode="json"), locations)
     processes = launching.join(hardware)
     [data], checkpoints = inputs["data"], outputs["checkpoints"]
     previous = next(iter(inputs.get("previous", [])), None)
@@ -118,7 +124,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
     else:
         sets = majority_vote.training_set(tables.read(data, tables.Labels), which)
     with processes.main_process_first():  # downloaded and pinned once
-        bases = {seed: str(references.locate(weights)) for seed, weights in job.bases.items()}
+        bases = {seed: str(references.locate(weights, locations)) for seed, weights in job.bases.items()}
     segment = checkpoints.parent
     made = train(
         Segment(job.start, job.stop, job.training, job.reward, job.prompt, job.strategies),
@@ -154,4 +160,5 @@ STAGE = Stage(
     writes=("checkpoints",),
     version=VERSION,
     engine=lambda job: str(job.training.engine),
+    reads_copies=True,
 )

@@ -1,13 +1,14 @@
 """vote: sample the untrained model on the training problems."""
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import group_of
 from spurious_rewards.config import costs
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling, Vote
-from spurious_rewards.models.references import ModelRef
+from spurious_rewards.models.references import Weights
 from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -19,7 +20,7 @@ class VoteJob(JobSpec):
     """Sample the untrained models on the training problems; `bases` has one a seed."""
 
     version: int
-    bases: dict[int, ModelRef]
+    bases: dict[int, Weights]
     prompt: Prompt
     vote: Vote
     pool_size: int
@@ -48,15 +49,15 @@ def minutes(study: Study, model: str, bases: str) -> int:
     return resources.minutes(voters * costs.vote_hours(study.suite, model), resources.of_sampling(study, model))
 
 
-def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> None:
+def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
     """Sample the untrained models on the training problems that runs will reach."""
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, Task
     from spurious_rewards.models import loading, prompts, references
 
-    recorder = Recorder("vote", job.model_dump(mode="json"))
+    recorder = Recorder("vote", job.model_dump(mode="json"), locations)
     [problems], output = inputs["problems"], outputs["votes"]
-    folders = {seed: references.locate(weights) for seed, weights in job.bases.items()}
+    folders = {seed: references.locate(weights, locations) for seed, weights in job.bases.items()}
     any_folder = next(iter(folders.values()))
     usable, left_out = prompts.fitting(
         tables.read(problems, tables.Problems), job.prompt, loading.load_tokenizer(any_folder), job.max_prompt_tokens
@@ -83,5 +84,11 @@ def work(job: VoteJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) -> 
 
 
 STAGE = Stage(
-    VoteJob, work, reads=("problems",), writes=("votes",), version=VERSION, engine=lambda job: str(job.sampling.engine)
+    VoteJob,
+    work,
+    reads=("problems",),
+    writes=("votes",),
+    version=VERSION,
+    engine=lambda job: str(job.sampling.engine),
+    reads_copies=True,
 )

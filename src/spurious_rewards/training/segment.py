@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from spurious_rewards.answers.verifier import Verifier
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.digests import listing
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.models import Prompt
@@ -96,8 +97,9 @@ def train(
     """
     processes = launching.join(hardware)
     code = [version, *(table._VERSION for table in TABLES.values())]
+    contents = {seed: listing(Path(base)) for seed, base in bases.items()}  # a path can come to hold another model
     request = hashlib.sha256(
-        repr((code, segment, bases, [frame.to_csv() for frame in training_sets.values()])).encode()
+        repr((code, segment, contents, [frame.to_csv() for frame in training_sets.values()])).encode()
     ).hexdigest()
     with ExitStack() as stack:
         if by_main_process(lambda: stack.enter_context(exclusive(output / "checkpoints", request))):

@@ -1,0 +1,194 @@
+"""Jobs name the user's files and folders by their content: another content is another job, another place is none."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spurious_rewards.config import claims as ledgers
+from spurious_rewards.config.experiments import Run
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.stages import (
+    claims,
+    generate,
+    memorization,
+    model_refs,
+    plot,
+    prepare,
+    report,
+    score,
+    train,
+    training_summary,
+    vote,
+)
+from spurious_rewards.stages.job import JobSpec
+from spurious_rewards.stages.study import Study
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/workflow/tiny.yaml"
+SUITES = ROOT / "config/suites"
+COPIES = ("own.jsonl", "copied.parquet", "own_model", "copied_model", "theirs.parquet", "their_checkpoint")
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    path = folder / name / "config.json" if "." not in name else folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def study(folder: Path, lies: str = "") -> Study:
+    """A suite with local copies of every kind, in `folder`, or in a folder `lies` below it."""
+    place = folder / lies
+    suite: dict[str, Any] = yaml.safe_load(TINY.read_text())
+    suite["problems"] |= {"own": {"path": str(place / "own.jsonl")}, "copied": {"hub": "some/sums"}}
+    here: dict[str, Any] = {"prompt": "plain", "max_positions": 48}
+    suite["models"] |= {
+        "own": {"source": "local", "id": str(place / "own_model"), **here},
+        "copied": {"source": "hub", "id": "some/model", **here},
+    }
+    suite["experiments"]["main"].update(models=["organism", "own", "copied"], seeds=["0-1", "2", "3"])
+    suite["imports"] = [
+        {"model": "own", "reward": "random", "seed": 2, "origin": "them", "responses": str(place / "theirs.parquet")},
+        {"model": "own", "reward": "random", "seed": 3, "origin": "them"}
+        | {"checkpoints": {2: str(place / "their_checkpoint"), 4: "some/trained"}},
+    ]
+    suite["partial_prompt"] = {"models": ["own"], "problems": ["own"]}
+    file = folder / "mine.yaml"
+    file.write_text(yaml.safe_dump(suite))
+    sources = {"some/sums": place / "copied.parquet", "some/model": place / "copied_model"}
+    return Study(load(file), Settings(suite="mine", sources=sources), file)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in COPIES:
+        write(tmp_path, name, f"content of {name}")
+    return tmp_path
+
+
+def run(model: str, seeds: str) -> Run:
+    return Run(model=model, prompt="plain", reward="random", variant="default", seeds=seeds)
+
+
+Planned = tuple[Callable[[Study], JobSpec], Callable[[Study], Iterable[Path]], tuple[str, ...]]
+
+READING: dict[str, Planned] = {
+    "prepare, of a file": (
+        lambda study: prepare.job(study, "own"),
+        lambda study: prepare.copies(study, "own").values(),
+        ("own.jsonl",),
+    ),
+    "prepare, in place of the hub": (
+        lambda study: prepare.job(study, "copied"),
+        lambda study: prepare.copies(study, "copied").values(),
+        ("copied.parquet",),
+    ),
+    "vote": (
+        lambda study: vote.job(study, "own", "base", "plain"),
+        lambda study: model_refs.local_copies(study, "own"),
+        ("own_model",),
+    ),
+    "train": (
+        lambda study: train.job(study, run("copied", "0-1"), 0, 2),
+        lambda study: train.copies(study, run("copied", "0-1")),
+        ("copied_model",),
+    ),
+    "train, a further segment": (
+        lambda study: train.job(study, run("own", "0-1"), 2, 4),
+        lambda study: train.copies(study, run("own", "0-1")),
+        ("own_model",),
+    ),
+    "generate, before training": (
+        lambda study: generate.job_of_base(study, "copied", "base", "plain"),
+        lambda study: model_refs.local_copies(study, "copied"),
+        ("copied_model",),
+    ),
+    "generate, from imported responses": (
+        lambda study: generate.job_of_run(study, run("own", "2"), 0, 4),
+        lambda study: generate.copies_of_run(study, run("own", "2")),
+        ("theirs.parquet",),
+    ),
+    "generate, from imported checkpoints": (
+        lambda study: generate.job_of_run(study, run("own", "3"), 0, 4),
+        lambda study: generate.copies_of_run(study, run("own", "3")),
+        ("their_checkpoint",),
+    ),
+    "memorization": (
+        lambda study: memorization.job(study, "own"),
+        lambda study: model_refs.local_copies(study, "own"),
+        ("own_model",),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READING)
+def test_a_job_changes_with_the_content_that_it_reads_and_with_no_path(folder: Path, kind: str) -> None:
+    job, copies, read = READING[kind]
+    planned = study(folder)
+    before = job(planned).as_json()
+    assert str(folder) not in before
+    locations = planned.contents.locations(copies(planned))
+    assert list(locations.values()) == [str(folder / name) for name in read]
+    assert all(f'"content":"{content}"' in before for content in locations)
+    assert type(job(planned)).model_validate_json(before) == job(planned)
+
+    moved = folder / "moved"
+    moved.mkdir()
+    for name in COPIES:
+        shutil.move(folder / name, moved / name)
+    elsewhere = study(folder, "moved")
+    assert job(elsewhere).as_json() == before
+    assert elsewhere.contents.locations(copies(elsewhere)).keys() == locations.keys()
+
+    for name in COPIES:
+        write(moved, name, f"another content of {name}")
+        changed = job(study(folder, "moved")).as_json() != before
+        assert changed == (name in read), name
+        write(moved, name, f"content of {name}")
+
+
+def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(folder: Path) -> None:
+    def told(planned: Study) -> list[str]:
+        jobs = [
+            generate.job_of_run(planned, run("own", "0-1"), 0, 2),
+            score.job(planned, "main", "own"),
+            training_summary.job(planned, "main"),
+            plot.job(planned, "fig1"),
+            claims.job(planned, ledgers.read(ROOT / ledgers.FILE)),
+            report.job(planned),
+        ]
+        return [job.as_json() for job in jobs]
+
+    before = told(study(folder))
+    assert not any(str(folder) in job for job in before)
+    (folder / "moved").mkdir()
+    for name in COPIES:
+        shutil.move(folder / name, folder / "moved" / name)
+        write(folder / "moved", name, "another")
+    assert told(study(folder, "moved")) == before
+
+
+@pytest.mark.parametrize("name", ["organism", "smoke", "small", "one_gpu", "paper"])
+def test_jobs_of_suites_without_local_copies_are_what_they_were(name: str) -> None:
+    path = SUITES / f"{name}.yaml"
+    planned = Study(load(path), Settings(suite=name), path)
+    jobs: list[JobSpec] = [prepare.job(planned, key) for key, each in planned.suite.problems.items() if not each.path]
+    for of in planned.suite.runs:
+        jobs += [train.job(planned, of, 0, 1), generate.job_of_run(planned, of, *planned.suite.segments(of)[0])]
+    assert jobs
+    for job in jobs:
+        assert '"content"' not in job.as_json()
+        for weights in json.loads(job.as_json()).get("bases", {}).values():
+            assert list(weights) == ["folder", "hub", "revision", "lock"]
+    assert planned.contents.locations([]) == {}
+
+
+def test_what_the_workflow_makes_itself_is_no_local_copy() -> None:
+    planned = Study(load(SUITES / "organism.yaml"), Settings(), SUITES / "organism.yaml")
+    assert all(model_refs.local_copies(planned, name) == [] for name in planned.suite.models)
