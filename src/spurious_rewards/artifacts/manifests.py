@@ -44,11 +44,18 @@ class Recorder:
         self.started = time.time()
 
     def write(
-        self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), /, **details: Any
+        self,
+        artifact: Path,
+        parents: Sequence[Path] = (),
+        files: Sequence[Path] = (),
+        hashes: Mapping[Path, str] | None = None,
+        /,
+        **details: Any,
     ) -> None:
         """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say).
 
         One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
+        `hashes` are those of parents that may have changed since they were read.
         """
         wall_seconds, hardware = time.time() - self.started, _hardware()
         content = {
@@ -69,7 +76,10 @@ class Recorder:
                 resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
             )
             // 1024,
-            "parents": [{"artifact": str(parent), "sha256": _recorded(parent)} for parent in parents],
+            "parents": [
+                {"artifact": str(parent), "sha256": (hashes or {}).get(parent) or _recorded(parent)}
+                for parent in parents
+            ],
             "details": details,
         }
         with replacing(manifest_path(artifact)) as temporary:

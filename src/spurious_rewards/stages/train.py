@@ -30,6 +30,8 @@ class TrainJob(JobSpec):
     bases: dict[int, ModelRef]
     training: Training
     reward: Reward
+    reward_code: str | None
+    """Digest of the code of a reward from a file."""
     prompt: Prompt
     strategies: Strategies
     threads: int
@@ -45,6 +47,7 @@ def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
         bases=model_refs.untrained(study, run.model, run.seeds),
         training=study.suite.algorithms[run.variant],
         reward=study.reward(run.reward),
+        reward_code=study.reward_code.get(run.reward),
         prompt=study.prompt(run.model, run.prompt),
         strategies=study.suite.strategies,
         threads=study.settings.threads,
@@ -77,12 +80,6 @@ def following(study: Study, run: Run, stop: int) -> list[Path]:
     ]
 
 
-def reward_file(study: Study, run: Run) -> list[Path]:
-    """The Python file of a run's reward, if it is one of the user's own."""
-    file = study.suite.rewards[run.reward].file
-    return [file] if file else []
-
-
 def minutes(study: Study, run: Run, start: int, stop: int) -> int:
     """Time limit of a segment."""
     return resources.minutes(costs.train_hours(study.suite, run, start, stop), resources.of_training(study, run))
@@ -100,6 +97,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
 
     from spurious_rewards.answers import majority_vote
     from spurious_rewards.models import prompts, references
+    from spurious_rewards.rewards import user_file
     from spurious_rewards.runtime import tracking
     from spurious_rewards.training import launching
     from spurious_rewards.training.segment import Segment, train
@@ -112,6 +110,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
         wanted = "no" if job.start == 0 else "an"
         raise UserError(f"a segment from step {job.start} needs {wanted} --input previous=CHECKPOINTS")
     torch.set_num_threads(job.threads)
+    code = user_file.planned(job.reward.file, job.reward_code) if job.reward.file else None
     which, seeds = job.reward.training_set, list(job.bases)
     if which == "truth":
         sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
@@ -133,16 +132,18 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware) ->
             job.model_dump(mode="json"),
         ),
         hardware=hardware,
+        code=code,
     )
     if not made or not processes.is_main_process:
         return
+    read = code.hashes if code else {}
     parents = [
         data,
-        *([job.reward.file] if job.reward.file else []),
+        *read,
         *([previous] if previous else map(Path, bases.values())),
     ]
     for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
-        recorder.write(artifact, parents, **prompts.hashes(job.prompt, next(iter(bases.values()))))
+        recorder.write(artifact, parents, (), read, **prompts.hashes(job.prompt, next(iter(bases.values()))))
 
 
 STAGE = Stage(
