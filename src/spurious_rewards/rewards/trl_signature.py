@@ -33,8 +33,8 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
             signature.bind("responses", "labels", "context")
         except TypeError:
             raise UserError(
-                f"takes {signature}; a reward takes (responses, labels, context), or as in TRL keyword arguments, "
-                f"completions among them: {', '.join(PASSED)}"
+                f"takes {signature}; a reward takes (responses, labels, context), or by name, as in TRL, completions and "
+                f"others of {', '.join(PASSED)}"
             ) from None
         return None
     if missing := [name for name, one in named.items() if one.default is one.empty and name not in PASSED]:

@@ -52,9 +52,9 @@ def from_file(code: Code, name: str) -> RewardFunction:
         UserError: the file cannot be run, or has no such reward; and by the reward itself, if it raises, or does not give one
             number for each response.
     """
-    with isolated(0), importable(code), _said(code, "cannot be imported"):
+    with isolated(0), importable(code), _said(code, f"cannot be imported for {name}"):
         module = load(code)
-    own = getattr(module, name, None)
+        own = getattr(module, name, None)
     if inspect.isclass(own):
         with (
             isolated(0),
@@ -62,8 +62,10 @@ def from_file(code: Code, name: str) -> RewardFunction:
             _said(code, f"{name} is a class, and making one of it without arguments failed"),
         ):
             own = own()
-    if not callable(own):
+    if own is None:
         raise UserError(f"{code.file}: has no function {name}; mend `function` of the reward")
+    if not callable(own):
+        raise UserError(f"{code.file}: {name} is {_short(own)}, which cannot be called; mend `function` of the reward")
     if any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None)))):  # noqa: B004
         raise UserError(f"{code.file}: {name} is an async function; a reward must be a plain one")
     try:
@@ -126,11 +128,10 @@ def _values(returned: Any, count: int) -> list[Any] | None:
     """What a reward returned, as a list of at most one more than `count`; None if it is nothing of the sort."""
     if inspect.isawaitable(returned) and hasattr(returned, "close"):
         returned.close()  # else Python warns that nobody waited for it
-    if hasattr(returned, "tolist"):  # of numpy, torch or pandas
-        returned = returned.tolist()
-    if isinstance(returned, str | bytes | bytearray | Mapping | Set) or not hasattr(returned, "__iter__"):
+    no_numbers = isinstance(returned, str | bytes | bytearray | Mapping | Set) or not hasattr(returned, "__iter__")
+    if no_numbers or getattr(returned, "ndim", 1) != 1:
         return None
-    return list(islice(returned, count + 1))
+    return list(islice(returned.tolist() if hasattr(returned, "tolist") else returned, count + 1))
 
 
 def _numbers(returned: Any, values: list[Any] | None, count: int, *, none: bool) -> list[float]:
@@ -192,7 +193,10 @@ def _line(code: Code, error: BaseException) -> str:
 
 
 def _short(value: object) -> str:
-    return _short_words(repr(value), 60)
+    try:
+        return _short_words(repr(value), 60)
+    except Exception:  # of an integer of thousands of digits, say
+        return f"a {type(value).__name__}"
 
 
 def _short_words(text: str, most: int = 500) -> str:
