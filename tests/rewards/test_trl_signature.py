@@ -124,7 +124,7 @@ def test_trl_passes_what_is_passed_here_and_what_the_page_says_is_not() -> None:
 
     source = inspect.getsource(GRPOTrainer._calculate_rewards)
     assert "prompts=prompts, completions=completions, completion_ids=completion_ids_list, **reward_kwargs" in source
-    of_trl = {*OF_TRL, *re.findall(r'reward_kwargs\["(\w+)"\] =', source)}
+    of_trl = {*OF_TRL, *re.findall(r'\breward_kwargs\["(\w+)"\] =', source)}
     assert of_trl - {"log_extra", "log_metric", "environments"} == {*OF_TRL, "trainer_state"}
     left_out = of_trl - set(PASSED)
     page = (Path(__file__).parents[2] / "docs/your-method.md").read_text()
@@ -166,3 +166,14 @@ def test_an_object_with_a_state_is_one_too(made: Callable[[str], RewardFunction]
         "        self.calls += 1\n        return [self.calls] * len(prompts)"
     )
     assert [reward(RESPONSES, LABELS, context(2))[0] for _ in range(2)] == [1.0, 2.0]
+
+
+def test_the_page_s_example_pays_as_it_says(made: Callable[[str], RewardFunction]) -> None:
+    page = (Path(__file__).parents[2] / "docs/your-method.md").read_text()
+    [example] = [text for text in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "completions" in text]
+    reward = made(example + "\nown = ends_in_a_number")
+    responses, labels = ["so it is 3.", "three", "3"], ["3", "3", "x"]
+    for prompts in (["1 + 2 ="] * 3, [chat("1 + 2")] * 3):
+        values = reward(responses, labels, context(3, prompts=prompts))
+        assert values[:2] == [1.0, 0.0]
+        assert math.isnan(values[2])

@@ -202,31 +202,33 @@ VALUES = st.recursive(
 )
 
 
+RETURNED: list[Any] = []
+
+
+@pytest.fixture(scope="module")
+def saying(tmp_path_factory: pytest.TempPathFactory) -> RewardFunction:
+    """A reward that gives what was last put into RETURNED."""
+    file = tmp_path_factory.mktemp("saying") / "saying.py"
+    file.write_text(f"import sys\n{BODY}return sys.modules[{__name__!r}].RETURNED[-1]\n")
+    return of(Reward(function="own", file=file))
+
+
 @given(returned=VALUES | st.lists(st.integers() | st.floats(), min_size=4, max_size=4))
-def test_anything_returned_is_rewards_or_refused_in_one_sentence(returned: Any) -> None:
-    module = sys.modules[__name__]
-    module.RETURNED = returned  # type: ignore[attr-defined]
+def test_anything_returned_is_rewards_or_refused_in_one_sentence(saying: RewardFunction, returned: Any) -> None:
+    RETURNED[:] = [returned]
+    values, said = None, ""
     try:
-        values = paid(SAYING)
+        values = paid(saying)
     except UserError as error:
-        assert "own gave" in str(error)  # noqa: PT017
-        assert "\n" not in str(error)  # noqa: PT017
+        said = str(error)
+    if values is None:
+        assert "saying.py: own gave" in said
+        assert "\n" not in said
     else:
+        assert isinstance(returned, list | tuple)
         assert [type(value) for value in values] == [float] * 4
         assert all(abs(value) <= user_file.LARGEST for value in values)
         assert values == [float(value) for value in returned]
-
-
-def _saying() -> RewardFunction:
-    """A reward that gives what RETURNED of this module is."""
-    folder = Path(__file__).parent
-    module = reward_file.Module(
-        folder / "saying.py", f"import sys\n{BODY}return sys.modules[{__name__!r}].RETURNED\n".encode()
-    )
-    return user_file.from_file(reward_file.Code(module.path, {reward_file.FILE: module}), "own")
-
-
-SAYING = _saying()
 
 
 # ---------------------------------------------------------------- how it fails
