@@ -27,6 +27,7 @@ from spurious_rewards.config.training import Reward
 from spurious_rewards.models import loading
 from spurious_rewards.models.pretraining import pretrain
 from spurious_rewards.problems import preparation
+from spurious_rewards.rewards import registry
 from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.segment import prompts_in_order
@@ -92,7 +93,7 @@ def compare(suite: Suite, base: Path, steps: int, work: Path) -> Seconds:
             tokenizer=tokenizer,
             prompt=prompt,
             training=training,
-            scorer=Scorer(reward, prompt, suite.strategies, 0, verifier),
+            scorer=Scorer(reward, registry.of(reward), prompt, suite.strategies, 0, verifier),
             on_step=on_step,
         )
         ended = time.perf_counter()

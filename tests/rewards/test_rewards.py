@@ -1,39 +1,18 @@
 import dataclasses
 import random as rng
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rewarding import context
 
-from spurious_rewards.answers import majority_vote
-from spurious_rewards.answers.verifier import Verifier
-from spurious_rewards.config.loading import functions_in
 from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
 from spurious_rewards.config.training import Repetition, Reward
-from spurious_rewards.rewards.functions import Context, label_match
+from spurious_rewards.rewards.functions import label_match
 from spurious_rewards.rewards.registry import REGISTRY, never_varies, of
 from spurious_rewards.runtime.errors import UserError
-
-
-def context(responses: int, **changes) -> Context:
-    verifier = Verifier()
-    settings = {
-        "equivalent": lambda pairs: [verdict.correct for verdict in verifier.verify(pairs)],
-        "majority": lambda polls: [text for text, _ in majority_vote.majorities(polls, "math", verifier)],
-        "answer_in": "box",
-        "code": "python",
-        "repetition": Repetition(),
-        "gamma": 0.5,
-        "seed": 0,
-        "step": 1,
-        "ids": [f"problem{i // 8}" for i in range(responses)],
-        "slots": [i // 8 for i in range(responses)],
-        "indices": [i % 8 for i in range(responses)],
-        "group": 8,
-    }
-    return Context(**{**settings, **changes})
-
 
 RESPONSES = [
     r"python : 1 + 1 = 2 ; output 2 \boxed{ 2 }",
@@ -95,7 +74,7 @@ def test_rewards_are_zero_or_one_and_each_response_is_judged_alone(rows):
         assert values == alone, name
 
 
-def toss(tossing: Context) -> list[float]:
+def toss(tossing: Any) -> list[float]:
     return REGISTRY["random"]([""] * len(tossing.ids), [""] * len(tossing.ids), tossing)
 
 
@@ -227,66 +206,3 @@ def test_a_suite_s_reward_pays_only_without_what_it_excludes(reward, expected):
 )
 def test_only_a_coin_that_always_falls_on_one_side_never_varies(reward, expected):
     assert never_varies(reward) is expected
-
-
-# ---------------------------------------------------------------- from a file
-
-OWN = """
-from __future__ import annotations
-from dataclasses import dataclass
-
-@dataclass
-class Limit:
-    words: int = 2
-
-def brief(responses, labels, context):
-    return [len(response.split()) <= Limit().words for response in responses]
-
-def too_few(responses, labels, context):
-    return [1.0]
-
-def nothing(responses, labels, context):
-    return [float("nan")] * len(responses)
-
-def fails(responses, labels, context):
-    raise KeyError("mine")
-"""
-
-
-@pytest.fixture
-def own(tmp_path):
-    file = tmp_path / "own.py"
-    file.write_text(OWN)
-    return file
-
-
-def test_a_reward_from_a_file_pays_what_it_says(own):
-    reward = Reward(function="brief", file=own)
-    assert reward.training_set == "truth"
-    assert of(reward)(["a b", "a b c"], ["1", "1"], context(2)) == [1.0, 0.0]
-    forbidding = Reward(function="brief", file=own, unless="python")
-    assert of(forbidding)(["python 3", "a b"], ["1", "1"], context(2)) == [0.0, 1.0]
-    assert functions_in(own) == ["brief", "too_few", "nothing", "fails"]
-
-
-@pytest.mark.parametrize(
-    ("function", "said"),
-    [
-        ("too_few", "too_few gave 1 values for 2 responses"),
-        ("nothing", "no finite number"),
-        ("fails", "fails failed: KeyError: 'mine'"),
-        ("absent", "has no function absent"),
-    ],
-)
-def test_a_reward_from_a_file_that_is_no_reward_is_named(own, function, said):
-    with pytest.raises(UserError, match=f"own.py: .*{said}"):
-        of(Reward(function=function, file=own))(["a", "b"], ["1", "1"], context(2))
-
-
-def test_a_file_that_cannot_be_imported_or_is_not_there_is_named(tmp_path):
-    file = tmp_path / "own.py"
-    with pytest.raises(UserError, match=r"own\.py: no Python file"):
-        of(Reward(function="brief", file=file))
-    file.write_text("import no_such_package")
-    with pytest.raises(UserError, match=r"own\.py: cannot be imported: ModuleNotFoundError: .*no_such_package"):
-        of(Reward(function="brief", file=file))

@@ -12,6 +12,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models import loading, prompts
+from spurious_rewards.rewards import registry
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training.probe import NegatedReward, _rollout_batch, code_log_odds, probe, train_on
 from spurious_rewards.training.scoring import Scorer
@@ -71,7 +72,7 @@ def trained(organism_model: Path) -> Iterator[tuple[RolloutTrainer, RolloutTrain
     batch = _rollout_batch(PROBLEMS, SEVERAL.rollout_prompts, 0)
     with Verifier() as verifier:
         plus, minus = (
-            train_on(batch, organism_model, SEVERAL, kind(COIN, PROMPT, Strategies(), 3, verifier))
+            train_on(batch, organism_model, SEVERAL, kind(COIN, registry.of(COIN), PROMPT, Strategies(), 3, verifier))
             for kind in (Scorer, NegatedReward)
         )
         yield plus, minus

@@ -1,7 +1,6 @@
 """A reward in a file outside the repository, named in a suite beside it, goes through the whole test."""
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +74,12 @@ def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
 
 
 @pytest.mark.rare
-def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, study: Path) -> None:
-    time.sleep(0.05)
+def test_a_changed_file_trains_its_own_runs_again_and_no_others_and_a_new_date_nothing(
+    finished: Path, study: Path
+) -> None:
     file = study / "shows_work.py"
+    file.touch()
+    assert run(finished, study, "-n").jobs == []
     file.write_text(file.read_text().replace(">= 2", ">= 1"))
     trained = [job for job in run(finished, study, "-n").jobs if job.startswith("training ")]
     assert trained == ["training effective-code on shows_work (default, plain), seeds 0-1, steps 0 to 2"]
@@ -93,6 +95,10 @@ def test_a_changed_file_trains_its_own_runs_again_and_no_others(finished: Path, 
         ),
         ("def shows_work(responses, labels, context):\n    return [1.0]", "gave 1 values for 8 responses"),
         ("import no_such_package\ndef shows_work(responses, labels, context):\n    return []", "cannot be imported"),
+        (
+            "import sys\ndef shows_work(responses, labels, context):\n    sys.exit(0)",
+            "shows_work failed: SystemExit: 0",
+        ),
     ],
 )
 def test_a_reward_that_fails_says_so_and_stops_its_run_alone(
@@ -103,9 +109,40 @@ def test_a_reward_that_fails_says_so_and_stops_its_run_alone(
     segment = RESULTS / "runs/effective-code/plain/shows_work/default/seeds0-1/segments/0-2/checkpoints"
     ended = run(finished, tmp_path / "study", str(segment))
     assert ended.code != 0
-    log = finished / RESULTS / "logs/train/effective-code/plain/shows_work/default/seeds0-1/0-2.log"
-    assert said in log.read_text()
-    assert "Traceback" not in log.read_text()
+    log = (finished / RESULTS / "logs/train/effective-code/plain/shows_work/default/seeds0-1/0-2.log").read_text()
+    assert said in log
+    assert "Traceback" not in log
+    assert "output files are missing" not in ended.output
+
+
+EDITS_ITSELF = """
+import pathlib
+
+def shows_work(responses, labels, context):
+    with pathlib.Path(__file__).open("a") as file:
+        file.write("# seen\\n")
+    return [len(response) for response in responses]
+"""
+
+
+@pytest.mark.rare
+def test_a_file_that_is_edited_in_a_run_ends_the_jobs_that_were_planned_with_it(
+    finished: Path, study: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(study, tmp_path / "study")
+    (tmp_path / "study/shows_work.py").write_text(EDITS_ITSELF)
+    path = tmp_path / "study/your_method.yaml"
+    suite = yaml.safe_load(path.read_text())
+    suite["training"].update(segment_steps=1)
+    path.write_text(yaml.safe_dump(suite))
+    runs = RESULTS / "runs/effective-code/plain/shows_work/default/seeds0-1/segments"
+    ended = run(finished, tmp_path / "study", str(runs / "1-2/checkpoints"))
+    assert ended.code != 0
+    logs = finished / RESULTS / "logs/train/effective-code/plain/shows_work/default/seeds0-1"
+    assert (finished / runs / "0-1/checkpoints").exists()
+    assert "changed since the run was planned; start snakemake again" in (logs / "1-2.log").read_text()
+    planned = run(finished, tmp_path / "study", "-n", str(runs / "1-2/checkpoints")).jobs
+    assert [job.split("steps ")[1] for job in planned] == ["0 to 1", "1 to 2"]
 
 
 @pytest.mark.parametrize(

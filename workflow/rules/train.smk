@@ -7,7 +7,6 @@ rule train:
         data=lambda w: train.data(study, run_of(w)),
         bases=lambda w: model_refs.made_here(study, w.model, w.seeds),
         previous=lambda w: train.previous(study, run_of(w), int(w.start)),
-        reward=lambda w: train.reward_file(study, run_of(w)),
     output:
         checkpoints=directory(SEGMENT / "checkpoints"),
         metrics=SEGMENT / "metrics.parquet",

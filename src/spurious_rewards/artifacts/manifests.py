@@ -40,7 +40,8 @@ class Recorder:
     def __init__(self, stage: str, request: Mapping[str, Any], locations: Locations | None = None):
         """`locations` are those of the local copies that the stage reads."""
         self.stage, self.request = stage, dict(request)
-        self.contents = {path: content for content, path in (locations or {}).items()}
+        # Of files from elsewhere, which may change: the hashes of what was read.
+        self.hashes = {path: content for content, path in (locations or {}).items()}
         self.started = time.time()
 
     def write(
@@ -70,8 +71,7 @@ class Recorder:
             )
             // 1024,
             "parents": [
-                {"artifact": str(parent), "sha256": self.contents.get(parent) or _recorded(parent)}
-                for parent in parents
+                {"artifact": str(parent), "sha256": self.hashes.get(parent) or _recorded(parent)} for parent in parents
             ],
             "details": details,
         }

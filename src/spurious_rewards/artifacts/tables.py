@@ -101,12 +101,13 @@ class Labels(Table):
 class Metrics(Table):
     """Training metrics, one row a (seed, rollout step); rates are fractions of the step's responses, lengths are tokens.
 
+    `reward` is the mean over the responses that have one (all but those that a function of TRL's gives None), or none at all.
     `seconds` and `tokens_per_second` are the timing columns, which no comparison of results looks at.
     """
 
     seed: int
     step: int = pa.Field(ge=1)
-    reward: float
+    reward: float = pa.Field(nullable=True)
     accuracy: float
     code_rate: float
     box_rate: float
@@ -123,14 +124,14 @@ class Metrics(Table):
 
 
 class Rollouts(Table):
-    """Responses of training, kept every `rollouts_every` steps."""
+    """Responses of training, kept every `rollouts_every` steps; `reward` is none where a function of TRL's gave None."""
 
     seed: int
     step: int = pa.Field(ge=1)
     id: str
     sample: int = pa.Field(ge=0)
     response: str
-    reward: float
+    reward: float = pa.Field(nullable=True)
     correct: bool
 
 

@@ -1,11 +1,11 @@
 """Reading a suite file, and checking it."""
 
-import ast
 import os
 from pathlib import Path
 
 import yaml
 
+from spurious_rewards.config import reward_file
 from spurious_rewards.config.consistency import check
 from spurious_rewards.config.messages import FoundError, read_yaml, validate
 from spurious_rewards.config.suite import Suite
@@ -35,12 +35,13 @@ def _beside(path: Path, name: str, reward: Reward) -> Reward:
         return reward
     file = Path(os.path.relpath(path.parent / reward.file))
     try:
-        found = functions_in(file)
-    except (OSError, SyntaxError) as error:
+        code = reward_file.read(file)
+    except UserError as error:
         raise UserError(f"{path}: rewards.{name}.file = {reward.file}: {error}") from None
-    if reward.function not in found:
+    if not code.may_have(reward.function):
         raise UserError(
-            f"{path}: rewards.{name}.function = {reward.function}: {file} has no such function; it has: {', '.join(found)}"
+            f"{path}: rewards.{name}.function = {reward.function}: {file} has no such function; "
+            f"it has: {', '.join(code.names) or 'none'}"
         )
     return reward.model_copy(update={"file": file})
 
@@ -49,13 +50,3 @@ def schema() -> str:
     """The JSON schema of a suite, as YAML."""
     head = "# Made by `make schema` from the classes in src/spurious_rewards/config, for editors that check YAML.\n"
     return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)
-
-
-def functions_in(file: Path) -> list[str]:
-    """Names of the functions of a Python file, which is not run.
-
-    Raises:
-        OSError: it cannot be read.
-        SyntaxError: it is not Python.
-    """
-    return [node.name for node in ast.parse(file.read_text(), str(file)).body if isinstance(node, ast.FunctionDef)]

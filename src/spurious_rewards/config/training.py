@@ -13,9 +13,9 @@ OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
 
 
 class Reward(Frozen):
-    """A reward: a function of the registry in `rewards`, and its parameter if it has one."""
+    """A reward: a function of the registry in `rewards` or of a file, and its parameter if it has one."""
 
-    function: Name
+    function: str
     file: Path | None = Field(
         None, description="a Python file that has the function, from the suite's folder; none: it is one of `rewards`"
     )

@@ -70,20 +70,27 @@ def texts(tokenizer: "PreTrainedTokenizerBase", prefix: Sequence[int], generated
     return tokenizer.batch_decode(whole, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -> list[int]:
-    """Token ids up to where the response begins."""
+def spelled(prompt: Prompt, problem: str) -> str | list[dict[str, str]]:
+    """What a model is asked, before its tokenizer: the messages of a chat prompt, the text of a raw one."""
     user = prompt.around(problem)
     if prompt.kind == "raw":
-        ids: list[int] = tokenizer.encode(user, add_special_tokens=False)
+        return user
+    system = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
+    return [*system, {"role": "user", "content": user}]
+
+
+def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -> list[int]:
+    """Token ids up to where the response begins."""
+    asked = spelled(prompt, problem)
+    if isinstance(asked, str):
+        ids: list[int] = tokenizer.encode(asked, add_special_tokens=False)
         return ids
     if not tokenizer.chat_template:
         raise UserError(
             f"{tokenizer.name_or_path}: its tokenizer has no chat template, but the prompt is of kind chat; "
             "give this model a prompt of kind raw"
         )
-    system = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
-    messages = [*system, {"role": "user", "content": user}]
-    return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
+    return list(tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False))
 
 
 def hashes(prompt: Prompt, folder: Path | str) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from spurious_rewards.answers import extraction, response_features
 from spurious_rewards.config.training import Repetition
@@ -30,12 +30,20 @@ class Context:
     """Rollout step."""
     ids: Sequence[str]
     """The problem of each response."""
+    problems: Sequence[str]
+    """Its text."""
+    prompts: Sequence[str | list[dict[str, str]]]
+    """What the model was given: of a chat prompt the messages, else the text."""
+    completion_ids: Sequence[Sequence[int]]
+    """Token ids of each response."""
     slots: Sequence[int]
     """The place of its prompt in the rollout batch."""
     indices: Sequence[int]
     """Its place in the group of its prompt."""
     group: int
     """Responses to each prompt of the rollout batch."""
+    trainer_state: Any
+    """Of TRL's trainer, a `transformers.TrainerState`; its steps are optimiser updates."""
 
 
 RewardFunction = Callable[[Sequence[str], Sequence[str], Context], list[float]]

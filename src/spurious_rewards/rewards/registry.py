@@ -1,5 +1,6 @@
 """The names by which a suite calls rewards."""
 
+from spurious_rewards.config.reward_file import Code, read
 from spurious_rewards.config.training import Reward
 from spurious_rewards.rewards.functions import (
     RewardFunction,
@@ -25,13 +26,16 @@ REGISTRY: dict[str, RewardFunction] = {
 }
 
 
-def of(reward: Reward) -> RewardFunction:
+def of(reward: Reward, code: Code | None = None) -> RewardFunction:
     """What a suite's reward pays for, its `unless` included.
+
+    A file is run each time that this is called: a process calls it once. `code` is what was read of it; None: read it now.
 
     Raises:
         UserError: it is a function of a file that cannot be had.
     """
-    wanted = REGISTRY[reward.function] if reward.file is None else from_file(reward.file, reward.function)
+    file, function = reward.file, reward.function
+    wanted = REGISTRY[function] if file is None else from_file(code or read(file), function)
     return wanted if reward.unless is None else unless(wanted, REGISTRY[reward.unless])
 
 

@@ -17,6 +17,7 @@ from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.experiments import Experiment, Report, Run
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.problems import Benchmark
+from spurious_rewards.config.reward_file import digest
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Reward
@@ -160,6 +161,11 @@ class Study:
     def reward(self, name: str) -> Reward:
         """A reward without its title."""
         return self.suite.rewards[name].model_copy(update={"title": ""})
+
+    @cached_property
+    def reward_code(self) -> dict[str, str]:
+        """Reward from a file -> digest of its code, the user's modules that it imports included."""
+        return {name: digest(reward.file) for name, reward in self.suite.rewards.items() if reward.file}
 
     def prompt(self, model: str, name: str) -> Prompt:
         """A prompt as a model is given it, without where its wording comes from."""

@@ -31,6 +31,8 @@ class TrainJob(JobSpec):
     bases: dict[int, Weights]
     training: Training
     reward: Reward
+    reward_code: str | None
+    """Digest of the code of a reward from a file."""
     prompt: Prompt
     strategies: Strategies
     threads: int
@@ -46,6 +48,7 @@ def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
         bases=model_refs.untrained(study, run.model, run.seeds),
         training=study.suite.algorithms[run.variant],
         reward=study.reward(run.reward),
+        reward_code=study.reward_code.get(run.reward),
         prompt=study.prompt(run.model, run.prompt),
         strategies=study.suite.strategies,
         threads=study.settings.threads,
@@ -83,12 +86,6 @@ def copies(study: Study, run: Run) -> list[Path]:
     return model_refs.local_copies(study, run.model)
 
 
-def reward_file(study: Study, run: Run) -> list[Path]:
-    """The Python file of a run's reward, if it is one of the user's own."""
-    file = study.suite.rewards[run.reward].file
-    return [file] if file else []
-
-
 def minutes(study: Study, run: Run, start: int, stop: int) -> int:
     """Time limit of a segment."""
     return resources.minutes(costs.train_hours(study.suite, run, start, stop), resources.of_training(study, run))
@@ -106,6 +103,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
 
     from spurious_rewards.answers import majority_vote
     from spurious_rewards.models import prompts, references
+    from spurious_rewards.rewards import user_file
     from spurious_rewards.runtime import tracking
     from spurious_rewards.training import launching
     from spurious_rewards.training.segment import Segment, train
@@ -118,6 +116,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
         wanted = "no" if job.start == 0 else "an"
         raise UserError(f"a segment from step {job.start} needs {wanted} --input previous=CHECKPOINTS")
     torch.set_num_threads(job.threads)
+    code = user_file.planned(job.reward.file, job.reward_code) if job.reward.file else None
     which, seeds = job.reward.training_set, list(job.bases)
     if which == "truth":
         sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
@@ -140,14 +139,13 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
         ),
         version=job.version,
         hardware=hardware,
+        code=code,
     )
     if not made or not processes.is_main_process:
         return
-    parents = [
-        data,
-        *([job.reward.file] if job.reward.file else []),
-        *([previous] if previous else map(Path, bases.values())),
-    ]
+    read = code.hashes if code else {}
+    recorder.hashes |= read
+    parents = [data, *read, *([previous] if previous else map(Path, bases.values()))]
     for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
         recorder.write(artifact, parents, **prompts.hashes(job.prompt, next(iter(bases.values()))))
 

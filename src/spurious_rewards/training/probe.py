@@ -22,6 +22,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.generation.engine import derived_seed
 from spurious_rewards.models import loading, prompts
+from spurious_rewards.rewards import registry
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.progress import Progress
 from spurious_rewards.training.mapping import grpo_arguments
@@ -95,8 +96,8 @@ def probe(
                     plus, minus = (
                         log_odds(train_on(batch, base, training, scorer).model) - before
                         for scorer in (
-                            Scorer(reward, prompt, strategies, number, verifier),
-                            NegatedReward(reward, prompt, strategies, number, verifier),
+                            Scorer(reward, registry.of(reward), prompt, strategies, number, verifier),
+                            NegatedReward(reward, registry.of(reward), prompt, strategies, number, verifier),
                         )
                     )
                     rows.append((variant, seed, pair, plus, minus, (plus + minus) / 2))

@@ -8,7 +8,8 @@ from spurious_rewards.answers import extraction, majority_vote, response_feature
 from spurious_rewards.answers.verifier import Verifier
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies
-from spurious_rewards.rewards import functions, registry
+from spurious_rewards.models.prompts import spelled
+from spurious_rewards.rewards.functions import Context, RewardFunction
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Scorer:
     """Everything that judging needs but the responses."""
 
     reward: Reward
+    function: RewardFunction
+    """What the reward pays for, made once: it may hold a state, and be slow to make."""
     prompt: Prompt
     strategies: Strategies
     seed: int
@@ -28,13 +31,19 @@ class Scorer:
         labels: Sequence[str],
         ids: Sequence[str],
         *,
+        problems: Sequence[str],
+        completion_ids: Sequence[Sequence[int]],
         places: Sequence[tuple[int, int]],
         group: int,
         step: int,
         truncated: Sequence[bool],
+        trainer_state: Any,
     ) -> list[dict[str, Any]]:
-        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group of `group`)."""
-        context = functions.Context(
+        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group of `group`).
+
+        The reward of a response is NaN where a function of TRL's gives it none.
+        """
+        context = Context(
             equivalent=self.equivalent,
             majority=self.majority,
             answer_in=self.prompt.answer_in,
@@ -44,11 +53,15 @@ class Scorer:
             seed=self.seed,
             step=step,
             ids=ids,
+            problems=problems,
+            prompts=[spelled(self.prompt, problem) for problem in problems],
+            completion_ids=completion_ids,
             slots=[slot for slot, _ in places],
             indices=[index for _, index in places],
             group=group,
+            trainer_state=trainer_state,
         )
-        values = registry.of(self.reward)(responses, labels, context)
+        values = self.function(responses, labels, context)
         extracted = [extraction.extract(response, self.prompt.answer_in).text for response in responses]
         correct = self.equivalent([(truth, text or "") for truth, text in zip(truths, extracted, strict=True)])
         return [

@@ -24,10 +24,12 @@ from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.reward_file import Code
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import fitting
 from spurious_rewards.rewards import registry
+from spurious_rewards.rewards.functions import RewardFunction
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove, replacing
 from spurious_rewards.runtime.locks import exclusive
@@ -81,32 +83,33 @@ def train(
     tracker: Tracker,
     version: int,
     hardware: Hardware = ONE_PROCESS,
+    code: Code | None = None,
 ) -> bool:
     """Train each seed of `bases` (seed → folder of the untrained model) and write the segment's artifacts into `output`.
 
-    `previous` is checkpoints/ of the segment before. What an interrupted job has done lies in a hidden folder beside the
-    artifacts, keyed by what it was asked for and the stage's `version`: seeds that are finished, and the checkpoints of the
-    one that is not.
+    `previous` is checkpoints/ of the segment before. `code` is that of a reward from a file, which is run once for all seeds.
+    What an interrupted job has done lies in a hidden folder beside the artifacts, keyed by what it was asked for and the
+    stage's `version`: seeds that are finished, and the checkpoints of the one that is not.
 
     Returns whether it made them itself, and not another job that it had to wait for.
 
     Raises:
         UserError: another living job is at the same segment, a seed has no problems to train on, or the checkpoint to
-            resume from belongs to other processes than those of `hardware`.
+            resume from belongs to other processes than those of `hardware`; or see `registry.of`.
         Interrupted: SIGTERM came; the same call goes on from the rollout step that ended after it.
     """
     processes = launching.join(hardware)
-    code = [version, *(table._VERSION for table in TABLES.values())]
+    made_by = [version, *(table._VERSION for table in TABLES.values())]
+    sets = [frame.to_csv() for frame in training_sets.values()]
     contents = {seed: listing(Path(base)) for seed, base in bases.items()}  # a path can come to hold another model
-    request = hashlib.sha256(
-        repr((code, segment, contents, [frame.to_csv() for frame in training_sets.values()])).encode()
-    ).hexdigest()
+    request = hashlib.sha256(repr((made_by, segment, code and code.digest, contents, sets)).encode()).hexdigest()
     with ExitStack() as stack:
         if by_main_process(lambda: stack.enter_context(exclusive(output / "checkpoints", request))):
             return False
         partial = output / ".partial"
         by_main_process(lambda: _keep_only_if_asked(partial, request))
         interrupted = stack.enter_context(trapping_sigterm())
+        function = registry.of(segment.reward, code)
         for seed, base in bases.items():
             done = partial / f"seed{seed}"
             if by_main_process(done.exists):
@@ -115,13 +118,16 @@ def train(
                 leave(f"seeds before {seed} are kept")
             start = checkpoint(previous.parent, seed, segment.start) if previous else None
             seed_tracker = tracker if processes.is_main_process else replace(tracker, mode="none")
-            _train_seed(segment, seed, base, start, training_sets[seed], done, seed_tracker, hardware, interrupted)
+            _train_seed(
+                segment, function, seed, base, start, training_sets[seed], done, seed_tracker, hardware, interrupted
+            )
         by_main_process(lambda: _assemble(segment, partial, output, list(bases)))
     return True
 
 
 def _train_seed(
     segment: Segment,
+    function: RewardFunction,
     seed: int,
     base: str,
     start: Path | None,
@@ -182,7 +188,7 @@ def _train_seed(
                 tokenizer=tokenizer,
                 prompt=segment.prompt,
                 training=training,
-                scorer=Scorer(segment.reward, segment.prompt, segment.strategies, seed, verifier),
+                scorer=Scorer(segment.reward, function, segment.prompt, segment.strategies, seed, verifier),
                 on_step=on_step,
             )
             updates = training.optimizer_steps

@@ -5,6 +5,7 @@ tests/training/test_trainer.py fails if an upgrade moves them.
 """
 
 import gc
+import math
 import os
 import time
 from bisect import bisect_left
@@ -35,6 +36,7 @@ from spurious_rewards.training.whitening import whitened
 SUMS = (
     *(
         "responses",
+        "rewarded",
         "reward",
         "correct",
         "code",
@@ -128,7 +130,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> list[float]:
         """TRL's reward function: the rewards of this process' responses, in the order of the batch.
 
-        Of the completions only the ids are used: TRL's text lacks the prefix and may hold more than the stop string.
+        Of the completions only the ids are used: TRL's text lacks the prefix and may hold more than the stop string. TRL
+        leaves a reward of NaN out of its group and gives that response no advantage.
         """
         group = self.num_generations
         responses = [trim(text, self.prompt.stop) for text in texts(self.processing_class, self.prefix, completion_ids)]
@@ -146,20 +149,26 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
             columns["answer"],
             columns["label"],
             columns["id"],
+            problems=prompts,
+            completion_ids=[[*self.prefix, *ids] for ids in completion_ids],
             places=places,
             group=group,
             step=step,
             truncated=truncated,
+            trainer_state=self.state,
         )
         rewards = [row["reward"] for row in judged]
         for row, ids in zip(judged, completion_ids, strict=True):
             self.sums["response_tokens"] += len(self.prefix) + len(ids)
-            for name in ("reward", "correct", "code", "box", "repeats", "truncated"):
+            for name in ("correct", "code", "box", "repeats", "truncated"):
                 self.sums[name] += row[name]
+        rewarded = [reward for reward in rewards if not math.isnan(reward)]
         self.sums["responses"] += len(judged)
+        self.sums["rewarded"] += len(rewarded)
+        self.sums["reward"] += sum(rewarded)
         groups = [rewards[i : i + group] for i in range(0, len(rewards), group)]
         self.sums["groups"] += len(groups)
-        self.sums["flat_groups"] += sum(len(set(rewards_of_group)) == 1 for rewards_of_group in groups)
+        self.sums["flat_groups"] += sum(len({each for each in those if not math.isnan(each)}) <= 1 for those in groups)
         self.responses = [
             {
                 "id": row["id"],
@@ -244,7 +253,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         responses, tokens = total["responses"], total["policy_tokens"]
         return {
             "step": self.state.global_step // self.training_settings.optimizer_steps,
-            "reward": total["reward"] / responses,
+            "reward": total["reward"] / total["rewarded"] if total["rewarded"] else math.nan,
             "accuracy": total["correct"] / responses,
             "code_rate": total["code"] / responses,
             "box_rate": total["box"] / responses,
