@@ -103,7 +103,8 @@ class Prompt(Frozen):
     user: str = Field("{}", description="the user message of a chat, or the whole raw text")
     system: str | None = Field(None, description="system message; none: the template may add its own")
     date: datetime.date = Field(
-        PAPER_DAY, description="the day that a chat template is told it is; the default is that of the paper's first version"
+        PAPER_DAY,
+        description="the day that a chat template is told it is; the default is that of the paper's first version",
     )
     response_prefix: str = Field("", description="how every response must begin; it counts as part of the response")
     stop: tuple[str, ...] = Field((), description="a response ends after the first of these, which is kept")

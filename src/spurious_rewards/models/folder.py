@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,8 +105,17 @@ def lost_space(encode: Callable[[str], list[int]], decode: Callable[[list[int]],
         return survivor is not None and any(
             decode(encode(f"{survivor}{space}{survivor}")) == survivor * 2 for space in spaces
         )
-    except Exception:  # tokenizers raises that itself, of a character that a tokenizer has no word for
+    except (
+        BaseException
+    ) as error:  # tokenizers raises Exception itself, of a character that a tokenizer has no word for
+        if not raised_by_library(error):
+            raise
         return False
+
+
+def raised_by_library(error: BaseException) -> bool:
+    """Whether an error comes from code, and not from a user or a signal; panics of Rust are no `Exception`s."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 # ---------------------------------------------------------------- the whole
@@ -129,8 +137,11 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
     if missing := _missing(there):
         yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", AGAIN)
     read = {name: _read(folder / name, _object) for name in SETTINGS if name in there}
-    texts = {name: _read(folder / name, str if name == "tokenizer.json" else json.loads) for name in TEXTS if name in there}
-    yield from (found for found in (*read.values(), *texts.values()) if isinstance(found, Fault))
+    texts = {
+        name: _read(folder / name, str if name == "tokenizer.json" else json.loads) for name in TEXTS if name in there
+    }
+    jinja = {name: _read(path, str) for name, path in templates.files(folder).items()}
+    yield from (found for found in (*read.values(), *texts.values(), *jinja.values()) if isinstance(found, Fault))
     settings = {name: found for name, found in read.items() if not isinstance(found, Fault)}
     config = settings.get("config.json", {})
     yield from _config(folder / "config.json", config)
@@ -140,7 +151,9 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
         yield from _ids(folder / name, said or {}, rows)
     yield from _weights(folder, there)
     tokens = _Tokens({**settings.get("special_tokens_map.json", {}), **settings.get("tokenizer_config.json", {})})
-    tokenizer = _tokenizer(folder / "tokenizer.json", text) if isinstance(text := texts.get("tokenizer.json"), str) else None
+    tokenizer = (
+        _tokenizer(folder / "tokenizer.json", text) if isinstance(text := texts.get("tokenizer.json"), str) else None
+    )
     if isinstance(tokenizer, Fault):
         yield tokenizer
         tokenizer = None
@@ -152,8 +165,9 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
             "its tokenizer is code of its own (auto_map), which is never run",
             "save it as a tokenizer.json",
         )
+    written = {name: text for name, text in jinja.items() if isinstance(text, str)}
     for prompt in dict.fromkeys(prompts):
-        yield from _prompt(folder, prompt, tokens, tokenizer, rows)
+        yield from _prompt(folder, prompt, written, tokens, tokenizer, rows)
 
 
 def _missing(there: Collection[str]) -> list[str]:
@@ -294,7 +308,9 @@ def _listed() -> str:
     with suppress(ImportError, OSError, ValueError):
         if (spec := find_spec("transformers")) and spec.origin:
             folder = Path(spec.origin).parent / "models/auto"
-            return "".join((folder / f"{name}.py").read_text("utf-8") for name in ("auto_mappings", "configuration_auto"))
+            return "".join(
+                (folder / f"{name}.py").read_text("utf-8") for name in ("auto_mappings", "configuration_auto")
+            )
     return ""
 
 
@@ -324,7 +340,9 @@ def _weights(folder: Path, there: Collection[str]) -> Iterator[Fault]:
 def _parts(text: str) -> set[str]:
     """The files that an index names."""
     named = _object(text).get("weight_map")
-    if not isinstance(named, dict) or not all(isinstance(name, str) and name == Path(name).name for name in named.values()):
+    if not isinstance(named, dict) or not all(
+        isinstance(name, str) and name == Path(name).name for name in named.values()
+    ):
         raise ValueError("no weight_map from tensors to files of the folder")
     return set(named.values())
 
@@ -336,12 +354,14 @@ def _weight_file(path: Path) -> Fault | None:
         return Fault(path, f"a link to {os.readlink(path)}, which is not there", AGAIN)
     if not path.is_file():
         return Fault(path, "not a file", AGAIN)
-    with path.open("rb") as file:
-        if file.read(len(LFS)) == LFS:
-            return _pointer(path)
     try:
+        with path.open("rb") as file:
+            if file.read(len(LFS)) == LFS:
+                return _pointer(path)
         with safe_open(path, framework="np") as opened:
             kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118  # no mapping
+    except OSError as error:
+        return _unreadable(path, error)
     except (SafetensorError, ValueError) as error:
         return Fault(
             path,
@@ -384,9 +404,12 @@ def _tokenizer(path: Path, text: str) -> "Tokenizer | Fault":
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_str(text)
+        made = Tokenizer.from_str(text)
+        made.no_truncation()
+        made.no_padding()
+        return made
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of Rust
+        if not raised_by_library(error):
             raise
         return Fault(
             path,
@@ -396,8 +419,6 @@ def _tokenizer(path: Path, text: str) -> "Tokenizer | Fault":
 
 
 def _tokenizer_faults(folder: Path, tokenizer: "Tokenizer", tokens: _Tokens, rows: int | None) -> Iterator[Fault]:
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     if dropout := getattr(tokenizer.model, "dropout", None):
         yield Fault(folder / "tokenizer.json", f"model.dropout = {dropout} draws token ids by chance", "put null there")
     words = tokenizer.get_vocab(with_added_tokens=True)
@@ -412,47 +433,67 @@ def _tokenizer_faults(folder: Path, tokenizer: "Tokenizer", tokens: _Tokens, row
             "take the file that the model was published with; one saved after loading it under a wrong class is broken so",
         )
     ending = tokens.named("eos_token")
-    if ending is not None and rows is not None and (id_ := words.get(ending, max(words.values(), default=-1) + 1)) >= rows:
+    if (
+        ending is not None
+        and rows is not None
+        and (id_ := words.get(ending, max(words.values(), default=-1) + 1)) >= rows
+    ):
         yield Fault(
             folder / "tokenizer_config.json",
             f"eos_token {ending!r} has the id {id_}, beyond the model's {rows} embeddings, 0 to {rows - 1}",
             "name a token there that the model has",
         )
+    tokenizer.add_special_tokens(
+        [text for text in tokens.special.values() if text not in words]
+    )  # as transformers does
 
 
 # ---------------------------------------------------------------- prompts
 
 
 def _prompt(
-    folder: Path, prompt: Prompt, tokens: _Tokens, tokenizer: "Tokenizer | None", rows: int | None
+    folder: Path,
+    prompt: Prompt,
+    written: Mapping[str, str],
+    tokens: _Tokens,
+    tokenizer: "Tokenizer | None",
+    rows: int | None,
 ) -> Iterator[Fault]:
-    """Whether the model can be given a prompt."""
-    file = next(filter(Path.exists, [folder / "chat_template.jinja"]), folder / "tokenizer_config.json")
+    """Whether the model can be given a prompt; `written` are the texts of its template files."""
+    file = folder / ("chat_template.jinja" if written else "tokenizer_config.json")
     raw = "give this model a prompt of kind raw"
     text = prompt.around(PROBLEM)
     if prompt.kind == "chat":
         try:
-            own = templates.of_folder(folder, tokens.settings)
-        except (OSError, ValueError) as error:
-            yield Fault(file, f"its chat template cannot be read ({_line(error)})", AGAIN)
+            own = templates.chosen(written, tokens.settings)
+        except ValueError as error:
+            yield Fault(file, str(error), AGAIN)
             return
         template = own.get("default") if isinstance(own, dict) else own
         if template is None:
             said = f"several chat templates ({', '.join(own)}) and none called default" if own else "no chat template"
-            yield Fault(file, f"has {said}, but the prompt is of kind chat", f"name one default, or {raw}" if own else raw)
+            yield Fault(
+                file, f"has {said}, but the prompt is of kind chat", f"name one default, or {raw}" if own else raw
+            )
             return
         try:
             if what := templates.draws(template):
                 yield Fault(file, f"its chat template draws by chance ({what})", f"take that out of it, or {raw}")
             text = templates.render(template, prompt, PROBLEM, tokens.special)
         except Exception as error:  # a template may raise anything
-            yield Fault(file, f"its chat template cannot be used with the suite's prompt ({_line(error)})", f"mend it, or {raw}, or one without a system message")
+            yield Fault(
+                file,
+                f"its chat template cannot be used with the suite's prompt ({_line(error)})",
+                f"mend it, or {raw}, or one without a system message",
+            )
             return
     if tokenizer is None or rows is None:
         return
     try:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-    except Exception:  # tokenizers raises that itself, of a character that it has no word for; the problems may have none
+    except BaseException as error:  # of a character that it has no word for; the suite's problems may have none such
+        if not raised_by_library(error):
+            raise
         return
     beyond = [id_ for id_ in ids if id_ >= rows]
     if beyond:

@@ -19,11 +19,15 @@ Dtype = Literal["float32", "bfloat16"]
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """What a folder's tokenizer_config.json says of a tokenizer that its tokenizer.json describes in full."""
 
-PROBE = (
-    "  Two  spaces,\n\n\ta tab\r\nand 1234567890 + 3.14 = ?  $\\frac{a_1}{b^2} \\le \\boxed{-7}$\n"
-    "def f(x):\n    return x ** 2  # It's 'code'\n 求和。１２ Größe naïve \N{GRINNING FACE}\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} \N{LATIN SMALL LIGATURE FI} "
+PROBES = (
+    "  Two  spaces,\n\n\ta tab\r\nand an end. ",
+    "1234567890 + 3.14 = ?",
+    "$\\frac{a_1}{b^2} \\le \\boxed{-7}$",
+    "def f(x):\n    return x ** 2  # It's 'code'\n",
+    " 求和。\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO} Größe naïve",
+    "\N{GRINNING FACE}\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} \N{LATIN SMALL LIGATURE FI} \N{MINUS SIGN}1",
 )
-"""Text of every kind, of which two tokenizers must make the same."""
+"""Texts of every kind, of which two tokenizers must make the same."""
 
 
 def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
@@ -47,8 +51,12 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
         yield
     except UserError:
         raise
-    except Exception as error:
-        kind = "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
+    except BaseException as error:
+        if not gate.raised_by_library(error):
+            raise
+        kind = (
+            "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
+        )
         said = (" ".join(str(error).split()) or type(error).__name__)[:400]
         raise UserError(f"{folder}: {what} ({kind}{said}); {mend}") from error
 
@@ -66,11 +74,12 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
     folder = Path(folder)
     check(folder)
     with plainly(folder, "its tokenizer cannot be loaded"):
-        tokenizer = _of_file(folder) if (folder / "tokenizer.json").exists() else _of_class(folder)
+        tokenizer: PreTrainedTokenizerBase = (
+            _of_file(folder) if (folder / "tokenizer.json").exists() else _of_class(folder)
+        )
         tokenizer.embeddings = rows = gate.embeddings(gate.read_config(folder))
         if tokenizer.eos_token_id is None:
-            [ending, *_] = ending_tokens(generation_settings(folder), tokenizer)
-            tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)
+            tokenizer.eos_token = _ending_token(folder, tokenizer)
         if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
             tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -85,16 +94,20 @@ def _of_file(folder: Path) -> Any:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    file, settings = Tokenizer.from_file(str(folder / "tokenizer.json")), _settings(folder)
+    file, settings = Tokenizer.from_file(str(folder / "tokenizer.json")), _json(folder / "tokenizer_config.json")
     file.no_truncation()
     file.no_padding()
     given: dict[str, Any] = _special_tokens_of_class(folder, settings, file.get_vocab())
     if added := settings.get("added_tokens_decoder"):
         # Of tokens that the file has, too, this says at times another thing about the spaces around them.
-        given["added_tokens_decoder"] = {id_: one for id_, one in added.items() if file.token_to_id(one["content"]) is None}
+        given["added_tokens_decoder"] = {
+            id_: one for id_, one in added.items() if file.token_to_id(one["content"]) is None
+        }
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **given)
-    text = PROBE + " x ".join(one.content for one in file.get_added_tokens_decoder().values())
-    if tokenizer.encode(text, add_special_tokens=False) != file.encode(text, add_special_tokens=False).ids:
+    special = (one.content for one in file.get_added_tokens_decoder().values())
+    if any(
+        _ids(tokenizer, text) != _ids(file, text) for text in (*PROBES, " ".join(f"x {token} x" for token in special))
+    ):
         raise UserError(
             f"{folder}: transformers makes other token ids of a text than the folder's tokenizer.json; "
             "delete the other files of the tokenizer, or take another model"
@@ -107,14 +120,37 @@ def _of_class(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if gate.lost_space(
-        lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, tokenizer.get_vocab()
-    ):
+    words = tokenizer.get_vocab()
+    lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
+    if lost or gate.lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
         raise UserError(
-            f"{folder}: its tokenizer loses spaces or line breaks when transformers loads it as {type(tokenizer).__name__}; "
-            "name its right tokenizer_class in tokenizer_config.json, or add a tokenizer.json"
+            f"{folder}: its tokenizer loses {f'{len(lost)} words' if lost else 'spaces or line breaks'} when transformers loads "
+            f"it as {type(tokenizer).__name__}; name its right tokenizer_class in tokenizer_config.json, or add a tokenizer.json"
         )
     return tokenizer
+
+
+def _ids(tokenizer: Any, text: str) -> list[int] | None:
+    """Token ids of a text, or None of one that a tokenizer cannot spell: those that have no word for the unknown raise."""
+    try:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+    except Exception:  # tokenizers has no kind of its own
+        return None
+    found: list[int] = getattr(ids, "ids", ids)
+    return found
+
+
+def _ending_token(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The token with which the model itself ends a response; a special one if there is one, since it comes into no text."""
+    ending = ending_tokens(generation_settings(folder), tokenizer)
+    special: Any = tokenizer.added_tokens_decoder
+    by_choice = sorted(ending, key=lambda id_: (id_ not in special, id_))
+    texts = [text for id_ in by_choice if isinstance(text := tokenizer.convert_ids_to_tokens(id_), str)]
+    if not texts:
+        raise UserError(
+            f"{folder}: its tokenizer has no token {ending[0]}, which ends a response; name another eos_token_id"
+        )
+    return texts[0]
 
 
 def _special_tokens_of_class(folder: Path, settings: dict[str, Any], words: Collection[str]) -> dict[str, str]:
@@ -128,7 +164,7 @@ def _special_tokens_of_class(folder: Path, settings: dict[str, Any], words: Coll
     except Exception:  # no such class, or one that wants other files: the tokenizer itself needs none
         return {}
     named = of_class.special_tokens_map.items()
-    return {name: text for name, text in named if name not in settings and text in words}
+    return {name: text for name, text in named if name not in settings and isinstance(text, str) and text in words}
 
 
 def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
@@ -180,12 +216,12 @@ def check_finite(folder: Path) -> None:
             for name in opened.keys():  # noqa: SIM118  # no mapping
                 tensor = opened.get_tensor(name)
                 # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
-                if tensor.ndim and tensor.numel() and tensor.is_floating_point():
-                    if not torch.isfinite(torch.stack(tensor.aminmax())).all():
-                        raise UserError(
-                            f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
-                            "training made them, train with a lower learning_rate"
-                        )
+                weights = tensor.ndim and tensor.numel() and tensor.is_floating_point()
+                if weights and not torch.isfinite(torch.stack(tensor.aminmax())).all():
+                    raise UserError(
+                        f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
+                        "training made them, train with a lower learning_rate"
+                    )
 
 
 def forget_generation_settings(model: "PreTrainedModel") -> None:
@@ -244,8 +280,7 @@ def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerB
     return ending
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """What tokenizer_config.json says."""
-    file = folder / "tokenizer_config.json"
+def _json(file: Path) -> dict[str, Any]:
+    """What a file says; nothing if it is not there."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return found

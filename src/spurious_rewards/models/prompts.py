@@ -81,10 +81,12 @@ def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     if prompt.kind == "raw":
         return _spelled(tokenizer, prompt.around(problem))
     template, where = _template(tokenizer), Path(tokenizer.name_or_path)
-    with loading.plainly(where, "its chat template cannot be used with this prompt", f"{RAW}, or without a system message"):
+    with loading.plainly(
+        where, "its chat template cannot be used with this prompt", f"{RAW}, or without a system message"
+    ):
         if what := templates.draws(template):
             raise UserError(f"{where}: its chat template draws by chance ({what}); {RAW}")
-        ids = tokenizer.apply_chat_template(
+        ids: Any = tokenizer.apply_chat_template(
             templates.messages(prompt, problem),
             add_generation_prompt=True,
             return_dict=False,

@@ -5,12 +5,13 @@ Prompts themselves go through transformers (`prompts.encode`). This is for sayin
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import meta, nodes
+from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -27,19 +28,20 @@ def messages(prompt: Prompt, problem: str) -> list[dict[str, str]]:
     return [*system, {"role": "user", "content": prompt.around(problem)}]
 
 
-def of_folder(folder: Path, tokenizer_config: Mapping[str, Any]) -> Templates:
-    """The chat templates of a model folder, found in the order in which transformers looks for them.
+def files(folder: Path) -> dict[str, Path]:
+    """The template files of a model folder, by the names of the templates."""
+    found = {path.name.removesuffix(".jinja"): path for path in (folder / "additional_chat_templates").glob("*.jinja")}
+    return found | ({"default": own} if os.path.lexists(own := folder / "chat_template.jinja") else {})
+
+
+def chosen(texts: Mapping[str, str], tokenizer_config: Mapping[str, Any]) -> Templates:
+    """The templates of a tokenizer: those of its template files if it has such, else those of tokenizer_config.json.
 
     Raises:
-        OSError: a file of one cannot be read.
-        ValueError: it is not UTF-8, or the key `chat_template` is neither text nor a list of named templates.
+        ValueError: the key `chat_template` is neither text nor a list of named templates.
     """
-    found = {path.name.removesuffix(".jinja"): path for path in (folder / "additional_chat_templates").glob("*.jinja")}
-    if (own := folder / "chat_template.jinja").exists():
-        found["default"] = own
-    if found:
-        texts = {name: path.read_text(encoding="utf-8") for name, path in found.items()}
-        return texts["default"] if list(texts) == ["default"] else texts
+    if texts:
+        return texts["default"] if list(texts) == ["default"] else dict(texts)
     said = tokenizer_config.get("chat_template")
     if isinstance(said, list):
         try:
@@ -58,13 +60,17 @@ def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[
     Raises:
         Exception: whatever the template raises; jinja2's own errors among them.
     """
-    return _environment().from_string(template).render(
-        messages=messages(prompt, problem),
-        tools=None,
-        documents=None,
-        add_generation_prompt=True,
-        strftime_now=prompt.date.strftime,
-        **special_tokens,
+    return (
+        _environment()
+        .from_string(template)
+        .render(
+            messages=messages(prompt, problem),
+            tools=None,
+            documents=None,
+            add_generation_prompt=True,
+            strftime_now=prompt.date.strftime,
+            **special_tokens,
+        )
     )
 
 
@@ -80,7 +86,7 @@ def draws(template: str) -> str | None:
         names = [used.name, *(given.value for given in used.args if isinstance(given, nodes.Const))]  # also of `map`
         if "random" in names:
             return "random"
-    return "lipsum" if "lipsum" in meta.find_undeclared_variables(tree) else None
+    return "lipsum" if any(used.name == "lipsum" for used in tree.find_all(nodes.Name)) else None
 
 
 class _Generation(Extension):
