@@ -3,8 +3,14 @@ from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
+LOADING = ("vote", "train", "generate_base", "memorization")
+"""The rules whose jobs load what the suite's `models` name."""
+
 
 onstart:
+    starting = [job for job in workflow.dag.needrun_jobs() if job.rule.name in LOADING]
+    if trouble := doctor.unusable_models(study, {job.wildcards.model for job in starting}):
+        sys.exit(f"error: {trouble}")
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
         where = "local" if workflow.local_exec else "slurm"
