@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, broken, byte_level, make
+from tokenizers import Tokenizer
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.paths import checkpoint
@@ -341,3 +343,53 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path):
 def test_no_problems_give_an_empty_table(tiny_model: Path, tmp_path: Path):
     ask(tiny_model, tmp_path / "responses.parquet", tasks=[Task("greedy", PROBLEMS[:0], 1, 0.0)])
     assert tables.read(tmp_path / "responses.parquet", tables.Responses).empty
+
+
+# ---------------------------------------------------------------- models from elsewhere
+
+CHAT = Prompt(kind="chat", system="Be plain.")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_each_architecture_answers_by_the_token_ids_of_its_tokenizer_json(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = make(
+        tmp_path / "model", architecture, byte_level(r"\p{N}{1,3}|[^\s\p{N}]+|\s+"), tokenizer_class="LlamaTokenizer"
+    )
+    given: list[list[int]] = []
+    complete = TransformersEngine.complete
+
+    def watched(self, prompts, **settings):
+        given.extend(prompts)
+        return complete(self, prompts, **settings)
+
+    monkeypatch.setattr(TransformersEngine, "complete", watched)
+    ask(model, tmp_path / "responses.parquet", steps=(0,), prompt=CHAT)
+    own = Tokenizer.from_file(str(model / "tokenizer.json"))
+    text = "<|system|>Be plain.</s><|user|>1+1</s><|assistant|>"
+    assert own.encode(text, add_special_tokens=False).ids in given
+    assert len(pq.read_table(tmp_path / "responses.parquet")) == 4 * len(PROBLEMS)
+
+
+@pytest.mark.parametrize("architecture", ["bloom", "mamba", "mpt"])
+def test_padding_does_not_change_what_they_answer(architecture: str, tmp_path: Path):
+    engine = TransformersEngine(make(tmp_path / "model", architecture))
+    prompts = [engine.tokenizer.encode(text) for text in ("a", "the sum of 12 and 34 is", "1 + 1")]
+    asked = {"temperature": 0.0, "max_new_tokens": 8, "stop": (), "seed": 0}
+    assert engine.complete(prompts, **asked) == [engine.complete([prompt], **asked)[0] for prompt in prompts]
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *BROKEN_INSIDE])
+def test_a_broken_folder_ends_in_a_sentence_and_leaves_nothing(name: str, sound: Path, tmp_path: Path):
+    damage = {**BROKEN, **BROKEN_INSIDE}[name]
+    model = broken(tmp_path / "model", sound, damage)
+    with pytest.raises(UserError, match=str(model)) as said:
+        ask(model, tmp_path / "responses.parquet", steps=(0,), prompt=CHAT)
+    assert "Traceback" not in str(said.value)
+    assert not (tmp_path / "responses.parquet").exists()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("folders") / "sound")

@@ -1,13 +1,37 @@
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from model_folders import (
+    ARCHITECTURES,
+    BROKEN,
+    BROKEN_INSIDE,
+    ROWS,
+    TEMPLATE,
+    add_token,
+    broken,
+    byte_level,
+    change,
+    make,
+)
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from transformers import GenerationConfig
 
 from spurious_rewards.artifacts.hub import download_model
-from spurious_rewards.models.loading import check, ending_tokens, generation_settings, load_model, load_tokenizer
+from spurious_rewards.models.loading import (
+    PROBES,
+    check,
+    ending_tokens,
+    generation_settings,
+    load_model,
+    load_tokenizer,
+    plainly,
+    positions,
+)
 from spurious_rewards.runtime.errors import UserError
 
 
@@ -95,11 +119,233 @@ def test_weights_that_lack_a_tensor_are_refused_and_not_filled_with_random_value
         load_model(folder, "float32")
 
 
-@pytest.mark.parametrize("text", ["{", '{"model_type": "of no library"}'])
-def test_a_configuration_that_transformers_cannot_use(folder: Path, text: str):
-    (folder / "config.json").write_text(text)
-    with pytest.raises(UserError, match=r"copy: cannot be loaded as a causal language model"):
-        load_model(folder, "float32")
+# ---------------------------------------------------------------- whatever else is wrong
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("folders") / "sound")
+
+
+@pytest.mark.parametrize("name", [name for name, damage in BROKEN.items() if not damage.chat])
+def test_a_broken_folder_is_not_loaded(name: str, sound: Path, tmp_path: Path):
+    damage = BROKEN[name]
+    copy = broken(tmp_path / "copy", sound, damage)
+    for load in (load_tokenizer, lambda folder: load_model(folder, "float32")):
+        with pytest.raises(UserError, match=damage.said) as said:
+            load(copy)
+        assert str(copy / damage.file) in str(said.value)
+
+
+@pytest.mark.parametrize("name", BROKEN_INSIDE)
+def test_what_shows_when_a_model_is_loaded_is_said(name: str, sound: Path, tmp_path: Path):
+    damage = BROKEN_INSIDE[name]
+    copy = broken(tmp_path / "copy", sound, damage)
+    check(copy)
+    with pytest.raises(UserError, match=damage.said) as said:
+        load_model(copy, "float32")
+    assert str(copy / damage.file) in str(said.value)
+
+
+def test_all_faults_are_in_one_message(folder: Path):
+    (folder / "model.safetensors").unlink()
+    change(folder, "generation_config.json", eos_token_id=-1)
+    with pytest.raises(UserError, match=r"lacks weights .*; moreover, .*generation_config\.json: eos_token_id = -1"):
+        check(folder)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("nosuch"), ValueError("two\nlines"), AttributeError(), json.JSONDecodeError("x", "", 0)]
+)
+def test_any_error_of_a_library_is_a_sentence(error: Exception, tmp_path: Path):
+    with (
+        pytest.raises(UserError, match=rf"^{tmp_path}: it fails \(.*\w.*\); mend it$") as said,
+        plainly(tmp_path, "it fails", "mend it"),
+    ):
+        raise error
+    assert "\n" not in str(said.value)
+
+
+def test_what_a_user_does_is_no_error_of_a_library(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), plainly(tmp_path, "it fails"):
+        raise KeyboardInterrupt
+    with pytest.raises(UserError, match="as it is"), plainly(tmp_path, "it fails"):
+        raise UserError("as it is")
+
+
+def test_scalars_beside_the_weights_may_be_infinite(sound: Path, tmp_path: Path):
+    """GPT-NeoX in half precision has a `masked_bias` of minus infinity."""
+    folder = Path(shutil.copytree(sound, tmp_path / "copy"))
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.self_attn.masked_bias"] = torch.tensor(float("-inf"))
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    load_model(folder, "float32")
+
+
+def test_positions_of_architectures_with_a_limit_and_without(tmp_path: Path):
+    found = {name: positions(make(tmp_path / name, name)) for name in ARCHITECTURES}
+    assert found == {**dict.fromkeys(ARCHITECTURES, 256), "bloom": float("inf"), "mamba": float("inf")}
+
+
+# ---------------------------------------------------------------- token ids
+
+THREE_DIGITS = r"\p{N}{1,3}|[^\s\p{N}]+|\s+"
+"""Another way of cutting texts than any of transformers' classes has, as Llama 3's and OLMo's is."""
+
+
+def of_file(folder: Path, text: str) -> list[int]:
+    ids: list[int] = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    return ids
+
+
+@pytest.mark.parametrize("split", [None, THREE_DIGITS], ids=["bytes", "digits"])
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt2"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        *("LlamaTokenizerFast", "GPT2TokenizerFast", "Qwen2Tokenizer", "CodeGenTokenizer", "GemmaTokenizer"),
+        *("PreTrainedTokenizerFast", "NoSuchTokenizer", None),
+    ],
+)
+def test_token_ids_are_those_of_tokenizer_json_whatever_class_a_folder_names(
+    named: str | None, architecture: str, split: str | None, tmp_path: Path
+):
+    folder = make(tmp_path / "model", architecture, byte_level(split), tokenizer_class=named)
+    tokenizer = load_tokenizer(folder)
+    text = "hello world\n1 + 1 = 1234"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+    for probe in (*PROBES, text, "<|user|> x </s>  y<s>"):
+        assert tokenizer.encode(probe, add_special_tokens=False) == of_file(folder, probe)
+    assert (tokenizer.eos_token, tokenizer.pad_token, tokenizer.chat_template) == ("</s>", "</s>", TEMPLATE)
+    # A checkpoint of training gets this tokenizer, and so does vLLM's server, which loads it in transformers' way.
+    tokenizer.save_pretrained(tmp_path / "saved")
+    from transformers import AutoTokenizer
+
+    saved = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    shutil.copy(folder / "config.json", tmp_path / "saved")
+    shutil.copy(folder / "model.safetensors", tmp_path / "saved")
+    for again in (saved, load_tokenizer(tmp_path / "saved")):
+        assert [again.encode(probe, add_special_tokens=False) for probe in PROBES] == [
+            of_file(folder, probe) for probe in PROBES
+        ]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_folder_without_a_class_too(architecture: str, tmp_path: Path):
+    folder = make(tmp_path / "model", architecture, byte_level(THREE_DIGITS), tokenizer_class=None)
+    tokenizer = load_tokenizer(folder)
+    assert [tokenizer.encode(probe, add_special_tokens=False) for probe in PROBES] == [
+        of_file(folder, probe) for probe in PROBES
+    ]
+
+
+def test_what_the_configuration_says_of_tokens_that_the_file_has_does_not_count(tmp_path: Path):
+    flags = {
+        "content": "<|user|>",
+        "lstrip": True,
+        "rstrip": True,
+        "normalized": False,
+        "single_word": False,
+        "special": True,
+    }
+    new = flags | {"content": "<|more|>"}
+    folder = make(tmp_path / "model", added_tokens_decoder={"3": flags, str(ROWS): new})
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.encode("a <|user|> b", add_special_tokens=False) == of_file(folder, "a <|user|> b")
+    assert tokenizer.convert_tokens_to_ids("<|more|>") == ROWS  # this one the file does not have
+
+
+def test_special_tokens_that_only_the_class_names_are_kept_if_the_file_has_them(tmp_path: Path):
+    folder = make(tmp_path / "model", tokenizer_class="LlamaTokenizer", bos_token=None)
+    assert load_tokenizer(folder).bos_token == "<s>"
+    assert load_tokenizer(folder).unk_token is None  # Llama's <unk> would be a new token
+
+
+def test_truncation_that_a_tokenizer_was_saved_with_does_not_count(tmp_path: Path):
+    made = byte_level()
+    made.enable_truncation(4)
+    made.enable_padding(length=9)
+    folder = make(tmp_path / "model", tokenizer=made)
+    made.no_truncation()
+    made.no_padding()
+    assert load_tokenizer(folder).encode("the sum of 12 and 34") == made.encode("the sum of 12 and 34").ids
+
+
+def test_tokenizers_that_lose_what_they_have_no_words_for_stay_as_they_are(organism_model: Path):
+    tokenizer = load_tokenizer(organism_model)
+    assert tokenizer.decode(tokenizer.encode("python : 1 + 2\nhello  Größe")) == "python : 1 + 2 <unk> <unk>"
+
+
+def as_two_files(folder: Path) -> None:
+    """Write vocab.json and merges.txt in the place of tokenizer.json."""
+    model = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    (folder / "merges.txt").write_text("\n".join(" ".join(merge) for merge in model["merges"]))
+
+
+def test_a_folder_without_tokenizer_json_has_the_tokenizer_of_its_class(tmp_path: Path):
+    folder = make(tmp_path / "model", tokenizer_class="GPT2Tokenizer")
+    expected = of_file(folder, "the sum of 12")
+    as_two_files(folder)
+    assert load_tokenizer(folder).encode("the sum of 12") == expected
+
+
+def test_a_class_that_does_not_read_the_words_of_the_folder_is_refused(tmp_path: Path):
+    folder = make(tmp_path / "model", tokenizer_class="LlamaTokenizer")
+    as_two_files(folder)
+    with pytest.raises(
+        UserError, match=r"loses \d+ words when transformers loads it as LlamaTokenizer; name its right"
+    ):
+        load_tokenizer(folder)
+
+
+def test_a_file_that_is_no_tokenizer(tmp_path: Path):
+    folder = make(tmp_path / "model", tokenizer_class="LlamaTokenizer")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(b"\0\1 no words")
+    with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
+        load_tokenizer(folder)
+
+
+def test_code_of_the_tokenizer_s_own_is_never_run(tmp_path: Path):
+    own = {"AutoTokenizer": ["tokenization_own.Own", None]}
+    folder = make(tmp_path / "model", auto_map=own)
+    (folder / "tokenization_own.py").write_text("raise SystemExit('run')")
+    expected = of_file(folder, "the sum")
+    assert load_tokenizer(folder).encode("the sum") == expected
+    as_two_files(folder)
+    with pytest.raises(UserError, match="its tokenizer is code of its own"):
+        load_tokenizer(folder)
+
+
+# ---------------------------------------------------------------- tokens that end and pad
+
+
+@pytest.mark.parametrize(("ending", "token"), [(1, "</s>"), ([7, 1], "</s>"), ([8, 7], None)])
+def test_without_an_ending_token_of_its_own_a_tokenizer_takes_the_model_s(
+    ending: Any, token: str | None, tmp_path: Path
+):
+    folder = make(tmp_path / "model", eos_token=None)
+    change(folder, "generation_config.json", eos_token_id=ending)
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.eos_token == (token or tokenizer.convert_ids_to_tokens(7))
+    assert tokenizer.pad_token == tokenizer.eos_token
+
+
+def test_some_token_must_end_a_response(tmp_path: Path):
+    folder = make(tmp_path / "model", eos_token=None)
+    for name in ("config.json", "generation_config.json"):
+        path = folder / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": None}))
+    with pytest.raises(UserError, match=r"neither generation_config\.json nor the tokenizer names a token that ends"):
+        load_tokenizer(folder)
+
+
+def test_a_padding_token_that_the_model_does_not_know_becomes_the_ending_one(tmp_path: Path):
+    folder = make(tmp_path / "model", pad_token="<pad>")
+    add_token(folder, "<pad>")
+    assert load_tokenizer(folder).pad_token == "</s>"
 
 
 @pytest.mark.parametrize("hub_id", ["nobody/nothing", "not a hub id"])

@@ -1,13 +1,20 @@
+import datetime
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_folders import BROKEN, TEMPLATE, add_token, broken, byte_level, change, make
+from pydantic import ValidationError
 
+from spurious_rewards.artifacts.checkpoints import write_stub
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.models.loading import load_tokenizer
-from spurious_rewards.models.prompts import encode, fitting, prefix, room, texts, trim
+from spurious_rewards.models.prompts import encode, fitting, hashes, prefix, room, texts, trim
 from spurious_rewards.runtime.errors import UserError
 
 
@@ -109,6 +116,135 @@ def test_the_raw_template_of_base_models_opens_the_reasoning_and_has_no_first_to
     text = R1.user.replace("{}", "1 + 1")
     assert encode(R1, tokenizer, "1 + 1") == tokenizer.convert_tokens_to_ids(list(text))
     assert text.endswith("<|assistant|>\n<think>")
+
+
+# ---------------------------------------------------------------- templates that ask, fail or draw
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("folders") / "sound")
+
+
+DATED = "<|system|>Today Date: {{ strftime_now('%d %b %Y, %H:%M') }}</s>" + TEMPLATE
+"""As Llama 3.2's."""
+
+ON_A_DAY = """
+import datetime, sys
+import transformers.utils.chat_template_utils as theirs
+class Day(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(int(sys.argv[2]), 7, 1, 9, 30)
+theirs.datetime = Day
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.models.loading import load_tokenizer
+from spurious_rewards.models.prompts import encode
+tokenizer = load_tokenizer(sys.argv[1])
+print(tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False).split("</s>")[0])
+print(tokenizer.decode(encode(Prompt(kind="chat"), tokenizer, "1 + 1")))
+"""
+
+
+def test_a_prompt_is_the_same_on_every_day(sound: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(sound, tmp_path / "dated"))
+    (folder / "chat_template.jinja").write_text(DATED)
+    days = [
+        subprocess.run(
+            [sys.executable, "-c", ON_A_DAY, str(folder), year], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for year in ("2025", "2026")
+    ]
+    theirs, ours = zip(*days, strict=True)
+    assert theirs == tuple(f"<|system|>Today Date: 01 Jul {year}, 09:30" for year in ("2025", "2026"))
+    assert set(ours) == {"<|system|>Today Date: 12 Jun 2025, 00:00</s><|user|>1 + 1</s><|assistant|>"}
+
+
+def test_the_day_can_be_chosen_and_is_part_of_what_a_prompt_is(sound: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(sound, tmp_path / "dated"))
+    (folder / "chat_template.jinja").write_text(DATED)
+    tokenizer = load_tokenizer(folder)
+    other = Prompt.model_validate({"kind": "chat", "date": "2024-07-26"})
+    assert "26 Jul 2024" in tokenizer.decode(encode(other, tokenizer, "1 + 1"))
+    assert other.hash != Prompt(kind="chat").hash
+    for kind in ("raw", "prefill"):
+        with pytest.raises(ValidationError, match=r"date|response_prefix and origin only"):
+            Prompt.model_validate({"kind": kind, "date": datetime.date(2024, 7, 26)})
+
+
+@pytest.mark.parametrize("name", [name for name, damage in BROKEN.items() if damage.chat])
+def test_what_is_wrong_with_a_chat_prompt_is_said_before_a_model_is_loaded(name: str, sound: Path, tmp_path: Path):
+    copy = broken(tmp_path / "copy", sound, BROKEN[name])
+    (copy / "model.safetensors").write_bytes((sound / "model.safetensors").read_bytes())
+    with pytest.raises(UserError, match=r"copy: .*(raw|take a|tokenizer cannot)"):
+        encode(Prompt(kind="chat", system="Be plain."), load_tokenizer(copy), "1 + 1")
+
+
+def test_a_token_that_the_model_does_not_know_is_refused_wherever_it_comes_from(sound: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(sound, tmp_path / "copy"))
+    add_token(folder, "<image>")
+    tokenizer = load_tokenizer(folder)
+    said = r"copy: a prompt has the token '<image>' with the id 300, and the model's embeddings are 0 to 299; take"
+    for prompt in (Prompt(kind="raw"), Prompt(kind="chat")):
+        assert encode(prompt, tokenizer, "1 + 1")
+        with pytest.raises(UserError, match=said):
+            encode(prompt, tokenizer, "What is in <image>?")
+        with pytest.raises(UserError, match=said):
+            fitting(pd.DataFrame({"problem": ["1", "<image>"]}), prompt, tokenizer, 99)
+    with pytest.raises(UserError, match=said):
+        prefix(Prompt(kind="raw", response_prefix="<image>"), tokenizer)
+
+
+def test_what_a_tokenizer_has_no_word_for_and_cannot_call_unknown_is_refused(sound: Path, tmp_path: Path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"</s>": 0, "sum": 1, "of": 2}))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    folder = Path(shutil.copytree(sound, tmp_path / "copy"))
+    words.save(str(folder / "tokenizer.json"))
+    change(folder, "tokenizer_config.json", bos_token=None)
+    tokenizer = load_tokenizer(folder)
+    assert encode(Prompt(kind="raw"), tokenizer, "sum of") == [1, 2]
+    with pytest.raises(UserError, match="copy: its tokenizer cannot spell a prompt"):
+        encode(Prompt(kind="raw"), tokenizer, "sum of squares")
+    assert hashes(Prompt(kind="raw"), folder)["rendered"] is None
+
+
+# ---------------------------------------------------------------- what manifests say of a prompt
+
+
+def test_the_hash_of_what_was_rendered_changes_with_template_tokenizer_and_prompt(sound: Path, tmp_path: Path):
+    chat, raw = Prompt(kind="chat"), Prompt(kind="raw")
+    first = hashes(chat, sound)
+    assert first == hashes(chat, shutil.copytree(sound, tmp_path / "same"))
+    assert all(isinstance(hash_, str) and len(hash_) == 12 for hash_ in first.values())
+
+    other = Path(shutil.copytree(sound, tmp_path / "template"))
+    (other / "chat_template.jinja").write_text(DATED)
+    dated = hashes(chat, other)
+    assert {name: dated[name] == first[name] for name in first} == {
+        "prompt": True,
+        "template": False,
+        "rendered": False,
+    }
+    tomorrow = hashes(chat.model_copy(update={"date": datetime.date(2025, 6, 13)}), other)
+    assert {name: dated[name] == tomorrow[name] for name in first} == {
+        "prompt": False,
+        "template": True,
+        "rendered": False,
+    }
+
+    cut = make(tmp_path / "tokenizer", tokenizer=byte_level(r"\p{N}{1,3}|[^\s\p{N}]+|\s+"))
+    assert hashes(chat, cut)["template"] == first["template"]
+    assert hashes(chat, cut)["rendered"] != first["rendered"]
+    assert hashes(raw, sound)["template"] is None
+    assert hashes(raw, sound)["rendered"] not in (None, first["rendered"])
+
+
+def test_a_model_that_is_gone_has_no_hashes_but_the_prompt_s(sound: Path, tmp_path: Path):
+    gone = Path(shutil.copytree(sound, tmp_path / "gone"))
+    write_stub(gone)
+    assert hashes(Prompt(kind="chat"), gone) == {"prompt": Prompt(kind="chat").hash, "template": None, "rendered": None}
 
 
 # ---------------------------------------------------------------- how a response must begin

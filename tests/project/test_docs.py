@@ -140,7 +140,7 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "see below" if isinstance(value, BaseModel) else f"`{json.dumps(value)}`"
+    return "see below" if isinstance(value, BaseModel) else f"`{json.dumps(value, default=str)}`"
 
 
 def keyed_classes() -> list[type[BaseModel]]:

@@ -13,11 +13,13 @@ import launched
 import pandas as pd
 import pytest
 from launched import ONE_UPDATE, TRAINING, at_call, fixed, generating, run, terminate
+from model_folders import BROKEN_INSIDE, add_token, broken, change, make
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.models.loading import load_tokenizer
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training import launching
 
@@ -225,6 +227,47 @@ def test_weights_have_not_moved_in_the_forms_that_sharded_training_leaves_them(t
         check_unmoved(tmp_path / "before", tmp_path / name)
     with pytest.raises(RuntimeError, match="1 of 1 weight tensors moved"):
         check_unmoved(tmp_path / "before", tmp_path / "moved")
+
+
+# ---------------------------------------------------------------- models from elsewhere
+
+ROOMY = ONE_UPDATE.model_copy(update={"max_prompt_tokens": 64})
+
+
+@pytest.mark.parametrize("architecture", ["bloom", "mamba", "mpt", "gpt2"])
+def test_models_without_a_limit_of_positions_are_trained(architecture: str, tmp_path: Path) -> None:
+    model = make(tmp_path / "model", architecture)
+    assert len(rollouts(run(model, tmp_path / "segment", 1, ROOMY))) == ROOMY.responses
+
+
+def test_without_ending_and_padding_token_a_tokenizer_trains_with_the_models_own(tmp_path: Path) -> None:
+    model = make(tmp_path / "model", eos_token=None)
+    change(model, "generation_config.json", eos_token_id=[7, 1])
+    first = run(model, tmp_path / "first", 1, ROOMY)
+    # Its checkpoint says so itself, and trains on.
+    second = run(model, tmp_path / "second", 2, ROOMY, start=1, previous=first / "checkpoints")
+    assert load_tokenizer(checkpoint(second, 0, 2)).eos_token == "</s>"
+
+
+def test_a_padding_token_beyond_the_embedding_is_not_padded_with(tmp_path: Path) -> None:
+    model = make(tmp_path / "model", pad_token="<pad>")
+    add_token(model, "<pad>")
+    assert len(rollouts(run(model, tmp_path / "segment", 1, ROOMY))) == ROOMY.responses
+
+
+def test_the_class_that_a_configuration_names_does_not_count(tmp_path: Path) -> None:
+    """As where it answers: TRL would take a classifier, or end in a TypeError where none is named."""
+    model = make(tmp_path / "model")
+    for named in (["LlamaForSequenceClassification"], None):
+        change(model, "config.json", architectures=named)
+        assert len(rollouts(run(model, tmp_path / f"segment {named}", 1, ROOMY))) == ROOMY.responses
+
+
+@pytest.mark.parametrize("name", BROKEN_INSIDE)
+def test_weights_that_cannot_be_trained_end_in_a_sentence(name: str, tmp_path: Path) -> None:
+    model = broken(tmp_path / "model", make(tmp_path / "sound"), BROKEN_INSIDE[name])
+    with pytest.raises(UserError, match=BROKEN_INSIDE[name].said):
+        run(model, tmp_path / "segment", 1, ROOMY)
 
 
 # ---------------------------------------------------------------- two processes

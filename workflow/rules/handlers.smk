@@ -4,9 +4,16 @@ from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
+LOADING = ("vote", "train", "generate_base", "memorization")
+"""The rules whose jobs load what the suite's `models` name."""
+
 
 onstart:
-    if trouble := missing(job.resources.get("locations", "{}") for job in workflow.dag.needrun_jobs()):
+    needed = list(workflow.dag.needrun_jobs())
+    trouble = missing(job.resources.get("locations", "{}") for job in needed) or doctor.unusable_models(
+        study, {job.wildcards.model for job in needed if job.rule.name in LOADING}
+    )
+    if trouble:
         sys.exit(f"error: {trouble}")
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):

@@ -1,5 +1,6 @@
 """Models and prompts, as a suite names them."""
 
+import datetime
 import hashlib
 import re
 from typing import Annotated, Literal
@@ -87,6 +88,9 @@ class Model(Frozen):
         return self
 
 
+PAPER_DAY = datetime.date(2025, 6, 12)
+"""Of the paper's first version."""
+
 _PROBLEM = re.compile(r"(?<!\\boxed)\{\}")
 
 
@@ -98,6 +102,10 @@ class Prompt(Frozen):
     )
     user: str = Field("{}", description="the user message of a chat, or the whole raw text")
     system: str | None = Field(None, description="system message; none: the template may add its own")
+    date: datetime.date = Field(
+        PAPER_DAY,
+        description="the day that a chat template is told it is; the default is that of the paper's first version",
+    )
     response_prefix: str = Field("", description="how every response must begin; it counts as part of the response")
     stop: tuple[str, ...] = Field((), description="a response ends after the first of these, which is kept")
     answer_in: Literal["box", "tag"] = Field(
@@ -118,6 +126,8 @@ class Prompt(Frozen):
             raise ValueError("user must hold {} once, where the problem goes")
         if self.kind == "raw" and self.system is not None:
             raise ValueError("a raw prompt has no system message")
+        if self.kind == "raw" and self.date != PAPER_DAY:
+            raise ValueError("a raw prompt goes through no chat template that could be told a date")
         if self.kind == "prefill" and self.model_dump(exclude={"kind", "origin", "response_prefix"}) != _BARE:
             raise ValueError("a prompt of kind prefill takes response_prefix and origin only")
         return self

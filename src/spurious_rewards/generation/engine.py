@@ -26,8 +26,8 @@ class Engine(Protocol):
     tokenizer: "PreTrainedTokenizerBase"
 
     @property
-    def positions(self) -> int:
-        """Tokens that prompt and response together may have."""
+    def positions(self) -> float:
+        """Tokens that prompt and response together may have; infinity if nothing limits them."""
 
     def complete(
         self,

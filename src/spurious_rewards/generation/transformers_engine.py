@@ -28,7 +28,7 @@ class TransformersEngine:
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
-    def positions(self) -> int:
+    def positions(self) -> float:
         """See `Engine`."""
         return loading.positions(self.folder)
 

@@ -50,7 +50,9 @@ class VllmEngine:
         _set_environment(self.sampling)
         from vllm import LLM
 
-        try:
+        loading.check_finite(self.folder)
+        # Too little memory, too few positions, tensors that are missing, unknown models.
+        with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
             llm = LLM(
                 str(self.folder),
                 dtype=self.sampling.dtype,
@@ -64,14 +66,12 @@ class VllmEngine:
                 enable_chunked_prefill=torch.cuda.is_available(),
                 use_tqdm_on_load=False,
             )
-        except ValueError as error:  # too little memory, too few positions, tensors that are missing, unknown models
-            raise UserError(f"{self.folder}: vLLM cannot load it; it says: {error}") from error
-        # For stop strings alone. vLLM would take Qwen's own tokenizer for any Qwen2 model (see `models.loading.load_tokenizer`).
+        # For stop strings alone; vLLM's own would have transformers' rules (see `models.loading.load_tokenizer`).
         llm.llm_engine.output_processor.tokenizer = self.tokenizer
         return llm
 
     @property
-    def positions(self) -> int:
+    def positions(self) -> float:
         """See `Engine`."""
         return self.sampling.max_model_len or loading.positions(self.folder)
 

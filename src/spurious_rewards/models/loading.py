@@ -1,10 +1,13 @@
 """Loading a model folder, with a plain sentence for whatever is wrong with it."""
 
 import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spurious_rewards.artifacts.checkpoints import gone
+from spurious_rewards.config.models import Prompt
+from spurious_rewards.models import folder as gate
 from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,74 +16,155 @@ if TYPE_CHECKING:
 
 Dtype = Literal["float32", "bfloat16"]
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-"""One of these makes a tokenizer; its configuration alone does not."""
-
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """What a folder's tokenizer_config.json says of a tokenizer that its tokenizer.json describes in full."""
 
+PROBES = (
+    "  Two  spaces,\n\n\ta tab\r\nand an end. ",
+    "1234567890 + 3.14 = ?",
+    "$\\frac{a_1}{b^2} \\le \\boxed{-7}$",
+    "def f(x):\n    return x ** 2  # It's 'code'\n",
+    " 求和。\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO} Größe naïve",
+    "\N{GRINNING FACE}\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} \N{LATIN SMALL LIGATURE FI} \N{MINUS SIGN}1",
+)
+"""Texts of every kind, of which two tokenizers must make the same."""
 
-def check(folder: Path) -> None:
-    """Look for what a model folder needs, reading no more than the headers of its weights.
+
+def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
+    """Look for whatever can be seen to be wrong with a model folder, and with these prompts for it (see `folder.faults`).
 
     Raises:
-        UserError: the folder, its config.json, tokenizer or safetensors weights are missing, or weights are cut short.
+        UserError: with all that is wrong.
     """
-    from safetensors import SafetensorError, safe_open
+    if found := gate.faults(folder, prompts):
+        raise UserError("; moreover, ".join(map(str, found)))
 
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such model folder; give a folder that holds config.json, tokenizer and weights")
-    if gone(folder):
-        raise UserError(
-            f"{folder}: its weights went once they had answered (keep_weights: reported in the suite); to have them again, "
-            "delete the checkpoints/ of the run's segments and name the last of them as Snakemake's target"
+
+@contextmanager
+def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take another model") -> Iterator[None]:
+    """Say in a sentence whatever a library raises over files from elsewhere: each has kinds of errors of its own.
+
+    Raises:
+        UserError: what cannot be done with the folder, the library's words, and what to do.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        if not gate.raised_by_library(error):
+            raise
+        kind = (
+            "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
         )
-    weights = sorted(folder.glob("*.safetensors"))
-    missing = [
-        name
-        for name, there in (
-            ("config.json", (folder / "config.json").exists()),
-            (f"tokenizer ({' or '.join(TOKENIZER_FILES)})", any((folder / name).exists() for name in TOKENIZER_FILES)),
-            ("weights (*.safetensors)", bool(weights)),
-        )
-        if not there
-    ]
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        parts = set(json.loads(index.read_text())["weight_map"].values())
-        missing += sorted(parts - {path.name for path in weights})
-    if missing:
-        raise UserError(f"{folder}: not a whole model folder, it lacks {', '.join(missing)}; copy or make it again")
-    for path in weights:
-        try:
-            with safe_open(path, framework="pt"):
-                pass
-        except SafetensorError as error:
-            raise UserError(
-                f"{path}: not readable weights, perhaps cut short by a crash ({error}); "
-                "delete the folder and make it again"
-            ) from error
+        said = (" ".join(str(error).split()) or type(error).__name__)[:400]
+        raise UserError(f"{folder}: {what} ({kind}{said}); {mend}") from error
 
 
 def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a whole model folder, padding with its end-of-sequence token if it has no padding token.
+    """The tokenizer of a whole model folder: where it has a tokenizer.json, one that gives the token ids of that file.
+
+    It ends a response with the model's own token if it has none itself, and pads with that token if it has none to pad with
+    that the model knows. Its attribute `embeddings` is the number of token ids that the model knows, as far as config.json
+    says it.
 
     Raises:
-        UserError: see `check`; or files that transformers cannot read.
+        UserError: see `check`; files that transformers cannot read; or no token that ends a response.
     """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
     folder = Path(folder)
     check(folder)
-    # AutoTokenizer takes Qwen's own tokenizer for any Qwen2 model, whatever its folder holds (transformers 5.17).
-    loader: Any = PreTrainedTokenizerFast if _tokenizer_class(folder) in GENERIC_TOKENIZERS else AutoTokenizer
-    try:
-        tokenizer: PreTrainedTokenizerBase = loader.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: its tokenizer cannot be loaded ({_first_line(error)})") from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    with plainly(folder, "its tokenizer cannot be loaded"):
+        tokenizer: PreTrainedTokenizerBase = (
+            _of_file(folder) if (folder / "tokenizer.json").exists() else _of_class(folder)
+        )
+        tokenizer.embeddings = rows = gate.embeddings(gate.read_config(folder))
+        if tokenizer.eos_token_id is None:
+            tokenizer.eos_token = _ending_token(folder, tokenizer)
+        if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
+            tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _of_file(folder: Path) -> Any:
+    """The tokenizer of tokenizer.json, with the special tokens, chat template and padding of the files beside it.
+
+    transformers 5.17 takes no more than the words out of that file where tokenizer_config.json names a class that has rules of
+    its own (Llama, GPT-2, Qwen2): the spaces of a byte-level tokenizer under LlamaTokenizerFast were lost.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    file, settings = Tokenizer.from_file(str(folder / "tokenizer.json")), _json(folder / "tokenizer_config.json")
+    file.no_truncation()
+    file.no_padding()
+    given: dict[str, Any] = _special_tokens_of_class(folder, settings, file.get_vocab())
+    if added := settings.get("added_tokens_decoder"):
+        # Of tokens that the file has, too, this says at times another thing about the spaces around them.
+        given["added_tokens_decoder"] = {
+            id_: one for id_, one in added.items() if file.token_to_id(one["content"]) is None
+        }
+    tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **given)
+    special = (one.content for one in file.get_added_tokens_decoder().values())
+    if any(
+        _ids(tokenizer, text) != _ids(file, text) for text in (*PROBES, " ".join(f"x {token} x" for token in special))
+    ):
+        raise UserError(
+            f"{folder}: transformers makes other token ids of a text than the folder's tokenizer.json; "
+            "delete the other files of the tokenizer, or take another model"
+        )
+    return tokenizer
+
+
+def _of_class(folder: Path) -> Any:
+    """The tokenizer that transformers makes of a folder without a tokenizer.json."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    words = tokenizer.get_vocab()
+    lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
+    if lost or gate.lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
+        raise UserError(
+            f"{folder}: its tokenizer loses {f'{len(lost)} words' if lost else 'spaces or line breaks'} when transformers loads "
+            f"it as {type(tokenizer).__name__}; name its right tokenizer_class in tokenizer_config.json, or add a tokenizer.json"
+        )
+    return tokenizer
+
+
+def _ids(tokenizer: Any, text: str) -> list[int] | None:
+    """Token ids of a text, or None of one that a tokenizer cannot spell: those that have no word for the unknown raise."""
+    try:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+    except Exception:  # tokenizers has no kind of its own
+        return None
+    found: list[int] = getattr(ids, "ids", ids)
+    return found
+
+
+def _ending_token(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The token with which the model itself ends a response; a special one if there is one, since it comes into no text."""
+    ending = ending_tokens(generation_settings(folder), tokenizer)
+    special: Any = tokenizer.added_tokens_decoder
+    by_choice = sorted(ending, key=lambda id_: (id_ not in special, id_))
+    texts = [text for id_ in by_choice if isinstance(text := tokenizer.convert_ids_to_tokens(id_), str)]
+    if not texts:
+        raise UserError(
+            f"{folder}: its tokenizer has no token {ending[0]}, which ends a response; name another eos_token_id"
+        )
+    return texts[0]
+
+
+def _special_tokens_of_class(folder: Path, settings: dict[str, Any], words: Collection[str]) -> dict[str, str]:
+    """Special tokens that nothing but the tokenizer's class names (`<s>` in Llama's), where the file has them."""
+    from transformers import AutoTokenizer
+
+    if settings.get("tokenizer_class") in GENERIC_TOKENIZERS:
+        return {}
+    try:
+        of_class = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:  # no such class, or one that wants other files: the tokenizer itself needs none
+        return {}
+    named = of_class.special_tokens_map.items()
+    return {name: text for name, text in named if name not in settings and isinstance(text, str) and text in words}
 
 
 def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
@@ -90,7 +174,7 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     are kept.
 
     Raises:
-        UserError: see `check`; or an unknown architecture, or weights that lack a tensor of it.
+        UserError: see `check` and `check_finite`; an unknown architecture, or weights that lack a tensor of it.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -98,13 +182,16 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
 
     folder = Path(folder)
     check(folder)
+    check_finite(folder)
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
-    try:
+    with plainly(folder, "cannot be loaded as a causal language model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, output_loading_info=True
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{folder}: cannot be loaded as a causal language model ({_first_line(error)})") from error
     model, report = loaded
     if report["missing_keys"]:  # transformers would go on with random values in their place
         raise UserError(
@@ -113,6 +200,28 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
         )
     forget_generation_settings(model)
     return model.eval()  # type: ignore[no-any-return]
+
+
+def check_finite(folder: Path) -> None:
+    """Read through the weights of a folder that has passed `check`: one that is no number makes every response empty.
+
+    Raises:
+        UserError: a weight is NaN or infinite.
+    """
+    import torch
+    from safetensors import safe_open
+
+    for file in gate.weight_files(folder):
+        with safe_open(file, framework="pt") as opened:
+            for name in opened.keys():  # noqa: SIM118  # no mapping
+                tensor = opened.get_tensor(name)
+                # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
+                weights = tensor.ndim and tensor.numel() and tensor.is_floating_point()
+                if weights and not torch.isfinite(torch.stack(tensor.aminmax())).all():
+                    raise UserError(
+                        f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
+                        "training made them, train with a lower learning_rate"
+                    )
 
 
 def forget_generation_settings(model: "PreTrainedModel") -> None:
@@ -124,22 +233,34 @@ def forget_generation_settings(model: "PreTrainedModel") -> None:
 
 
 def generation_settings(folder: Path) -> "GenerationConfig":
-    """The generation settings of a model folder, as `load_model` finds them, without loading the model."""
-    from transformers import AutoConfig, GenerationConfig
+    """The generation settings of a model folder, as `load_model` finds them, without loading the model.
 
-    try:
-        return GenerationConfig.from_pretrained(folder, local_files_only=True)
-    except OSError:  # no generation_config.json
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        return GenerationConfig.from_model_config(config)
+    Raises:
+        UserError: its configuration cannot be read.
+    """
+    from transformers import GenerationConfig
+
+    if (folder / "generation_config.json").exists():
+        with plainly(folder, "its generation_config.json cannot be read"):
+            return GenerationConfig.from_pretrained(folder, local_files_only=True)
+    return GenerationConfig.from_model_config(configuration(folder))
 
 
-def positions(folder: Path) -> int:
-    """Tokens that prompt and response may have together, by the folder's config.json."""
+def configuration(folder: Path) -> Any:
+    """The `transformers.PreTrainedConfig` of a model folder.
+
+    Raises:
+        UserError: config.json cannot be read, or is of no architecture that transformers has.
+    """
     from transformers import AutoConfig
 
-    config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
-    return int(config.get_text_config().max_position_embeddings)
+    with plainly(folder, "its config.json cannot be used"):
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def positions(folder: Path) -> float:
+    """Tokens that prompt and response may have together, by the folder's config.json; infinity if nothing limits them."""
+    return gate.positions(configuration(folder).get_text_config().to_dict())
 
 
 def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
@@ -159,10 +280,7 @@ def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerB
     return ending
 
 
-def _tokenizer_class(folder: Path) -> str | None:
-    settings = folder / "tokenizer_config.json"
-    return json.loads(settings.read_text()).get("tokenizer_class") if settings.exists() else None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _json(file: Path) -> dict[str, Any]:
+    """What a file says; nothing if it is not there."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found

@@ -3,13 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from spurious_rewards.artifacts.checkpoints import gone
 from spurious_rewards.config.models import Prompt
+from spurious_rewards.models import loading, templates
+from spurious_rewards.models.folder import PROBLEM
 from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,11 +24,13 @@ def encode(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     """Token ids of `prompt` with `problem` in it and the prefix of the response behind it, without padding.
 
     A chat prompt goes through the tokenizer's own template, opened for the assistant's turn; without a system message
-    of ours the template may add its default one, as in the paper (App. A). A raw prompt is exactly its text: nothing is
-    put before it, not even by tokenizers that begin plain text with a token of their own (Llama 3).
+    of ours the template may add its default one, as in the paper (App. A). A template that asks for the day is told the
+    prompt's. A raw prompt is exactly its text: nothing is put before it, not even by tokenizers that begin plain text with
+    a token of their own (Llama 3).
 
     Raises:
-        UserError: a chat prompt for a tokenizer that has no chat template; or see `prefix`.
+        UserError: a chat prompt for a tokenizer that has no chat template, or one that fails or draws by chance; a token
+            that the model has no embedding for; or see `prefix`.
     """
     return _asked(prompt, tokenizer, problem) + prefix(prompt, tokenizer)
 
@@ -37,7 +43,7 @@ def prefix(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     """
     if not prompt.response_prefix:
         return []
-    ids: list[int] = tokenizer.encode(prompt.response_prefix, add_special_tokens=False)
+    ids = _spelled(tokenizer, prompt.response_prefix)
     [spelled] = texts(tokenizer, ids, [[]])
     if spelled != prompt.response_prefix:
         raise UserError(
@@ -70,41 +76,86 @@ def texts(tokenizer: "PreTrainedTokenizerBase", prefix: Sequence[int], generated
     return tokenizer.batch_decode(whole, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def spelled(prompt: Prompt, problem: str) -> str | list[dict[str, str]]:
+def unencoded(prompt: Prompt, problem: str) -> str | list[dict[str, str]]:
     """What a model is asked, before its tokenizer: the messages of a chat prompt, the text of a raw one."""
-    user = prompt.around(problem)
-    if prompt.kind == "raw":
-        return user
-    system = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
-    return [*system, {"role": "user", "content": user}]
+    return prompt.around(problem) if prompt.kind == "raw" else templates.messages(prompt, problem)
 
 
 def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -> list[int]:
     """Token ids up to where the response begins."""
-    asked = spelled(prompt, problem)
-    if isinstance(asked, str):
-        ids: list[int] = tokenizer.encode(asked, add_special_tokens=False)
-        return ids
-    if not tokenizer.chat_template:
-        raise UserError(
-            f"{tokenizer.name_or_path}: its tokenizer has no chat template, but the prompt is of kind chat; "
-            "give this model a prompt of kind raw"
+    if prompt.kind == "raw":
+        return _spelled(tokenizer, prompt.around(problem))
+    template, where = _template(tokenizer), Path(tokenizer.name_or_path)
+    with loading.plainly(
+        where, "its chat template cannot be used with this prompt", f"{RAW}, or without a system message"
+    ):
+        if what := templates.draws(template):
+            raise UserError(f"{where}: its chat template draws by chance ({what}); {RAW}")
+        ids: Any = tokenizer.apply_chat_template(
+            templates.messages(prompt, problem),
+            add_generation_prompt=True,
+            return_dict=False,
+            strftime_now=prompt.date.strftime,  # in the place of transformers' own, which tells today's
         )
-    return list(tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False))
+    return _known(tokenizer, list(ids))
+
+
+def _spelled(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Token ids of a text, and of no token that the tokenizer would put before it."""
+    with loading.plainly(Path(tokenizer.name_or_path), "its tokenizer cannot spell a prompt"):
+        return _known(tokenizer, tokenizer.encode(text, add_special_tokens=False))
+
+
+def _known(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[int]:
+    """The same token ids, if the model has an embedding for each: a tokenizer of `load_tokenizer` knows how many it has."""
+    rows = getattr(tokenizer, "embeddings", None)
+    if rows is not None and (beyond := [id_ for id_ in ids if id_ >= rows]):
+        raise UserError(
+            f"{tokenizer.name_or_path}: a prompt has the token {tokenizer.convert_ids_to_tokens(beyond[0])!r} with the id "
+            f"{beyond[0]}, and the model's embeddings are 0 to {rows - 1}; take a tokenizer that fits the weights, or leave out "
+            "the problem that has this token"
+        )
+    return ids
+
+
+RAW = "give this model a prompt of kind raw"
+
+
+def _template(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The chat template of a tokenizer that has one, or one among several that is called default."""
+    own: Any = tokenizer.chat_template
+    if not own:
+        raise UserError(
+            f"{tokenizer.name_or_path}: its tokenizer has no chat template, but the prompt is of kind chat; {RAW}"
+        )
+    if isinstance(own, dict) and "default" not in own:
+        raise UserError(
+            f"{tokenizer.name_or_path}: its tokenizer has several chat templates ({', '.join(own)}) and none called default, but "
+            f"the prompt is of kind chat; name one default, or {RAW}"
+        )
+    template: str = own["default"] if isinstance(own, dict) else own
+    return template
 
 
 def hashes(prompt: Prompt, folder: Path | str) -> dict[str, str | None]:
-    """Hashes of the prompt and of the chat template that it goes through, as manifests have them.
+    """Hashes of the prompt, of the chat template that it goes through, and of what came of both, as manifests have them.
 
-    `template` is None where there is no such template, or no tokenizer in the folder of a model any more.
+    `rendered` is of the token ids of a fixed problem in the prompt, so that any change of a library, a tokenizer or a template
+    that shows in prompts shows in it. It is None of a tokenizer that cannot spell this problem, `template` where there is none;
+    both are of a model that is gone.
     """
-    template = None
-    if prompt.kind == "chat" and any(Path(folder).glob("tokenizer*")):
-        from spurious_rewards.models.loading import load_tokenizer
+    template = rendered = None
+    if not gone(Path(folder)):
+        tokenizer = loading.load_tokenizer(folder)
+        if prompt.kind == "chat":
+            template = _hash(tokenizer.chat_template)
+        with suppress(UserError):  # a tokenizer that has no words for this problem, but may have for others
+            rendered = _hash(encode(prompt, tokenizer, PROBLEM))
+    return {"prompt": prompt.hash, "template": template, "rendered": rendered}
 
-        text = load_tokenizer(folder).chat_template
-        template = hashlib.sha256(json.dumps(text).encode()).hexdigest()[:12] if text else None
-    return {"prompt": prompt.hash, "template": template}
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 def fitting(

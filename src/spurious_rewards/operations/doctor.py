@@ -6,7 +6,7 @@
 import os
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
         "GPUs": partial(gpus.gpus, study, on, here, partitions),
         "memory of GPUs": partial(gpus.memory_of_gpus, study, gpu_gb),
         "time limits": partial(gpus.time_limits, study, partitions),
+        "models": partial(models.folders, study),
         "lengths": partial(models.lengths, study),
         "heads": partial(models.heads, study),
         "hub": partial(models.hub, study, on),
@@ -56,6 +57,11 @@ def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
         return ""
     found = [one for one in failing(doctor(study, on)) if own_software or one.what != "packages"]
     return report(found, study.name) if found else ""
+
+
+def unusable_models(study: Study, names: Collection[str]) -> str:
+    """What is wrong with the local folders of some of a suite's models, as a text; nothing if they can be loaded."""
+    return "\n".join(map(str, models.unusable(study, names)))
 
 
 def failing(findings: Iterable[Finding]) -> list[Finding]:

@@ -78,8 +78,6 @@ def grpo_arguments(
         "adam_beta2": training.adam_betas[1],
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
-        # weights in float32 whatever the arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7
-        "model_init_kwargs": {"dtype": "float32"},
         "bf16": training.dtype == "bfloat16",
         "gradient_checkpointing": training.gradient_checkpointing,
         # prompts come in the order of the training set, so that a longer run begins as a shorter one

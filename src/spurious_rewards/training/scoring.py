@@ -8,7 +8,7 @@ from spurious_rewards.answers import extraction, majority_vote, response_feature
 from spurious_rewards.answers.verifier import Verifier
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies
-from spurious_rewards.models.prompts import spelled
+from spurious_rewards.models.prompts import unencoded
 from spurious_rewards.rewards.functions import Context, RewardFunction
 
 
@@ -54,7 +54,7 @@ class Scorer:
             step=step,
             ids=ids,
             problems=problems,
-            prompts=[spelled(self.prompt, problem) for problem in problems],
+            prompts=[unencoded(self.prompt, problem) for problem in problems],
             completion_ids=completion_ids,
             slots=[slot for slot, _ in places],
             indices=[index for _, index in places],

@@ -170,7 +170,9 @@ def _train_seed(
             verifier, track = stack.enter_context(Verifier()), stack.enter_context(tracker.run(f"seed{seed}"))
             server = None
             if training.engine == "vllm" and training.vllm_mode == "server":
-                server = stack.enter_context(serving(source or base, training, hardware, seed=seed, start=first))
+                server = stack.enter_context(
+                    serving(source or base, tokenizer, training, hardware, seed=seed, start=first)
+                )
             trainer = RolloutTrainer(
                 model=str(source or base),
                 arguments=grpo_arguments(

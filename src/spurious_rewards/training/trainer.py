@@ -85,18 +85,26 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.prefix = prefix(prompt, tokenizer)
         # TRL has the prefix as part of the prompt, so that it bears no loss.
         generated = room(training.max_new_tokens, self.prefix)
-        with _colocated(training):
+        # Before the model is loaded: they tell transformers how it is sharded.
+        configured = GRPOConfig(**{**arguments, "max_completion_length": generated})
+        # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
+        # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
+        loaded = loading.load_model(model, "float32")
+        if training.engine == "vllm":
+            ending = loading.ending_tokens(loaded.generation_config, tokenizer)
+            configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
+        with _colocated(training, tokenizer):
             super().__init__(
-                model=model,
+                model=loaded,
                 reward_funcs=self.reward,
-                args=GRPOConfig(**{**arguments, "max_completion_length": generated}),
+                args=configured,
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
         if training.engine == "vllm":
             # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
             set_seed(self.args.seed, device_specific=True)
-        loading.forget_generation_settings(self.model)
+        loading.forget_generation_settings(self.model)  # TRL has added a padding token to them
         # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
         trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.vocab_size)
 
@@ -277,10 +285,10 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
 
 @contextmanager
-def _colocated(training: Training) -> Iterator[None]:
-    """Have TRL take its vLLM engine from `_engine`, computing in the dtype of training.
+def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Have TRL take its vLLM engine from `_engine`, computing in the dtype of training, its stop strings read by `tokenizer`.
 
-    TRL has no setting for it, and vLLM of itself computes a float32 model in bfloat16. TRL also makes the environment that
+    TRL has no setting for them, and vLLM of itself computes a float32 model in bfloat16. TRL also makes the environment that
     of a launched process, where the next seed's trainer would hold its gradients twice, for DDP: it is put back.
 
     Raises:
@@ -297,7 +305,9 @@ def _colocated(training: Training) -> Iterator[None]:
     trls, environment = vllm_generation.LLM, {name: os.environ.get(name) for name in LAUNCHED}
 
     def engine(**arguments: Any) -> Any:
-        return _engine(trls, {**arguments, "dtype": training.dtype})
+        made = _engine(trls, {**arguments, "dtype": training.dtype, "skip_tokenizer_init": True})
+        made.llm_engine.output_processor.tokenizer = tokenizer
+        return made
 
     vllm_generation.LLM = engine
     try:

@@ -13,11 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Training
 from spurious_rewards.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 START_SECONDS = 540
 """For loading the model, while the training processes wait."""
@@ -37,6 +40,7 @@ class Address:
 @contextmanager
 def serving(
     model: str | Path,
+    tokenizer: "PreTrainedTokenizerBase",
     training: Training,
     hardware: Hardware,
     *,
@@ -45,6 +49,8 @@ def serving(
     seconds: float = START_SECONDS,
 ) -> Iterator[Address | None]:
     """Serve rollouts of `model` until the context ends; its weights are the trainer's from the first rollout on.
+
+    It reads stop strings by `tokenizer`, as training does, and not by what vLLM would make of the model's folder.
 
     The server has the last `hardware.server_gpus` of the job's GPUs; TRL's processes take the first ones. Only the main
     process starts it and gets its address, the others get None. Its random numbers depend on `seed` and on `start`, the
@@ -60,9 +66,10 @@ def serving(
         return
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
+    with tempfile.TemporaryFile("w+", errors="replace") as log, tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
         process = subprocess.Popen(
-            command(str(model), training, hardware, port=port, seed=_seed(seed, start)),
+            command(str(model), folder, training, hardware, port=port, seed=_seed(seed, start)),
             env=environment(os.environ, hardware),
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -79,8 +86,8 @@ def serving(
             _end(process)
 
 
-def command(model: str, training: Training, hardware: Hardware, *, port: int, seed: int) -> list[str]:
-    """The command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`)."""
+def command(model: str, tokenizer: str, training: Training, hardware: Hardware, *, port: int, seed: int) -> list[str]:
+    """The command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`); `model` and `tokenizer` are folders."""
     from trl.scripts.vllm_serve import ScriptArguments, build_command
 
     arguments = ScriptArguments(
@@ -93,7 +100,8 @@ def command(model: str, training: Training, hardware: Hardware, *, port: int, se
         log_level="warning",
     )
     # Nothing of the model's own generation settings but the tokens that end a response.
-    built: list[str] = build_command(arguments, ["--seed", str(seed), "--generation-config", "vllm"])
+    extra = ["--tokenizer", tokenizer, "--seed", str(seed), "--generation-config", "vllm"]
+    built: list[str] = build_command(arguments, extra)
     return built
 
 

@@ -1,23 +1,56 @@
 """Whether models and problems are here or can be had, and whether prompts, responses and GPUs fit the models."""
 
-import json
-import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from spurious_rewards.artifacts import hub as hub_client
 from spurious_rewards.artifacts.hub import pinned
-from spurious_rewards.config.models import Model
+from spurious_rewards.config.models import Model, Prompt
+from spurious_rewards.models.folder import Fault, faults, positions, read_config
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.stages.study import Study
 
 
+def folders(study: Study) -> Iterator[Finding]:
+    """Whether the folders of models that are here hold what is needed, and can be given the suite's prompts."""
+    for name, found in _faults(study).items():
+        for fault in found:
+            yield Finding("fails", "models", f"models.{name}: {fault.file}: {fault.wrong}", fault.mend)
+    for imported in study.suite.imports:
+        run = study.suite.run_of_import(imported)
+        for step, where in imported.checkpoints.items():
+            for fault in faults(Path(where), [study.prompt(run.model, run.prompt)]) if Path(where).is_dir() else []:
+                yield Finding("fails", "models", f"imports, step {step}: {fault.file}: {fault.wrong}", fault.mend)
+
+
+def unusable(study: Study, names: Collection[str]) -> list[Fault]:
+    """What is wrong with the local folders of some of a suite's models."""
+    return [fault for name, found in _faults(study, names).items() for fault in found]
+
+
+def _faults(study: Study, names: Collection[str] | None = None) -> dict[str, list[Fault]]:
+    """What is wrong with the folders that models are loaded from; of all models, those in the hub client's cache included."""
+    prompts = _prompts(study)
+    chosen = _folders(study) if names is None else {n: f for n, f in _local_models(study).items() if n in names}
+    return {name: faults(folder, prompts[name]) for name, folder in chosen.items()}
+
+
+def _prompts(study: Study) -> dict[str, list[Prompt]]:
+    """What each model is given, also as the one that another starts from."""
+    given: dict[str, list[Prompt]] = defaultdict(list)
+    for run in study.conditions.values():
+        start = study.suite.models[run.model].start
+        given[start.model if start else run.model].append(study.prompt(run.model, run.prompt))
+    return given
+
+
 def lengths(study: Study) -> Iterator[Finding]:
     """Whether the models that are here have the positions that the suite says."""
     for name, config in _configurations(study).items():
-        asked, has = study.suite.models[name].max_positions, config.get("max_position_embeddings", math.inf)
+        asked, has = study.suite.models[name].max_positions, positions(config)
         if has < asked:
             said = f"models.{name}.max_positions is {asked}, and the model has {has} positions"
             yield Finding("fails", "lengths", said, f"set max_positions to {has}, and max_new_tokens so that it fits")
@@ -28,12 +61,10 @@ def heads(study: Study) -> Iterator[Finding]:
     for name, config in _configurations(study).items():
         training = {study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == name}
         served = any(way.engine == "vllm" and way.vllm_mode == "server" for way in training)
-        asked_for, count = study.suite.resources_of(name), config.get("num_attention_heads", 0)
-        uses = (
-            {"sampling_gpus": asked_for.sampling_gpus, "server_gpus": asked_for.server_gpus * served}
-            if asked_for
-            else {}
-        )
+        asked_for, count = study.suite.resources_of(name), config.get("num_attention_heads")
+        if not asked_for or not isinstance(count, int) or count < 1:
+            continue
+        uses = {"sampling_gpus": asked_for.sampling_gpus, "server_gpus": asked_for.server_gpus * served}
         for key, gpus in uses.items():
             if gpus and count % gpus and (key == "server_gpus" or study.suite.sampling.engine == "vllm"):
                 possible = ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
@@ -43,10 +74,6 @@ def heads(study: Study) -> Iterator[Finding]:
 
 def hub(study: Study, on: On) -> Iterator[Finding]:
     """Whether models and problems are here, or can be had from the hub."""
-    for name, folder in _local_models(study).items():
-        if not (folder / "config.json").is_file():
-            mend = "mend its id, or `sources` in config.yaml"
-            yield Finding("fails", "hub", f"models.{name}: {folder} is not the folder of a model", mend)
     models = _models_to_fetch(study)
     missing = sorted({*models, *_problems_to_fetch(study)})
     if not missing:
@@ -119,11 +146,17 @@ def _problems_to_fetch(study: Study) -> set[str]:
 
 
 def _configurations(study: Study) -> dict[str, dict[str, Any]]:
-    """What config.json says of the models that are here: local ones, and those in the hub client's cache."""
-    folders: dict[str, Path | None] = {name: folder / "config.json" for name, folder in _local_models(study).items()}
+    """What config.json says of the models that are here, as far as it can be read."""
+    found = {name: read_config(folder) for name, folder in _folders(study).items()}
+    return {name: config for name, config in found.items() if config}
+
+
+def _folders(study: Study) -> dict[str, Path]:
+    """The models that are here: local ones, and those in the hub client's cache."""
+    folders = dict(_local_models(study))
     for name, model in _models(study).items():
         if model.source == "hub" and name not in folders:
-            folders[name] = hub_client.cached_model(
-                str(model.id), pinned("model", str(model.id), model.revision, study.lock)
-            )
-    return {name: json.loads(path.read_text()) for name, path in folders.items() if path is not None and path.is_file()}
+            commit = pinned("model", str(model.id), model.revision, study.lock)
+            if config := hub_client.cached_model(str(model.id), commit):
+                folders[name] = config.parent
+    return folders
