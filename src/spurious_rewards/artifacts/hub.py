@@ -61,7 +61,8 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
         with replacing(lock) as temporary:
             temporary.write_text(
                 "# What hub revisions stood for when they were first fetched. Delete an entry to take the newest.\n"
-                + yaml.safe_dump(validate(Lock, pins, lock).model_dump())
+                + yaml.safe_dump(validate(Lock, pins, lock).model_dump()),
+                encoding="utf-8",
             )
     return str(commit)
 

@@ -73,7 +73,7 @@ class Recorder:
             "details": details,
         }
         with replacing(manifest_path(artifact)) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
         for file in files:
             manifest_path(file).unlink(
                 missing_ok=True
@@ -104,7 +104,7 @@ def manifest_of(artifact: Path) -> Path | None:
 
 def read(manifest: Path) -> dict[str, Any]:
     """What a manifest says."""
-    content: dict[str, Any] = json.loads(manifest.read_text())
+    content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
     return content
 
 
@@ -155,7 +155,11 @@ def _git() -> dict[str, Any]:
     def git(*arguments: str) -> str | None:
         try:
             return subprocess.run(
-                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True
+                ["git", "-C", str(PACKAGE), *arguments],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=True,
             ).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
             return None
@@ -174,7 +178,8 @@ def _direct() -> frozenset[str]:
     try:
         asked = importlib.metadata.requires("spurious-rewards") or []
     except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
-        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
+        with (PACKAGE.parents[1] / "pyproject.toml").open("rb") as file:
+            asked = tomllib.load(file)["project"]["dependencies"]
     return frozenset(canonicalize_name(Requirement(text).name) for text in asked if "extra ==" not in text)
 
 
@@ -193,7 +198,7 @@ def _hardware() -> dict[str, Any]:
 def _processor() -> str:
     """The processor's own name, which Linux alone tells."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())

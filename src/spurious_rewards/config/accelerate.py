@@ -31,7 +31,7 @@ def read(path: Path) -> AccelerateConfig:
             f"{path}: no such accelerate_config; those at hand are the files beside it, named by `resources` of a suite"
         )
     try:
-        said = yaml.safe_load(path.read_text())
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
         processes, machines, kind = said["num_processes"], said.get("num_machines", 1), said["distributed_type"]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

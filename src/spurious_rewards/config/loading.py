@@ -58,4 +58,8 @@ def functions_in(file: Path) -> list[str]:
         OSError: it cannot be read.
         SyntaxError: it is not Python.
     """
-    return [node.name for node in ast.parse(file.read_text(), str(file)).body if isinstance(node, ast.FunctionDef)]
+    return [
+        node.name
+        for node in ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+        if isinstance(node, ast.FunctionDef)
+    ]

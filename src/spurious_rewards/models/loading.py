@@ -47,7 +47,7 @@ def check(folder: Path) -> None:
     ]
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        parts = set(json.loads(index.read_text())["weight_map"].values())
+        parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         missing += sorted(parts - {path.name for path in weights})
     if missing:
         raise UserError(f"{folder}: not a whole model folder, it lacks {', '.join(missing)}; copy or make it again")
@@ -161,7 +161,7 @@ def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerB
 
 def _tokenizer_class(folder: Path) -> str | None:
     settings = folder / "tokenizer_config.json"
-    return json.loads(settings.read_text()).get("tokenizer_class") if settings.exists() else None
+    return json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class") if settings.exists() else None
 
 
 def _first_line(error: Exception) -> str:

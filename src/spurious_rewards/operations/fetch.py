@@ -222,4 +222,4 @@ def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")

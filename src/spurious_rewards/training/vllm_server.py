@@ -60,7 +60,7 @@ def serving(
         return
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
+    with tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8") as log:
         process = subprocess.Popen(
             command(str(model), training, hardware, port=port, seed=_seed(seed, start)),
             env=environment(os.environ, hardware),

@@ -122,4 +122,8 @@ def _configurations(study: Study) -> dict[str, dict[str, Any]]:
             folders[name] = hub_client.cached_model(
                 str(model.id), pinned("model", str(model.id), model.revision, study.lock)
             )
-    return {name: json.loads(path.read_text()) for name, path in folders.items() if path is not None and path.is_file()}
+    return {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in folders.items()
+        if path is not None and path.is_file()
+    }
