@@ -6,9 +6,13 @@ FIRST = 10_000  # more than any run has steps
 
 
 def command(stage, on_hardware=False):
-    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
+    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it.
+
+    By hand, without the variable that common.smk sets, it runs the `python` of the shell.
+    """
+    python = f'"${{{{{PYTHON}:-python}}}}" -m spurious_rewards.cli'
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
-    said = f"python -m spurious_rewards.cli stage {stage} {{params.job:q}} {{params.files:q}}{hardware} 2> {{log:q}}"
+    said = f"{python} stage {stage} {{params.job:q}} {{params.files:q}}{hardware} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
 
 

@@ -14,7 +14,7 @@ for name, exhibit in study.suite.exhibits.items():
         log:
             LOGS / f"plot/{name}.log",
         conda:
-            "../../envs/analyse.yaml"
+            environment("analyse")
         params:
             # A function: in plain text Snakemake would take the braces of a prompt for wildcards.
             job=lambda w, name=name: plot.job(study, name).as_json(),

@@ -12,7 +12,7 @@ rule prepare:
         LOGS / "prepare/{set}.log",
     priority: FIRST  # what is made first waits for it, and it takes seconds
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: prepare.job(study, w.set).as_json(),
         files=lambda w, input, output: files(prepare.STAGE, input, problems=output[0]),

@@ -5,15 +5,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
 from spurious_rewards.cli import stage
 from spurious_rewards.config import loading, settings
-from spurious_rewards.config.messages import read_yaml
+from spurious_rewards.config.yaml_files import parse_value, read_yaml
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
@@ -54,12 +53,16 @@ Config = Annotated[
 def _study(config: list[str]) -> Study:
     """The suite that config.yaml of this folder and `config` choose."""
     root = Path()
-    given = dict(pair.partition("=")[::2] for pair in config)
-    chosen = settings.read(
-        {**read_yaml(root / "config.yaml"), **{key: yaml.safe_load(text) for key, text in given.items()}}
-    )
+    chosen = settings.read({**read_yaml(root / "config.yaml"), **dict(map(_given, config))})
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)
+
+
+def _given(pair: str) -> tuple[str, Any]:
+    key, equals, text = pair.partition("=")
+    if not equals:
+        raise UserError(f"--config {pair}: give it as KEY=VALUE, as in --config suite=paper")
+    return key, parse_value(text, f"--config {pair}")
 
 
 @app.command()
