@@ -1,3 +1,5 @@
+import locale
+
 from spurious_rewards.stages import resources
 
 # Functions with which rules say what they do, read, ask for and show.
@@ -45,7 +47,7 @@ def in_turn(step):
 
 def asks(on, minutes):
     """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
-    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
+    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True, ensure_ascii=True)}
     if study.suite.resources:
         asked |= {
             "gpu": lambda w: on(w).gpus,
@@ -60,6 +62,12 @@ def asking(message):
     """The message of a job that asks for something, with what that is."""
     asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
     return message + asked * bool(study.suite.resources)
+
+
+def in_locale(text):
+    """Text as the locale can write it: Snakemake's own log and lists are in no other encoding."""
+    encoding = locale.getpreferredencoding(False)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def in_report(path, name, exhibit):

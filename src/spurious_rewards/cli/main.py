@@ -1,6 +1,7 @@
 """The command line for people, in the order of use; `stage` holds the commands that Snakemake calls."""
 
 import errno
+import io
 import os
 import re
 import sys
@@ -182,6 +183,7 @@ def schema() -> None:
 
 def main() -> None:
     """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
+    _print_every_character()
     try:
         app()
     except UserError as error:
@@ -190,6 +192,18 @@ def main() -> None:
         if not (said := _full_disk(error)):
             raise
         sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+
+
+def _print_every_character() -> None:
+    """Files and pipes get UTF-8, whatever the locale; a terminal what it can show, and the others as escapes.
+
+    Standard error shows what its locale can as it is.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _full_disk(error: BaseException | None) -> str:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,15 @@ def known(name: str, key: str, allowed: Collection[str]) -> None:
     """Complain of a name at `key` that is none of the allowed ones."""
     if name not in allowed:
         raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")
+
+
+def known_once(names: Sequence[str], key: str, allowed: Collection[str]) -> None:
+    """Complain of the first of several names at `key` that is none of the allowed ones, or stands there twice."""
+    for index, name in enumerate(names):
+        where = f"{key}[{index}]"
+        known(name, where, allowed)
+        if name in names[:index]:
+            raise FoundError(where, name, "it is named twice; delete one")
 
 
 def suggest(name: str, allowed: list[str]) -> str:

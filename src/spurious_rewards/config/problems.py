@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, CountOrZero, Frozen, Name, Options, TextHash
 
-# ---------------------------------------------------------------- problems and models
+ENDINGS = (".jsonl", ".json", ".parquet")
+"""Of files of problems."""
 
 
 class ArithmeticProblems(Frozen):
@@ -72,6 +73,8 @@ class ProblemSet(Frozen):
     def _one_source(self) -> "ProblemSet":
         if sum(source is not None for source in (self.hub, self.path, self.generated, self.reasoning_gym)) != 1:
             raise ValueError("name exactly one source; allowed: hub, path, generated, reasoning_gym")
+        if self.path is not None and self.path.suffix not in ENDINGS:
+            raise ValueError(f"path {self.path}: its ending says no format; allowed: {', '.join(ENDINGS)}")
         return self
 
 

@@ -130,7 +130,9 @@ class Repetition(Frozen):
 class Strategies(Frozen):
     """How strategies are recognised in a response."""
 
-    code: str = Field("python", description="a response that has this, in any case, reasons in code (paper, Sec. 3)")
+    code: str = Field(
+        "python", min_length=1, description="a response that has this, in any case, reasons in code (paper, Sec. 3)"
+    )
     repetition: Repetition = Repetition()
 
 

@@ -5,6 +5,7 @@ the stages out of what there is, and `report.html` lies at its root. Nothing is 
 can take nothing of this for its own.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,8 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
     remove(study.paths.partial())
     if asked.failed:
         return
-    job = UnfinishedRun(suite=study.suite_path, settings=study.settings, root=study.root, unfinished=tuple(unfinished))
+    suite, root = (Path(os.path.relpath(path)) for path in (study.suite_path, study.root))
+    job = UnfinishedRun(suite=suite, settings=study.settings, root=root, unfinished=tuple(unfinished))
     record = study.paths.unfinished()
     with replacing(record) as temporary:
         temporary.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")
