@@ -63,7 +63,7 @@ def plain(detail: Any) -> str:
         return "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
     message: str = detail["msg"].removeprefix("Value error, ")
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "keys with values")
-    return re.sub(r"^(Input|String|Keys) should", "should", message)
+    return re.sub(r"^(Input|String|Keys|Dictionary|Tuple) should", "should", message.partition(" after validation")[0])
 
 
 def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
