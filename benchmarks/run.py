@@ -28,7 +28,14 @@ def table(script: str) -> str:
     """The Markdown table that a benchmark prints."""
     print(f"{script} …", file=sys.stderr)
     python = ROOT / ".venv-vllm/bin/python" if script == "sampling" else sys.executable
-    done = subprocess.run([python, HERE / f"{script}.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [python, HERE / f"{script}.py"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+    )
     return "\n".join(line for line in done.stdout.splitlines() if line.startswith("|"))
 
 
@@ -46,7 +53,7 @@ def main() -> None:
             *sections,
         ]
     )
-    (ROOT / "docs/benchmarks.md").write_text(text)
+    (ROOT / "docs/benchmarks.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

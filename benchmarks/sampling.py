@@ -50,7 +50,7 @@ def invented(count: int) -> list[str]:
 
 
 def read(path: Path, count: int) -> list[str]:
-    return [json.loads(line)["problem"] for line in path.read_text().splitlines()[:count]]
+    return [json.loads(line)["problem"] for line in path.read_text(encoding="utf-8").splitlines()[:count]]
 
 
 def rate(answer: Callable[[], Sequence[Completion]]) -> float:

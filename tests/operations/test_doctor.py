@@ -210,6 +210,16 @@ def test_a_mini_batch_must_divide_among_the_processes() -> None:
     assert "mini-batch of 16 responses does not divide among the 8 processes" in found
 
 
+def test_ttrl_needs_every_group_whole_on_one_process() -> None:
+    training = {"rollout_prompts": 4, "rollouts_per_prompt": 8, "updates_per_rollout": 1, "micro_batch": 4}
+    resources = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8"}]
+    study = study_of(tiny(training=training, resources=resources, rewards={"r": {"function": "ttrl"}}))
+    found = only(gpus.accelerate_configs(study)).found
+    assert "the 8 processes of fsdp2_8 do not share out 4 prompts whole" in found
+    study = study_of(tiny(training=training, resources=resources))
+    assert not list(gpus.accelerate_configs(study))
+
+
 def test_an_accelerate_config_needs_as_many_gpus_as_it_has_processes() -> None:
     study = study_of(tiny(resources=[{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "server_gpus": 2}]))
     assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(study, "local", A100S, [])).found

@@ -334,12 +334,6 @@ def test_variants_end_together_along_steps_and_along_updates(the_suite, frames):
     assert set(at_equal["Comparison"]) == {"equal rollout steps"}
 
 
-def test_several_conditions_in_one_line_are_refused_by_name(the_suite, frames):
-    both = pd.concat([frames["headline"], frames["headline"].assign(variant="one_update")])
-    with pytest.raises(UserError, match=r"exhibits\.it: .* several of variant over one another"):
-        made(the_suite, {**frames, "headline": both}, "gains")
-
-
 def test_nothing_to_show_is_an_error_that_names_the_exhibit(the_suite, frames):
     with pytest.raises(UserError, match=r"exhibits\.it: experiment headline has no rows"):
         made(the_suite, {**frames, "headline": frames["headline"].iloc[:0]}, "gains")
@@ -454,7 +448,7 @@ def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames
 
 
 def test_forcing_without_another_prompt_is_refused(the_suite, frames):
-    with pytest.raises(UserError, match=r"exhibits\.it: .* no prompt with a response_prefix"):
+    with pytest.raises(UserError, match=r"exhibits\.it: .* no model has grades under .* response_prefix"):
         made(the_suite, frames, "forcing")
 
 

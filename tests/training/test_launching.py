@@ -107,13 +107,17 @@ def patched(environment: dict[str, str]) -> Any:
     [
         (
             "num_processes: 8",
-            "not an accelerate_config .'distributed_type'.; it needs num_processes and distributed_type",
+            "distributed_type: this key is missing .*; not an accelerate_config: it needs num_processes and distributed_type",
         ),
         ("[", "not an accelerate_config"),
         (
             "{distributed_type: XLA, num_processes: 2}",
             "distributed_type XLA: not known here; allowed: FSDP, DEEPSPEED, NO",
         ),
+        ("[8]", "holds a list"),
+        ("{distributed_type: FSDP, num_processes: two}", 'num_processes = "two"'),
+        ("{distributed_type: FSDP, num_processes: 0}", "num_processes = 0"),
+        ("{distributed_type: FSDP, num_processes: 2, num_processes: 4}", "num_processes: this key stands in line 1"),
         ("{distributed_type: FSDP, num_processes: 6, num_machines: 4}", "6 cannot be shared out among num_machines 4"),
     ],
 )

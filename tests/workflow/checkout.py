@@ -22,6 +22,7 @@ from spurious_rewards.artifacts.tables import TIMING_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "profiles", "envs", "config", "src/spurious_rewards")
+SUITE = Path("config/suites/tiny.yaml")
 RESULTS = Path("results/tiny")
 RUNS = RESULTS / "runs/organism/plain"
 LAST = RUNS / "random/default/seeds0-1/segments/2-4"

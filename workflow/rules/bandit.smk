@@ -10,7 +10,7 @@ if study.suite.clipping:
         log:
             LOGS / "bandit.log",
         conda:
-            "../../envs/analyse.yaml"
+            environment("analyse")
         params:
             job=lambda w: bandit.job(study).as_json(),
             files=lambda w, input, output: files(bandit.STAGE, input, bandit=output[0]),

@@ -10,7 +10,7 @@ rule claims:
     log:
         LOGS / "claims.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: claims.job(study, ledger).as_json(),
         files=lambda w, input, output: files(claims.STAGE, input, claims=output[0]),

@@ -1,11 +1,11 @@
 # The suite, and what the rules share; everything that a rule is told comes from its stage's module.
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
-from snakemake.utils import min_version
+from snakemake.settings.types import DeploymentMethod
+from snakemake.utils import min_version, update_config
 
 from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.artifacts.fingerprints import fingerprint
@@ -15,6 +15,7 @@ from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config import settings as settings_file
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
@@ -25,9 +26,6 @@ min_version("9.27.1")
 ROOT = Path(workflow.basedir).parent if Path(workflow.basedir).name == "workflow" else Path(workflow.basedir)
 
 
-configfile: str(ROOT / "config.yaml")
-
-
 report: "../report/workflow.rst"
 
 
@@ -36,6 +34,9 @@ if not (workflow.remote_exec or workflow.subprocess_exec):
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
+    # Not by Snakemake's own `configfile:`, which takes the last of two equal keys, and braces in the folder's name for Python's.
+    given, config = config, read_yaml(ROOT / "config.yaml")
+    update_config(config, given)  # of --config and --configfile
     settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
@@ -43,18 +44,21 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
-# Jobs run with the interpreter that runs Snakemake, also where its environment is not activated; or in environments of their
-# own (--sdm), which do not hold this project.
-if workflow.deployment_settings.deployment_method:
+# Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH; or with that of an
+# environment of their own (--sdm conda), which does not hold this project.
+PYTHON = "SPURIOUS_REWARDS_PYTHON"
+os.environ[PYTHON] = sys.executable
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    os.environ[PYTHON] = "python"
     shell.prefix(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; ")
-elif Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
-    shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
-# Where metrics are tracked changes no result, so it is no param, which would train again when it changes.
+# Where metrics are tracked changes no result.
 os.environ[TRACKING] = settings.tracking
 
 
+# Not among the params: a new interpreter or another tracking would train everything again.
 envvars:
+    PYTHON,
     TRACKING,
     Contents.VARIABLE,
 
@@ -79,8 +83,12 @@ SEGMENT = RUN / "segments" / "{start}-{stop}"
 LOGS = study.paths.root / "logs"
 ON_REWARD = "{wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds {wildcards.seeds}"
 
-# Environments for --sdm conda, by what draws responses.
+
+def environment(name):
+    """File of an environment for --sdm conda. Snakemake looks for wildcards in the whole path: a folder's braces stand twice."""
+    return str(ROOT / "envs" / f"{name}.yaml").replace("{", "{{").replace("}", "}}")
+
+
+# By what draws responses.
 VLLM = "vllm" in {study.suite.sampling.engine, *(training.engine for training in study.suite.algorithms.values())}
-GENERATE_ENV, TRAIN_ENV = (
-    ["../../envs/vllm.yaml"] * 2 if VLLM else ["../../envs/generate.yaml", "../../envs/train.yaml"]
-)
+GENERATE_ENV, TRAIN_ENV = (environment("vllm" if VLLM else name) for name in ("generate", "train"))

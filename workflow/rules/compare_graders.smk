@@ -10,7 +10,7 @@ rule compare_graders:
     log:
         LOGS / "compare_graders.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: compare_graders.job(study).as_json(),
         files=lambda w, input: files(compare_graders.STAGE, input, folder=study.paths.graders()),

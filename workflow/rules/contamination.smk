@@ -11,7 +11,7 @@ rule contamination:
     log:
         LOGS / "contamination.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: contamination.job(study).as_json(),
         files=lambda w, input: files(contamination.STAGE, input, folder=study.paths.contamination()),

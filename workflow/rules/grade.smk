@@ -12,7 +12,7 @@ rule grade_base:
         LOGS / "grade/{model}/{bases}/{prompt}.log",
     priority: first(BASE)
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: grade.job(study, study.paths.base(w.model, w.bases, w.prompt), w.model, w.prompt).as_json(),
         files=lambda w, input, output: files(grade.STAGE, input, grades=output[0]),

@@ -1,4 +1,5 @@
 import json
+import locale
 
 from spurious_rewards.stages import resources
 from spurious_rewards.stages.registry import registered
@@ -9,11 +10,15 @@ FIRST = 10_000  # more than any run has steps
 
 
 def command(stage, on_hardware=False):
-    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it."""
+    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it.
+
+    By hand, without the variable that common.smk sets, it runs the `python` of the shell.
+    """
+    python = f'"${{{{{PYTHON}:-python}}}}" -m spurious_rewards.cli'
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
     locations = " --locations {resources.locations:q}" if registered()[stage].reads_copies else ""
     job = "{params.job:q} {params.files:q}"
-    said = f"python -m spurious_rewards.cli stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
+    said = f"{python} stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
 
 
@@ -52,7 +57,7 @@ def in_turn(step):
 
 def asks(on, minutes):
     """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
-    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True)}
+    asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True, ensure_ascii=True)}
     if study.suite.resources:
         asked |= {
             "gpu": lambda w: on(w).gpus,
@@ -72,6 +77,12 @@ def asking(message):
     """The message of a job that asks for something, with what that is."""
     asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
     return message + asked * bool(study.suite.resources)
+
+
+def in_locale(text):
+    """Text as the locale can write it: Snakemake's own log and lists are in no other encoding."""
+    encoding = locale.getpreferredencoding(False)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def in_report(path, name, exhibit):

@@ -13,7 +13,7 @@ rule label:
         LOGS / "label/{model}/{bases}/{prompt}.log",
     priority: first(BASE)
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: label.job(study, w.model, w.prompt).as_json(),
         files=lambda w, input, output: files(label.STAGE, input, grades=output.grades, labels=output.labels),

@@ -14,16 +14,16 @@ for name, exhibit in study.suite.exhibits.items():
         log:
             LOGS / f"plot/{name}.log",
         conda:
-            "../../envs/analyse.yaml"
+            environment("analyse")
         params:
             # A function: in plain text Snakemake would take the braces of a prompt for wildcards.
             job=lambda w, name=name: plot.job(study, name).as_json(),
             files=lambda w, input, name=name: files(plot.STAGE, input, folder=study.paths.exhibit(name)),
             code=fingerprint("plot"),
         message:
-            f"making {name}: {exhibit.title}"
+            in_locale(f"making {name}: {exhibit.title}")
         shell:
             command("plot")
 
     # Snakemake takes the docstring of a rule in a loop for that of every turn.
-    workflow.get_rule(name).docstring = exhibit.title
+    workflow.get_rule(name).docstring = in_locale(exhibit.title)

@@ -11,7 +11,7 @@ rule prepare:
         LOGS / "prepare/{set}.log",
     priority: FIRST  # what is made first waits for it, and it takes seconds
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     resources:
         locations=places(lambda w: prepare.copies(study, w.set).values()),
     params:

@@ -9,7 +9,7 @@ rule pretrain:
         LOGS / "pretrain/{model}/seed{seed}.log",
     priority: first(study.paths.pretrained("{model}", "{seed}"))
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: settings.threads
     params:
         job=lambda w: pretrain.job(study, w.model, int(w.seed)).as_json(),

@@ -13,7 +13,7 @@ if study.suite.clipping:
         log:
             LOGS / "probe/{model}.log",
         conda:
-            "../../envs/train.yaml"
+            environment("train")
         threads: settings.threads
         params:
             job=lambda w: probe.job(study, w.model).as_json(),

@@ -17,7 +17,7 @@ if study.suite.keep_weights == "reported":
         priority: in_turn("stop")
         localrule: True
         conda:
-            "../../envs/analyse.yaml"
+            environment("analyse")
         params:
             job=lambda w: prune.job(study, run_of(w), int(w.start), int(w.stop)).as_json(),
             files=lambda w, input, output: files(prune.STAGE, input, pruned=output[0]),

@@ -20,7 +20,7 @@ rule report:
     log:
         LOGS / "report.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: report_stage.job(study).as_json(),
         files=lambda w, input, output: files(report_stage.STAGE, input, report=output[0]),

@@ -13,7 +13,7 @@ rule score:
     log:
         LOGS / "score/{experiment}/{model}.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: score.job(study, w.experiment, w.model).as_json(),
         files=lambda w, input: files(score.STAGE, input, folder=study.paths.scored(w.experiment, w.model)),

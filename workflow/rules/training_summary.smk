@@ -14,7 +14,7 @@ rule training_summary:
     log:
         LOGS / "training_summary/{experiment}.log",
     conda:
-        "../../envs/analyse.yaml"
+        environment("analyse")
     params:
         job=lambda w: training_summary.job(study, w.experiment).as_json(),
         files=lambda w, input: files(training_summary.STAGE, input, folder=study.paths.experiment(w.experiment)),

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from spurious_rewards.analysis.conditions import pairs
-from spurious_rewards.analysis.headline import only_reward, over_reward
-from spurious_rewards.config.endpoints import CONDITION, ends
+from spurious_rewards.analysis.headline import over_reward
+from spurious_rewards.config.endpoints import CONDITION, ends, only_reward
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 

@@ -2,11 +2,8 @@
 
 import pandas as pd
 
-from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.endpoints import CONDITION, DUMMIES
 from spurious_rewards.config.suite import Suite
-
-DUMMIES = ("random", "format")
-"""Functions of the rewards that count as dummies."""
 
 DUMMY_RULE = (
     "A reward beats the dummy baselines, random and format, if the 95 % intervals of its accuracy after training minus theirs, "

@@ -11,7 +11,7 @@ from spurious_rewards import statistics
 from spurious_rewards.analysis import best_prompt
 from spurious_rewards.analysis.conditions import Pair, pairs
 from spurious_rewards.analysis.scores import window
-from spurious_rewards.config.endpoints import CONDITION, Condition, End, at_equal, ends, measures
+from spurious_rewards.config.endpoints import CONDITION, Condition, End, at_equal, ends, measures, only_reward
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
@@ -203,14 +203,3 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
     if one_response:
         row |= {"gained": (after > before).sum(axis=1).mean(), "lost": (after < before).sum(axis=1).mean()}
     return row
-
-
-def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
-    """The experiment's one reward that is this function and nothing more; "" (no run's reward) for none or several."""
-    plain = [
-        name
-        for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
-        if (suite.rewards[name].function, suite.rewards[name].unless, suite.rewards[name].problems)
-        == (function, None, None)
-    ]
-    return plain[0] if len(plain) == 1 else ""

@@ -116,7 +116,7 @@ def _start(seconds: float, judge: Judge) -> subprocess.Popen[str]:
         [sys.executable, "-P", "-m", "spurious_rewards.answers.verifier", str(seconds), judge],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         # sympy's order of sets follows Python's hashes: fixed, so that the same pair takes the same path every time
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
@@ -153,7 +153,7 @@ def _serve(seconds: float, judge: Judge) -> None:
 
     same = {"math_verify": _math_verify, "sympy": _sympy}[judge]()
 
-    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not look like a reply
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))

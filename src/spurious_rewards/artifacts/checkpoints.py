@@ -37,7 +37,7 @@ def write_stub(folder: Path) -> None:
         },
     }
     with replacing(folder / GONE) as temporary:
-        temporary.write_text(json.dumps(stub, indent=1) + "\n")
+        temporary.write_text(json.dumps(stub, indent=1) + "\n", encoding="utf-8")
     to_disk(folder)
 
 

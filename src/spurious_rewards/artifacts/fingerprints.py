@@ -65,7 +65,9 @@ def _data_of(module: str) -> list[Path]:
     texts = {node.value for node in ast.walk(_tree(module)) if isinstance(node, ast.Constant)}
     data = [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"]
     named = [file for file in data if file.name in texts]
-    while more := [file for file in data if file not in named and any(file.name in one.read_text() for one in named)]:
+    while more := [
+        file for file in data if file not in named and any(file.name.encode() in one.read_bytes() for one in named)
+    ]:
         named += more
     return named
 
@@ -78,7 +80,7 @@ def _path(module: str) -> Path:
 @functools.cache
 def _tree(module: str) -> ast.Module:
     """A module's syntax tree without docstrings."""
-    tree = ast.parse(_path(module).read_text())
+    tree = ast.parse(_path(module).read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [child for child in node.body if not _is_text(child)] or [ast.Pass()]
@@ -91,7 +93,8 @@ def _tree(module: str) -> ast.Module:
 def _half(module: str, function: str) -> ast.Module:
     """A function of a module, the methods of its jobs, what these use of the module, and the imports that they need."""
     inner = {
-        table.get_name(): table for table in symtable.symtable(_path(module).read_text(), module, "exec").get_children()
+        table.get_name(): table
+        for table in symtable.symtable(_path(module).read_bytes().decode(), module, "exec").get_children()
     }
     found: dict[str, ast.stmt] = {}
     methods: list[ast.stmt] = []

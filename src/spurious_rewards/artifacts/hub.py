@@ -13,7 +13,8 @@ import yaml
 from pydantic import Field
 
 from spurious_rewards.config.base import Frozen
-from spurious_rewards.config.messages import read_yaml, validate
+from spurious_rewards.config.messages import validate
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
 
@@ -61,7 +62,8 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
         with replacing(lock) as temporary:
             temporary.write_text(
                 "# What hub revisions stood for when they were first fetched. Delete an entry to take the newest.\n"
-                + yaml.safe_dump(validate(Lock, pins, lock).model_dump())
+                + yaml.safe_dump(validate(Lock, pins, lock).model_dump()),
+                encoding="utf-8",
             )
     return str(commit)
 
@@ -76,7 +78,7 @@ def pinned(kind: Literal["dataset", "model"], hub_id: str, revision: str | None,
 
 
 def _read_lock(lock: Path) -> Lock:
-    return validate(Lock, read_yaml(lock) or {}, lock) if lock.exists() else Lock()
+    return validate(Lock, read_yaml(lock), lock) if lock.exists() else Lock()
 
 
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]

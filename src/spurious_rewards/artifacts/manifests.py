@@ -76,7 +76,7 @@ class Recorder:
             "details": details,
         }
         with replacing(manifest_path(artifact)) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
         for file in files:
             manifest_path(file).unlink(
                 missing_ok=True
@@ -102,7 +102,7 @@ def _recorded(parent: Path) -> str | None:
 
 def read(manifest: Path) -> dict[str, Any]:
     """What a manifest says."""
-    content: dict[str, Any] = json.loads(manifest.read_text())
+    content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
     return content
 
 
@@ -129,7 +129,11 @@ def _git() -> dict[str, Any]:
     def git(*arguments: str) -> str | None:
         try:
             return subprocess.run(
-                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True
+                ["git", "-C", str(PACKAGE), *arguments],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=True,
             ).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
             return None
@@ -153,7 +157,7 @@ def _hardware() -> dict[str, Any]:
 def _processor() -> str:
     """The processor's own name, which Linux alone tells."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())

@@ -1,20 +1,20 @@
 """The command line for people, in the order of use; `stage` holds the commands that Snakemake calls."""
 
 import errno
+import io
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
 from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.cli import stage
 from spurious_rewards.config import loading, settings
-from spurious_rewards.config.messages import read_yaml
+from spurious_rewards.config.yaml_files import parse_value, read_yaml
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
@@ -55,12 +55,16 @@ Config = Annotated[
 def _study(config: list[str]) -> Study:
     """The suite that config.yaml of this folder and `config` choose."""
     root = Path()
-    given = dict(pair.partition("=")[::2] for pair in config)
-    chosen = settings.read(
-        {**read_yaml(root / "config.yaml"), **{key: yaml.safe_load(text) for key, text in given.items()}}, last_known
-    )
+    chosen = settings.read({**read_yaml(root / "config.yaml"), **dict(map(_given, config))}, last_known)
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)
+
+
+def _given(pair: str) -> tuple[str, Any]:
+    key, equals, text = pair.partition("=")
+    if not equals:
+        raise UserError(f"--config {pair}: give it as KEY=VALUE, as in --config suite=paper")
+    return key, parse_value(text, f"--config {pair}")
 
 
 @app.command()
@@ -184,6 +188,7 @@ def schema() -> None:
 
 def main() -> None:
     """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
+    _print_every_character()
     try:
         app()
     except UserError as error:
@@ -192,6 +197,18 @@ def main() -> None:
         if not (said := _full_disk(error)):
             raise
         sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+
+
+def _print_every_character() -> None:
+    """Files and pipes get UTF-8, whatever the locale; a terminal what it can show, and the others as escapes.
+
+    Standard error shows what its locale can as it is.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _full_disk(error: BaseException | None) -> str:

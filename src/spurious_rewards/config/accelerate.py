@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from pydantic import BaseModel
 
+from spurious_rewards.config.base import Count
+from spurious_rewards.config.messages import validate
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 
 SHARDED = ("FSDP", "DEEPSPEED")
@@ -26,6 +29,15 @@ class AccelerateConfig:
     sharding: str | None
 
 
+class _Keys(BaseModel):
+    """The keys of the file that say how training is spread; accelerate has many others."""
+
+    num_processes: Count
+    num_machines: Count = 1
+    distributed_type: str
+    use_cpu: bool = False
+
+
 def read(path: Path) -> AccelerateConfig:
     """Read an accelerate_config.
 
@@ -37,18 +49,19 @@ def read(path: Path) -> AccelerateConfig:
             f"{path}: no such accelerate_config; those at hand are the files beside it, named by `resources` of a suite"
         )
     try:
-        said = yaml.safe_load(path.read_text())
-        processes, machines, kind = said["num_processes"], said.get("num_machines", 1), said["distributed_type"]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        said = validate(_Keys, read_yaml(path), path)
+    except UserError as error:
         raise UserError(
-            f"{path}: not an accelerate_config ({error}); it needs num_processes and "
-            "distributed_type, as `accelerate config` writes them"
-        ) from error
-    if processes < 1 or machines < 1 or processes % machines:
+            f"{error}; not an accelerate_config: it needs num_processes and distributed_type, as `accelerate config` "
+            "writes them"
+        ) from None
+    if said.num_processes % said.num_machines:
         raise UserError(
-            f"{path}: num_processes {processes} cannot be shared out among num_machines {machines}; allowed: its multiples"
+            f"{path}: num_processes {said.num_processes} cannot be shared out among num_machines {said.num_machines}; "
+            "allowed: its multiples"
         )
+    kind = said.distributed_type
     if kind not in (*SHARDED, *WHOLE):
         raise UserError(f"{path}: distributed_type {kind}: not known here; allowed: {', '.join((*SHARDED, *WHOLE))}")
     sharding = kind if kind in SHARDED else None
-    return AccelerateConfig(path.stem, path, processes, machines, said.get("use_cpu", False), sharding)
+    return AccelerateConfig(path.stem, path, said.num_processes, said.num_machines, said.use_cpu, sharding)

@@ -1,20 +1,51 @@
 """What the classes of a suite share: unknown keys are errors, nothing changes after reading; names and ranges."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+LARGEST = 2**31 - 1
+"""Of what is counted: more than anything here can be, and what every library can hold."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 """A name that also stands in paths."""
 
 TextHash = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
 """The first twelve hex digits of the SHA-256 of a problem's text, stripped of white space at its ends."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=LARGEST)]
+
+
+def _json(options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(error)[:1].lower()}{str(error)[1:]}; allowed: text, finite numbers, lists, mappings"
+        ) from None
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_json)]
+"""Keys and values that another library checks."""
 
 
 class Frozen(BaseModel):
-    """Unknown keys are errors, and nothing changes after reading."""
+    """Unknown keys are errors, numbers are finite, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and info.field_name:
+            allowed = cls.model_fields[info.field_name].annotation
+            if not {bool, Any} & {allowed, *get_args(allowed)}:
+                raise ValueError("neither true nor false is allowed here; give a value of its kind")
+        return value

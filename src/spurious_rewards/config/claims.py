@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, Frozen, Name
-from spurious_rewards.config.messages import FoundError, read_yaml, validate
+from spurious_rewards.config.messages import FoundError, validate
+from spurious_rewards.config.yaml_files import read_yaml
 
 FILE = Path("config/claims.yaml")
 """The ledger of the project, from its root."""

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from spurious_rewards.config.experiments import Exhibit, Experiment, Grid, seeds_of
-from spurious_rewards.config.messages import FoundError, known, plain
-from spurious_rewards.config.models import Model
+from spurious_rewards.config import exhibits, lengths, probes
+from spurious_rewards.config.experiments import Grid, seeds_of
+from spurious_rewards.config.messages import FoundError, known, known_once, plain
+from spurious_rewards.config.models import Model, Organism
 from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
 from spurious_rewards.config.suite import Suite
@@ -22,11 +23,8 @@ RULES = (
 )
 """Names of the workflow's own rules, which no exhibit can have."""
 
-KINDS_OF_TRAINING = (
-    *("gains", "baselines", "curves", "code", "probability", "health"),
-    *("switches", "contributions"),
-)
-"""Kinds of exhibit that show what training did, and so need runs."""
+MOST_SUMS = 10_000_000
+"""Of organisms: all of them are written down, which takes a minute for so many."""
 
 
 def check(suite: Suite) -> None:
@@ -45,8 +43,7 @@ def check(suite: Suite) -> None:
     _imports_fit(suite)
     _resources_fit(suite)
     _exhibits_fit(suite)
-    _clipping_fits(suite)
-    _partial_prompt_fits(suite)
+    probes.check(suite)
     _best_prompt_fits(suite)
 
 
@@ -68,13 +65,27 @@ def _problems_fit(suite: Suite) -> None:
     for name, benchmark in suite.benchmarks.items():
         known(benchmark.problems, f"benchmarks.{name}.problems", suite.problems)
     for name, problem_set in suite.problems.items():
-        if problem_set.generated and suite.organism is None:
-            raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+        if problem_set.generated:
+            if suite.organism is None:
+                raise FoundError(f"problems.{name}.generated", "…", "the suite has no section organism; add one")
+            _sums_are_not_too_many(
+                suite.organism, problem_set.generated.operands, f"problems.{name}.generated.operands"
+            )
+        known_once(problem_set.decontaminate, f"problems.{name}.decontaminate", suite.problems)
         for index, other in enumerate(problem_set.decontaminate):
             where = f"problems.{name}.decontaminate[{index}]"
-            known(other, where, suite.problems)
             if suite.problems[other].decontaminate:
                 raise FoundError(where, other, "it is cleaned against others itself; name sets that are not")
+
+
+def _sums_are_not_too_many(organism: Organism, operands: int, where: str) -> None:
+    sums = organism.operand_max**operands * 2 ** (operands - 1)
+    if sums > MOST_SUMS:
+        raise FoundError(
+            where,
+            operands,
+            f"with organism.operand_max {organism.operand_max} there are {sums:,} sums; allowed: {MOST_SUMS:,}",
+        )
 
 
 def _models_fit(suite: Suite) -> None:
@@ -84,6 +95,12 @@ def _models_fit(suite: Suite) -> None:
             raise FoundError(f"models.{name}.prompt", model.prompt, "a model's own prompt cannot be of kind prefill")
         if model.source == "organism" and suite.organism is None:
             raise FoundError(f"models.{name}.source", "organism", "the suite has no section organism; add one")
+        if model.source == "organism" and suite.organism and model.max_positions > suite.organism.positions:
+            raise FoundError(
+                f"models.{name}.max_positions",
+                model.max_positions,
+                f"allowed: at most organism.positions {suite.organism.positions}",
+            )
         if model.family and suite.organism and len(model.family.code_rate) != len(suite.organism.words):
             raise FoundError(
                 f"models.{name}.family.code_rate",
@@ -93,6 +110,12 @@ def _models_fit(suite: Suite) -> None:
         if model.start:
             known(model.start.reward, f"models.{name}.start.reward", suite.rewards)
             known(model.start.model, f"models.{name}.start.model", suite.models)
+            if model.max_positions > suite.models[model.start.model].max_positions:
+                raise FoundError(
+                    f"models.{name}.max_positions",
+                    model.max_positions,
+                    f"allowed: at most those of {model.start.model}, which it starts from",
+                )
             if suite.models[model.start.model].source == "run":
                 raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
             every = suite.algorithms["default"].eval_every
@@ -148,8 +171,7 @@ def _titles_differ(suite: Suite) -> None:
 def _experiments_fit(suite: Suite) -> None:
     seen: dict[int, str] = {}
     for name, experiment in suite.experiments.items():
-        for index, benchmark in enumerate(experiment.benchmarks):
-            known(benchmark, f"experiments.{name}.benchmarks[{index}]", suite.benchmarks)
+        known_once(experiment.benchmarks, f"experiments.{name}.benchmarks", suite.benchmarks)
         for number, grid in enumerate(experiment.grids):
             _grid_fits(suite, grid, f"experiments.{name}" + (f".extra_grids[{number - 1}]" if number else ""), seen)
 
@@ -164,8 +186,7 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
         values = getattr(grid, key)
         if not values and (key in ("models", "variants") or (key == "rewards" and grid.steps)):
             raise FoundError(f"{where}.{key}", [], f"name at least one; allowed: {', '.join(names)}")
-        for index, value in enumerate(values):
-            known(value, f"{where}.{key}[{index}]", names)
+        known_once(values, f"{where}.{key}", names)
     if grid.rewards and not grid.steps:
         raise FoundError(f"{where}.steps", 0, "training takes at least one step; without training, name no rewards")
     if not grid.seeds:
@@ -173,6 +194,8 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
     for group in grid.seeds:
         if not seeds_of(group):
             raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+        if grid.seeds.count(group) > 1:
+            raise FoundError(f"{where}.seeds", group, "it is named twice; delete one")
         for seed in seeds_of(group):
             if seen.setdefault(seed, group) != group:
                 raise FoundError(
@@ -182,20 +205,9 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
         training = suite.algorithms[variant]
         if grid.steps % training.eval_every:
             raise FoundError(f"{where}.steps", grid.steps, f"allowed: multiples of eval_every {training.eval_every}")
-        _fits_engine(suite, variant, training)
+        lengths.fits_engine(suite, variant, training)
         for model in grid.models:
-            _lengths_fit(suite, model, variant, training)
-
-
-def _lengths_fit(suite: Suite, model: str, variant: str, training: Training) -> None:
-    longest = max(training.max_new_tokens, suite.sampling.max_new_tokens)
-    if training.max_prompt_tokens + longest > suite.models[model].max_positions:
-        raise FoundError(
-            f"models.{model}.max_positions",
-            suite.models[model].max_positions,
-            f"max_prompt_tokens {training.max_prompt_tokens} + max_new_tokens {longest} (variant {variant}) do not "
-            f"fit; allowed: at least {training.max_prompt_tokens + longest}",
-        )
+            lengths.fits_model(suite, model, variant, training)
 
 
 def _imports_fit(suite: Suite) -> None:
@@ -252,110 +264,13 @@ def _resources_fit(suite: Suite) -> None:
             )
 
 
-def _fits_engine(suite: Suite, variant: str, training: Training) -> None:
-    """vLLM would cut responses short without a word, counted as truncated."""
-    for where, of, new in (
-        (f"training.max_model_len (variant {variant})", training, training.max_new_tokens),
-        ("sampling.max_model_len", suite.sampling, suite.sampling.max_new_tokens),
-    ):
-        needed = training.max_prompt_tokens + new
-        if of.engine == "vllm" and of.max_model_len is not None and of.max_model_len < needed:
-            raise FoundError(
-                where, of.max_model_len, f"max_prompt_tokens and max_new_tokens do not fit; allowed: at least {needed}"
-            )
-
-
 def _exhibits_fit(suite: Suite) -> None:
     for name, exhibit in suite.exhibits.items():
-        where = f"exhibits.{name}"
         if name in RULES:
-            raise FoundError(where, exhibit.title, "this is the name of a stage; call the exhibit otherwise")
-        if exhibit.experiment is None:
-            if suite.clipping is None:
-                raise FoundError(f"{where}.kind", exhibit.kind, "the suite has no section clipping; add one")
-            continue
-        known(exhibit.experiment, f"{where}.experiment", suite.experiments)
-        experiment = suite.experiments[exhibit.experiment]
-        shown = {
-            "models": [model for grid in experiment.grids for model in grid.models],
-            "rewards": [reward for grid in experiment.grids for reward in grid.rewards],
-            "benchmarks": suite.benchmarks_of(experiment),
-        }
-        for key, there in shown.items():
-            for index, value in enumerate(getattr(exhibit, key)):
-                known(value, f"{where}.{key}[{index}]", there)
-        if exhibit.kind == "baselines" and len(exhibit.rewards) != 1:
-            raise FoundError(f"{where}.rewards", list(exhibit.rewards), "kind baselines tests one reward; name it")
-        if exhibit.kind in KINDS_OF_TRAINING:
-            _runs_can_be_shown(suite, exhibit, experiment, where)
-
-
-def _runs_can_be_shown(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
-    shown = {
-        run: steps
-        for run, steps in suite.runs_of(experiment).items()
-        if run.model in (exhibit.models or (run.model,)) and run.reward in (exhibit.rewards or (run.reward,))
-    }
-    if not shown:
-        raise FoundError(
-            f"{where}.experiment",
-            exhibit.experiment,
-            f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
-            "rewards; name an experiment that does",
-        )
-    if exhibit.step is not None:
-        long_enough = [run for run, steps in shown.items() if steps >= exhibit.step]
-        missed = [run for run in long_enough if exhibit.step % suite.algorithms[run.variant].eval_every]
-        if missed or not long_enough:
-            multiple_of = sorted({suite.algorithms[run.variant].eval_every for run in missed or shown})
             raise FoundError(
-                f"{where}.step",
-                exhibit.step,
-                f"allowed: multiples of eval_every {', '.join(map(str, multiple_of))} up to {max(shown.values())}",
+                f"exhibits.{name}", exhibit.title, "this is the name of a stage; call the exhibit otherwise"
             )
-
-
-def _clipping_fits(suite: Suite) -> None:
-    if suite.clipping is None:
-        return
-    for key, names in (("models", suite.models), ("variants", suite.variants)):
-        values = getattr(suite.clipping, key)
-        if not values:
-            raise FoundError(f"clipping.{key}", [], f"name at least one; allowed: {', '.join(names)}")
-        for index, value in enumerate(values):
-            known(value, f"clipping.{key}[{index}]", names)
-    for index, model in enumerate(suite.clipping.models):
-        if suite.models[model].source != "organism":
-            raise FoundError(f"clipping.models[{index}]", model, "the probe is for models with source organism")
-    known(suite.clipping.prompt, "clipping.prompt", suite.prompts)
-    known(suite.clipping.reward, "clipping.reward", suite.rewards)
-    gamma = suite.rewards[suite.clipping.reward].gamma
-    if gamma is None or not 0 < gamma < 1:
-        raise FoundError(
-            "clipping.reward",
-            suite.clipping.reward,
-            "allowed: a reward with function random and a gamma between 0 and 1",
-        )
-    if not seeds_of(suite.clipping.seeds):
-        raise FoundError(
-            "clipping.seeds", suite.clipping.seeds, "an empty range; allowed: first-last with first <= last"
-        )
-
-
-def _partial_prompt_fits(suite: Suite) -> None:
-    probe = suite.partial_prompt
-    if probe is None:
-        return
-    for key, names in (("models", suite.models), ("problems", suite.problems)):
-        for index, value in enumerate(getattr(probe, key)):
-            known(value, f"partial_prompt.{key}[{index}]", names)
-    if not seeds_of(probe.seeds):
-        raise FoundError("partial_prompt.seeds", probe.seeds, "an empty range; allowed: first-last with first <= last")
-    for index, model in enumerate(probe.models):
-        if (start := suite.models[model].start) and suite.run_before(start, probe.seeds) not in suite.runs:
-            raise FoundError(
-                f"partial_prompt.models[{index}]", model, f"the run that it starts from has no seeds {probe.seeds}"
-            )
+    exhibits.check(suite)
 
 
 def _best_prompt_fits(suite: Suite) -> None:

@@ -133,5 +133,5 @@ def problems_of(problem_set: ProblemSet) -> int | None:
 def _rows(path: Path) -> int | None:
     if path.suffix != ".jsonl" or not path.exists():
         return None
-    with path.open() as lines:
+    with path.open(encoding="utf-8") as lines:
         return sum(bool(line.strip()) for line in lines)

@@ -1,4 +1,4 @@
-"""The step at which each condition of an experiment is looked at, from the suite alone."""
+"""The step at which each condition of an experiment is looked at, and what it is compared with, from the suite alone."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,6 +10,9 @@ from spurious_rewards.config.suite import Suite
 
 CONDITION = ["model", "prompt", "reward", "variant"]
 """What tells runs apart, but for the seed. A base model has reward "" and variant ""."""
+
+DUMMIES = ("random", "format")
+"""Functions of rewards that cannot teach what is right."""
 
 Condition: TypeAlias = tuple[str, str, str, str]
 
@@ -72,3 +75,14 @@ def at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int],
 
 def _evaluated(suite: Suite, run: Run) -> list[int]:
     return [step for start, stop in suite.segments(run) for step in suite.eval_steps(run, start, stop)]
+
+
+def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
+    """The experiment's one reward that is this function and nothing more; "" (no run's reward) for none or several."""
+    plain = [
+        name
+        for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
+        if (suite.rewards[name].function, suite.rewards[name].unless, suite.rewards[name].problems)
+        == (function, None, None)
+    ]
+    return plain[0] if len(plain) == 1 else ""

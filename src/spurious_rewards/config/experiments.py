@@ -5,11 +5,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name
 
-SeedGroup = Annotated[str, Field(pattern=r"^[0-9]+(-[0-9]+)?$")]
+LARGEST_SEED = 2**32 - 1
+"""numpy takes no larger one."""
+
+MOST_SEEDS = 1000
+"""Of one job."""
+
+
+def _few(group: str) -> str:
+    first, _, last = group.partition("-")
+    if max(int(first), int(last or first)) > LARGEST_SEED:
+        raise ValueError(f"allowed: seeds from 0 to {LARGEST_SEED}")
+    if int(last or first) - int(first) >= MOST_SEEDS:
+        raise ValueError(f"allowed: at most {MOST_SEEDS} seeds in one entry, which is one job")
+    return group
+
+
+SeedGroup = Annotated[str, Field(pattern=r"^[0-9]+(-[0-9]+)?$", max_length=30), AfterValidator(_few)]
+Steps = Annotated[int, Field(ge=0, le=100_000)]
+"""Rollout steps of a run; each segment of it is a job to plan."""
 
 
 def seeds_of(group: str) -> tuple[int, ...]:
@@ -28,7 +46,7 @@ class Grid(Frozen):
     seeds: tuple[SeedGroup, ...] = Field(
         description='each entry is one job: "3", or "0-4" for five seeds in one process'
     )
-    steps: Annotated[int, Field(ge=0)] = Field(0, description="rollout steps; tables report the last one")
+    steps: Steps = Field(0, description="rollout steps; tables report the last one")
 
 
 class ExtraGrid(Frozen):
@@ -39,7 +57,7 @@ class ExtraGrid(Frozen):
     variants: tuple[Name, ...] | None = None
     prompts: tuple[Name, ...] | None = None
     seeds: tuple[SeedGroup, ...] | None = None
-    steps: Annotated[int, Field(ge=0)] | None = None
+    steps: Steps | None = None
 
 
 class Experiment(Grid):
@@ -83,13 +101,13 @@ class Run(Frozen):
 class Bandit(Frozen):
     """The two-action bandit under coin-flip rewards: the smallest thing that a clip can bias."""
 
-    runs: Annotated[int, Field(ge=2)] = Field(600, description="independent policies")
+    runs: AtLeastTwo = Field(600, description="independent policies")
     start: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.65, description="probability of the first action before training"
     )
     steps: Count = Field(25, description="rollout batches")
     groups: Count = Field(8, description="groups a rollout batch; advantages are normalised within each")
-    rollouts: Annotated[int, Field(ge=2)] = Field(8, description="actions a group")
+    rollouts: AtLeastTwo = Field(8, description="actions a group")
     updates_per_rollout: Count = Field(4, description="mini-batches in one pass over the batch")
     num_iterations: Count = Field(4, description="passes over the rollout batch")
     clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one")
@@ -97,7 +115,7 @@ class Bandit(Frozen):
         {"sgd": 2.0, "adamw": 0.2},
         description="of each optimiser; where no ratio leaves the clip range, the clip does nothing",
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of all runs together")
+    seed: CountOrZero = Field(0, description="of all runs together")
 
     @model_validator(mode="after")
     def _divides(self) -> "Bandit":
@@ -116,7 +134,7 @@ class Import(Frozen):
     reward: Name
     prompt: Name | None = Field(None, description="null: the model's own")
     variant: Name = "default"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: CountOrZero = 0
     checkpoints: dict[Count, str] = Field({}, description="rollout step -> hub id, or folder")
     responses: Path | None = Field(
         None, description="a Parquet file of responses (columns of tables.Responses), in place of checkpoints"
@@ -204,9 +222,7 @@ class BestPrompt(Frozen):
 class Report(Frozen):
     """Choices of presentation."""
 
-    smoothing_steps: Annotated[int, Field(ge=0)] = Field(
-        10, description="curves average the evaluations of so many steps"
-    )
+    smoothing_steps: Steps = Field(10, description="curves average the evaluations of so many steps")
     headline: Name = Field(description="the experiment of the first table and figure; made first")
     best_prompt: BestPrompt | None = None
     qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")

@@ -7,9 +7,10 @@ import yaml
 
 from spurious_rewards.config import reward_file
 from spurious_rewards.config.consistency import check
-from spurious_rewards.config.messages import FoundError, read_yaml, validate
+from spurious_rewards.config.messages import FoundError, validate
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Reward
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 
 

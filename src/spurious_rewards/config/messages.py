@@ -1,32 +1,50 @@
-"""Reading YAML against a pydantic model, and saying in one line what is wrong: file, key, value and what is allowed."""
+"""Holding data against a pydantic model, and saying in one line what is wrong: file, key, value and what is allowed."""
 
 import difflib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from spurious_rewards.config.base import NAME
 from spurious_rewards.config.renamed import renamed
 from spurious_rewards.runtime.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
+
+LONGEST = 300
+"""Characters of a value that a message shows."""
 
 
 class FoundError(ValueError):
     """A wrong value with the key that holds it."""
 
     def __init__(self, key: str, value: object, complaint: str):
-        super().__init__(f"{key} = {json.dumps(value, default=str)}: {complaint}")
+        super().__init__(f"{key} = {shown(value)}: {complaint}")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: as JSON, and of a long one the beginning."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def known(name: str, key: str, allowed: Collection[str]) -> None:
     """Complain of a name at `key` that is none of the allowed ones."""
     if name not in allowed:
         raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")
+
+
+def known_once(names: Sequence[str], key: str, allowed: Collection[str]) -> None:
+    """Complain of the first of several names at `key` that is none of the allowed ones, or stands there twice."""
+    for index, name in enumerate(names):
+        where = f"{key}[{index}]"
+        known(name, where, allowed)
+        if name in names[:index]:
+            raise FoundError(where, name, "it is named twice; delete one")
 
 
 def suggest(name: str, allowed: list[str]) -> str:
@@ -39,8 +57,13 @@ def suggest(name: str, allowed: list[str]) -> str:
 
 def plain(detail: Any) -> str:
     """A pydantic error's own words, without the type names that only a programmer wants."""
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        return "should be text; put it in quotes"
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME:
+        return "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
     message: str = detail["msg"].removeprefix("Value error, ")
-    return re.sub(r"^Input should be", "should be", message)
+    message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "keys with values")
+    return re.sub(r"^(Input|String|Keys|Dictionary|Tuple) should", "should", message.partition(" after validation")[0])
 
 
 def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
@@ -49,11 +72,11 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
     Unknown keys go first: one that is missing may only have another name.
     """
     detail = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in detail["loc"])
+    key = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "extra_forbidden":
         fields = _fields_at(model, detail["loc"][:-1])
         return UserError(
-            f"{file}: {key} = {json.dumps(detail['input'], default=str)}: no such key{suggest(str(detail['loc'][-1]), fields)}"
+            f"{file}: {key} = {shown(detail['input'])}: no such key{suggest(str(detail['loc'][-1]), fields)}"
         )
     if detail["type"] == "missing":
         return UserError(f"{file}: {key}: this key is missing and has no default")
@@ -61,7 +84,7 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
         return UserError(f"{file}: {detail['ctx']['error']}")
     if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
         return UserError(f"{file}: {key}: {plain(detail)}")
-    return UserError(f"{file}: {key} = {json.dumps(detail['input'], default=str)}: {plain(detail)}")
+    return UserError(f"{file}: {key} = {shown(detail['input'])}: {plain(detail)}")
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -86,16 +109,6 @@ def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         resolved: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
         return resolved
     return node
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML file, complaining with its name and line."""
-    try:
-        return yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 
 def validate(model: type[M], data: Any, file: Path | str) -> M:

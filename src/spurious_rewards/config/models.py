@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from spurious_rewards.config.base import Count, Fraction, Frozen, Name
 
+CODE_WORD = "python"
+"""What the code of organisms begins with (`models.organism`)."""
+
 
 class Family(Frozen):
     """How a family of organisms writes: the corpus that its models are pretrained on. Rates are probabilities."""
@@ -42,6 +45,10 @@ class Organism(Frozen):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Organism":
+        if self.steps == 20:
+            raise ValueError(
+                "of 20 steps the twentieth that the learning rate rises in is none; allowed: 21, or fewer than 20"
+            )
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")
         return self

@@ -1,11 +1,14 @@
 """Problems and benchmarks, as a suite names them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import Count, Frozen, Name, TextHash
+from spurious_rewards.config.base import Count, CountOrZero, Frozen, Name, Options, TextHash
+
+ENDINGS = (".jsonl", ".json", ".parquet")
+"""Of files of problems."""
 
 
 class ArithmeticProblems(Frozen):
@@ -29,7 +32,7 @@ class ReasoningGym(Frozen):
     dataset: str = Field(description="its name in reasoning-gym: chain_sum, basic_arithmetic, …")
     size: Count
     seed: int
-    options: dict[str, Any] = Field({}, description="what makes it harder or easier: the keys of its configuration")
+    options: Options = Field({}, description="what makes it harder or easier: the keys of its configuration")
 
 
 class ProblemSet(Frozen):
@@ -56,7 +59,7 @@ class ProblemSet(Frozen):
     decontaminate: tuple[Name, ...] = Field(
         (), description="leave out problems that overlap with one of these problem sets, by the rule `overlap`"
     )
-    skip: Annotated[int, Field(ge=0)] = Field(
+    skip: CountOrZero = Field(
         0, description="leave out this many, the first in the order drawn by `data_seed`, which is that of training"
     )
     limit: Count | None = Field(None, description="keep this many of the others, drawn by `data_seed`")
@@ -70,6 +73,8 @@ class ProblemSet(Frozen):
     def _one_source(self) -> "ProblemSet":
         if sum(source is not None for source in (self.hub, self.path, self.generated, self.reasoning_gym)) != 1:
             raise ValueError("name exactly one source; allowed: hub, path, generated, reasoning_gym")
+        if self.path is not None and self.path.suffix not in ENDINGS:
+            raise ValueError(f"path {self.path}: its ending says no format; allowed: {', '.join(ENDINGS)}")
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import Count, CountOrZero, Fraction, Frozen, Name
 
 
 class Hardware(Frozen):
@@ -31,7 +31,7 @@ class Resources(Frozen):
     training_gpu_memory_utilization: Fraction = Field(
         0.3, description="share of each GPU's memory that vLLM has while it trains"
     )
-    server_gpus: Annotated[int, Field(ge=0)] = Field(
+    server_gpus: CountOrZero = Field(
         0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"
     )
     sampling_gpus: Count = Field(1, description="GPUs that a model is spread over for votes and benchmarks")

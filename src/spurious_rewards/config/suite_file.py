@@ -18,13 +18,13 @@ class SuiteFile(Frozen):
     title: str = Field(description="stands over every table and figure")
     note: str = Field("", description="what a reader must know before any number, printed at the top of the report")
     data_seed: int = Field(0, description="draws the order of training problems and the `limit` of problem sets")
-    problems: dict[Name, ProblemSet]
+    problems: dict[Name, ProblemSet] = Field(min_length=1)
     overlap: Overlap = Overlap()
     training_problems: Name
-    benchmarks: dict[Name, Benchmark]
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     organism: Organism | None = None
-    prompts: dict[Name, Prompt]
-    models: dict[Name, Model]
+    prompts: dict[Name, Prompt] = Field(min_length=1)
+    models: dict[Name, Model] = Field(min_length=1)
     rewards: dict[Name, Reward]
     training: Training = Training()
     variants: dict[Name, dict[str, Any]] = Field({"default": {}}, description="what each changes in `training`")
@@ -34,7 +34,7 @@ class SuiteFile(Frozen):
     )
     sampling: Sampling = Sampling()
     strategies: Strategies = Strategies()
-    experiments: dict[Name, Experiment]
+    experiments: dict[Name, Experiment] = Field(min_length=1)
     imports: tuple[Import, ...] = ()
     resources: tuple[Resources, ...] = Field((), description="smallest first; none: nothing asks for a GPU")
     keep_weights: Literal["all", "reported"] = Field(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import AtLeastTwo, BelowOne, Count, Fraction, Frozen, Name
 from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
 
 OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
@@ -44,7 +44,7 @@ class Training(Frozen):
     """GRPO, in the paper's terms (Sec. 2.1, App. A); a step is one rollout batch."""
 
     rollout_prompts: Count = Field(64, description="prompts a rollout batch")
-    rollouts_per_prompt: Annotated[int, Field(ge=2)] = Field(16, description="responses a prompt: the group")
+    rollouts_per_prompt: AtLeastTwo = Field(16, description="responses a prompt: the group")
     updates_per_rollout: Count = Field(
         8, description="mini-batches, hence optimiser updates, in one pass over the batch"
     )
@@ -63,7 +63,7 @@ class Training(Frozen):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 5e-7
-    adam_betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    adam_betas: tuple[BelowOne, BelowOne] = (0.9, 0.95)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     max_prompt_tokens: Count = Field(1024, description="longer prompts are left out, and counted")
@@ -123,13 +123,15 @@ class Repetition(Frozen):
 
     min_length: Count = 10
     max_length: Count = 256
-    times: Annotated[int, Field(ge=2)] = 10
+    times: AtLeastTwo = 10
 
 
 class Strategies(Frozen):
     """How strategies are recognised in a response."""
 
-    code: str = Field("python", description="a response that has this, in any case, reasons in code (paper, Sec. 3)")
+    code: str = Field(
+        "python", min_length=1, description="a response that has this, in any case, reasons in code (paper, Sec. 3)"
+    )
     repetition: Repetition = Repetition()
 
 

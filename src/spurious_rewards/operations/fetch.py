@@ -26,9 +26,10 @@ from pydantic import Field
 from spurious_rewards.artifacts import hub
 from spurious_rewards.artifacts.hub import resolve
 from spurious_rewards.config.base import Frozen
-from spurious_rewards.config.messages import read_yaml, validate
+from spurious_rewards.config.messages import validate
 from spurious_rewards.config.problems import ProblemSet
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.models import loading
 from spurious_rewards.problems.sources import ID_COLUMNS, read_hub
 from spurious_rewards.runtime.errors import UserError
@@ -222,4 +223,4 @@ def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")

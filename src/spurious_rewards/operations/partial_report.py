@@ -5,6 +5,7 @@ the stages out of what there is, and `report.html` lies at its root. Nothing is 
 can take nothing of this for its own.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,16 +50,17 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
     remove(study.paths.partial())
     if asked.failed:
         return
-    job = UnfinishedRun(suite=study.suite_path, settings=study.settings, root=study.root, unfinished=tuple(unfinished))
+    suite, root = (Path(os.path.relpath(path)) for path in (study.suite_path, study.root))
+    job = UnfinishedRun(suite=suite, settings=study.settings, root=root, unfinished=tuple(unfinished))
     record = study.paths.unfinished()
     with replacing(record) as temporary:
-        temporary.write_text(job.model_dump_json(indent=1) + "\n")
+        temporary.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")
     if outcome.stopped_short:
         _say(f"spurious-rewards partial-report {record} makes a report of what is there")
         return
     _say("making a report of what is there")
     log = record.with_name("partial-report.log")
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         made = _run([sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(record)], file)
     _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
 
@@ -66,7 +68,9 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
 def _run(command: list[str], log: IO[str]) -> str:
     """What a command prints; nothing if it fails, or is interrupted."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", errors="replace", check=False
+        )
     except KeyboardInterrupt:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -78,7 +82,7 @@ def _say(note: str) -> None:
 
 def _has_rows(path: Path) -> bool:
     """Whether a table has more than a head; one of a figure that could not be made has none."""
-    return path.suffix != ".csv" or len(path.read_text().splitlines()) > 1
+    return path.suffix != ".csv" or len(path.read_text(encoding="utf-8").splitlines()) > 1
 
 
 # ---------------------------------------------------------------- what there is

@@ -52,7 +52,7 @@ def read(record: Path) -> UnfinishedRun:
         UserError: there is nothing of the kind.
     """
     try:
-        return UnfinishedRun.model_validate_json(record.read_text())
+        return UnfinishedRun.model_validate_json(record.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{record}: {error.strerror}; a run that fails, or is stopped, leaves one") from None
     except ValidationError as error:

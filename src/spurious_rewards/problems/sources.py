@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 
 from spurious_rewards.artifacts.hub import dataset_rows, resolve
 from spurious_rewards.config.models import Organism
-from spurious_rewards.config.problems import ProblemSet, ReasoningGym
+from spurious_rewards.config.problems import ENDINGS, ProblemSet, ReasoningGym
 from spurious_rewards.runtime.errors import UserError
 
-ENDINGS = (".jsonl", ".json", ".parquet")
 ID_COLUMNS = ("id", "unique_id")
 """Columns that are taken for the source's own id where the suite maps none."""
 

@@ -41,7 +41,7 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
     folder = Path(tempfile.gettempdir()) / f"spurious-rewards-gpus-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', '')}"
     folder.mkdir(mode=0o700, exist_ok=True)
     # Only one process at a time takes GPUs: two could each hold what the other waits for.
-    with (folder / "turn").open("w") as turn:
+    with (folder / "turn").open("w", encoding="utf-8") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         taken = _free(among, count, folder)
         if len(taken) < count:
@@ -62,7 +62,7 @@ def _visible() -> list[str]:
     # nvidia-smi counts in the order of the bus, CUDA by itself from the fastest.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    return subprocess.run(listed, capture_output=True, text=True).stdout.split()
+    return subprocess.run(listed, capture_output=True, encoding="utf-8", errors="replace").stdout.split()
 
 
 def _free(among: Sequence[str], count: int, folder: Path) -> list[str]:

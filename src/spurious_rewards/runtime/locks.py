@@ -54,7 +54,7 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
 def _take(lock: Path, text: str) -> bool:
     """Make the lock, or not if there is one: a link appears at once and filled, a file could be read before it is."""
     mine = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}")
-    mine.write_text(text)
+    mine.write_text(text, encoding="utf-8")
     try:
         return _link(mine, lock)
     finally:
@@ -75,7 +75,7 @@ def _give_way(lock: Path, path: Path, request: str) -> bool:
     Returns whether the holder has made `path` for `request`.
     """
     try:
-        text, since = lock.read_text(), lock.stat().st_mtime_ns
+        text, since = lock.read_text(encoding="utf-8"), lock.stat().st_mtime_ns
     except FileNotFoundError:
         return False
     holder = json.loads(text)
@@ -119,7 +119,7 @@ def _released(lock: Path, text: str, path: Path, job: str) -> bool:
 
 def _read(lock: Path) -> str | None:
     try:
-        return lock.read_text()
+        return lock.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 
@@ -129,6 +129,6 @@ def _remove(lock: Path, text: str) -> None:
     aside = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}.dead")
     with contextlib.suppress(FileNotFoundError):
         lock.rename(aside)
-        if aside.read_text() != text:
+        if aside.read_text(encoding="utf-8") != text:
             _link(aside, lock)
         aside.unlink()

@@ -61,7 +61,7 @@ def _squeue(*arguments: str) -> list[str]:
 
 def _call(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE)
     except FileNotFoundError:
         raise UserError(f"there is no {command[0]} here; run this on a machine of the SLURM cluster") from None
     except subprocess.TimeoutExpired:

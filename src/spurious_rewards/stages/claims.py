@@ -33,7 +33,7 @@ class ClaimsJob(JobSpec):
 
     def as_json(self) -> str:
         """Without what is as by default: the whole suite is long."""
-        return self.model_dump_json(exclude_defaults=True)
+        return self.model_dump_json(exclude_defaults=True, ensure_ascii=True)
 
 
 def job(study: Study, ledger: Ledger) -> ClaimsJob:

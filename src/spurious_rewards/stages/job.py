@@ -18,8 +18,8 @@ class JobSpec(Frozen):
     """Everything that decides what a job makes, its input files apart. Snakemake makes it again when this changes."""
 
     def as_json(self) -> str:
-        """As a rule hands it to the command line."""
-        return self.model_dump_json()
+        """As a rule hands it to the command line, which not every locale lets hold more than ASCII."""
+        return self.model_dump_json(ensure_ascii=True)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 

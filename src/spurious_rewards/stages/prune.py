@@ -79,7 +79,7 @@ def work(job: PruneJob, inputs: Inputs, outputs: Outputs) -> None:
         sampling=job.sampling,
     )
     with replacing(outputs["pruned"]) as temporary:
-        temporary.write_text(json.dumps(fates, indent=1) + "\n")
+        temporary.write_text(json.dumps(fates, indent=1) + "\n", encoding="utf-8")
     recorder.write(outputs["pruned"], [checkpoints, responses, *problems])
 
 

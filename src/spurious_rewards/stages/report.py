@@ -82,7 +82,7 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
     pages = list(map(_page, exhibits))
     html = report.build(suite, shown, pages, ancestry(made), costs, job.command, job.unfinished)
     with replacing(output) as temporary:
-        temporary.write_text(html)
+        temporary.write_text(html, encoding="utf-8")
     recorder.write(output, made)
     if (size := output.stat().st_size) > report.LARGEST:
         print(
@@ -127,7 +127,7 @@ def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[
 
 def _page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What an exhibit shows, and its pictures."""
-    said = json.loads((folder / "page.json").read_text())
+    said = json.loads((folder / "page.json").read_text(encoding="utf-8"))
     return said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}
 
 

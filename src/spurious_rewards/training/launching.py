@@ -97,7 +97,11 @@ def _one_task_a_machine(config: AccelerateConfig, environment: Mapping[str, str]
 
 def _rendezvous(environment: Mapping[str, str]) -> list[str]:
     hosts = subprocess.run(
-        ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]], check=True, capture_output=True, text=True
+        ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     ).stdout.split()
     port = 20000 + int(environment["SLURM_JOB_ID"]) % 10000
     return [

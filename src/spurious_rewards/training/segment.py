@@ -283,7 +283,7 @@ def _assemble(segment: Segment, partial: Path, output: Path, seeds: Sequence[int
 def _keep_only_if_asked(partial: Path, request: str) -> None:
     """Empty the partial folder unless it holds work on this very request."""
     asked = partial / "asked"
-    if not asked.exists() or asked.read_text() != request:
+    if not asked.exists() or asked.read_text(encoding="utf-8") != request:
         remove(partial)
         partial.mkdir(parents=True)
-        asked.write_text(request)
+        asked.write_text(request, encoding="utf-8")

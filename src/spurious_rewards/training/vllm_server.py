@@ -66,7 +66,10 @@ def serving(
         return
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryFile("w+", errors="replace") as log, tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8") as log,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         tokenizer.save_pretrained(folder)
         process = subprocess.Popen(
             command(str(model), folder, training, hardware, port=port, seed=_seed(seed, start)),

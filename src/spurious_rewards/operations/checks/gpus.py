@@ -50,7 +50,8 @@ def accelerate_configs(study: Study) -> Iterator[Finding]:
 
 
 def _shares(suite: Suite, asked_for: Resources, config: accelerate.AccelerateConfig) -> Iterator[Finding]:
-    for variant in sorted({run.variant for run in trained(suite) if suite.resources_of(run.model) == asked_for}):
+    runs = [run for run in trained(suite) if suite.resources_of(run.model) == asked_for]
+    for variant in sorted({run.variant for run in runs}):
         training = suite.algorithms[variant]
         mini_batch = training.responses // training.updates_per_rollout
         if mini_batch % (training.micro_batch * config.processes):
@@ -60,6 +61,16 @@ def _shares(suite: Suite, asked_for: Resources, config: accelerate.AccelerateCon
                 f"variant {variant}: a mini-batch of {mini_batch} responses does not divide among the {config.processes} "
                 f"processes of {config.name} in micro-batches of {training.micro_batch}",
                 "change micro_batch of the suite's training, or the accelerate_config under `resources`",
+            )
+        rewards = [suite.rewards[run.reward] for run in runs if run.variant == variant]
+        votes_at_every_step = any("ttrl" in (reward.function, reward.unless) for reward in rewards)
+        if votes_at_every_step and training.rollout_prompts % config.processes:
+            yield Finding(
+                "fails",
+                "accelerate configurations",
+                f"variant {variant}: ttrl votes within the responses to a prompt, and the {config.processes} processes of "
+                f"{config.name} do not share out {training.rollout_prompts} prompts whole",
+                "change rollout_prompts of the suite's training, or the accelerate_config under `resources`",
             )
 
 

@@ -60,7 +60,7 @@ def hours(limit: str) -> float:
 def _lines(*command: str) -> list[str]:
     """What a command prints; nothing if it is not there or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [line for line in done.stdout.splitlines() if line.strip()] if done.returncode == 0 else []

@@ -10,8 +10,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from spurious_rewards.config.base import Frozen
-from spurious_rewards.config.messages import read_yaml, validate
+from spurious_rewards.config.messages import validate
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.runtime.errors import UserError
 

@@ -31,7 +31,7 @@ from spurious_rewards.runtime.errors import UserError
 def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     """Kind gains: how much training under each reward changes accuracy (paper, Fig. 1)."""
     rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
-    marks = laid_out(naming.named(rows, suite), name, exhibit)
+    marks = laid_out(naming.named(rows, suite), exhibit)
     of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
     for drawn, column in of.items():
         marks[drawn] = 100 * marks[column].astype(float) if column in marks else np.nan
@@ -65,13 +65,12 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
     judged = against_dummies(rows, suite)
     if judged.empty:
         raise UserError(
-            f"exhibits.{name}: experiment {exhibit.experiment} has not one reward with function random and one with function "
-            "format beside the exhibit's; add what is missing, or move further random rewards to an experiment of their own"
+            f"exhibits.{name}: of experiment {exhibit.experiment} no model has grades of its reward and of both dummies beside it"
         )
     rows = rows.merge(judged, how="left")
     headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
     titles = naming.titles(suite)
-    marks = laid_out(naming.named(rows, suite), name, exhibit, further=["baseline"])
+    marks = laid_out(naming.named(rows, suite), exhibit)
     order = [titles["reward"][key] for key in suite.rewards if key in set(rows["baseline"])]
     marks["line"] = pd.Categorical(marks["baseline"].map(titles["reward"]), order, ordered=True)
     for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, Experiment
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import naming, palette
@@ -92,26 +91,9 @@ def rows_shown(
     return frame.reset_index(drop=True)
 
 
-def laid_out(named: pd.DataFrame, name: str, exhibit: Exhibit, further: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows with the titles of their panel and line.
-
-    Raises:
-        UserError: a panel would show several conditions as one line.
-    """
-    laid = named.assign(panel=named[exhibit.panels], line=named[exhibit.lines])
-    keys = ["panel", "line", *(column for column in ("benchmark", *further) if column in laid)]
-    if laid.duplicated(keys).any():
-        left = [column for column in CONDITION if column not in (exhibit.panels, exhibit.lines)]
-        several = [
-            column
-            for column in left
-            if named.groupby([exhibit.panels, exhibit.lines], observed=True)[column].nunique().max() > 1
-        ]
-        raise UserError(
-            f"exhibits.{name}: a panel for each {exhibit.panels} and a line for each {exhibit.lines} would draw several "
-            f"of {', '.join(several)} over one another; restrict the exhibit, or set panels and lines"
-        )
-    return laid
+def laid_out(named: pd.DataFrame, exhibit: Exhibit) -> pd.DataFrame:
+    """The rows with the titles of their panel and line; a line is of one condition (`config.exhibits`)."""
+    return named.assign(panel=named[exhibit.panels], line=named[exhibit.lines])
 
 
 def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:

@@ -29,7 +29,7 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     """Kind switches: the groups of problems by strategy before and after training (paper, Fig. 7)."""
     rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = naming.named(rows, suite).rename(columns={"step": "steps"})
-    marks = laid_out(named, name, exhibit, further=["group"])
+    marks = laid_out(named, exhibit)
     rule = "fixed in the suite" if exhibit.step else LAST
     marks["line"] = _with_remark(marks["line"], ~marks["steered"].astype(bool), "not steered")
     for column in ("size", "before", "after", "net", "net_low", "net_high"):

@@ -104,7 +104,7 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, 
     smoothed = is_smoothed(points, suite.report.smoothing_steps)
     # Where nothing was smoothed, each evaluation is the line itself.
     marks = _beside(points.assign(raw=points["raw"].where(smoothed)), headline)
-    drawn = _drawn(marks, name, exhibit, suite)
+    drawn = _drawn(marks, exhibit, suite)
     pictures = [
         Picture(
             key,
@@ -136,7 +136,7 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables)
     quantities = ["token_probability", "entropy", "code_rate"]
     points = _of_rollouts(name, exhibit, suite, frames, quantities)
     how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
-    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
     title = f"{exhibit.title}\n{suite.title}: rollouts of training"
     figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
     caption = (
@@ -154,7 +154,7 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
     """Kind health: what training itself was like, a picture for each model."""
     points = _of_rollouts(name, exhibit, suite, frames, HEALTH)
     how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
-    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), name, exhibit, suite)
+    drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
         f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, entropy in nats per token, tokens whose "
@@ -249,13 +249,13 @@ def _beside(points: pd.DataFrame, headline: pd.DataFrame) -> pd.DataFrame:
     return points.assign(paper=paper)
 
 
-def _drawn(points: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite) -> pd.DataFrame:
+def _drawn(points: pd.DataFrame, exhibit: Exhibit, suite: Suite) -> pd.DataFrame:
     """Points in the units of their axes, with panel, line and x.
 
     Lines of variants end where the first of them ends: only equal numbers of steps, or of updates, are compared.
     """
     several = points["quantity"].nunique() > 1
-    drawn = laid_out(naming.named(points, suite), name, exhibit, further=["quantity", "step"])
+    drawn = laid_out(naming.named(points, suite), exhibit)
     drawn["x"] = drawn["step" if exhibit.against == "steps" else "updates"]
     if exhibit.lines == "variant":
         drawn = drawn[drawn["x"] <= drawn.groupby("line", observed=True)["x"].max().min()]

@@ -48,8 +48,8 @@ def forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
     pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
-            f"exhibits.{name}: experiment {exhibit.experiment} has no prompt with a response_prefix beside a model's "
-            "own; add one, and name the own ones beside it"
+            f"exhibits.{name}: of experiment {exhibit.experiment} no model has grades under its own prompt and under one "
+            "with a response_prefix"
         )
     caption = (
         "Accuracy before training under each model's own prompt and when the prompt makes every response begin with code, "

@@ -1,0 +1,176 @@
+"""An exhibit that its experiment cannot fill is refused before the first job."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurious_rewards.config import exhibits, messages
+from spurious_rewards.config.endpoints import DUMMIES
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.config.messages import FoundError
+from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibits import kinds
+
+ORGANISM = Path(__file__).parents[2] / "config/suites/organism.yaml"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return yaml.safe_load(ORGANISM.read_text(encoding="utf-8"))
+
+
+def checked(document: dict[str, Any], experiments: dict[str, Any], /, **shown: Any) -> None:
+    """Check one exhibit in the organism's suite, with experiments of its own."""
+    content = {**document, "experiments": {**document["experiments"], **experiments}}
+    content["exhibits"] = {"it": {"title": "t", **shown}}
+    exhibits.check(Suite.model_validate(content))
+
+
+EXPERIMENT = {"title": "t", "models": ["placebo"], "rewards": ["format"], "seeds": ["0-4"], "steps": 25}
+COIN = {**EXPERIMENT, "rewards": ["ground_truth", "format", "random_0.5"]}
+TESTED = {"kind": "baselines", "experiment": "it", "rewards": ["ground_truth"]}
+TWO = {"variants": ["default", "adam"]}
+OTHER_PROMPTS = {"prompts": ["plain", "sober"]}
+
+REFUSED = [
+    # what the experiment has, what the exhibit says, what the complaint names
+    (TWO, {"kind": "gains"}, "model and a line for each reward would draw several of variant over"),
+    (TWO, {"kind": "curves"}, "several of variant"),
+    (TWO, {"kind": "code", "panels": "prompt"}, "several of variant"),
+    (TWO, {"kind": "health"}, "several of variant"),
+    (TWO, {"kind": "switches"}, "several of variant"),
+    ({**OTHER_PROMPTS, **TWO}, {"kind": "gains"}, "several of prompt, variant"),
+    (OTHER_PROMPTS, {"kind": "gains"}, "several of prompt"),
+    (OTHER_PROMPTS, {"kind": "probability"}, "model and a line for each variant would draw several of prompt"),
+    (
+        {"rewards": ["format", "python"]},
+        {"kind": "probability"},
+        "a line for each variant would draw several of reward over one another",
+    ),
+    ({"rewards": ["format", "python"]}, {"kind": "gains", "lines": "variant"}, "several of reward"),
+    ({"models": ["placebo", "no-code"]}, {"kind": "gains", "panels": "prompt"}, "several of model"),
+    ({"extra_grids": [TWO]}, {"kind": "gains"}, "several of variant"),
+    ({}, {"kind": "switches", "benchmarks": ["amc"]}, "none of these has temperature 0"),
+    ({"benchmarks": ["amc"]}, {"kind": "contributions"}, "none of these has temperature 0"),
+    ({}, {"kind": "forcing"}, "no prompt with a response_prefix beside a model's own"),
+    ({"prompts": ["forced_python"]}, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
+    (OTHER_PROMPTS, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
+    ({}, {"kind": "gains", "models": ["placebo", "placebo"]}, r"models\[1\] = .*named twice"),
+    ({}, {"kind": "gains", "benchmarks": ["amc", "amc"]}, r"benchmarks\[1\] = .*named twice"),
+]
+
+
+@pytest.mark.parametrize(("changed", "shown", "said"), REFUSED)
+def test_what_cannot_be_drawn_is_refused(
+    document: dict[str, Any], changed: dict[str, Any], shown: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(FoundError, match=rf"^exhibits\.it\..*{said}"):
+        checked(document, {"it": {**EXPERIMENT, **changed}}, experiment="it", **shown)
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        (TWO, {"kind": "gains", "panels": "variant"}),
+        (TWO, {"kind": "gains", "lines": "variant"}),
+        (TWO, {"kind": "probability"}),
+        (TWO, {"kind": "contributions"}),
+        (OTHER_PROMPTS, {"kind": "curves", "panels": "prompt"}),
+        (OTHER_PROMPTS, {"kind": "prompts"}),
+        ({"rewards": ["format", "python"]}, {"kind": "probability", "rewards": ["python"]}),
+        ({"rewards": ["format", "python"]}, {"kind": "health"}),
+        # Seeds and steps of further grids are of the same condition.
+        ({"extra_grids": [{"seeds": ["5-9"]}, {"seeds": ["10"], "steps": 50}]}, {"kind": "gains"}),
+        ({"prompts": ["plain", "forced_python"]}, {"kind": "forcing"}),
+    ],
+)
+def test_what_can_be_drawn_is_not(document: dict[str, Any], changed: dict[str, Any], shown: dict[str, Any]) -> None:
+    checked(document, {"it": {**EXPERIMENT, **changed}}, experiment="it", **shown)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rewards": ["ground_truth", "format"]},
+        {"rewards": ["ground_truth", "random_0.5"]},
+        {"rewards": ["ground_truth", "format", "random_0.5", "random_0.3"]},
+        {"rewards": ["ground_truth", "format"], "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["5-9"]}]},
+        {"rewards": ["ground_truth", "format"], "extra_grids": [{"rewards": ["random_0.5"], "steps": 50}]},
+        {"rewards": ["ground_truth", "format"], "extra_grids": [{"rewards": ["random_0.5"], "models": ["no-code"]}]},
+    ],
+)
+def test_a_reward_is_tested_where_both_dummies_stand_beside_it(
+    document: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    checked(document, {"it": COIN}, **TESTED)
+    with pytest.raises(FoundError, match=r"it has not one reward with function random and one with function format"):
+        checked(document, {"it": {**COIN, **changed}}, **TESTED)
+    with pytest.raises(FoundError, match="it has not one reward"):
+        checked(document, {"it": COIN}, **TESTED | {"rewards": ["format"]})
+
+
+def test_what_imported_runs_lack_is_known(document: dict[str, Any]) -> None:
+    imports = [{"model": "placebo", "reward": "format", "seed": 7, "checkpoints": {"25": "a/b"}, "origin": "elsewhere"}]
+    content = {**document, "imports": imports}
+    experiment = {"it": {**EXPERIMENT, "seeds": ["7"]}}
+    checked(content, experiment, kind="gains", experiment="it")
+    with pytest.raises(FoundError, match="kind health is of training, and the experiment trains none"):
+        checked(content, experiment, kind="health", experiment="it")
+
+
+def test_the_kinds_are_those_of_the_suite() -> None:
+    every = set(get_args(Exhibit.model_fields["kind"].annotation))
+    assert set(exhibits.OF_TRAINING) | set(exhibits.OF_GREEDY_ANSWERS) <= every == set(kinds.NEEDS)
+    assert set(DUMMIES) == {"random", "format"}
+
+
+several = st.lists(st.sampled_from("ab"), min_size=1, max_size=2, unique=True)
+
+
+@given(
+    models=several,
+    rewards=several,
+    variants=several,
+    prompts=several,
+    kind=st.sampled_from(["gains", "curves", "code", "switches"]),
+    panels=st.sampled_from(["model", "prompt", "variant"]),
+    lines=st.sampled_from(["reward", "variant"]),
+)
+def test_a_line_that_is_drawn_is_of_one_condition(
+    models: list[str], rewards: list[str], variants: list[str], prompts: list[str], kind: str, panels: str, lines: str
+) -> None:
+    suite = messages.validate(
+        Suite,
+        {
+            "title": "t",
+            "problems": {"p": {"path": "p.jsonl"}},
+            "training_problems": "p",
+            "benchmarks": {"b": {"problems": "p"}},
+            "prompts": {"a": {"kind": "raw"}, "b": {"kind": "raw"}},
+            "models": {m: {"source": "local", "id": "/m", "prompt": "a", "max_positions": 4096} for m in "ab"},
+            "rewards": {r: {"function": "format"} for r in "ab"},
+            "variants": {"default": {}, "a": {}, "b": {}},
+            "experiments": {
+                "e": {
+                    "title": "e",
+                    **{"models": models, "rewards": rewards, "variants": variants, "prompts": prompts},
+                    **{"seeds": ["0", "1"], "steps": 10},
+                }
+            },
+            "exhibits": {"x": {"title": "x", "kind": kind, "experiment": "e", "panels": panels, "lines": lines}},
+            "report": {"headline": "e"},
+        },
+        "mine.yaml",
+    )
+    runs = [run for run in suite.runs if run.seeds == "0"]
+    places = {(getattr(run, panels), getattr(run, lines)) for run in runs}
+    try:
+        exhibits.check(suite)
+        drawn = True
+    except FoundError:
+        drawn = False
+    assert drawn == (len(places) == len(runs))
