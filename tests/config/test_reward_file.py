@@ -1,12 +1,15 @@
 """What is known of a reward file without running it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spurious_rewards.config import reward_file
+from spurious_rewards.config.loading import load
 from spurious_rewards.runtime.errors import UserError
 
 REWARD = "def own(responses, labels, context):\n    return [1] * len(responses)\n"
@@ -210,3 +213,43 @@ def test_modules_may_import_each_other(tmp_path: Path) -> None:
 def test_a_module_beside_it_that_is_no_python_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"helper\.py, line 2: not Python: invalid syntax"):
         reward_file.read(write(tmp_path, {"mine.py": "import helper", "helper.py": "x = 1\nx ="}))
+
+
+# ---------------------------------------------------------------- in a suite
+
+
+def suite(folder: Path, text: str, function: str = "own") -> Path:
+    """A copy of the example whose reward is a function of this file."""
+    shutil.copytree(Path(__file__).parents[2] / "examples/your_method", folder / "study")
+    (folder / "study/shows_work.py").write_text(text, encoding="utf-8")
+    path = folder / "study/your_method.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["rewards"]["shows_work"]["function"] = function
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("function", ["own", "_own", "récompense", "奖励"])
+def test_any_name_of_python_s_may_be_that_of_a_reward(tmp_path: Path, function: str) -> None:
+    path = suite(tmp_path, f"if True:\n    {function} = lambda responses, labels, context: labels\n", function)
+    reward = load(path).rewards["shows_work"]
+    assert (reward.function, reward.file and reward.file.resolve()) == (
+        function,
+        path.with_name("shows_work.py").resolve(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "x = 1\ndef own(:",
+            r"shows_work\.file = shows_work\.py: .*shows_work\.py, line 2: not Python: invalid syntax",
+        ),
+        ("import re\nother = 1", r"shows_work\.function = own: .*shows_work\.py has no such function; it has: other"),
+        ("", r"shows_work\.function = own: .*shows_work\.py has no such function; it has: none"),
+    ],
+)
+def test_what_is_wrong_with_a_reward_file_is_said_with_the_suite_s_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=rf"your_method\.yaml: rewards\.{said}"):
+        load(suite(tmp_path, text))

@@ -17,6 +17,7 @@ from spurious_rewards.config.training import Reward
 from spurious_rewards.rewards import user_file
 from spurious_rewards.rewards.functions import RewardFunction
 from spurious_rewards.rewards.registry import of
+from spurious_rewards.rewards.values import LARGEST
 from spurious_rewards.runtime.errors import UserError
 
 RESPONSES, LABELS = ["a", "b c", "python 3", r"\boxed{4}"], ["1", "2", "3", "4"]
@@ -227,7 +228,7 @@ def test_anything_returned_is_rewards_or_refused_in_one_sentence(saying: RewardF
     else:
         assert isinstance(returned, list | tuple)
         assert [type(value) for value in values] == [float] * 4
-        assert all(abs(value) <= user_file.LARGEST for value in values)
+        assert all(abs(value) <= LARGEST for value in values)
         assert values == [float(value) for value in returned]
 
 

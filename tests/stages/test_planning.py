@@ -1,11 +1,14 @@
 """What each job is told, and what it needs."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
+from spurious_rewards.config.reward_file import digest
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.stages import (
     generate,
@@ -24,6 +27,7 @@ from spurious_rewards.stages.job import JobSpec
 from spurious_rewards.stages.study import Study
 
 SUITES = Path(__file__).parents[2] / "config/suites"
+EXAMPLE = Path(__file__).parents[2] / "examples/your_method"
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +153,31 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
 def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:
     path = SUITES / "organism.yaml"
     assert report.job(Study(load(path), Settings(suite=chosen), path)).command == command
+
+
+def test_a_job_of_a_reward_file_holds_the_digest_of_its_code_and_others_hold_none(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "study")
+    path, helper = tmp_path / "study/your_method.yaml", tmp_path / "study/helper.py"
+
+    def planned(reward: str) -> str | None:
+        study = Study(load(path), Settings(), path)
+        return train.job(study, run(reward), 0, 25).reward_code
+
+    file = tmp_path / "study/shows_work.py"
+    file.write_text("import helper\n" + file.read_text())
+    helper.write_text("")
+    before = planned("shows_work")
+    assert before == digest(file)
+    os.utime(helper, (0, 0))
+    assert planned("shows_work") == before
+    helper.write_text("SCALE = 2\n")
+    assert planned("shows_work") not in (before, None)
+    assert planned("format") is None
+
+
+def test_planning_does_not_run_a_reward_file(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "study")
+    file = tmp_path / "study/shows_work.py"
+    file.write_text("raise SystemExit('it ran')\n" + file.read_text())
+    path = tmp_path / "study/your_method.yaml"
+    assert train.job(Study(load(path), Settings(), path), run("shows_work"), 0, 25).reward_code

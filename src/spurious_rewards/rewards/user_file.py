@@ -7,25 +7,20 @@ sentence with file and function.
 import copy
 import hashlib
 import inspect
-import math
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spurious_rewards.config import reward_file
 from spurious_rewards.config.reward_file import Code
-from spurious_rewards.rewards import trl_signature
+from spurious_rewards.rewards import trl_signature, values
 from spurious_rewards.rewards.functions import Context, RewardFunction
 from spurious_rewards.rewards.importing import importable, load
 from spurious_rewards.rewards.isolation import isolated
 from spurious_rewards.runtime.errors import UserError
-
-LARGEST = 1e15
-"""The squares of larger rewards add up to more than float32 holds, in which TRL normalises them in their groups."""
 
 
 def planned(file: Path, digest: str | None) -> Code:
@@ -52,6 +47,27 @@ def from_file(code: Code, name: str) -> RewardFunction:
         UserError: the file cannot be run, or has no such reward; and by the reward itself, if it raises, or does not give one
             number for each response.
     """
+    own = _callable(code, name)
+    try:
+        taken = trl_signature.taken(own)
+    except UserError as error:
+        raise UserError(f"{code.file}: {name} {error}") from None
+    called = _as_ours(own) if taken is None else _as_in_trl(own, taken)
+
+    def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
+        with isolated(_seed(context)), importable(code), _said(code, f"{name} failed"):
+            returned = called(responses, labels, context)
+            given = values.listed(returned, len(responses))
+        try:
+            return values.numbers(returned, given, len(responses), none=taken is not None)
+        except UserError as error:
+            raise UserError(f"{code.file}: {name} gave {error}") from None
+
+    return reward
+
+
+def _callable(code: Code, name: str) -> Callable[..., Any]:
+    """What a reward file has under a name."""
     with isolated(0), importable(code), _said(code, f"cannot be imported for {name}"):
         module = load(code)
         own = getattr(module, name, None)
@@ -65,25 +81,13 @@ def from_file(code: Code, name: str) -> RewardFunction:
     if own is None:
         raise UserError(f"{code.file}: has no function {name}; mend `function` of the reward")
     if not callable(own):
-        raise UserError(f"{code.file}: {name} is {_short(own)}, which cannot be called; mend `function` of the reward")
+        raise UserError(
+            f"{code.file}: {name} is {values.short(own)}, which cannot be called; mend `function` of the reward"
+        )
     if any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None)))):  # noqa: B004
         raise UserError(f"{code.file}: {name} is an async function; a reward must be a plain one")
-    try:
-        taken = trl_signature.taken(own)
-    except UserError as error:
-        raise UserError(f"{code.file}: {name} {error}") from None
-    called = _as_ours(own) if taken is None else _as_in_trl(own, taken)
-
-    def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-        with isolated(_seed(context)), importable(code), _said(code, f"{name} failed"):
-            returned = called(responses, labels, context)
-            values = _values(returned, len(responses))
-        try:
-            return _numbers(returned, values, len(responses), none=taken is not None)
-        except UserError as error:
-            raise UserError(f"{code.file}: {name} gave {error}") from None
-
-    return reward
+    found: Callable[..., Any] = own
+    return found
 
 
 def _as_ours(own: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,49 +125,6 @@ def _seed(context: Context) -> int:
     return int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:4], "big")
 
 
-# ---------------------------------------------------------------- what it gives
-
-
-def _values(returned: Any, count: int) -> list[Any] | None:
-    """What a reward returned, as a list of at most one more than `count`; None if it is nothing of the sort."""
-    if inspect.isawaitable(returned) and hasattr(returned, "close"):
-        returned.close()  # else Python warns that nobody waited for it
-    no_numbers = isinstance(returned, str | bytes | bytearray | Mapping | Set) or not hasattr(returned, "__iter__")
-    if no_numbers or getattr(returned, "ndim", 1) != 1:
-        return None
-    return list(islice(returned.tolist() if hasattr(returned, "tolist") else returned, count + 1))
-
-
-def _numbers(returned: Any, values: list[Any] | None, count: int, *, none: bool) -> list[float]:
-    """One finite number for each response; NaN for None, where that is allowed.
-
-    Raises:
-        UserError: it is something else; the message begins with what it is.
-    """
-    wanted = "give one number for each response" + (", or None" if none else "")
-    if values is None:
-        raise UserError(f"{_short(returned)} ({type(returned).__name__}); {wanted}")
-    if len(values) != count:
-        several = f"more than {count}" if len(values) > count else str(len(values))
-        raise UserError(f"{several} values for {count} responses; {wanted}")
-    return [math.nan if none and value is None else _number(value, i, wanted) for i, value in enumerate(values)]
-
-
-def _number(value: Any, index: int, wanted: str) -> float:
-    where = f"{_short(value)} for response {index}"
-    try:
-        number = math.nan if isinstance(value, str | bytes | bytearray) else float(value)
-    except OverflowError:
-        number = math.inf
-    except Exception:
-        number = math.nan
-    if math.isnan(number):
-        raise UserError(f"{where}, which is no number; {wanted}")
-    if abs(number) > LARGEST:
-        raise UserError(f"{where}; GRPO computes in float32, which holds rewards from {-LARGEST:g} to {LARGEST:g}")
-    return number
-
-
 # ---------------------------------------------------------------- what it is said to have done
 
 
@@ -177,7 +138,7 @@ def _said(code: Code, what: str) -> Iterator[None]:
     except UserError as error:
         raise UserError(f"{code.file}: {what}: {error}") from error
     except BaseException as error:
-        raised = _short_words("".join(traceback.format_exception_only(error)))
+        raised = values.one_line("".join(traceback.format_exception_only(error)))
         raise UserError(f"{code.file}: {what}: {raised}{_line(code, error)}") from error
 
 
@@ -190,16 +151,3 @@ def _line(code: Code, error: BaseException) -> str:
         if frame.f_code.co_filename in own
     ]
     return f" ({lines[-1][0]}, line {lines[-1][1]})" if lines else ""
-
-
-def _short(value: object) -> str:
-    try:
-        return _short_words(repr(value), 60)
-    except Exception:  # of an integer of thousands of digits, say
-        return f"a {type(value).__name__}"
-
-
-def _short_words(text: str, most: int = 500) -> str:
-    """On one line, and not longer than a message may be."""
-    words = " ".join(text.split())
-    return words if len(words) <= most else f"{words[:most]}…"

@@ -1,0 +1,67 @@
+"""What a user's reward returned, as one number for each response."""
+
+import inspect
+import math
+from collections.abc import Mapping, Set
+from itertools import islice
+from typing import Any
+
+from spurious_rewards.runtime.errors import UserError
+
+LARGEST = 1e15
+"""The squares of larger rewards add up to more than float32 holds, in which TRL normalises them in their groups."""
+
+
+def listed(returned: Any, count: int) -> list[Any] | None:
+    """What a reward returned, as a list of at most one more than `count`; None if it is nothing of the sort."""
+    if inspect.isawaitable(returned) and hasattr(returned, "close"):
+        returned.close()  # else Python warns that nobody waited for it
+    no_numbers = isinstance(returned, str | bytes | bytearray | Mapping | Set) or not hasattr(returned, "__iter__")
+    if no_numbers or getattr(returned, "ndim", 1) != 1:
+        return None
+    return list(islice(returned.tolist() if hasattr(returned, "tolist") else returned, count + 1))
+
+
+def numbers(returned: Any, values: list[Any] | None, count: int, *, none: bool) -> list[float]:
+    """One finite number for each response; NaN for None, where that is allowed.
+
+    Raises:
+        UserError: it is something else; the message begins with what it is.
+    """
+    wanted = "give one number for each response" + (", or None" if none else "")
+    if values is None:
+        raise UserError(f"{short(returned)} ({type(returned).__name__}); {wanted}")
+    if len(values) != count:
+        several = f"more than {count}" if len(values) > count else str(len(values))
+        raise UserError(f"{several} values for {count} responses; {wanted}")
+    return [math.nan if none and value is None else _number(value, i, wanted) for i, value in enumerate(values)]
+
+
+def _number(value: Any, index: int, wanted: str) -> float:
+    try:
+        number = math.nan if isinstance(value, str | bytes | bytearray) else float(value)
+    except OverflowError:
+        number = math.inf
+    except Exception:
+        number = math.nan
+    if math.isnan(number):
+        raise UserError(f"{short(value)} for response {index}, which is no number; {wanted}")
+    if abs(number) > LARGEST:
+        raise UserError(
+            f"{short(value)} for response {index}; GRPO computes in float32, where rewards beyond ±{LARGEST:g} overflow"
+        )
+    return number
+
+
+def short(value: object) -> str:
+    """How a value is spelled, cut short."""
+    try:
+        return one_line(repr(value), 60)
+    except Exception:  # of an integer of thousands of digits, say
+        return f"a {type(value).__name__}"
+
+
+def one_line(text: str, most: int = 500) -> str:
+    """On one line, and not longer than a message may be."""
+    words = " ".join(text.split())
+    return words if len(words) <= most else f"{words[:most]}…"
