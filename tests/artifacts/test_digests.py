@@ -114,7 +114,8 @@ def test_links_are_followed(here: Path) -> None:
 def test_what_is_not_there_or_is_no_file_has_none(here: Path) -> None:
     os.mkfifo("pipe")
     Path("loop").symlink_to("loop")
-    assert [digest(Path(name)) for name in ("nothing", "pipe", "loop", "nowhere/nothing")] == [None] * 4
+    Path("empty").mkdir()
+    assert [digest(Path(name)) for name in ("nothing", "pipe", "loop", "empty", "nowhere/nothing")] == [None] * 5
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -12,9 +12,13 @@ from snakemake.iocontainers import InputFiles
 from typer.testing import CliRunner
 
 from spurious_rewards.cli.main import app
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages import prepare
 from spurious_rewards.stages.job import JobSpec, Stage
 from spurious_rewards.stages.registry import registered
+from spurious_rewards.stages.study import Study
 
 RULES = Path(__file__).parents[2] / "workflow/rules"
 STAGES = list(registered().items())
@@ -50,6 +54,8 @@ def test_a_stage_has_a_command_that_its_rule_calls(name: str, stage: Stage) -> N
     rule = (RULES / f"{name}.smk").read_text()
     assert f'command("{name}"' in rule
     assert (f'command("{name}", on_hardware=True)' in rule) == on_hardware
+    assert ("--locations" in said.output) == stage.reads_copies
+    assert ("locations=places(" in rule) == stage.reads_copies
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES, ids=[name for name, _ in STAGES])
@@ -91,6 +97,15 @@ def test_a_file_that_is_missing_or_misspelt_is_named(stage: str, given: list[str
     assert called.exit_code == 1
     assert isinstance(called.exception, UserError)
     assert said in str(called.exception)
+
+
+@pytest.mark.parametrize("locations", ["nowhere", '["/a"]', '{"abc": 3}'])
+def test_locations_that_are_none_are_complained_of(locations: str) -> None:
+    path = Path(__file__).parents[2] / "config/suites/smoke.yaml"
+    job = prepare.job(Study(load(path), Settings(suite="smoke"), path), "sums").as_json()
+    called = CliRunner().invoke(app, ["stage", "prepare", job, "--output=problems=made", "--locations", locations])
+    assert isinstance(called.exception, UserError)
+    assert str(called.exception).startswith(f"--locations {locations}: give paths by content as JSON")
 
 
 def test_rules_name_the_outputs_of_stages() -> None:

@@ -52,7 +52,7 @@ class Seen(NamedTuple):
 def digest(path: Path) -> str | None:
     """The SHA-256 (hex) of a file's bytes, or of the names and digests of the files of a model folder that are loaded.
 
-    None where there is nothing, or nothing that can be read.
+    None where there is nothing, nothing that would be loaded, or nothing that can be read.
     """
     known = _last_look(path)
     try:
@@ -64,9 +64,9 @@ def digest(path: Path) -> str | None:
         seen = {name: _read(file, stamps[name]) if name in new else known[name] for name, file in files.items()}
     except OSError:
         return None
-    if seen != known:
+    if seen and seen != known:
         _remember(path, seen)
-    return _of(seen)
+    return _of(seen) if seen else None
 
 
 def last_known(path: Path) -> str | None:
@@ -77,25 +77,17 @@ def last_known(path: Path) -> str | None:
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:
     """Name, size and time (ns) of each file of a model folder that is loaded: in place of its content where none must be read."""
-    files = _files(folder) if folder.is_dir() else {}
-    return [
-        (name, stamp.size, stamp.mtime_ns) for name, stamp in ((name, _stamp(file)) for name, file in files.items())
-    ]
+    stamps = {name: _stamp(file) for name, file in _files(folder).items()}
+    return [(name, stamp.size, stamp.mtime_ns) for name, stamp in stamps.items()]
 
 
 # ---------------------------------------------------------------- what is there
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """The files that count, by their names in the folder; of a file itself, under an empty name.
-
-    Raises:
-        OSError: there is neither.
-    """
+    """The files that count, by their names in the folder; a file itself under an empty name. None of what is not there."""
     if path.is_file():
         return {"": path}
-    if not path.is_dir():
-        raise FileNotFoundError(path)
     found = {file.relative_to(path): file for pattern in LOADED for file in path.glob(pattern) if file.is_file()}
     return {
         name.as_posix(): file

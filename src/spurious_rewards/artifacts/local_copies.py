@@ -5,6 +5,7 @@ plans, `locate` and `check` the half that works.
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Contents:
 
 def missing(locations: Iterable[str]) -> str:
     """What to say of the first path of some `Locations` (as JSON) where nothing lies; nothing if all are there."""
-    paths = (Path(path) for told in locations for path in json.loads(told).values())
-    gone = next((path for path in paths if not path.exists()), None)
+    paths = (path for told in locations for path in json.loads(told).values())
+    gone = next((path for path in paths if not os.path.exists(path)), None)
     return f"{gone}: no such file or folder; mend its path in the suite, or `sources` in config.yaml" if gone else ""
 
 
