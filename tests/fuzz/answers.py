@@ -68,7 +68,16 @@ def judge(case: Case, shared: object) -> Verdict:
     extraction.extract(response, answer_in)
     if time.process_time() - started > READING:
         raise Wrong("hang", f"it takes {time.process_time() - started:.0f} s to read")
-    row = {"seed": 0, "step": 0, "benchmark": "b", "id": "1", "sample": 0, "response": response, "tokens": 1, "truncated": False}
+    row = {
+        "seed": 0,
+        "step": 0,
+        "benchmark": "b",
+        "id": "1",
+        "sample": 0,
+        "response": response,
+        "tokens": 1,
+        "truncated": False,
+    }
     tables.write(pd.DataFrame([row]), tables.Responses, _file("responses"))
     responses = tables.read(_file("responses"), tables.Responses)
     grades = grade(responses, {("b", "1"): gold}, answer_in, Strategies(), checking)
@@ -95,8 +104,10 @@ def _file(name: str) -> Path:
 
 SHAPES = [
     *(r"\boxed{@}", "@", r"So it is \boxed{@}.", "<answer>@</answer>", "the answer is @", "The answer is: **@**."),
-    *("The final answer is $@$. I hope it is correct.", r"\fbox{@}", r"\boxed @", r"\boxed{@", r"\boxed{1} \boxed{@}"),
-    *(r"\boxed{\boxed{@}}", "```python\nprint(@)\n```\n" r"\boxed{@}", "$$@$$", "答案是 @。", r"<answer>\boxed{@}</answer>"),
+    *("The final answer is $@$. I hope it is correct.", r"\fbox{@}", r"\boxed @", r"\boxed{@"),
+    *(r"\boxed{1} \boxed{@}",),
+    *(r"\boxed{\boxed{@}}", "```python\nprint(@)\n```\n" r"\boxed{@}", "$$@$$", "答案是 @。"),
+    *(r"<answer>\boxed{@}</answer>",),
     *("<answer>@", "# Answer\n\n@", r"\boxed{@}\boxed{@}", "@ @", "@\n" * 3),
 ]  # fmt: skip
 """Responses; @ stands for the answer."""
@@ -116,13 +127,13 @@ CANARY = [
     f"\\write18{{touch {EXECUTED}}}",
     f"\\immediate\\write18{{touch {EXECUTED}}}",
     f"\\input{{|touch {EXECUTED}}}",
-    f"\\input|\"touch {EXECUTED}\"",
+    f'\\input|"touch {EXECUTED}"',
     f"\\newwrite\\f\\openout\\f={EXECUTED}\\write\\f{{x}}\\closeout\\f",
     f"$(touch {EXECUTED})",
     f"`touch {EXECUTED}`",
     f"; touch {EXECUTED} #",
     f"'; touch {EXECUTED}; '",
-    f"\"; touch {EXECUTED}; \"",
+    f'"; touch {EXECUTED}; "',
     f"{{{{ cycler.__init__.__globals__.os.popen('touch {EXECUTED}') }}}}",
     f"cos\nsystem\n(S'touch {EXECUTED}'\ntR.",
     f"!!python/object/apply:os.system ['touch {EXECUTED}']",
@@ -134,15 +145,19 @@ CANARY = [
 LETTERS = [
     *"−–—﹣－＋＝×÷⁄∕½⅓¾²³⁻¹₂√∛∞π∑∫≤≥≠≈∈∅∪∩ℝℤℕ°′″٣٤߃९৩五十百万零〇一",
     *"０１２３４５６７８９．，（）｛｝［］：；｡。、％＄￥€£¢ⅣⅨ①②⑳𝟏𝟐𝟓𝑥𝒙𝛼ﬁﬀ",
-    *("\u00a0", "\u2009", "\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u0301", "\u20e3", "\u2028", "\u2029", "\u3000"),
+    *("\u00a0", "\u2009", "\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u0301", "\u20e3", "\u2028", "\u2029"),
+    *("\u3000",),
     *("👨\u200d👩\u200d👧", "🇩🇪", "\ud7ff", "\ue000", "\uffff", "\U0010ffff", "i\u0307", "ß", "ǅ", "İ", "ſ"),
 ]  # fmt: skip
 
 PARTS = [
     *"0123456789xyzaeiπ+-*/^_=<>()[]{}|!.,:;&%$#~'\"\\ \n",
-    *(r"\frac", r"\sqrt", r"\pi", r"\infty", r"\text{", r"\left(", r"\right)", r"\begin{pmatrix}", r"\end{pmatrix}", r"\\"),
-    *(r"\cdot", r"\times", r"\pm", r"\in", r"\cup", r"\emptyset", r"\le", r"\neq", r"\log", r"\sin", r"\sum", r"\int", r"\lim"),
-    *(r"\binom", r"\overline{", r"\mathbb{R}", r"\$", r"\%", r"^\circ", r"\boxed{", r"\frac12", r"^{", r"_{", r"\operatorname{"),
+    *(r"\frac", r"\sqrt", r"\pi", r"\infty", r"\text{", r"\left(", r"\right)", r"\begin{pmatrix}", r"\end{pmatrix}"),
+    *(r"\\",),
+    *(r"\cdot", r"\times", r"\pm", r"\in", r"\cup", r"\emptyset", r"\le", r"\neq", r"\log", r"\sin", r"\sum"),
+    *(r"\int", r"\lim"),
+    *(r"\binom", r"\overline{", r"\mathbb{R}", r"\$", r"\%", r"^\circ", r"\boxed{", r"\frac12", r"^{", r"_{"),
+    *(r"\operatorname{",),
     *(" or ", " and ", ", ", "None", "True", "nan", "inf", "1e999", "0x1f", "1_000", "1,000", "12.5", "001"),
 ]  # fmt: skip
 
@@ -164,11 +179,16 @@ def _nested(random: Random) -> str:
     opening, inner, closing = random.choice(
         [
             *(("(", "1", ")"), ("{", "1", "}"), ("[", "1", "]"), (r"\left(", "x", r"\right)"), ("|", "1", "|")),
-            *((r"\frac{1}{1+", "x", "}"), (r"\sqrt{", "2", "}"), (r"\sqrt[3]{1+", "2", "}"), ("-(", "1", ")"), ("-", "1", "")),
-            *(("2^{", "2", "}"), ("x_{", "1", "}"), (r"\boxed{", "1", "}"), (r"\text{", "a", "}"), (r"\frac{", "1", "}{2}")),
-            *((r"\sin(", "x", ")"), (r"\log{", "x", "}"), (r"\begin{pmatrix}", "1", r"\end{pmatrix}"), (r"\{", "1", r"\}")),
-            *(("(1,", "1", ")"), ("f(", "x", ")"), (r"\left\lfloor ", "x", r"\right\rfloor "), (r"\overline{", "1", "}")),
-            *(("{", "1", ""), ("", "1", "}"), ("(", "1", ""), (r"\frac{", "1", ""), ("$", "1", "$"), (r"\{1,", "2", "")),
+            *((r"\frac{1}{1+", "x", "}"), (r"\sqrt{", "2", "}"), (r"\sqrt[3]{1+", "2", "}"), ("-(", "1", ")")),
+            *(("-", "1", ""),),
+            *(("2^{", "2", "}"), ("x_{", "1", "}"), (r"\boxed{", "1", "}"), (r"\text{", "a", "}")),
+            *((r"\frac{", "1", "}{2}"),),
+            *((r"\sin(", "x", ")"), (r"\log{", "x", "}"), (r"\begin{pmatrix}", "1", r"\end{pmatrix}")),
+            *((r"\{", "1", r"\}"),),
+            *(("(1,", "1", ")"), ("f(", "x", ")"), (r"\left\lfloor ", "x", r"\right\rfloor ")),
+            *((r"\overline{", "1", "}"),),
+            *(("{", "1", ""), ("", "1", "}"), ("(", "1", ""), (r"\frac{", "1", ""), ("$", "1", "$")),
+            *((r"\{1,", "2", ""),),
         ]
     )  # fmt: skip
     depth = _size(random, 10_000)
@@ -180,14 +200,21 @@ def _power(random: Random) -> str:
     roots = "+".join(rf"\sqrt{{{square}}}" for square in [2, 3, 5, 7] * 8)
     return random.choice(
         [
-            *("9^{9^{9}}", "9^{9^{9^{9^{9}}}}", "9^9^9^9", "10^{10^{10}}", f"2^{{{n}}}", f"(1+x)^{{{n}}}", f"(x+y+z)^{{{n}}}"),
-            *(f"{n}!", f"{n}!!", f"({n}!)!", rf"\binom{{{n}}}{{{n // 2}}}", rf"\sqrt[{n}]{{2}}", f"2^{{-{n}}}", rf"\frac{{1}}{{2^{{{n}}}}}"),
-            *(rf"\sum_{{i=1}}^{{{n}}} i^i", rf"\prod_{{i=1}}^{{{n}}} i", r"\int_0^{\infty} e^{x^x} dx", r"\lim_{x\to 0} x^{-x^{-x}}"),
-            *(rf"\log_{{1}}{{{n}}}", r"\frac{1}{0}", "0^0", r"0^{-1}", r"\infty-\infty", r"\infty^{\infty}", r"(-1)^{\infty}", "i^{i^{i}}"),
-            *(f"{n}^{{{n}}} - {n}^{{{n}}}", f"1e{n}", f"10^{{-{n}}}", rf"\frac{{{n}!}}{{({n}-1)!}}", rf"x^{{{n}}} + x^{{{n - 1}}} = 0"),
+            *("9^{9^{9}}", "9^{9^{9^{9^{9}}}}", "9^9^9^9", "10^{10^{10}}", f"2^{{{n}}}", f"(1+x)^{{{n}}}"),
+            *(f"(x+y+z)^{{{n}}}",),
+            *(f"{n}!", f"{n}!!", f"({n}!)!", rf"\binom{{{n}}}{{{n // 2}}}", rf"\sqrt[{n}]{{2}}", f"2^{{-{n}}}"),
+            *(rf"\frac{{1}}{{2^{{{n}}}}}",),
+            *(rf"\sum_{{i=1}}^{{{n}}} i^i", rf"\prod_{{i=1}}^{{{n}}} i", r"\int_0^{\infty} e^{x^x} dx"),
+            *(r"\lim_{x\to 0} x^{-x^{-x}}",),
+            *(rf"\log_{{1}}{{{n}}}", r"\frac{1}{0}", "0^0", r"0^{-1}", r"\infty-\infty", r"\infty^{\infty}"),
+            *(r"(-1)^{\infty}", "i^{i^{i}}"),
+            *(f"{n}^{{{n}}} - {n}^{{{n}}}", f"1e{n}", f"10^{{-{n}}}", rf"\frac{{{n}!}}{{({n}-1)!}}"),
+            *(rf"x^{{{n}}} + x^{{{n - 1}}} = 0",),
             *(rf"\sqrt{{{roots}}}", rf"\cos({n}^{{{n}}})", r"\tan(\frac{\pi}{2})"),
-            *(rf"\gcd({n}, {n}!)", rf"{n} \mod 0", r"\left(\frac{1}{3}\right)^{999999}", rf"\lfloor \pi^{{{n}}} \rfloor", r"2^{0.5^{-20}}"),
-            *(f"[0, {n}]", rf"\{{1, 2, \ldots, {n}\}}", f"(1, {n}) \\cup ({n}, 2)", rf"x \in [{n}, -{n}]", r"0.\overline{9}", f"1:{n}:0"),
+            *(rf"\gcd({n}, {n}!)", rf"{n} \mod 0", r"\left(\frac{1}{3}\right)^{999999}"),
+            *(rf"\lfloor \pi^{{{n}}} \rfloor", r"2^{0.5^{-20}}"),
+            *(f"[0, {n}]", rf"\{{1, 2, \ldots, {n}\}}", f"(1, {n}) \\cup ({n}, 2)", rf"x \in [{n}, -{n}]"),
+            *(r"0.\overline{9}", f"1:{n}:0"),
         ]
     )  # fmt: skip
 
@@ -195,7 +222,9 @@ def _power(random: Random) -> str:
 def _unicode(random: Random) -> str:
     letters = [random.choice(LETTERS) for _ in range(_size(random, 100))]
     plain = [random.choice("0123456789x+-=.,() ") for _ in letters]
-    return "".join(one for pair in zip(letters, plain, strict=True) for one in random.sample(pair, random.choice([1, 2])))
+    return "".join(
+        one for pair in zip(letters, plain, strict=True) for one in random.sample(pair, random.choice([1, 2]))
+    )
 
 
 def _code(random: Random) -> str:
@@ -214,10 +243,14 @@ def _control(random: Random) -> str:
 def _long(random: Random) -> str:
     piece = random.choice(
         [
-            *("1", "9", "0", "1,000,", "1+", "x", "x+", "-", "(", "{", "\\", "$", " ", "\n", "^", "2^", "1/", ".", "e", "|", "'"),
-            *(r"\boxed{", r"\boxed{}", r"\boxed{1} ", r"\boxed ", "<answer>", "</answer>", "<answer></answer>", "the answer is "),
-            *("The answer is 5. ", r"\frac", r"\frac{1}{2}+", r"\frac12", r"\sqrt2", r"\text{a}", r"\left(", "1=", "x=1,", "1 or "),
-            *("python ", "é", "数", "😀", "\u0301", "\x00", "1 2 ", "0.1", "$1$ ", r"\(1\)", r"\[", "a b c ", "[1,2),", r"\pi"),
+            *("1", "9", "0", "1,000,", "1+", "x", "x+", "-", "(", "{", "\\", "$", " ", "\n", "^", "2^", "1/", "."),
+            *("e", "|", "'"),
+            *(r"\boxed{", r"\boxed{}", r"\boxed{1} ", r"\boxed ", "<answer>", "</answer>", "<answer></answer>"),
+            *("the answer is ",),
+            *("The answer is 5. ", r"\frac", r"\frac{1}{2}+", r"\frac12", r"\sqrt2", r"\text{a}", r"\left(", "1="),
+            *("x=1,", "1 or "),
+            *("python ", "é", "数", "😀", "\u0301", "\x00", "1 2 ", "0.1", "$1$ ", r"\(1\)", r"\[", "a b c ", "[1,2),"),
+            *(r"\pi",),
         ]
     )  # fmt: skip
     most = random.choice([1000, 10_000, 100_000, 1_000_000])
@@ -255,7 +288,10 @@ def _damaged(random: Random) -> str:
     for _ in range(random.choice([1, 2, 5])):
         at, to = sorted(random.randrange(len(text) + 1) for _ in range(2))
         other = random.choice([random.choice(_known()), ("", random.choice(PARTS))])[1]
-        text = random.choice([text[:at] + text[to:], text[:to] + text[at:], text[:at] + other + text[to:], text[at:to]]) or "1"
+        text = (
+            random.choice([text[:at] + text[to:], text[:to] + text[at:], text[:at] + other + text[to:], text[at:to]])
+            or "1"
+        )
     return text
 
 

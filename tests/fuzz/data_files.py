@@ -109,9 +109,12 @@ def _place(path: Path, content: Content) -> None:
 
 OPTIONS: list[dict[str, Any]] = [
     *({}, {}, {}, {}, {}, {}),
-    *({"on_unreadable": "drop"}, {"on_blank": "refuse"}, {"on_duplicate": "refuse"}, {"limit": 1}, {"skip": 100}, {"limit": 10**9}),
-    *({"columns": {"answer": "solution"}}, {"columns": {"id": "problem"}}, {"columns": {"answer": "problem"}}, {"columns": {"id": "answer"}}),
-    *({"only": ["0123456789ab"]}, {"decontaminate": ["sums"]}, {"columns": {"problem": ""}}, {"columns": {"id": "none"}}),
+    *({"on_unreadable": "drop"}, {"on_blank": "refuse"}, {"on_duplicate": "refuse"}, {"limit": 1}, {"skip": 100}),
+    *({"limit": 10**9},),
+    *({"columns": {"answer": "solution"}}, {"columns": {"id": "problem"}}, {"columns": {"answer": "problem"}}),
+    *({"columns": {"id": "answer"}},),
+    *({"only": ["0123456789ab"]}, {"decontaminate": ["sums"]}, {"columns": {"problem": ""}}),
+    *({"columns": {"id": "none"}},),
 ]  # fmt: skip
 
 
@@ -329,7 +332,9 @@ def _parquet(random: Random) -> Made:
         shapes = {
             "no columns": pyarrow.table({}),
             "no rows": table.slice(0, 0),
-            "a column twice": pyarrow.Table.from_arrays([*table.columns, table["answer"]], [*table.column_names, "answer"]),
+            "a column twice": pyarrow.Table.from_arrays(
+                [*table.columns, table["answer"]], [*table.column_names, "answer"]
+            ),
             "a column without a name": table.rename_columns(["", "problem", "answer"]),
             "names with dots": table.rename_columns(["a.b", "problem", "answer"]),
             "names in capitals": table.rename_columns(["ID", "Problem", "Answer"]),
@@ -369,9 +374,12 @@ def _parquet(random: Random) -> Made:
 # ---------------------------------------------------------------- paths
 
 NAMES = [
-    *("data.csv", "data.txt", "data", "data.JSONL", "data.jsonl.gz", "data.jsonl ", ".jsonl", "data.arrow", "a b.jsonl", "ä.jsonl"),
-    *("a{b}.jsonl", "{set}.jsonl", "a'b.jsonl", 'a"b.jsonl', "$HOME.jsonl", "a;b.jsonl", "a*b.jsonl", "a\nb.jsonl", "数学.jsonl"),
-    *("-x.jsonl", "--help.jsonl", "a=b.jsonl", "%s.jsonl", "a\\b.jsonl", "~.jsonl", "#.jsonl", "a,b.jsonl", "a:b.jsonl"),
+    *("data.csv", "data.txt", "data", "data.JSONL", "data.jsonl.gz", "data.jsonl ", ".jsonl", "data.arrow"),
+    *("a b.jsonl", "ä.jsonl"),
+    *("a{b}.jsonl", "{set}.jsonl", "a'b.jsonl", 'a"b.jsonl', "$HOME.jsonl", "a;b.jsonl", "a*b.jsonl", "a\nb.jsonl"),
+    *("数学.jsonl",),
+    *("-x.jsonl", "--help.jsonl", "a=b.jsonl", "%s.jsonl", "a\\b.jsonl", "~.jsonl", "#.jsonl", "a,b.jsonl"),
+    *("a:b.jsonl",),
 ]  # fmt: skip
 
 
@@ -379,6 +387,8 @@ def _path(random: Random) -> Made:
     """A file that is good and has an odd name, or a path at which no file lies."""
     if random.random() < 0.6:
         return "a good file", random.choice(NAMES), Content(_written(_rows()))
-    special = random.choice(["folder", "folder of files", "link to nowhere", "link to itself", "link to a file", "nothing"])
+    special = random.choice(
+        ["folder", "folder of files", "link to nowhere", "link to itself", "link to a file", "nothing"]
+    )
     name = random.choice(["data.jsonl", "data.json", "data.parquet"])
     return f"there is {special}", name, Content(None, special=special)

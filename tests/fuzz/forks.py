@@ -170,9 +170,9 @@ class _Process:
             return
         self._looked = now
         if now - self._since > PATIENCE * self._kind.SECONDS:
-            self._over = f"hang: {PATIENCE * self._kind.SECONDS:.0f} s of wall clock"
+            self._over = f"hang: {PATIENCE * self._kind.SECONDS:g} s of wall clock"
         elif self._used() - self._used_before > self._kind.SECONDS:
-            self._over = f"hang: {self._kind.SECONDS:.0f} s of processor time"
+            self._over = f"hang: {self._kind.SECONDS:g} s of processor time"
         for process in self._family():
             limit = self._kind.MEMORY if process.pid == self._id else self._kind.MEMORY_OF_WORKERS
             self._memory[process.pid] = peak = _peak(process.pid)

@@ -1,8 +1,8 @@
 """`make fuzz`: what comes from outside, each with one wrong thing, ends in a result or a sentence.
 
-    python tests/fuzz/run.py                              all kinds, some 12,000 cases
-    python tests/fuzz/run.py suites --cases 100           the first hundred of one kind
-    python tests/fuzz/run.py suites --seed 0 --number 17  one case again; its files stay to be looked at
+python tests/fuzz/run.py                              all kinds, some 12,000 cases
+python tests/fuzz/run.py suites --cases 100           the first hundred of one kind
+python tests/fuzz/run.py suites --seed 0 --number 17  one case again; its files stay to be looked at
 """
 
 import argparse
@@ -29,7 +29,7 @@ SHOWN = 5
 def main() -> int:
     """Run the kinds that are asked for; 1 if a case ended in neither a result nor a sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, "faulty", []], metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, help="how many of each kind")
     parser.add_argument("--number", type=int, help="only this case, and keep what it leaves")
@@ -59,7 +59,9 @@ def figures(name: str, seed: int, results: Iterable[Result]) -> str:
     """How many cases ended how, in a line."""
     results = list(results)
     counts = Counter(result.end for result in results)
-    well = ", ".join(f"{counts[end]} {end}" for end in sorted(counts, key=lambda end: end == REFUSED) if end not in FAULTS)
+    well = ", ".join(
+        f"{counts[end]} {end}" for end in sorted(counts, key=lambda end: end == REFUSED) if end not in FAULTS
+    )
     badly = ", ".join(f"{counts[end]} {end}" for end in FAULTS)
     longest = max((result.seconds for result in results), default=0)
     memory = max((result.memory for result in results), default=0)
@@ -88,7 +90,7 @@ def _report(name: str, seed: int, faults: Iterable[Result]) -> None:
     for fault in faults:
         causes[fault.cause].append(fault)
     for cause, found in sorted(causes.items(), key=lambda pair: -len(pair[1])):
-        print(f"\n{len(found)} × {cause}")
+        print(f"\n{len(found)} times {cause}")
         for fault in found[:SHOWN]:
             print(f"  {fault.number}: {fault.wrong}")
         if found[SHOWN:]:

@@ -1,4 +1,4 @@
-"""Suites with one wrong thing, through `estimate`, `doctor` and `snakemake -n`."""
+"""Suites with one wrong thing, through `estimate`, `doctor`, `snakemake -n`, and the stages after the runs."""
 
 import functools
 import os
@@ -11,13 +11,19 @@ from typing import Any
 
 import commands
 import damage
+import rehearsal
 import yaml
 from case import REFUSED, Case, Verdict, Wrong, generator
 from forks import EXECUTED
+from rehearsal import Rehearsal
+
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.settings import Settings
+from spurious_rewards.stages.study import Study
 
 CASES = 1000
 CHUNK = 1
-SECONDS = 60
+SECONDS = 120
 MEMORY = 1_500_000_000
 MEMORY_OF_WORKERS = MEMORY
 
@@ -25,6 +31,12 @@ LOADS = "load"
 
 BASES = {"tiny": 2, "smoke": 5, "organism": 4, "small": 3, "one_gpu": 3, "paper": 1}
 """Suites that are damaged, and how often: the more jobs, the longer it takes to plan them."""
+
+REHEARSED = ("tiny", "smoke", "organism", "small")
+"""Suites of which what comes after the runs is made too, of invented responses: they have few enough runs."""
+
+MOST = 400
+"""Conditions of a suite, after the wrong thing, that are still few enough for it."""
 
 OUTSIDE = 20
 """Of so many cases one goes through the commands as a user calls them too, each in a process that it starts."""
@@ -34,6 +46,7 @@ def warm_up(folder: Path) -> None:
     """Import the commands."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     commands.warm_up()
+    rehearsal.warm_up()
 
 
 def case(seed: int, number: int) -> Case:
@@ -42,16 +55,16 @@ def case(seed: int, number: int) -> Case:
     if random.random() < 0.04:
         text = "suite: smoke\ntracking: none\nthreads: 1\ngpu_memory_gb: 80\nsources: {}\n"
         wrong, content = random.choice([_values, damage.text])(random, text)
-        return Case(number, f"config.yaml: {wrong}", ("config.yaml", content))
+        return Case(number, f"config.yaml: {wrong}", ("config.yaml", content, "smoke"))
     name = random.choices(list(BASES), list(BASES.values()))[0]
     ways: list[Callable[[Random, str], tuple[str, bytes]]] = [_values, _values, _values, _exhibits, damage.text, _yaml]
     wrong, content = random.choice(ways)(random, _text(name))
-    return Case(number, f"{name}: {wrong}", ("mine.yaml", content))
+    return Case(number, f"{name}: {wrong}", ("mine.yaml", content, name))
 
 
 def judge(case: Case, shared: Path) -> Verdict:
-    """Estimate what a suite takes, say what would stop it, and plan it."""
-    name, content = case.content
+    """Estimate what a suite takes, say what would stop it, plan it, and make of invented runs what it shows of them."""
+    name, content, base = case.content
     commands.checkout(Path())
     Path(name).write_bytes(content)
     estimated = commands.refusal(commands.product("estimate"))
@@ -63,14 +76,32 @@ def judge(case: Case, shared: Path) -> Verdict:
         raise Wrong("wrong result", f"estimate: {estimated or 'fine'}\nsnakemake: {planned or 'fine'}\nthey disagree")
     if case.number % OUTSIDE == 0:
         _outside(bool(planned))
-    return Verdict(REFUSED, planned) if planned else Verdict(LOADS)
+    if planned:
+        return Verdict(REFUSED, planned)
+    if name == "mine.yaml" and base in REHEARSED:
+        _rehearse(base)
+    return Verdict(LOADS)
+
+
+def _rehearse(base: str) -> None:
+    """Make the exhibits and scores that the wrong thing changes, which must not find out what was wrong from the start."""
+    path, before = Path("mine.yaml"), Path(f"config/suites/{base}.yaml")
+    before.write_text(_text(base), encoding="utf-8")
+    settings = Settings(suite=str(path))
+    study = Study(load(path), settings, path)
+    if len(study.conditions) <= MOST:
+        Rehearsal(study).exhibits(Study(load(before), settings, path))
 
 
 def _outside(refused: bool) -> None:
     """The same as a user calls it."""
     for words in (["snakemake", "-n", "--quiet", "all", "--cores", "2"], ["spurious_rewards.cli", "estimate"]):
         done = subprocess.run(
-            [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            [sys.executable, "-m", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         said = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
         commands.refusal(commands.Ended(done.returncode, "\n".join(said), done.stdout))
@@ -179,12 +210,16 @@ def _exhibits(random: Random, text: str) -> tuple[str, bytes]:
     if random.random() < 0.4:
         name = random.choice(list(experiments))
         key = random.choice(["models", "rewards", "variants", "prompts", "seeds", "benchmarks", "steps", "extra_grids"])
-        pool = list(suite.get(key, ["default"])) if key in ("models", "rewards", "variants", "prompts", "benchmarks") else []
+        pool = (
+            list(suite.get(key, ["default"]))
+            if key in ("models", "rewards", "variants", "prompts", "benchmarks")
+            else []
+        )
         some = random.sample(pool, random.randrange(len(pool) + 1))
         others: dict[str, Any] = {
             "seeds": random.choice([["0"], ["0-1", "2"], ["0", "1-4"], ["0-1", "0-1"], ["0-2", "1-3"], []]),
             "steps": random.choice([0, 1, 3, 7, 8, 16, 100]),
-            "extra_grids": [{random.choice(["steps", "seeds", "models"]): random.choice([4, ["5-6"], list(suite["models"])[:1]])}],
+            "extra_grids": [random.choice([{"steps": 4}, {"seeds": ["5-6"]}, {"models": list(suite["models"])[:1]}])],
         }  # fmt: skip
         experiments[name][key] = others.get(key, some)
         return f"experiments.{name}.{key} is {damage.shown(experiments[name][key])}", _written(random, suite)
@@ -271,7 +306,10 @@ def _yaml(random: Random, text: str) -> tuple[str, bytes]:
         where = random.choice(["title", "note", "variants", "models", "x"])
         return f"{where} is nine to the ninth", f"{BOMB}{text}{where}: *i\n".encode()
     if way == "merge":
-        return "keys merged from a list", f"x: &x {{a: 1}}\n{text}<<: [*x, {random.choice(['1', '*x', 'null'])}]\n".encode()
+        return (
+            "keys merged from a list",
+            f"x: &x {{a: 1}}\n{text}<<: [*x, {random.choice(['1', '*x', 'null'])}]\n".encode(),
+        )
     if way == "itself":
         key = random.choice(["variants", "models", "note", "exhibits"])
         return f"{key} holds itself", f"{text}{key}: &itself {{a: *itself}}\n".encode()
