@@ -6,14 +6,18 @@
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
 # make test-slurm   the workflow through a real SLURM on this machine (as root)
+# make fuzz         thousands of suites, model folders, data files and answers with one wrong thing; about an hour on two cores
+# make chaos        a run that is killed at random moments comes to the same results; KILLS=20, a minute each
 # make benchmarks   the speed table of docs/benchmarks.md
 
 PYTHON ?= python3
+KILLS ?= 20
+SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce resume smoke test test-all test-vllm test-slurm lint benchmarks schema
+.PHONY: reproduce resume smoke test test-all test-vllm test-slurm fuzz chaos lint benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
@@ -39,6 +43,12 @@ test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,slurm]'
 	tests/workflow/slurm/lab.sh install
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/workflow/slurm
+
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python tests/fuzz/run.py --seed $(SEED)
+
+chaos: $(VENV)/installed-dev
+	$(BIN)/python tests/workflow/chaos.py $(KILLS) --seed $(SEED)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

@@ -39,8 +39,8 @@ class Ended(NamedTuple):
     jobs: list[str]
 
 
-def make(folder: Path) -> Path:
-    """Copy what the workflow needs of this checkout, the library included, and choose the tiny suite."""
+def make(folder: Path, suite: str = "tiny") -> Path:
+    """Copy what the workflow needs of this checkout, the library included, and choose a suite."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -49,14 +49,14 @@ def make(folder: Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / part)
     shutil.copy(Path(__file__).with_name("tiny.yaml"), folder / "config/suites/tiny.yaml")
-    (folder / "config.yaml").write_text("suite: tiny\ntracking: none\n")
+    (folder / "config.yaml").write_text(f"suite: {suite}\ntracking: none\n")
     return folder
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
     """Run Snakemake to its end."""
     done = subprocess.run(
-        [*_snakemake(cores), *arguments],
+        [*command(cores), *arguments],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.PIPE,
@@ -70,7 +70,7 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
 def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Snakemake at work; nothing of it outlives the block."""
     with (folder / "started.log").open("w") as log:
-        process = subprocess.Popen(_snakemake(2), cwd=folder, env=environment(folder), stdout=log, stderr=log)
+        process = subprocess.Popen(command(2), cwd=folder, env=environment(folder), stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -105,7 +105,8 @@ def partial_report(folder: Path) -> Ended:
     return Ended(done.returncode, done.stdout, [])
 
 
-def _snakemake(cores: int) -> list[str]:
+def command(cores: int) -> list[str]:
+    """Snakemake's command line."""
     return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
 
 
