@@ -354,10 +354,14 @@ def test_it_may_change_whatever_it_is_given(made: Callable[..., RewardFunction])
 def own(responses, labels, context):
     responses[0] = responses.pop()
     labels.clear()
+    context.ids[0] = "x"
     for name in ("seed", "step", "ids", "group"):
         object.__setattr__(context, name, 99)
     context.trainer_state.global_step = 99
     context.prompts[0][0]["content"] = "changed"
+    context.completion_ids[0].append(99)
+    for name in ("slots", "indices", "problems", "prompts", "completion_ids"):
+        getattr(context, name).clear()
     return [1] * 4
 """
     responses, labels = list(RESPONSES), list(LABELS)
@@ -366,14 +370,6 @@ def own(responses, labels, context):
     before = repr(given_)
     assert made(text)(responses, labels, given_) == [1.0] * 4
     assert (responses, labels, repr(given_)) == (RESPONSES, LABELS, before)
-
-
-@pytest.mark.parametrize("name", ["ids", "slots", "indices", "problems", "prompts", "completion_ids"])
-def test_what_the_context_has_of_each_response_cannot_be_changed(
-    made: Callable[..., RewardFunction], name: str
-) -> None:
-    with pytest.raises(UserError, match="own failed: TypeError: 'tuple' object does not support item assignment"):
-        paid(made(BODY + f"context.{name}[0] = 'x'"))
 
 
 def test_what_it_is_given_of_each_response(made: Callable[..., RewardFunction]) -> None:

@@ -109,12 +109,12 @@ def _copied(context: Context) -> Context:
     """A context that shares nothing with the trainer that can be changed."""
     return replace(
         context,
-        ids=tuple(context.ids),
-        slots=tuple(context.slots),
-        indices=tuple(context.indices),
-        problems=tuple(context.problems),
-        prompts=tuple(copy.deepcopy(list(context.prompts))),
-        completion_ids=tuple(map(tuple, context.completion_ids)),
+        ids=list(context.ids),
+        slots=list(context.slots),
+        indices=list(context.indices),
+        problems=list(context.problems),
+        prompts=copy.deepcopy(list(context.prompts)),
+        completion_ids=[list(ids) for ids in context.completion_ids],
         trainer_state=copy.deepcopy(context.trainer_state),
     )
 
