@@ -165,12 +165,10 @@ def test_a_job_that_is_planned_again_on_another_machine_is_that_of_its_run(folde
         [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", *arguments],
         cwd=folder,
         env={**checkout.environment(folder), Contents.VARIABLE: json.dumps(found)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
     assert there.returncode != 0
-    assert "data/sums.jsonl: changed since the run was planned" in there.stdout
+    said = (folder / RESULTS / "logs/prepare/mine.log").read_text()
+    assert said.startswith("error: data/sums.jsonl: changed since the run was planned")
     assert not (folder / PREPARED).exists()
 
 
