@@ -28,6 +28,7 @@ from spurious_rewards.stages import (
 from spurious_rewards.stages.study import Study
 
 PROBLEMS = 6
+SOME = 6
 
 
 def warm_up() -> None:
@@ -48,25 +49,30 @@ class Rehearsal:
         self.study = study
         self._random = np.random.default_rng(0)
 
-    def exhibits(self, others: Study | None = None) -> None:
-        """Make the scores and exhibits, or those that are told another thing than in a study without the wrong thing.
+    def exhibits(self, before: Study | None = None) -> None:
+        """Make the scores and exhibits; or, in a study that was another one before, the first `SOME` that are told otherwise.
 
         Raises:
             Wrong: one of them refuses.
         """
-        suite = self.study.suite
-        for name in suite.exhibits:
-            if (
-                others is None
-                or name not in others.suite.exhibits
-                or plot.job(self.study, name) != plot.job(others, name)
-            ):
-                self._have(self.study.paths.exhibit(name) / "table.csv")
-        for experiment, shown in suite.experiments.items():
-            for model in shown.all_models:
-                known = others is not None and experiment in others.suite.experiments
-                if not (known and score.job(self.study, experiment, model) == score.job(others, experiment, model)):
-                    self._have(self.study.paths.scored(experiment, model) / "scores.parquet")
+        study, suite = self.study, self.study.suite
+        shown = list(suite.exhibits)
+        scored = [(name, model) for name, experiment in suite.experiments.items() for model in experiment.all_models]
+        if before:
+            known, scores = before.suite.exhibits, before.suite.experiments
+            shown = [name for name in shown if name not in known or plot.job(study, name) != plot.job(before, name)]
+            scored = [
+                (name, model)
+                for name, model in scored
+                if name not in scores
+                or model not in scores[name].all_models
+                or score.job(study, name, model) != score.job(before, name, model)
+            ]
+            shown, scored = shown[:SOME], scored[:SOME]
+        for name in shown:
+            self._have(study.paths.exhibit(name) / "table.csv")
+        for name, model in scored:
+            self._have(study.paths.scored(name, model) / "scores.parquet")
 
     def report(self) -> None:
         """Make everything.

@@ -35,6 +35,9 @@ BASES = {"tiny": 2, "smoke": 5, "organism": 4, "small": 3, "one_gpu": 3, "paper"
 REHEARSED = ("tiny", "smoke", "organism", "small")
 """Suites of which what comes after the runs is made too, of invented responses: they have few enough runs."""
 
+OFTEN = 3
+"""It is made whenever an experiment or exhibit is wrong, and once in so many other cases."""
+
 MOST = 400
 """Conditions of a suite, after the wrong thing, that are still few enough for it."""
 
@@ -50,21 +53,23 @@ def warm_up(folder: Path) -> None:
 
 
 def case(seed: int, number: int) -> Case:
-    """A suite with one wrong thing, or a config.yaml with one: its name, its text."""
+    """A suite or a config.yaml with one wrong thing: its name, its text, and which suite it was if it is to be rehearsed."""
     random = generator("suites", seed, number)
     if random.random() < 0.04:
         text = "suite: smoke\ntracking: none\nthreads: 1\ngpu_memory_gb: 80\nsources: {}\n"
         wrong, content = random.choice([_values, damage.text])(random, text)
-        return Case(number, f"config.yaml: {wrong}", ("config.yaml", content, "smoke"))
+        return Case(number, f"config.yaml: {wrong}", ("config.yaml", content, None))
     name = random.choices(list(BASES), list(BASES.values()))[0]
     ways: list[Callable[[Random, str], tuple[str, bytes]]] = [_values, _values, _values, _exhibits, damage.text, _yaml]
-    wrong, content = random.choice(ways)(random, _text(name))
-    return Case(number, f"{name}: {wrong}", ("mine.yaml", content, name))
+    way = random.choice(ways)
+    wrong, content = way(random, _text(name))
+    rehearsed = name in REHEARSED and (way is _exhibits or number % OFTEN == 0)
+    return Case(number, f"{name}: {wrong}", ("mine.yaml", content, name if rehearsed else None))
 
 
 def judge(case: Case, shared: Path) -> Verdict:
     """Estimate what a suite takes, say what would stop it, plan it, and make of invented runs what it shows of them."""
-    name, content, base = case.content
+    name, content, rehearsed = case.content
     commands.checkout(Path())
     Path(name).write_bytes(content)
     estimated = commands.refusal(commands.product("estimate"))
@@ -78,8 +83,8 @@ def judge(case: Case, shared: Path) -> Verdict:
         _outside(bool(planned))
     if planned:
         return Verdict(REFUSED, planned)
-    if name == "mine.yaml" and base in REHEARSED:
-        _rehearse(base)
+    if rehearsed:
+        _rehearse(rehearsed)
     return Verdict(LOADS)
 
 

@@ -152,8 +152,8 @@ class Chaos:
             return subprocess.Popen(command, cwd=folder, env=checkout.environment(folder), stdout=log, stderr=log)
 
     def kill(self, folder: Path, snakemake: "subprocess.Popen[bytes]") -> bool:
-        """Kill something that is at work; whether there was anything to kill."""
-        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+        """Kill something of the kind that was killed too seldom as soon as it is at work; whether there was one in time."""
+        kind = min(KINDS, key=lambda each: (self.killed[each] / KINDS[each], self.random.random()))
         number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
         if kind == "graders":
             number = signal.SIGKILL  # they leave SIGTERM to their parents
@@ -168,7 +168,7 @@ class Chaos:
                     self.killed[kind] += 1
                     self.say(f"{number.name} to {target.pid}: {name}")
                     return True
-            time.sleep(0.01)
+            time.sleep(0.1)
         return False
 
     def compare(self, folder: Path) -> None:
