@@ -78,7 +78,13 @@ def test_a_padding_token_beyond_the_embedding_is_no_fault(folder: Path) -> None:
 
 
 def test_files_that_nothing_reads_do_not_matter(folder: Path) -> None:
-    for name in ("pytorch_model.bin", "consolidated.safetensors", "README.md", "preprocessor_config.json"):
+    for name in (
+        "pytorch_model.bin",
+        "consolidated.safetensors",
+        "README.md",
+        "preprocessor_config.json",
+        "vocab.json",
+    ):
         (folder / name).write_bytes(POINTER)
     (folder / "broken.json").write_text("{")
     assert faults(folder, [RAW, CHAT]) == []
@@ -132,6 +138,15 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     found = faults(folder)
     assert [fault.file.name for fault in found] == ["tokenizer_config.json", "model.safetensors"]
     assert all(fault.wrong == "cannot be read (Input/output error)" for fault in found)
+
+
+@pytest.mark.parametrize("name", ["vocab.json", "merges.txt", "tokenizer.model"])
+def test_what_a_tokenizer_is_made_of_without_a_tokenizer_json_is_looked_at(name: str, folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text("{}")
+    (folder / name).write_bytes(POINTER)
+    [fault] = faults(folder)
+    assert (fault.file.name, fault.wrong) == (name, "a Git LFS pointer, not the file that it stands for")
 
 
 def test_no_folder_and_one_that_is_a_file(tmp_path: Path) -> None:

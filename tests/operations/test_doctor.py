@@ -16,6 +16,7 @@ import yaml
 from hub import serving
 from hypothesis import given
 from hypothesis import strategies as st
+from model_folders import BROKEN, broken, make
 
 from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.loading import load
@@ -27,7 +28,7 @@ from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import environment as checks_environment
 from spurious_rewards.operations.checks import gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
-from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report
+from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report, unusable_models
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
@@ -395,10 +396,65 @@ def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:
     assert not list(models.heads(study_of(content)))
 
 
-def test_a_local_model_must_be_there(tmp_path: Path, folder: Path) -> None:
-    model = tiny()["models"]["m"] | {"id": str(tmp_path / "nothing")}
-    assert "not the folder of a model" in only(models.hub(study_of(tiny(models={"m": model})), "local")).found
-    assert not list(models.hub(study_of(tiny(models={"m": {**model, "id": str(folder)}})), "local"))
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("folders") / "sound")
+
+
+def local(folder: Path, **changes: Any) -> dict[str, Any]:
+    """A suite of one local model, which is given a chat with a system message."""
+    model = tiny()["models"]["m"] | {"id": str(folder), "max_positions": 256}
+    return tiny(models={"m": model}, prompts={"chat": {"kind": "chat", "system": "Be plain."}}, **changes)
+
+
+def test_a_local_model_must_be_there(tmp_path: Path, sound: Path) -> None:
+    assert "no such model folder" in only(models.folders(study_of(local(tmp_path / "nothing")))).found
+    assert not list(models.folders(study_of(local(sound))))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_with_a_model_folder_is_a_finding(name: str, sound: Path, tmp_path: Path) -> None:
+    copy = broken(tmp_path / "copy", sound, BROKEN[name])
+    study = study_of(local(copy))
+    found = [one for one in doctor(study) if one.what == "models" and one.level == "fails"]
+    assert any(one.found.startswith(f"models.m: {copy / BROKEN[name].file}") and one.mend for one in found)
+    assert unusable_models(study, {"m"}).startswith(str(copy))
+    assert unusable_models(study, {"another"}) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ['{"max_position_embeddings": "many", "num_attention_heads": []}', "[]", "7", "\ufeff{}", ""]
+)
+def test_a_broken_configuration_is_a_finding_and_no_error(text: str, sound: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(sound, tmp_path / "copy"))
+    (copy / "config.json").write_text(text, "utf-8")
+    content = local(copy, sampling={"engine": "vllm"})
+    content["resources"] = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 8}]
+    assert any(one.what == "models" for one in failing(doctor(study_of(content))))
+
+
+def test_a_copy_under_sources_and_an_imported_checkpoint_are_looked_at_too(sound: Path, tmp_path: Path) -> None:
+    copy = broken(tmp_path / "copy", sound, BROKEN["config.json is empty"])
+    sources = {"somebody/m": copy}
+    study = study_of(tiny(models={"m": hub_model()}), sources=sources)
+    assert str(copy / "config.json") in only(models.folders(study)).found
+    imported = {"model": "m", "reward": "r", "seed": 0, "origin": "o", "checkpoints": {100: str(copy)}}
+    found = only(models.folders(study_of(local(sound, imports=[imported])))).found
+    assert found.startswith(f"imports, step 100: {copy / 'config.json'}: not the JSON")
+
+
+def test_a_model_that_another_starts_from_is_given_the_others_prompts(sound: Path) -> None:
+    content = local(sound)
+    content["prompts"]["odd"] = {"kind": "chat", "system": "Be odd."}
+    content["models"]["later"] = {
+        "source": "run",
+        "start": {"model": "m", "reward": "r", "step": 100},
+        "prompt": "odd",
+        "max_positions": 256,
+    }
+    content["experiments"]["later"] = {"title": "l", "models": ["later"], "rewards": ["r"], "seeds": ["0"], "steps": 10}
+    given = models._prompts(study_of(content))
+    assert {prompt.system for prompt in given["m"]} == {"Be plain.", "Be odd."}
 
 
 ASK = """

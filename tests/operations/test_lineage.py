@@ -69,6 +69,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 [PROBLEMS, folder / "checkpoints"],
                 prompt="abc",
                 template="def",
+                rendered="012",
             )
             make("grade", folder / "grades.parquet", [folder / "responses.parquet", PROBLEMS])
             grades.append(folder / "grades.parquet")
@@ -269,7 +270,7 @@ def test_a_line_says_what_was_asked_with_what_and_what_it_took(results: Path) ->
         "1 artifact of 1 job, which took 2.0 h",
     ):
         assert words in shown
-    assert "prompt abc · template def" in text(segment("format") / "responses.parquet")
+    assert "prompt abc · template def · rendered 012" in text(segment("format") / "responses.parquet")
 
 
 def test_code_that_is_another_one_today_is_marked(results: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import checkout
+import model_folders
 import pyarrow
 import pyarrow.parquet as pq
 import pytest
@@ -102,6 +103,25 @@ def test_a_model_folder_that_lacks_something(finished: Path, lost: str) -> None:
     assert line.startswith("error: mine: ")
     assert lost.split(".")[1] in line
     assert artifacts(finished) == before
+
+
+def test_what_is_wrong_with_a_model_folder_is_said_before_the_first_job(unstarted: Path) -> None:
+    """All of it at once; also that its template cannot be used with the suite's prompt."""
+    shutil.copy(Path(__file__).with_name("tiny.yaml"), unstarted / SUITE)
+    mine = model_folders.make(unstarted / "mine")
+    (mine / "chat_template.jinja").write_text("{{ nosuch.name }}")
+    model_folders.change(mine, "config.json", quantization_config={"quant_method": "gptq"})
+    change_suite(unstarted, "prompts/chat", {"kind": "chat"})
+    change_suite(unstarted, "models/mine", {"source": "local", "id": "mine", "prompt": "chat", "max_positions": 48})
+    change_suite(unstarted, "experiments/mine", {"title": "t", "models": ["mine"], "seeds": ["0-1"]})
+    ended = snakemake(unstarted, str(RESULTS / "models/mine/base/chat/responses.parquet"))
+    line = complaint(ended)
+    assert line.startswith("error: mine/config.json: quantised weights (gptq)")
+    assert "mine/chat_template.jinja: its chat template cannot be used with the suite's prompt" in ended.output
+    assert ended.jobs == []
+    assert not (unstarted / RESULTS / "problems").exists()
+    # Without a job that loads it, the folder does not matter.
+    assert snakemake(unstarted, str(RESULTS / "problems/sums.parquet")).code == 0
 
 
 # ---------------------------------------------------------------- artifacts

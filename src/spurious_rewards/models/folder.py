@@ -27,11 +27,11 @@ T = TypeVar("T")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """One of these makes a tokenizer; its configuration alone does not."""
 
-SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+SETTINGS = (
+    *("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"),
+    "added_tokens.json",
+)
 """JSON objects that are read if they are there."""
-
-TEXTS = ("added_tokens.json", "vocab.json", "tokenizer.json")
-"""JSON files that libraries read."""
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -137,11 +137,13 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
     if missing := _missing(there):
         yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", AGAIN)
     read = {name: _read(folder / name, _object) for name in SETTINGS if name in there}
-    texts = {
-        name: _read(folder / name, str if name == "tokenizer.json" else json.loads) for name in TEXTS if name in there
-    }
+    # Beside a tokenizer.json nothing reads what else a tokenizer may be made of.
+    words = ("tokenizer.json",) if "tokenizer.json" in there else ("vocab.json", "merges.txt")
+    texts = {name: _read(folder / name, str) for name in words if name in there}
     jinja = {name: _read(path, str) for name, path in templates.files(folder).items()}
     yield from (found for found in (*read.values(), *texts.values(), *jinja.values()) if isinstance(found, Fault))
+    if "tokenizer.json" not in there and "tokenizer.model" in there:
+        yield from _not_there(folder / "tokenizer.model")
     settings = {name: found for name, found in read.items() if not isinstance(found, Fault)}
     config = settings.get("config.json", {})
     yield from _config(folder / "config.json", config)
@@ -184,17 +186,9 @@ def _missing(there: Collection[str]) -> list[str]:
 
 def _read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
     """The content of a text file, or what is wrong with the file."""
-    try:
-        if not path.exists():
-            target = f" to {os.readlink(path)}" if path.is_symlink() else ""
-            return Fault(path, f"a link{target}, which is not there" if target else "no such file", AGAIN)
-        if not path.is_file():
-            return Fault(path, "not a file", AGAIN)
-        content = path.read_bytes()
-    except OSError as error:
-        return _unreadable(path, error)
-    if content.startswith(LFS):
-        return _pointer(path)
+    for fault in _not_there(path):
+        return fault
+    content = path.read_bytes()
     if content.startswith(b"\xef\xbb\xbf"):
         return Fault(path, "begins with a byte order mark, which transformers does not read", "save it as plain UTF-8")
     try:
@@ -212,10 +206,27 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-def _pointer(path: Path) -> Fault:
-    return Fault(
-        path, "a Git LFS pointer, not the file that it stands for", "run `git lfs pull` in the folder's repository"
-    )
+def _not_there(path: Path) -> Iterator[Fault]:
+    """Why there is no content to read, if there is none."""
+    try:
+        if not path.exists():
+            yield Fault(
+                path,
+                f"a link to {os.readlink(path)}, which is not there" if path.is_symlink() else "no such file",
+                AGAIN,
+            )
+        elif not path.is_file():
+            yield Fault(path, "not a file", AGAIN)
+        else:
+            with path.open("rb") as file:
+                if file.read(len(LFS)) == LFS:
+                    what, mend = (
+                        "a Git LFS pointer, not the file that it stands for",
+                        "run `git lfs pull` in its repository",
+                    )
+                    yield Fault(path, what, mend)
+    except OSError as error:
+        yield _unreadable(path, error)
 
 
 def _unreadable(path: Path, error: OSError) -> Fault:
@@ -350,19 +361,12 @@ def _parts(text: str) -> set[str]:
 def _weight_file(path: Path) -> Fault | None:
     from safetensors import SafetensorError, safe_open
 
-    if not path.exists():
-        return Fault(path, f"a link to {os.readlink(path)}, which is not there", AGAIN)
-    if not path.is_file():
-        return Fault(path, "not a file", AGAIN)
+    for fault in _not_there(path):
+        return fault
     try:
-        with path.open("rb") as file:
-            if file.read(len(LFS)) == LFS:
-                return _pointer(path)
         with safe_open(path, framework="np") as opened:
             kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118  # no mapping
-    except OSError as error:
-        return _unreadable(path, error)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         return Fault(
             path,
             f"not readable weights, perhaps cut short by a crash ({_line(error)})",

@@ -73,10 +73,10 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
     """
     folder = Path(folder)
     check(folder)
-    with plainly(folder, "its tokenizer cannot be loaded"):
-        tokenizer: PreTrainedTokenizerBase = (
-            _of_file(folder) if (folder / "tokenizer.json").exists() else _of_class(folder)
-        )
+    whole = (folder / "tokenizer.json").exists()
+    mend = "copy or make it again" if whole else "add a tokenizer.json, which is read without other packages"
+    with plainly(folder, "its tokenizer cannot be loaded", mend):
+        tokenizer: PreTrainedTokenizerBase = _of_file(folder) if whole else _of_class(folder)
         tokenizer.embeddings = rows = gate.embeddings(gate.read_config(folder))
         if tokenizer.eos_token_id is None:
             tokenizer.eos_token = _ending_token(folder, tokenizer)

@@ -88,10 +88,14 @@ def _seeds(request: Mapping[str, Any]) -> str:
     return ", ".join(request.get("bases", ()))
 
 
+HASHES = ("prompt", "template", "rendered")
+"""Of what models were given: see `prompts.hashes`."""
+
+
 def _hashes(artifact: Artifact) -> list[str]:
     assert artifact.manifest is not None
     details = artifact.manifest["details"]
-    return [f"{what} {details[what]}" for what in ("prompt", "template") if details.get(what)]
+    return [f"{what} {details[what]}" for what in HASHES if details.get(what)]
 
 
 def _card(artifact: Artifact) -> list[str]:
@@ -142,7 +146,7 @@ def _conditions(artifacts: Sequence[Artifact], below: Path) -> RenderableType:
 
 
 def _all_hashes(artifacts: Sequence[Artifact]) -> Iterator[tuple[str, list[str]]]:
-    for what in ("prompt", "template"):
+    for what in HASHES:
         found = (one.manifest["details"].get(what) for one in artifacts if one.manifest)
         yield what, sorted(set(filter(None, found)))
 

@@ -75,7 +75,7 @@ def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardw
     """Have models before training go on with the beginnings of problems."""
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, Task
-    from spurious_rewards.models import references
+    from spurious_rewards.models import prompts, references
     from spurious_rewards.problems import partial_prompts
 
     recorder = Recorder("memorization", job.model_dump(mode="json"), locations)
@@ -97,7 +97,8 @@ def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardw
         hardware=hardware,
     )
     if made:
-        recorder.write(output, [*problems, *(each.path for each in checkpoints)], prompt=prompt.hash)
+        parents = [*problems, *(each.path for each in checkpoints)]
+        recorder.write(output, parents, **prompts.hashes(prompt, checkpoints[0].path))
 
 
 STAGE = Stage(

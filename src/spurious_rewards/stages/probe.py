@@ -48,7 +48,7 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
     """Probe what the clip does to random rewards, from each of the models."""
     import torch
 
-    from spurious_rewards.models import references
+    from spurious_rewards.models import prompts, references
     from spurious_rewards.training import probe
 
     recorder = Recorder("probe", job.model_dump(mode="json"))
@@ -65,7 +65,8 @@ def work(job: ProbeJob, inputs: Inputs, outputs: Outputs) -> None:
         strategies=job.strategies,
     )
     tables.write(measured, tables.Probe, outputs["probe"])
-    recorder.write(outputs["probe"], [problems, *bases.values()], prompt=job.prompt.hash)
+    hashes = prompts.hashes(job.prompt, next(iter(bases.values())))
+    recorder.write(outputs["probe"], [problems, *bases.values()], **hashes)
 
 
 STAGE = Stage(ProbeJob, work, reads=("problems",), writes=("probe",), version=VERSION)
