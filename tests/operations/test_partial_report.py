@@ -102,7 +102,7 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
     record = tmp_path / "unfinished.json"
-    with pytest.raises(UserError, match="No such file or directory; a run that fails"):
+    with pytest.raises(UserError, match="no such file; a run that fails"):
         read(record)
     record.write_text('{"suite": 1}')
     with pytest.raises(UserError, match=r"unfinished\.json: "):

@@ -37,7 +37,7 @@ def test_only_jobs_of_the_folder_are_cancelled(folder: Path, capsys: pytest.Capt
     submit(folder, "12_3", "spurious-rewards_0", folder)
     submit(folder, "13", "spurious-rewards_0", folder.parent)
     submit(folder, "14", "my own | job", folder)
-    recovery.recover(folder)
+    recovery.recover(folder, folder)
     assert (folder.parent / "cancelled").read_text() == "11 12_3\n"
     assert "cancelling SLURM jobs 11, 12_3, which a killed run left behind" in capsys.readouterr().err
 
@@ -47,16 +47,30 @@ def test_jobs_that_do_not_end_are_named(folder: Path, monkeypatch: pytest.Monkey
     (folder.parent / "bin/scancel").write_text("#!/bin/sh\n")
     submit(folder, "11", "spurious-rewards_0", folder)
     with pytest.raises(UserError, match="SLURM jobs 11 still run"):
-        recovery.recover(folder)
+        recovery.recover(folder, folder)
 
 
 def test_slurm_is_not_asked_where_it_was_not_used(folder: Path) -> None:
     (folder / slurm.LOGS).rmdir()
     (folder.parent / "bin/squeue").write_text("#!/bin/sh\nexit 1\n")
-    recovery.recover(folder)
+    recovery.recover(folder, folder)
 
 
 def test_slurm_that_does_not_answer_leaves_the_lock(folder: Path) -> None:
     (folder.parent / "bin/squeue").write_text("#!/bin/sh\necho Unable to contact slurm controller >&2; exit 1\n")
     with pytest.raises(UserError, match="squeue cannot be asked about jobs: Unable to contact"):
-        recovery.recover(folder)
+        recovery.recover(folder, folder)
+
+
+def test_a_folder_where_nothing_ever_ran_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UserError, match="elsewhere: the workflow was never run here"):
+        recovery.recover(tmp_path / "elsewhere", folder)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_workflow_that_snakemake_cannot_read_is_no_traceback(folder: Path) -> None:
+    (folder / slurm.LOGS).rmdir()
+    (folder / "Snakefile").write_text("import sys; sys.exit('error: no such suite')\n")
+    with pytest.raises(UserError, match="snakemake --unlock failed, and said above why"):
+        recovery.recover(folder, folder)

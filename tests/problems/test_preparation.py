@@ -1,8 +1,11 @@
 import json
 import random
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +14,9 @@ import yaml
 from hub import as_client, commit_of, parquet, serving
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from spurious_rewards.artifacts import arrow_rows
 from spurious_rewards.artifacts.tables import Problems
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import ArithmeticProblems, Overlap, ProblemSet, ReasoningGym
@@ -80,11 +85,12 @@ def test_nothing_is_lost_and_row_order_does_not_matter(
 
 @settings(max_examples=20, deadline=None)
 @given(
-    problems=st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=2),
-    more=st.text(min_size=1),
+    problems=st.sets(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), min_size=2
+    ),
 )
 def test_a_derived_id_depends_on_the_problem_alone(
-    tmp_path_factory: pytest.TempPathFactory, problems: set[str], more: str
+    tmp_path_factory: pytest.TempPathFactory, problems: set[str]
 ) -> None:
     rows = [{"problem": f"compute {problem}", "answer": "1"} for problem in problems]
     folder = tmp_path_factory.mktemp("rows")
@@ -233,7 +239,7 @@ BAD_FILES = {
         r"rows\.jsonl: line 2: broken JSON: Unterminated string.*column",
     ),
     "not an object": ("rows.jsonl", GOOD + b"\n[1]\n", r"line 3: not an object: unreadable, as 1 of 2 rows"),
-    "not UTF-8": ("rows.jsonl", GOOD + b'{"problem": "\xff", "answer": 1}', r"line 2: broken JSON: .*utf-8"),
+    "not UTF-8": ("rows.jsonl", GOOD + b'{"problem": "\xff", "answer": 1}', r"line 2: not UTF-8 \(byte 14 is 0xff\)"),
     "too deep": ("rows.jsonl", GOOD + b"[" * 100_000, r"line 2: broken JSON"),
     "answer is a list": (
         "rows.jsonl",
@@ -253,10 +259,33 @@ BAD_FILES = {
     "not a list": (
         "rows.json",
         b'{"problem": "a", "answer": 1}',
-        r"rows\.json: holds a dict; allowed: a list of objects",
+        r"rows\.json: holds an object; allowed: a list of objects",
     ),
     "not Parquet": ("rows.parquet", b"PAR1 and then nothing", r"rows\.parquet: not a readable Parquet file"),
-    "unknown ending": ("rows.csv", b"problem,answer\n", r"\.csv says no format; allowed: \.jsonl, \.json, \.parquet"),
+    "lines in a list's file": ("rows.json", GOOD + GOOD, r"rows\.json: broken JSON: Extra data.*call it \.jsonl"),
+    "a single value": ("rows.json", b"7", r"rows\.json: holds a single value; allowed: a list"),
+    "not UTF-8 at all": (
+        "rows.json",
+        '["概率"]'.encode("gbk"),
+        r"rows\.json: line 1 is not UTF-8; save the file as UTF-8",
+    ),
+    "not UTF-16 either": (
+        "rows.jsonl",
+        b"\xff\xfe{\x00\x00\xd8\n\x00",
+        r"line 1 is not UTF-16; save the file as UTF-8",
+    ),
+    "key twice": (
+        "rows.jsonl",
+        GOOD + b'{"problem": "a", "answer": 1, "answer": 2}',
+        r"line 2: the key answer stands twice",
+    ),
+    "key twice in a list": (
+        "rows.json",
+        b'[{"problem": "a", "problem": "b"}]',
+        r"row 1: the key problem stands twice in it",
+    ),
+    "NUL": ("rows.jsonl", b'{"problem": "a\\u0000", "answer": 1}', r"line 1: problem holds the character NUL"),
+    "old Mac": ("rows.jsonl", GOOD.replace(b"\n", b"\r") * 2, r"line 1: broken JSON: Extra data"),
 }
 
 
@@ -280,6 +309,126 @@ def test_a_truncated_parquet_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"rows\.parquet: not a readable Parquet file, perhaps cut short"):
         prepared(path)
+
+
+def parquet_of(path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+HALF = pa.float16()
+AS_WRITTEN = {
+    "float16": (pa.array([0.1, 1 / 3, 2048.0], HALF), ["0.1", "0.3333", "2048.0"]),
+    "float32": (pa.array([0.1, 1e-7, 16777216.0], pa.float32()), ["0.1", "1e-07", "16777216.0"]),
+    "float64": (pa.array([0.1, 1e22]), ["0.1", "1e+22"]),
+    "float32 in a dictionary": (
+        pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array([0.1, 0.7], pa.float32())),
+        ["0.7", "0.1"],
+    ),
+    "text in a dictionary": (pa.array(["x", "y"]).dictionary_encode(), ["x", "y"]),
+    "int8": (pa.array([-7, 0], pa.int8()), ["-7", "0"]),
+    "uint64": (pa.array([2**64 - 1], pa.uint64()), ["18446744073709551615"]),
+    "decimal": (pa.array([Decimal("1.50"), Decimal("0")], pa.decimal128(9, 2)), ["1.50", "0.00"]),
+    "decimal of many places": (
+        pa.array([Decimal("0"), Decimal("0.0000001")], pa.decimal128(9, 7)),
+        ["0.0000000", "0.0000001"],
+    ),
+    "large text": (pa.array(["概率"], pa.large_string()), ["概率"]),
+    "text view": (pa.array(["θ"], pa.string_view()), ["θ"]),
+}
+
+
+@pytest.mark.parametrize("kind", AS_WRITTEN)
+def test_every_column_of_parquet_is_read_as_it_was_written(tmp_path: Path, kind: str) -> None:
+    column, texts = AS_WRITTEN[kind]
+    names = [f"p{number}" for number in range(len(column))]
+    frame, _ = prepared(parquet_of(tmp_path / "rows.parquet", problem=names, answer=column))
+    assert answers(frame) == dict(zip(names, texts, strict=True))
+
+
+REFUSED = {
+    "date": (pa.array([date(2025, 6, 12)]), "row 1: answer is a date"),
+    "time": (pa.array([1], pa.time64("ns")), r"row 1: answer (is a time|cannot be read as time64)"),
+    "timestamp of the year 300,000": (
+        pa.array([2**53], pa.timestamp("ms")),
+        "row 1: answer cannot be read as timestamp",
+    ),
+    "list": (pa.array([["1"]]), "row 1: answer is a list"),
+    "struct": (pa.array([{"a": 1}]), "row 1: answer is a dict"),
+    "bytes": (pa.array([b"1"]), "row 1: answer is a bytes"),
+    "bool": (pa.array([True]), "row 1: answer is a bool"),
+    "infinity": (pa.array([float("inf")]), "row 1: answer is infinite"),
+    "infinity of 16 bits": (pa.array([float("-inf")], HALF), "row 1: answer is infinite"),
+    "broken text": (
+        pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")]),
+        "row 1: answer cannot be read as string",
+    ),
+    "NUL": (pa.array(["a\0b"]), "row 1: answer holds the character NUL"),
+    "nothing": (pa.array([None]), "none of 1 rows is left"),
+    "NaN": (pa.array([float("nan")], HALF), "none of 1 rows is left"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_value_that_is_no_answer_is_refused_with_its_row(tmp_path: Path, kind: str) -> None:
+    column, said = REFUSED[kind]
+    with pytest.raises(UserError, match=said):
+        prepared(parquet_of(tmp_path / "rows.parquet", problem=["a"], answer=column))
+
+
+@given(values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_narrow_numbers_survive_as_the_shortest_decimal_that_is_stored_as_them(values: list[float]) -> None:
+    for kind, stored in ((pa.float32(), np.float32), (pa.float16(), np.float16)):
+        with np.errstate(over="ignore"):
+            fitting = [value for value in values if np.isfinite(stored(value))]
+        read = arrow_rows.rows(pa.table({"a": pa.array([stored(value) for value in fitting], kind)}))
+        for row, value in zip(read, fitting, strict=True):
+            assert stored(row["a"]) == stored(value)
+            assert len(repr(abs(row["a"])).replace(".", "").strip("0")) <= len(repr(abs(float(stored(value)))))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["q"]), pa.array(["3"]), pa.array(["4"])], ["problem", "answer", "answer"])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(UserError, match=r"rows\.parquet: 2 columns are called answer; rename or delete one"):
+        prepared(tmp_path / "rows.parquet")
+
+
+def test_a_folder_of_parts_is_said_to_be_one(tmp_path: Path) -> None:
+    parts = tmp_path / "rows.parquet"
+    parts.mkdir()
+    with pytest.raises(UserError, match=r"rows\.parquet: this is a folder; name one file, after putting them together"):
+        prepared(parts)
+    parquet_of(parts / "part-0.parquet", problem=["a"], answer=["1"])
+    with pytest.raises(UserError, match=r"this is a folder; name one file, such as .*part-0\.parquet"):
+        prepared(parts)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("ending", [".jsonl", ".json"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_json_of_every_unicode_encoding_is_read(tmp_path: Path, encoding: str, ending: str, newline: str) -> None:
+    row = '{"problem": "1 + 1 等于多少?", "answer": 2.50}'
+    text = f"{row}{newline}" if ending == ".jsonl" else f"[{newline}{row}{newline}]"
+    path = tmp_path / f"rows{ending}"
+    path.write_bytes(text.encode(encoding))
+    assert answers(prepared(path)[0]) == {"1 + 1 等于多少?": "2.50"}
+
+
+def test_what_python_writes_besides_json_is_read_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"problem": "a", "answer": -Infinity}\n{"problem": "b", "answer": NaN}\n', encoding="utf-8")
+    frame, card = prepared(path)
+    assert answers(frame) == {"a": "-Infinity"}
+    assert card["dropped_rows"] == {"blank": ["line 2"]}
+
+
+def test_an_ending_that_says_no_format_is_known_from_the_suite(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"rows\.csv: its ending says no format; allowed: \.jsonl"):
+        ProblemSet(path=tmp_path / "rows.csv")
+    (tmp_path / "rows.csv").write_text("problem,answer\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"\.csv says no format; allowed: \.jsonl, \.json, \.parquet"):
+        prepare(ProblemSet(hub="a/b"), None, 0, {"a/b": tmp_path / "rows.csv"}, NO_LOCK)
 
 
 def test_a_missing_file_and_a_missing_mapped_column_are_named(tmp_path: Path) -> None:

@@ -20,11 +20,14 @@ onstart:
         where = "local" if workflow.local_exec else "slurm"
         if trouble := doctor.must_fail(study, where, not workflow.deployment_settings.deployment_method):
             sys.exit(f"error: {trouble}")
-    for artifact in changed_since(study.paths.root):
-        print(
-            f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
-            file=sys.stderr,
-        )
+    try:
+        for artifact in changed_since(study.paths.root):
+            print(
+                f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
+                file=sys.stderr,
+            )
+    except UserError as error:  # a broken manifest keeps no job from running
+        print(f"note: {error}", file=sys.stderr)
     # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
     # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
     limiter = workflow.scheduler.job_rate_limiter

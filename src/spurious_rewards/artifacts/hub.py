@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field
 
+from spurious_rewards.artifacts import arrow_rows
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.yaml_files import read_yaml
@@ -164,8 +165,7 @@ def dataset_rows(hub_id: str, subset: str | None, split: str, commit: str) -> li
         loaded = datasets.load_dataset(hub_id, name=subset, split=split, revision=commit, cache_dir=str(cache))
     except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
         raise _not_given("dataset", hub_id, error) from error
-    rows: list[dict[str, Any]] = loaded.to_list()
-    return rows
+    return arrow_rows.rows(loaded.with_format("arrow")[:])
 
 
 # ---------------------------------------------------------------- what is here

@@ -19,9 +19,16 @@ import psutil
 from spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint
 from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.paths import PARTIAL
-from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import read_text, replacing
 
 ENDING = ".manifest.json"
+
+KEYS = {
+    *("stage", "artifact", "sha256", "created", "fingerprint", "request", "versions", "git", "hardware"),
+    *("wall_seconds", "gpu_seconds", "peak_memory_mb", "parents", "details"),
+}
+"""What every manifest has."""
 
 
 def manifest_path(artifact: Path) -> Path:
@@ -101,8 +108,19 @@ def _recorded(parent: Path) -> str | None:
 
 
 def read(manifest: Path) -> dict[str, Any]:
-    """What a manifest says."""
-    content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+    """What a manifest says.
+
+    Raises:
+        UserError: it cannot be read, or is none.
+    """
+    try:
+        content = json.loads(read_text(manifest))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not content.keys() >= KEYS:
+        raise UserError(
+            f"{manifest}: not a manifest, perhaps cut short by a crash; delete it and what it is of, and run again"
+        )
     return content
 
 

@@ -212,8 +212,9 @@ def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, truncated, of another table, or of another version of its schema.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such table; run the step that makes it")
+    if not path.is_file():
+        what = "this is a folder; name a table in it" if path.is_dir() else "no such table; run the step that makes it"
+        raise UserError(f"{path}: {what}")
     try:
         arrow = pq.read_table(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
@@ -242,10 +243,22 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
-def read_csv(path: Path, texts: Collection[str] = ()) -> pd.DataFrame:
-    """Read what `write_csv` wrote, to the last digit; `texts` are columns that hold text even where it looks like numbers."""
-    types = dict.fromkeys(texts, "str")
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
+def read_csv(path: Path, texts: Collection[str] = (), columns: Collection[str] = ()) -> pd.DataFrame:
+    """Read what `write_csv` wrote, to the last digit.
+
+    `texts` are columns that hold text even where it looks like numbers, and `columns` those that must be there.
+
+    Raises:
+        UserError: the file is missing, or no such table.
+    """
+    types, remake = dict.fromkeys(texts, "str"), "delete the file and run again to remake it"
+    try:
+        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
+    except (OSError, ValueError) as error:  # pandas' own complaints are ValueErrors
+        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())}); {remake}") from error
+    if missing := [name for name in columns if name not in frame]:
+        raise UserError(f"{path}: has no column {missing[0]}; {remake}")
+    return frame
 
 
 def read_csvs(paths: Sequence[Path]) -> pd.DataFrame:

@@ -40,6 +40,19 @@ terminal = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|iostream error")
 """What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
 
+A_FILE = "a file stands where a folder belongs; move it away, or name another place"
+UNUSABLE = {
+    errno.EACCES: "permission denied; change its permissions, or name another place",
+    errno.EPERM: "permission denied; change its permissions, or name another place",
+    errno.EROFS: "this disk can only be read; name another place",
+    errno.EEXIST: A_FILE,
+    errno.ENOTDIR: A_FILE,
+    errno.EISDIR: "a folder stands where a file belongs; move it away, or name another place",
+    errno.ENAMETOOLONG: "this name is too long for a file; give a shorter one",
+    errno.ELOOP: "links that lead in a circle; mend them, or name another place",
+}
+"""What is wrong with a path that the operating system does not take; a missing file may be a fault of ours."""
+
 Config = Annotated[
     list[str],
     typer.Option(
@@ -52,9 +65,27 @@ Config = Annotated[
 ]
 
 
+CHECKOUT = Path(__file__).parents[3]
+"""Where the library lies in the project's folder; elsewhere, if it was installed without it."""
+
+
+def _root() -> Path:
+    """The project's folder: this one; in another one, where the workflow runs with --directory, that of the library.
+
+    Raises:
+        UserError: there is none.
+    """
+    for folder in (Path(), Path(os.path.relpath(CHECKOUT))):
+        if (folder / "config.yaml").is_file() and (folder / "Snakefile").is_file():
+            return folder
+    raise UserError(
+        f"{Path.cwd()}: not the project's folder, where Snakefile and config.yaml lie; go there and run the command again"
+    )
+
+
 def _study(config: list[str]) -> Study:
-    """The suite that config.yaml of this folder and `config` choose."""
-    root = Path()
+    """The suite that config.yaml and `config` choose."""
+    root = _root()
     chosen = settings.read({**read_yaml(root / "config.yaml"), **dict(map(_given, config))}, last_known)
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)
@@ -106,7 +137,7 @@ def recover() -> None:
     """Make this folder ready to go on after Snakemake was killed.
     Example: spurious-rewards recover
     """
-    recovery.recover(Path.cwd())
+    recovery.recover(Path.cwd(), _root())
 
 
 @app.command("partial-report")
@@ -148,6 +179,8 @@ def diff(
     from spurious_rewards.artifacts import tables
     from spurious_rewards.operations import diff
 
+    if csv and csv.is_dir():
+        raise UserError(f"--csv {csv}: this is a folder; name a file")
     one, other = diff.Results(a), diff.Results(b)
     terminal.print(diff.report(one, other))
     if csv:
@@ -194,9 +227,11 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     except Exception as error:
-        if not (said := _full_disk(error)):
-            raise
-        sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+        if said := _full_disk(error):
+            sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+        if said := _unusable_path(error):
+            sys.exit(f"error: {said}")
+        raise
 
 
 def _print_every_character() -> None:
@@ -209,6 +244,15 @@ def _print_every_character() -> None:
             sys.stdout.reconfigure(errors="backslashreplace")
         else:
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _unusable_path(error: Exception) -> str:
+    """What is wrong with a path of the user's, if that is what an error is about, and what to do; else nothing."""
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
+        return f"{error.object}: this locale ({error.encoding}) cannot spell the name; set PYTHONUTF8=1 and run again"
+    if isinstance(error, OSError) and error.filename is not None and error.errno in UNUSABLE:
+        return f"{error.filename}: {UNUSABLE[error.errno]}"
+    return ""
 
 
 def _full_disk(error: BaseException | None) -> str:

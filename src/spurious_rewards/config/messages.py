@@ -82,6 +82,8 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
         return UserError(f"{file}: {key}: this key is missing and has no default")
     if detail["type"] == "value_error" and isinstance(detail["ctx"]["error"], FoundError):
         return UserError(f"{file}: {detail['ctx']['error']}")
+    if not key:
+        return UserError(f"{file}: {plain(detail)}")
     if isinstance(detail["input"], dict):  # a complaint about several keys names their values itself
         return UserError(f"{file}: {key}: {plain(detail)}")
     return UserError(f"{file}: {key} = {shown(detail['input'])}: {plain(detail)}")

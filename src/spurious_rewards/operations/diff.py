@@ -39,7 +39,8 @@ class Results:
             UserError: there is none.
         """
         files = sorted(self.root.glob(str(ResultPaths(Path()).scored("*", "*") / "headline.csv")))
-        frames = [tables.read_csv(file).assign(experiment=file.parent.parent.name) for file in files]
+        columns = [*result_differences.ROW[1:], *result_differences.VALUES]
+        frames = [tables.read_csv(file, columns=columns).assign(experiment=file.parent.parent.name) for file in files]
         if not (frames := [frame for frame in frames if len(frame)]):
             raise UserError(
                 f"{self.root}: no experiment has a headline there; give the results of a run: results/SUITE"
@@ -50,7 +51,7 @@ class Results:
     def claims(self) -> pd.DataFrame | None:
         """The ledger's claims and verdicts (`analysis.claims.ledger`), if there is one."""
         path = self.root / "claims.csv"
-        return tables.read_csv(path) if path.exists() else None
+        return tables.read_csv(path, columns=["id", "verdict"]) if path.exists() else None
 
     @cached_property
     def exhibits(self) -> list[str]:

@@ -17,15 +17,20 @@ SLURM_PATIENCE = 300.0
 """Seconds that SLURM gets to end the jobs that it was told to cancel: its own patience with a job, KillWait, is less."""
 
 
-def recover(folder: Path) -> None:
+def recover(folder: Path, root: Path) -> None:
     """End the stages and the SLURM jobs that a killed Snakemake left behind in `folder`, and remove its lock.
+
+    The folder is that of the checkout, `root`, or another one where it was run with --directory.
 
     An orphan cannot be adopted: Snakemake takes what it writes for incomplete and makes it again. What it has finished
     within its job lies in the partial folder beside its artifact and is used again.
 
     Raises:
-        UserError: a Snakemake lives in `folder`, or SLURM cannot be asked or does not end a job.
+        UserError: no Snakemake was ever here, one lives here, SLURM cannot be asked or does not end a job, or Snakemake cannot
+            read the workflow.
     """
+    if folder.resolve() != root.resolve() and not (folder / ".snakemake").is_dir():
+        raise UserError(f"{folder}: the workflow was never run here; go to the folder where it was")
     controllers, stages = _processes(folder)
     if controllers:
         listed = ", ".join(str(process.pid) for process in controllers)
@@ -40,7 +45,18 @@ def recover(folder: Path) -> None:
         process.terminate()
     for process in psutil.wait_procs(stages, timeout=PATIENCE)[1]:
         process.kill()
-    subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--cores", "1"], cwd=folder, check=True)
+    unlock = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(root.resolve() / "Snakefile"),
+        "--unlock",
+        "--cores",
+        "1",
+    ]
+    if subprocess.run(unlock, cwd=folder).returncode != 0:
+        raise UserError(f"{folder}: snakemake --unlock failed, and said above why; its lock is still there")
 
 
 def _cancel(folder: Path) -> None:

@@ -13,6 +13,7 @@ from spurious_rewards.config.messages import explain
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import read_text
 
 LINES = 12
 """How much of the log of a failed job is shown, from its end."""
@@ -52,9 +53,9 @@ def read(record: Path) -> UnfinishedRun:
         UserError: there is nothing of the kind.
     """
     try:
-        return UnfinishedRun.model_validate_json(record.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{record}: {error.strerror}; a run that fails, or is stopped, leaves one") from None
+        return UnfinishedRun.model_validate_json(read_text(record))
+    except UserError as error:
+        raise UserError(f"{error}; a run that fails, or is stopped, leaves such a record") from None
     except ValidationError as error:
         raise explain(error, str(record), UnfinishedRun) from None
 

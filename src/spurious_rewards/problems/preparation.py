@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.models import Organism
@@ -17,6 +19,8 @@ from spurious_rewards.config.problems import Overlap, ProblemSet
 from spurious_rewards.problems.decontamination import overlaps
 from spurious_rewards.problems.sources import ID_COLUMNS, NAMED_ROWS, Row, Source, read
 from spurious_rewards.runtime.errors import UserError
+
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Problem(NamedTuple):
@@ -154,13 +158,16 @@ def _text(column: str, value: object) -> str:
     """Text as it is (so are JSON's numbers), other numbers as Python writes them, nothing and NaN as empty text."""
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
+    if isinstance(value, pyarrow.Scalar):
+        raise ValueError(f"{column} cannot be read as {value.type}")
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise ValueError(f"{column} is a {type(value).__name__}; allowed: text or a number")
-    text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{column} holds half a surrogate pair, which no file can hold") from None
+    if isinstance(value, float) and math.isinf(value):
+        raise ValueError(f"{column} is infinite; allowed: text or a finite number")
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if found := UNWRITABLE.search(text):
+        what = "the character NUL" if found[0] == "\0" else "half a surrogate pair"
+        raise ValueError(f"{column} holds {what}, which no text file can hold")
     return text
 
 

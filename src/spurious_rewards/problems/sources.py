@@ -1,5 +1,6 @@
 """Rows of problems from the hub, a file or a generator."""
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow
 import pyarrow.parquet as pq
 
+from spurious_rewards.artifacts import arrow_rows
 from spurious_rewards.artifacts.hub import dataset_rows, resolve
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import ENDINGS, ProblemSet, ReasoningGym
@@ -107,47 +109,99 @@ def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path) -> Source:
 def _read_file(path: Path) -> list[Row]:
     if path.suffix not in ENDINGS:
         raise UserError(f"{path}: the ending {path.suffix or '(none)'} says no format; allowed: {', '.join(ENDINGS)}")
+    if path.is_dir():
+        inside = next((each for each in sorted(path.rglob(f"*{path.suffix}")) if each.is_file()), None)
+        such = f", such as {inside}" if inside else ""
+        raise UserError(
+            f"{path}: this is a folder; name one file{such}, after putting them together if there are several"
+        )
     if not path.is_file():
         raise UserError(f"{path}: no such file; mend the path of the problem set, or `sources` in config.yaml")
-    if path.suffix == ".jsonl":
-        return list(_read_lines(path))
-    return _read_parquet(path) if path.suffix == ".parquet" else _read_json(path)
+    read = {".jsonl": _read_lines, ".json": _read_json, ".parquet": _read_parquet}[path.suffix]
+    try:
+        return list(read(path))
+    except PermissionError:
+        raise UserError(f"{path}: may not be read; mend its permissions") from None
 
 
 def _read_lines(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                try:
-                    yield _row(f"line {number}", _parse(line.strip()))
-                except (ValueError, RecursionError) as error:
-                    yield Row(f"line {number}", f"broken JSON: {str(error).replace(': line 1', ',')}")
+    content = path.read_bytes()
+    encoding = json.detect_encoding(content)
+    # Lines of UTF-8 are decoded one by one, so that a broken one is left alone.
+    lines = content.split(b"\n") if encoding.startswith("utf-8") else _decoded(path, content).encode().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if text.strip():
+            try:
+                yield _row(f"line {number}", _parse(text.strip().decode()))
+            except UnicodeDecodeError as error:
+                yield Row(f"line {number}", f"not UTF-8 (byte {error.start + 1} is {error.object[error.start]:#x})")
+            except (ValueError, RecursionError) as error:
+                yield Row(f"line {number}", f"broken JSON: {str(error).replace(': line 1', ',')}")
 
 
 def _read_json(path: Path) -> list[Row]:
     try:
-        items = _parse(path.read_bytes())
+        items = _parse(_decoded(path, path.read_bytes()))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: broken JSON: {error}; mend the file") from error
+        lines = "; if each of its lines is an object, call it .jsonl" if "Extra data" in str(error) else ""
+        raise UserError(f"{path}: broken JSON: {error}; mend the file{lines}") from error
     if not isinstance(items, list):
-        raise UserError(f"{path}: holds a {type(items).__name__}; allowed: a list of objects, one a problem")
+        what = "an object" if isinstance(items, dict) else "a single value"
+        raise UserError(f"{path}: holds {what}; allowed: a list of objects, one a problem")
     return _numbered(items)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    encoding = json.detect_encoding(content)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line} is not {encoding.upper()}; save the file as UTF-8") from None
 
 
 def _read_parquet(path: Path) -> list[Row]:
     try:
         # Not read_table, which would take columns from the names of the folders as well.
-        return _numbered(pq.ParquetFile(path).read().to_pylist())
+        table = pq.ParquetFile(path).read()
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file, perhaps cut short ({error}); make it again") from error
+    try:
+        return _numbered(arrow_rows.rows(table))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; rename or delete one") from None
 
 
-def _parse(text: bytes) -> Any:
+class _KeyTwice(dict[str, Any]):
+    """An object of JSON in which a key stands twice."""
+
+    key: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    names = [name for name, _ in pairs]
+    doubled = _KeyTwice(found)
+    doubled.key = next(name for name in names if names.count(name) > 1)
+    return doubled
+
+
+def _constant(name: str) -> str | None:
+    """What Python's json writes besides JSON: NaN where there is no value, and Infinity."""
+    return None if name == "NaN" else name
+
+
+def _parse(text: str) -> Any:
     """JSON whose numbers stay the text that they are in the file."""
-    return json.loads(text, parse_float=str, parse_int=str)
+    return json.loads(text, parse_float=str, parse_int=str, parse_constant=_constant, object_pairs_hook=_object)
 
 
 def _row(place: str, item: Any) -> Row:
+    if isinstance(item, _KeyTwice):
+        return Row(place, f"the key {item.key} stands twice in it")
     return Row(place, item if isinstance(item, dict) else "not an object")
 
 
