@@ -13,7 +13,7 @@ from spurious_rewards.config.endpoints import DUMMIES
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.messages import FoundError
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.stages.plot import NEEDS
 
 ORGANISM = Path(__file__).parents[2] / "config/suites/organism.yaml"
 
@@ -124,7 +124,7 @@ def test_what_imported_runs_lack_is_known(document: dict[str, Any]) -> None:
 
 def test_the_kinds_are_those_of_the_suite() -> None:
     every = set(get_args(Exhibit.model_fields["kind"].annotation))
-    assert set(exhibits.OF_TRAINING) | set(exhibits.OF_GREEDY_ANSWERS) <= every == set(kinds.NEEDS)
+    assert set(exhibits.OF_TRAINING) | set(exhibits.OF_GREEDY_ANSWERS) <= every == set(NEEDS)
     assert set(DUMMIES) == {"random", "format"}
 
 

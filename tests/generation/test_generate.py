@@ -115,7 +115,7 @@ STEPS = range(3)
 JOB = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared")]!r}
 from test_generate import STEPS, ask
 ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=STEPS)
 """

@@ -22,7 +22,7 @@ def unnamed(tree: ast.Module) -> Iterator[int]:
         modes = {ast.unparse(value) for value in node.args} | {words.get("mode", "")}
         opens = name in ("open", "fdopen", "TemporaryFile", "NamedTemporaryFile", "makefile") and called != "os.open"
         if (
-            name in ("read_text", "write_text")
+            (name in ("read_text", "write_text") and isinstance(node.func, ast.Attribute))
             or (opens and not modes & {"'rb'", "'wb'", "'ab'", "'r+b'", "'w+b'"})
             or "True" in (words.get("text"), words.get("universal_newlines"))
         ):

@@ -90,7 +90,7 @@ def trained(organism_model: Path, tmp_path: Path) -> Callable[..., Path]:
         inputs = {"data": [problems]}
         if start:
             inputs["previous"] = [segments / f"0-{start}/checkpoints"]
-        train.work(job, inputs, {"checkpoints": segments / f"{start}-{stop}/checkpoints"}, Hardware())
+        train.work(job, inputs, {"checkpoints": segments / f"{start}-{stop}/checkpoints"}, Hardware(), {})
         return segments / f"{start}-{stop}"
 
     return run

@@ -320,7 +320,7 @@ def _listed() -> str:
         if (spec := find_spec("transformers")) and spec.origin:
             folder = Path(spec.origin).parent / "models/auto"
             return "".join(
-                (folder / f"{name}.py").read_text("utf-8") for name in ("auto_mappings", "configuration_auto")
+                (folder / f"{name}.py").read_text(encoding="utf-8") for name in ("auto_mappings", "configuration_auto")
             )
     return ""
 

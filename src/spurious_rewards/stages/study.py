@@ -138,7 +138,7 @@ class Study:
         return self.suite.model_copy(
             update={
                 "problems": {
-                    name: each.model_copy(update={"path": Path(name)}) if each.path else each
+                    name: each.model_copy(update={"path": Path(name + each.path.suffix)}) if each.path else each
                     for name, each in self.suite.problems.items()
                 },
                 "models": {
