@@ -64,6 +64,18 @@ def test_false_accepts_and_rejects_are_those_of_the_document(verdicts):
     assert {kind: tuple(map(int, numbers)) for kind, *numbers in rows} == counted
 
 
+def test_the_examples_of_the_document_are_judged_as_it_says():
+    rows = re.findall(
+        r"^\| (.+?) \| `(.+?)` \| `(.+?)` \| (accepted|refused) \|$", DOCUMENT.read_text(), flags=re.MULTILINE
+    )
+    assert len({kind for kind, *_ in rows}) == len(rows) > 50
+    with Verifier(seconds=20) as verifier:
+        found = verifier.verify([(gold, answer) for _, gold, answer, _ in rows])
+    assert {verdict.status for verdict in found} == {"graded"}
+    judged = ["accepted" if verdict.correct else "refused" for verdict in found]
+    assert [row for row, now in zip(rows, judged, strict=True) if row[3] != now] == []
+
+
 def test_the_other_graders_err_as_often_as_the_document_says(verdicts):
     asked = [(gold, answer or "") for gold, answer in READ]
     with Verifier(seconds=20, judge="sympy") as verifier:

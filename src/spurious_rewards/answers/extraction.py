@@ -14,10 +14,40 @@ _BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\\\(?!boxed|fbox)|\\[{}]|(
 _BARE_BOX = re.compile(r"\\boxed\s*([-+.\d\\][^\s$]*)")
 r"""`\boxed 5`: a number, or an expression that begins with a sign or a command. A word after `\boxed` is prose."""
 
-_PHRASE = re.compile(r"the answer is[\s:*]*", re.IGNORECASE)
+_PHRASE = re.compile(
+    r"(?:\b(?:the (?:(?:final|correct|right) )?|final )answer is(?![a-z])|答案[是为])[\s:：*]*", re.IGNORECASE
+)
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_SENTENCE_END = re.compile(r"\n|\.(?=\s|$)")
-_NUMBER = re.compile(r"(?:(?<![\w)\]}])-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)", re.ASCII)
+_SENTENCE_END = re.compile(r"\n|\.(?=\s|$)|[。！？；]|，(?=[\u4e00-\u9fff])")
+r"""A full-width comma too where words follow it: `5，因为` is 5, and `x=1，y=2` is both."""
+
+_DENIED = re.compile(
+    r"not (?:[^.\n]*?[\s,]but (?:rather |instead )?(?P<then>.+)|[^.\n]*?[,;] ?(?:it is|it's) (?P<it>.+)|[-+$\\(\d]|[A-Z]\b)"
+)
+"""`not 5, but 6`, `not 5; it is 6`, or only that it is not a number, a formula or a letter."""
+
+_AS_ASCII = str.maketrans("０１２３４５６７８９．／＋−‐‑‒–﹣－", "0123456789./+-------")
+"""Digits and signs that are written in other characters. The em dash is none of them: it stands between sentences."""
+
+_PLAIN = r"(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d+)?|\.\d+"
+_PART = r"\s*(?:\{\s*-?\d[\d,]*(?:\.\d+)?\s*\}|\d)"
+_NUMBER = re.compile(
+    # A minus is one where nothing ends before it, and with a space behind it only after an equals sign.
+    r"(?:(?<![\w)\]}-])-(?:(?<=[=≈]-)\s|(?<=[=≈]\s-)\s)?)?"
+    r"(?:"
+    rf"(?:\d+\s*)?\\[dt]?frac{_PART}{_PART}"
+    rf"|(?:{_PLAIN})\s*(?:\\times|\\cdot|[×x*])\s*10\s*\^\s*(?:\{{\s*[-+]?\d+\s*\}}|[-+]?\d+)"
+    rf"|(?:{_PLAIN})[eE][-+]?\d+(?!\w)"
+    rf"|(?:{_PLAIN})\s?/\s?(?:{_PLAIN})"
+    rf"|{_PLAIN}"
+    r")",
+    re.ASCII,
+)
+"""A number, a fraction of two, or one in scientific notation."""
+
+
+THINK, THOUGHT = "<think>", "</think>"
+"""Where thoughts begin and end. Some prompts have the first themselves, so that a response may have the second alone."""
 
 
 class Extraction(NamedTuple):
@@ -27,16 +57,30 @@ class Extraction(NamedTuple):
     rule: Rule
 
 
+_NONE = Extraction(None, "none")
+
+
 def extract(response: str, answer_in: Literal["box", "tag"]) -> Extraction:
-    r"""Read the answer: the last \boxed{} or <answer>, else what follows "the answer is", else the last number."""
-    marked = tagged(response) if answer_in == "tag" else boxed(response)
-    if marked is not None:
-        return Extraction(marked, answer_in)
-    if (text := _after_phrase(response)) is not None:
+    r"""Read the answer: the last \boxed{} or <answer>, else what follows "the answer is", else the last number.
+
+    Of a model that thinks first, what stands after `</think>` is read, and its thoughts only where there is nothing in it.
+    Thoughts that were cut off before their end hold no answer, unless it is marked by <answer>.
+    """
+    if answer_in == "tag" and (marked := tagged(response)) is not None:
+        return Extraction(marked, "tag")
+    begun, ended = response.rfind(THINK), response.rfind(THOUGHT)
+    said = response[:begun] if begun > ended else response
+    found = _extract(said[ended + len(THOUGHT) :], answer_in) if ended >= 0 else _NONE
+    return _extract(said, answer_in) if found.text is None else found
+
+
+def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:
+    if answer_in == "box" and (marked := boxed(said)) is not None:
+        return Extraction(marked, "box")
+    if (text := _after_phrase(said)) is not None:
         return Extraction(text, "phrase")
-    if numbers := _NUMBER.findall(response):
-        return Extraction(numbers[-1].replace(",", ""), "number")
-    return Extraction(None, "none")
+    last = max(_NUMBER.finditer(said.translate(_AS_ASCII)), key=re.Match.start, default=None)
+    return Extraction(last[0].replace(",", "").replace("- ", "-"), "number") if last else _NONE
 
 
 def boxed(response: str) -> str | None:
@@ -68,12 +112,22 @@ def tagged(response: str) -> str | None:
     return None
 
 
-def _after_phrase(response: str) -> str | None:
-    """What follows the last "the answer is": a formula if it comes at once, else the rest of the sentence or line."""
-    phrases = list(_PHRASE.finditer(response))
-    if not phrases:
-        return None
-    rest = response[phrases[-1].end() :]
+def _after_phrase(said: str) -> str | None:
+    """What follows the last "the answer is": a formula if it comes at once, else the rest of the sentence or line.
+
+    Of `not 5, but 6` it is 6; what is only said not to be the answer is passed over, for the phrase before it.
+    """
+    end = len(said)
+    for phrase in reversed(list(_PHRASE.finditer(said))):
+        rest, end = said[phrase.end() : end], phrase.start()
+        if not (denied := _DENIED.match(rest)):
+            return _formula_or_sentence(rest)
+        if then := denied["then"] or denied["it"]:
+            return _formula_or_sentence(then)
+    return None
+
+
+def _formula_or_sentence(rest: str) -> str | None:
     if formula := _FORMULA.match(rest):
         return next(part for part in formula.groups() if part is not None).strip() or None
     return _SENTENCE_END.split(rest, maxsplit=1)[0].strip(" \t*") or None
