@@ -20,5 +20,7 @@ def _direct() -> frozenset[str]:
     try:
         asked = importlib.metadata.requires("spurious-rewards") or []
     except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
-        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+        asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+            "dependencies"
+        ]
     return frozenset(canonicalize_name(Requirement(text).name) for text in asked if "extra ==" not in text)
