@@ -8,7 +8,9 @@ from typing import Any
 from spurious_rewards.artifacts import hub as hub_client
 from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model, Prompt
-from spurious_rewards.models.folder import Fault, faults, positions, read_config
+from spurious_rewards.models.configuration import positions, read_config
+from spurious_rewards.models.faults import Fault
+from spurious_rewards.models.folder import faults
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.stages.study import Study
@@ -19,12 +21,12 @@ def folders(study: Study) -> Iterator[Finding]:
     prompts = _prompts(study)
     for name, folder in _folders(study).items():
         for fault in faults(folder, prompts[name]):
-            yield Finding("fails", "models", f"models.{name}: {fault.file}: {fault.wrong}", fault.mend)
+            yield Finding("fails", "models", f"models.{name}: {fault.said}", fault.mend)
     for imported in study.suite.imports:
         run = study.suite.run_of_import(imported)
         for step, where in imported.checkpoints.items():
             for fault in faults(Path(where), [study.prompt(run.model, run.prompt)]) if Path(where).is_dir() else []:
-                yield Finding("fails", "models", f"imports, step {step}: {fault.file}: {fault.wrong}", fault.mend)
+                yield Finding("fails", "models", f"imports, step {step}: {fault.said}", fault.mend)
 
 
 def unusable(study: Study, names: Collection[str]) -> list[Fault]:
