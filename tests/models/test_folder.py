@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from model_folders import ARCHITECTURES, BROKEN, POINTER, ROWS, add_token, broken, byte_level, change, make
 
 from spurious_rewards.config.models import Prompt
-from spurious_rewards.models.folder import ROPE_TYPES, embeddings, faults, positions, read_config
+from spurious_rewards.models.configuration import ROPE_TYPES, embeddings, positions, read_config
+from spurious_rewards.models.folder import faults
 
 RAW, CHAT, SYSTEM = Prompt(kind="raw"), Prompt(kind="chat"), Prompt(kind="chat", system="Be plain.")
 
@@ -180,6 +181,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=5,
 )
+PARTS = st.dictionaries(
+    st.sampled_from(["rope_type", "type", "quant_method", "vocab_size", "content", "default"]), JSON
+)
+KEYS = (
+    *("rope_scaling", "rope_parameters", "quantization_config", "text_config", "auto_map", "model_type", "vocab_size"),
+    *("eos_token_id", "pad_token_id", "chat_template", "eos_token", "added_tokens_decoder", "weight_map", "model"),
+)
 FILES = (
     "config.json",
     "generation_config.json",
@@ -206,9 +214,10 @@ def test_whatever_a_folder_holds_there_is_an_answer(sound: Path, tmp_path: Path,
     elif how == "json":
         path.write_text(json.dumps(data.draw(JSON)))
     else:
-        content[data.draw(st.sampled_from(sorted(content)))] = data.draw(JSON)
+        content[data.draw(st.sampled_from(sorted({*content, *KEYS})))] = data.draw(JSON | PARTS)
         path.write_text(json.dumps(content))
     for fault in faults(copy, [RAW, SYSTEM]):
+        assert "cannot be looked at" not in fault.wrong
         str(fault).encode()
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spurious_rewards.config.models import Prompt
+from spurious_rewards.models import configuration as config_file
 from spurious_rewards.models import folder as gate
+from spurious_rewards.models import weights
+from spurious_rewards.models.faults import raised_by_library, words_of
+from spurious_rewards.models.tokenizer_file import lost_space
 from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,13 +56,12 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
     except UserError:
         raise
     except BaseException as error:
-        if not gate.raised_by_library(error):
+        if not raised_by_library(error):
             raise
         kind = (
             "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
         )
-        said = (" ".join(str(error).split()) or type(error).__name__)[:400]
-        raise UserError(f"{folder}: {what} ({kind}{said}); {mend}") from error
+        raise UserError(f"{folder}: {what} ({kind}{words_of(error)}); {mend}") from error
 
 
 def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
@@ -77,7 +80,7 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
     mend = "copy or make it again" if whole else "add a tokenizer.json, which is read without other packages"
     with plainly(folder, "its tokenizer cannot be loaded", mend):
         tokenizer: PreTrainedTokenizerBase = _of_file(folder) if whole else _of_class(folder)
-        tokenizer.embeddings = rows = gate.embeddings(gate.read_config(folder))
+        tokenizer.embeddings = rows = config_file.embeddings(config_file.read_config(folder))
         if tokenizer.eos_token_id is None:
             tokenizer.eos_token = _ending_token(folder, tokenizer)
         if tokenizer.pad_token_id is None or (rows is not None and tokenizer.pad_token_id >= rows):
@@ -122,7 +125,7 @@ def _of_class(folder: Path) -> Any:
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     words = tokenizer.get_vocab()
     lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
-    if lost or gate.lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
+    if lost or lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
         raise UserError(
             f"{folder}: its tokenizer loses {f'{len(lost)} words' if lost else 'spaces or line breaks'} when transformers loads "
             f"it as {type(tokenizer).__name__}; name its right tokenizer_class in tokenizer_config.json, or add a tokenizer.json"
@@ -211,13 +214,13 @@ def check_finite(folder: Path) -> None:
     import torch
     from safetensors import safe_open
 
-    for file in gate.weight_files(folder):
+    for file in weights.files(folder):
         with safe_open(file, framework="pt") as opened:
             for name in opened.keys():  # noqa: SIM118  # no mapping
                 tensor = opened.get_tensor(name)
                 # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
-                weights = tensor.ndim and tensor.numel() and tensor.is_floating_point()
-                if weights and not torch.isfinite(torch.stack(tensor.aminmax())).all():
+                counts = tensor.ndim and tensor.numel() and tensor.is_floating_point()
+                if counts and not torch.isfinite(torch.stack(tensor.aminmax())).all():
                     raise UserError(
                         f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
                         "training made them, train with a lower learning_rate"
@@ -260,7 +263,7 @@ def configuration(folder: Path) -> Any:
 
 def positions(folder: Path) -> float:
     """Tokens that prompt and response may have together, by the folder's config.json; infinity if nothing limits them."""
-    return gate.positions(configuration(folder).get_text_config().to_dict())
+    return config_file.positions(configuration(folder).get_text_config().to_dict())
 
 
 def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase") -> list[int]:

@@ -8,7 +8,9 @@ from typing import Any
 from spurious_rewards.artifacts import hub as hub_client
 from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model, Prompt
-from spurious_rewards.models.folder import Fault, faults, positions, read_config
+from spurious_rewards.models.configuration import positions, read_config
+from spurious_rewards.models.faults import Fault
+from spurious_rewards.models.folder import faults
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.stages.study import Study
@@ -16,26 +18,22 @@ from spurious_rewards.stages.study import Study
 
 def folders(study: Study) -> Iterator[Finding]:
     """Whether the folders of models that are here hold what is needed, and can be given the suite's prompts."""
-    for name, found in _faults(study).items():
-        for fault in found:
-            yield Finding("fails", "models", f"models.{name}: {fault.file}: {fault.wrong}", fault.mend)
+    prompts = _prompts(study)
+    for name, folder in _folders(study).items():
+        for fault in faults(folder, prompts[name]):
+            yield Finding("fails", "models", f"models.{name}: {fault.said}", fault.mend)
     for imported in study.suite.imports:
         run = study.suite.run_of_import(imported)
         for step, where in imported.checkpoints.items():
             for fault in faults(Path(where), [study.prompt(run.model, run.prompt)]) if Path(where).is_dir() else []:
-                yield Finding("fails", "models", f"imports, step {step}: {fault.file}: {fault.wrong}", fault.mend)
+                yield Finding("fails", "models", f"imports, step {step}: {fault.said}", fault.mend)
 
 
 def unusable(study: Study, names: Collection[str]) -> list[Fault]:
     """What is wrong with the local folders of some of a suite's models."""
-    return [fault for name, found in _faults(study, names).items() for fault in found]
-
-
-def _faults(study: Study, names: Collection[str] | None = None) -> dict[str, list[Fault]]:
-    """What is wrong with the folders that models are loaded from; of all models, those in the hub client's cache included."""
     prompts = _prompts(study)
-    chosen = _folders(study) if names is None else {n: f for n, f in _local_models(study).items() if n in names}
-    return {name: faults(folder, prompts[name]) for name, folder in chosen.items()}
+    folders = {name: _local_folder(study, study.suite.models[name]) for name in sorted(names)}
+    return [fault for name, folder in folders.items() if folder for fault in faults(folder, prompts[name])]
 
 
 def _prompts(study: Study) -> dict[str, list[Prompt]]:
@@ -108,12 +106,14 @@ def _models(study: Study) -> dict[str, Model]:
 
 
 def _local_models(study: Study) -> dict[str, Path]:
-    sources = study.settings.sources
-    return {
-        name: sources.get(model.id, Path(model.id))
-        for name, model in _models(study).items()
-        if model.id is not None and (model.source == "local" or model.id in sources)
-    }
+    return {name: folder for name, model in _models(study).items() if (folder := _local_folder(study, model))}
+
+
+def _local_folder(study: Study, model: Model) -> Path | None:
+    """Where a model lies whose weights are from elsewhere, if that is no matter of the hub."""
+    if model.id is None or (model.source != "local" and model.id not in study.settings.sources):
+        return None
+    return Path(model.id) if model.source == "local" else study.settings.sources[model.id]
 
 
 def _models_to_fetch(study: Study) -> dict[str, bool]:

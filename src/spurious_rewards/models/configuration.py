@@ -1,0 +1,124 @@
+"""config.json of a model folder: what it says that matters here, and what can be seen to be wrong with it."""
+
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spurious_rewards.models.faults import Fault, as_object, read
+
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "context_length", "n_ctx")
+"""What configurations call the number of their positions. Architectures without such a key have no limit (Mamba, BLOOM)."""
+
+ROPE_TYPES = frozenset(
+    {"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"}  # for every model
+    | {"su", "mrope", "axial", "xdrope"}  # for some, which rename them
+)
+"""The rope types of transformers 5.17, which only its code lists; a test compares."""
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json says of the language model, with the keys of its `text_config` on top; nothing if it is broken."""
+    found = read(folder / "config.json", as_object)
+    return {} if isinstance(found, Fault) else of_language(found)
+
+
+def positions(config: Mapping[str, Any]) -> float:
+    """Tokens that prompt and response may have together, by a configuration; infinity if nothing limits them."""
+    return next((config[name] for name in POSITIONS if _counts(config.get(name))), math.inf)
+
+
+def embeddings(config: Mapping[str, Any]) -> int | None:
+    """How many token ids a model has embeddings for: those below this number; None if its configuration does not say."""
+    rows = config.get("vocab_size")
+    return rows if _counts(rows) else None
+
+
+def of_language(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a model that also sees or hears, the part that writes."""
+    text = config.get("text_config")
+    return {**config, **(text if isinstance(text, dict) else {})}
+
+
+def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with a config.json that is a JSON object."""
+    language = of_language(config)
+    if quantised := config.get("quantization_config") or config.get("compression_config"):
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        yield Fault(
+            path,
+            f"quantised weights ({method or 'quantization_config'}), which are neither trained nor answered with here",
+            "take the model's weights in bfloat16, float16 or float32",
+        )
+    kind = config.get("model_type")
+    if isinstance(kind, str) and kind and _listed() and json.dumps(kind) not in _listed():
+        own = " and comes with code of its own (auto_map), which is never run" if "auto_map" in config else ""
+        yield Fault(
+            path,
+            f"model_type {kind!r} is none of the installed transformers{own}",
+            "take a model of an architecture that transformers has",
+        )
+    for name in ("vocab_size", *POSITIONS):
+        if language.get(name) is not None and not _counts(language[name]):
+            yield Fault(path, f"{name} = {_shown(language[name])} is no number of tokens", "put a whole number there")
+    for type_ in _rope_types(language):
+        if not isinstance(type_, str) or type_ not in ROPE_TYPES:
+            yield Fault(
+                path,
+                f"rope type {_shown(type_)} is unknown",
+                f"known are {', '.join(sorted(ROPE_TYPES))}; name the one that the model was trained with",
+            )
+
+
+def _rope_types(config: Mapping[str, Any]) -> Iterator[Any]:
+    """The rope types that a configuration names, for all layers or by kind of layer."""
+    for key in ("rope_scaling", "rope_parameters"):
+        said = config.get(key)
+        if isinstance(said, dict):
+            for part in (said, *said.values()):
+                if isinstance(part, dict):
+                    yield from (part[name] for name in ("rope_type", "type") if part.get(name) is not None)
+
+
+def of_ids(path: Path, settings: Mapping[str, Any], rows: int | None) -> Iterator[Fault]:
+    """Token ids that generation and training would use as they are."""
+    for name in ("eos_token_id", "pad_token_id"):
+        value = settings.get(name)
+        for id_ in value if isinstance(value, list) else [value]:
+            if id_ is None or (name == "pad_token_id" and id_ == -1):  # as old Llama folders say that there is none
+                continue
+            if type(id_) is not int or id_ < 0:
+                yield Fault(path, f"{name} = {_shown(value)} is no token id", "put the number of the token there")
+            elif rows is not None and id_ >= rows:
+                yield Fault(
+                    path,
+                    f"{name} = {_shown(value)} is beyond the model's {rows} embeddings, 0 to {rows - 1}",
+                    "put the number of a token of the model there",
+                )
+
+
+def _counts(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, default=str)[:100]
+
+
+@functools.cache
+def _listed() -> str:
+    """The files in which the installed transformers lists what it can load; importing them takes seconds, and torch.
+
+    Empty where they cannot be found.
+    """
+    with suppress(ImportError, OSError, ValueError):
+        if (spec := find_spec("transformers")) and spec.origin:
+            folder = Path(spec.origin).parent / "models/auto"
+            return "".join(
+                (folder / f"{name}.py").read_text(encoding="utf-8") for name in ("auto_mappings", "configuration_auto")
+            )
+    return ""

@@ -1,0 +1,101 @@
+"""What is wrong with a file of a model folder, in words; and reading one that may be anything."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+LFS = b"version https://git-lfs.github.com/spec/"
+
+AGAIN = "copy or make it again"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a model folder: in which file, and what to do about it (goes on from: to mend it,)."""
+
+    file: Path
+    wrong: str
+    mend: str
+
+    @property
+    def said(self) -> str:
+        """Where and what, fit to be printed whatever the file holds."""
+        return printable(f"{self.file}: {self.wrong}")
+
+    def __str__(self) -> str:
+        return f"{self.said}; {self.mend}"
+
+
+def printable(text: str) -> str:
+    """A text in one line, halves of characters among others escaped."""
+    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, or its kind if it says nothing; the beginning of it."""
+    return printable(str(error) or type(error).__name__)[:400]
+
+
+def raised_by_library(error: BaseException) -> bool:
+    """Whether an error comes from code, and not from a user or a signal; panics of Rust are no `Exception`s."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
+    """The content of a text file, or what is wrong with the file."""
+    for fault in not_there(path):
+        return fault
+    content = path.read_bytes()
+    if content.startswith(b"\xef\xbb\xbf"):
+        return Fault(path, "begins with a byte order mark, which transformers does not read", "save it as plain UTF-8")
+    try:
+        return parse(content.decode())
+    except UnicodeDecodeError:
+        return Fault(path, "not UTF-8", "save it as plain UTF-8")
+    except (ValueError, RecursionError) as error:
+        return Fault(path, f"not the JSON that it should be ({words_of(error)})", AGAIN)
+
+
+def as_object(text: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"{type(found).__name__} where an object should be")
+    return found
+
+
+def not_there(path: Path) -> Iterator[Fault]:
+    """Why there is no content to read, if there is none."""
+    try:
+        if not path.exists():
+            yield Fault(
+                path,
+                f"a link to {os.readlink(path)}, which is not there" if path.is_symlink() else "no such file",
+                AGAIN,
+            )
+        elif not path.is_file():
+            yield Fault(path, "not a file", AGAIN)
+        else:
+            with path.open("rb") as file:
+                if file.read(len(LFS)) == LFS:
+                    what, mend = (
+                        "a Git LFS pointer, not the file that it stands for",
+                        "run `git lfs pull` in its repository",
+                    )
+                    yield Fault(path, what, mend)
+    except OSError as error:
+        yield unreadable(path, error)
+
+
+def unreadable(path: Path, error: OSError) -> Fault:
+    """That the operating system does not give a file."""
+    return Fault(path, f"cannot be read ({error.strerror or words_of(error)})", "give this user the right to read it")

@@ -1,0 +1,95 @@
+"""tokenizer.json of a model folder, read by `tokenizers` alone: what can be seen to be wrong with it."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spurious_rewards.models.faults import Fault, raised_by_library, words_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """What tokenizer_config.json and special_tokens_map.json say."""
+
+    settings: Mapping[str, Any]
+
+    def named(self, name: str) -> str | None:
+        """A special token's text, by its key."""
+        said = self.settings.get(name)
+        text = said.get("content") if isinstance(said, dict) else said
+        return text if isinstance(text, str) else None
+
+    @property
+    def special(self) -> dict[str, str]:
+        """Those that templates may ask for."""
+        names = (f"{kind}_token" for kind in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+        return {name: text for name in names if (text := self.named(name)) is not None}
+
+
+def load(path: Path, text: str) -> "Tokenizer | Fault":
+    """The tokenizer of a tokenizer.json, without truncation and padding, or what is wrong with the file."""
+    from tokenizers import Tokenizer
+
+    try:
+        made = Tokenizer.from_str(text)
+        made.no_truncation()
+        made.no_padding()
+        return made
+    except BaseException as error:
+        if not raised_by_library(error):
+            raise
+        return Fault(
+            path,
+            f"not a tokenizer of the installed `tokenizers` ({words_of(error)})",
+            "save it with the versions of constraints.txt, or copy it again",
+        )
+
+
+def faults(folder: Path, tokenizer: "Tokenizer", tokens: SpecialTokens, rows: int | None) -> Iterator[Fault]:
+    """What is wrong with a tokenizer for a model of so many embeddings; the tokenizer gets the special tokens it lacks."""
+    if dropout := getattr(tokenizer.model, "dropout", None):
+        yield Fault(folder / "tokenizer.json", f"model.dropout = {dropout} draws token ids by chance", "put null there")
+    words = tokenizer.get_vocab(with_added_tokens=True)
+    if lost_space(
+        lambda text: tokenizer.encode(text, add_special_tokens=False).ids,
+        lambda ids: tokenizer.decode(ids, skip_special_tokens=False),
+        words,
+    ):
+        yield Fault(
+            folder / "tokenizer.json",
+            "loses spaces or line breaks, though it has tokens for them",
+            "take the file that the model was published with; one saved after loading it under a wrong class is broken so",
+        )
+    ending = tokens.named("eos_token")
+    if (
+        ending is not None
+        and rows is not None
+        and (id_ := words.get(ending, max(words.values(), default=-1) + 1)) >= rows
+    ):
+        yield Fault(
+            folder / "tokenizer_config.json",
+            f"eos_token {ending!r} has the id {id_}, beyond the model's {rows} embeddings, 0 to {rows - 1}",
+            "name a token there that the model has",
+        )
+    tokenizer.add_special_tokens(
+        [text for text in tokens.special.values() if text not in words]
+    )  # as transformers does
+
+
+def lost_space(encode: Callable[[str], list[int]], decode: Callable[[list[int]], str], words: Collection[str]) -> bool:
+    """Whether a tokenizer loses spaces or line breaks for which it has words, as one rebuilt under a wrong class does."""
+    signs = {" ": (" ", "Ġ", "▁"), "\n": ("\n", "Ċ")}
+    spaces = [space for space, names in signs.items() if any(name in words for name in names)]
+    try:
+        survivor = next((char for char in "a1xA0" if decode(encode(char)).strip() == char), None)
+        return survivor is not None and any(
+            decode(encode(f"{survivor}{space}{survivor}")) == survivor * 2 for space in spaces
+        )
+    except BaseException as error:  # of a character that a tokenizer has no word for, not even for the unknown
+        if not raised_by_library(error):
+            raise
+        return False
