@@ -46,8 +46,8 @@ _NUMBER = re.compile(
 """A number, a fraction of two, or one in scientific notation."""
 
 
-THINK, THOUGHT = "<think>", "</think>"
-"""Where thoughts begin and end. Some prompts have the first themselves, so that a response may have the second alone."""
+_THOUGHT = re.compile(r"</?think>")
+"""Where thoughts begin and end. Some prompts have the beginning themselves, so that a response may have the end alone."""
 
 
 class Extraction(NamedTuple):
@@ -63,15 +63,15 @@ _NONE = Extraction(None, "none")
 def extract(response: str, answer_in: Literal["box", "tag"]) -> Extraction:
     r"""Read the answer: the last \boxed{} or <answer>, else what follows "the answer is", else the last number.
 
-    Of a model that thinks first, what stands after `</think>` is read, and its thoughts only where there is nothing in it.
-    Thoughts that were cut off before their end hold no answer, unless it is marked by <answer>.
+    Of a model that thinks first, what stands after `</think>` is read, and what stands before it only where there is no answer
+    in that. Thoughts that were cut off before their end hold no answer, unless it is marked by <answer>.
     """
     if answer_in == "tag" and (marked := tagged(response)) is not None:
         return Extraction(marked, "tag")
-    begun, ended = response.rfind(THINK), response.rfind(THOUGHT)
-    said = response[:begun] if begun > ended else response
-    found = _extract(said[ended + len(THOUGHT) :], answer_in) if ended >= 0 else _NONE
-    return _extract(said, answer_in) if found.text is None else found
+    begun = response.rfind("<think>")
+    whole = response[:begun] if begun > response.rfind("</think>") else response
+    found = (_extract(part, answer_in) for part in reversed(_THOUGHT.split(whole)))
+    return next((each for each in found if each.text is not None), _NONE)
 
 
 def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:

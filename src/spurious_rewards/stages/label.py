@@ -11,7 +11,7 @@ from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.reading import true_answers
 from spurious_rewards.stages.study import Study
 
-VERSION = 1
+VERSION = 2
 
 
 class LabelJob(JobSpec):
