@@ -204,7 +204,7 @@ LINES: dict[str, bytes] = {
     "100,000 rows": _written([{"problem": f"{i}", "answer": f"{i}"} for i in range(100_000)]),
     "100,000 equal rows": _written([{"problem": "1", "answer": "1"}] * 100_000),
     "a comment": b"// problems\n" + _written(_rows()),
-    "gzip": gzip.compress(_written(_rows())),
+    "gzip": gzip.compress(_written(_rows()), mtime=0),
     "bytes": bytes(range(256)) * 10,
     "null": b"null\n",
     "a row of a thousand columns": _written([_rows()[0] | {f"c{i}": i for i in range(1000)}]),
@@ -366,7 +366,7 @@ def _parquet(random: Random) -> Made:
     others: dict[str, Callable[[io.BytesIO], Any]] = {
         "Feather": lambda buffer: pyarrow.feather.write_feather(table, buffer),
         "ORC": lambda buffer: pyarrow.orc.write_table(table, buffer),
-        "a zip": lambda buffer: zipfile.ZipFile(buffer, "w").writestr("a", raw),
+        "a zip": lambda buffer: zipfile.ZipFile(buffer, "w").writestr(zipfile.ZipInfo("a"), raw),
         "JSON lines": lambda buffer: buffer.write(_written(_rows())),
         "nothing": lambda buffer: None,
         "its mark alone": lambda buffer: buffer.write(b"PAR1PAR1"),
