@@ -18,6 +18,19 @@ def test_an_unknown_suite_lists_those_there_are() -> None:
         settings.suite_file("organsim", ROOT)
 
 
+@pytest.mark.parametrize("name", ["a{b}.yaml", "}.yml", "a\nb.yaml", ".yaml", "..yaml"])
+def test_a_suite_whose_results_snakemake_cannot_make_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="no braces and no line breaks"):
+        settings.suite_file(str(tmp_path / name), ROOT)
+
+
+@pytest.mark.parametrize("name", ["a b.yaml", "é中.yaml", "a'b$c#.yml", "-x.yaml", "a*b[c].yaml"])
+def test_a_suite_may_have_any_other_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    assert settings.suite_file(str(tmp_path / name), ROOT) == tmp_path / name
+
+
 def test_a_suite_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     with pytest.raises(UserError, match="no such file"):

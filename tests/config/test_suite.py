@@ -3,12 +3,13 @@
 import copy
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spurious_rewards.config import consistency, experiments, loading, messages, renamed, suite
@@ -497,3 +498,38 @@ def test_a_prompt_hash_changes_with_its_words() -> None:
     one = config_models.Prompt(kind="raw", user="{} =")
     assert one.hash == config_models.Prompt(kind="raw", user="{} =").hash
     assert one.hash != config_models.Prompt(kind="raw", user="{}=").hash
+
+
+def places(node: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where every value of a suite stands."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        yield (*above, key)
+        yield from places(value, (*above, key))
+
+
+SMOKE = of_project("smoke")
+WRONG = [
+    *(None, True, False, -1, 0, 1, 3, 10**30, 1e400, float("nan"), -0.0, 0.5, "", "x" * 1000, [], {}, [[]], [None]),
+    *({"a": 1}, {"": 1}, "..", "a\nb", "/", "{x}", "no", "1e-6", "0-4", "4-0", ["0", "0"], [""], "random", "clipping"),
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(where=st.sampled_from(list(places(SMOKE))), value=st.sampled_from(WRONG), deleted=st.booleans())
+def test_whatever_stands_at_a_key_the_suite_is_read_or_refused_in_a_sentence(
+    where: tuple[Any, ...], value: Any, deleted: bool
+) -> None:
+    node = changed = copy.deepcopy(SMOKE)
+    for key in where[:-1]:
+        node = node[key]
+    if deleted:
+        del node[where[-1]]
+    else:
+        node[where[-1]] = value
+    said = ""
+    try:
+        assert load(changed).runs is not None
+    except UserError as error:
+        said = str(error)
+    assert said == "" or (said.startswith("mine.yaml: ") and "\n" not in said)

@@ -34,6 +34,9 @@ if not (workflow.remote_exec or workflow.subprocess_exec):
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
+    for path in map(Path, workflow.overwrite_configfiles):
+        if path.suffix != ".json":
+            read_yaml(path)  # as Snakemake did, which of two equal keys has taken the last
     # Not by Snakemake's own `configfile:`, which takes the last of two equal keys, and braces in the folder's name for Python's.
     given, config = config, read_yaml(ROOT / "config.yaml")
     update_config(config, given)  # of --config and --configfile

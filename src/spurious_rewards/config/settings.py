@@ -50,6 +50,11 @@ def suite_file(suite: str, workflow: Path) -> Path:
     """
     if suite.endswith((".yaml", ".yml")):
         path = Path(suite)
+        if path.stem.startswith(".") or any(character in "{}" or character < " " for character in path.stem):
+            raise UserError(
+                f"config.yaml: suite = {suite!r}: Snakemake cannot make results/{path.stem!r}; allowed: a file whose name has no "
+                "braces and no line breaks, and does not begin with a dot"
+            )
         if not path.exists():
             raise UserError(f"config.yaml: suite = {suite}: no such file")
         return path
