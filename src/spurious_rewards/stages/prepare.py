@@ -44,10 +44,10 @@ def job(study: Study, name: str) -> PrepareJob:
 
 
 def copies(study: Study, name: str) -> dict[str, Path]:
-    """The file of the user's that a problem set is read from, if it is one, by its hub id or its name."""
+    """The file of the user's that a problem set is read from, if it is one, by its hub id or the path that jobs are told."""
     problem_set, sources = study.suite.problems[name], study.settings.sources
     if problem_set.path is not None:
-        return {name: problem_set.path}
+        return {str(study.suite_as_told.problems[name].path): problem_set.path}
     return {hub: path for hub, path in sources.items() if hub == problem_set.hub}
 
 
