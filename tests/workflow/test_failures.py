@@ -146,5 +146,5 @@ def test_no_record_no_report(finished: Path) -> None:
     made = checkout.partial_report(finished)
     assert made.code == 1
     assert made.output == (
-        f"error: {PARTIAL}/unfinished.json: No such file or directory; a run that fails, or is stopped, leaves one\n"
+        f"error: {PARTIAL}/unfinished.json: no such file; a run that fails, or is stopped, leaves such a record\n"
     )
