@@ -203,7 +203,7 @@ SHARDS = 10
 def ask(model: Path, output: Path, engine: str, steps: Sequence[int]) -> None:
     sampling = Sampling(engine=engine, dtype="float32", max_model_len=256, max_new_tokens=12, batch_tokens=190)
     checkpoints = [Checkpoint(0, step, model) for step in steps]
-    generate_responses(checkpoints, TASKS, PROMPT, sampling, output, threads=1, hardware=Hardware())
+    generate_responses(checkpoints, TASKS, PROMPT, sampling, output, version=1, threads=1, hardware=Hardware())
 
 
 def start(model: Path, output: Path) -> subprocess.Popen[bytes]:

@@ -87,6 +87,7 @@ def test_training_with_a_colocated_engine(model: Path, tmp_path: Path, monkeypat
         previous=None,
         training_sets={0: PROBLEMS.assign(seed=0)},
         output=tmp_path,
+        version=1,
         tracker=Tracker("none", tmp_path, "run", {}),
         hardware=Hardware(),
     )

@@ -280,12 +280,13 @@ def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) ->
         served = client.get_server_info()
         assert served["weight_transfer_config"]["backend"] == "nccl"
         assert served["model_config"]["max_model_len"] == TRAINING.max_model_len
-        drawn = client.generate(prompts, n=8, max_tokens=8, generation_kwargs=arguments["generation_kwargs"])
+        drawn = client.generate(prompts, n=64, max_tokens=8, generation_kwargs=arguments["generation_kwargs"])
         assert drawn["prompt_ids"] == prompts
         said = drawn["completion_ids"]
         assert not any("}" in text for text in tokenizer.batch_decode([ids[:-1] for ids in said]))
         assert sum("}" in text for text in tokenizer.batch_decode([ids[-1:] for ids in said])) > 3
-        assert len(set(map(tuple, said[:8]))) > 2
+        # Drawn, not greedy: the server batches as it likes, so which answers come is not fixed.
+        assert len(set(map(tuple, said))) > len(prompts)
         with pytest.raises(NotImplementedError, match="needs a CUDA device"):
             client.init_communicator(device="cpu")
     with pytest.raises(requests.ConnectionError):
