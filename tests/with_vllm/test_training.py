@@ -147,6 +147,9 @@ def trained(smollm2: Path, draws: list[Draw], tmp_path_factory: pytest.TempPathF
     """Two rollout steps of each of two seeds, in one job; watched where TRL asks vLLM."""
     from trl.generation.vllm_generation import VLLMGeneration
 
+    from spurious_rewards.training.trainer import ENGINES
+
+    ENGINES.clear()  # those of other test files
     fixed = loading.load_tokenizer(smollm2).encode(FIXED)
     generate = VLLMGeneration.generate
 
