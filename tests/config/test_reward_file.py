@@ -147,7 +147,7 @@ def test_any_bytes_are_read_or_refused_in_one_sentence(
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.py: No such file or directory; name a Python file"):
         reward_file.read(tmp_path / "none.py")
-    with pytest.raises(UserError, match=r"Is a directory; name a Python file"):
+    with pytest.raises(UserError, match=r"name a Python file, whose name ends in \.py"):
         reward_file.read(tmp_path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from spurious_rewards.artifacts.local_copies import Contents
 from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
@@ -32,17 +33,17 @@ from spurious_rewards.stages.study import Study
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/workflow/tiny.yaml"
 SUITES = ROOT / "config/suites"
-COPIES = ("own.jsonl", "copied.parquet", "own_model", "copied_model", "theirs.parquet", "their_checkpoint")
+COPIES = ("own.jsonl", "copied.parquet", "own_model", "copied_model", "theirs.parquet", "their_checkpoint", "paid.py")
 
 
 def write(folder: Path, name: str, text: str) -> None:
     path = folder / name / "config.json" if "." not in name else folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(f"def paid(responses, labels, context): return {text!r}" if name.endswith(".py") else text)
 
 
-def study(folder: Path, lies: str = "") -> Study:
-    """A suite with local copies of every kind, in `folder`, or in a folder `lies` below it."""
+def study(folder: Path, lies: str = "", environment: dict[str, str] | None = None) -> Study:
+    """A suite with local copies of every kind, in `folder`, or in a folder `lies` below it; `environment` as for `Contents`."""
     place = folder / lies
     suite: dict[str, Any] = yaml.safe_load(TINY.read_text())
     suite["problems"] |= {"own": {"path": str(place / "own.jsonl")}, "copied": {"hub": "some/sums"}}
@@ -51,7 +52,8 @@ def study(folder: Path, lies: str = "") -> Study:
         "own": {"source": "local", "id": str(place / "own_model"), **here},
         "copied": {"source": "hub", "id": "some/model", **here},
     }
-    suite["experiments"]["main"].update(models=["organism", "own", "copied"], seeds=["0-1", "2", "3"])
+    suite["rewards"]["paid"] = {"function": "paid", "file": str(place / "paid.py")}
+    suite["experiments"]["main"].update(rewards=["random", "paid"], models=["organism", "own", "copied"], seeds=["0-1", "2", "3"])
     suite["imports"] = [
         {"model": "own", "reward": "random", "seed": 2, "origin": "them", "responses": str(place / "theirs.parquet")},
         {"model": "own", "reward": "random", "seed": 3, "origin": "them"}
@@ -61,7 +63,8 @@ def study(folder: Path, lies: str = "") -> Study:
     file = folder / "mine.yaml"
     file.write_text(yaml.safe_dump(suite))
     sources = {"some/sums": place / "copied.parquet", "some/model": place / "copied_model"}
-    return Study(load(file), Settings(suite="mine", sources=sources), file)
+    settings = Settings(suite="mine", sources=sources)
+    return Study(load(file), settings, file, contents=Contents(environment))
 
 
 @pytest.fixture
@@ -72,8 +75,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(model: str, seeds: str) -> Run:
-    return Run(model=model, prompt="plain", reward="random", variant="default", seeds=seeds)
+def run(model: str, seeds: str, reward: str = "random") -> Run:
+    return Run(model=model, prompt="plain", reward=reward, variant="default", seeds=seeds)
 
 
 Planned = tuple[Callable[[Study], JobSpec], Callable[[Study], Iterable[Path]], tuple[str, ...]]
@@ -103,6 +106,11 @@ READING: dict[str, Planned] = {
         lambda study: train.job(study, run("own", "0-1"), 2, 4),
         lambda study: train.copies(study, run("own", "0-1")),
         ("own_model",),
+    ),
+    "train, on a reward file": (
+        lambda study: train.job(study, run("organism", "0-1", "paid"), 0, 2),
+        lambda study: train.copies(study, run("organism", "0-1", "paid")),
+        ("paid.py",),
     ),
     "generate, before training": (
         lambda study: generate.job_of_base(study, "copied", "base", "plain"),
@@ -134,7 +142,7 @@ def test_a_job_changes_with_the_content_that_it_reads_and_with_no_path(folder: P
     before = job(planned).as_json()
     assert str(folder) not in before
     locations = planned.contents.locations(copies(planned))
-    assert list(locations.values()) == [str(folder / name) for name in read]
+    assert [folder / lies for lies in locations.values()] == [folder / name for name in read]
     assert all(f'"content":"{content}"' in before for content in locations)
     assert type(job(planned)).model_validate_json(before) == job(planned)
 
@@ -153,10 +161,21 @@ def test_a_job_changes_with_the_content_that_it_reads_and_with_no_path(folder: P
         write(moved, name, f"content of {name}")
 
 
+@pytest.mark.parametrize("kind", READING)
+def test_a_job_that_is_planned_once_more_with_what_its_run_found_is_the_same(folder: Path, kind: str) -> None:
+    job, _, _ = READING[kind]
+    found: dict[str, str] = {}
+    before = job(study(folder, environment=found)).as_json()
+    for name in COPIES:
+        write(folder, name, f"another content of {name}")
+    assert job(study(folder, environment=dict(found))).as_json() == before
+    assert job(study(folder)).as_json() != before
+
+
 def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(folder: Path) -> None:
     def told(planned: Study) -> list[str]:
         jobs = [
-            generate.job_of_run(planned, run("own", "0-1"), 0, 2),
+            generate.job_of_run(planned, run("own", "0-1", "paid"), 0, 2),
             score.job(planned, "main", "own"),
             training_summary.job(planned, "main"),
             plot.job(planned, "fig1"),
@@ -175,7 +194,7 @@ def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(fol
 
 
 @pytest.mark.parametrize("name", ["organism", "smoke", "small", "one_gpu", "paper"])
-def test_jobs_of_suites_without_local_copies_are_what_they_were(name: str) -> None:
+def test_jobs_of_suites_without_local_copies_hold_no_content(name: str) -> None:
     path = SUITES / f"{name}.yaml"
     planned = Study(load(path), Settings(suite=name), path)
     jobs: list[JobSpec] = [prepare.job(planned, key) for key, each in planned.suite.problems.items() if not each.path]

@@ -160,8 +160,8 @@ def test_a_job_of_a_reward_file_holds_the_digest_of_its_code_and_others_hold_non
     path, helper = tmp_path / "study/your_method.yaml", tmp_path / "study/helper.py"
 
     def planned(reward: str) -> str | None:
-        study = Study(load(path), Settings(), path)
-        return train.job(study, run(reward), 0, 25).reward_code
+        code = train.job(Study(load(path), Settings(), path), run(reward), 0, 25).reward_code
+        return code.content if code else None
 
     file = tmp_path / "study/shows_work.py"
     file.write_text("import helper\n" + file.read_text())

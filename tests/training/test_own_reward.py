@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.local_copies import LocalCopy
 from spurious_rewards.artifacts.manifests import manifest_path, sha256
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import reward_file
@@ -71,6 +72,7 @@ def trained(organism_model: Path, tmp_path: Path) -> Callable[..., Path]:
         file, problems = tmp_path / "mine.py", tmp_path / "problems.parquet"
         file.write_text(text)
         tables.write(PROBLEMS, tables.Problems, problems)
+        code = LocalCopy(content=reward_file.digest(file))
         job = train.TrainJob(
             version=1,
             run=Run(model="m", prompt="p", reward="r", variant="default", seeds="0"),
@@ -78,8 +80,8 @@ def trained(organism_model: Path, tmp_path: Path) -> Callable[..., Path]:
             stop=stop,
             bases={seed: ModelRef(folder=model) for seed in seeds},
             training=training,
-            reward=Reward(function="own", file=file),
-            reward_code=reward_file.digest(file),
+            reward=Reward(function="own", file=Path("own.py")),
+            reward_code=code,
             prompt=prompt,
             strategies=Strategies(),
             threads=1,
@@ -90,7 +92,8 @@ def trained(organism_model: Path, tmp_path: Path) -> Callable[..., Path]:
         inputs = {"data": [problems]}
         if start:
             inputs["previous"] = [segments / f"0-{start}/checkpoints"]
-        train.work(job, inputs, {"checkpoints": segments / f"{start}-{stop}/checkpoints"}, Hardware(), {})
+        outputs, lies = {"checkpoints": segments / f"{start}-{stop}/checkpoints"}, {code.content: file}
+        train.work(job, inputs, outputs, Hardware(), lies)
         return segments / f"{start}-{stop}"
 
     return run

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 from spurious_rewards.artifacts.checkpoints import STATE
 from spurious_rewards.artifacts.hub import MODEL_FILES
+from spurious_rewards.config import reward_file
+from spurious_rewards.runtime.errors import UserError
 
 CACHE = Path(".snakemake/digests.jsonl")
 """Beside what Snakemake knows of the jobs that were told these digests, so that it comes along when results move."""
@@ -52,8 +54,14 @@ class Seen(NamedTuple):
 def digest(path: Path) -> str | None:
     """The SHA-256 (hex) of a file's bytes, or of the names and digests of the files of a model folder that are loaded.
 
+    Of a Python file it is the digest of its code, which is that of the modules beside it too (`reward_file.read`).
     None where there is nothing, nothing that would be loaded, or nothing that can be read.
     """
+    if path.suffix == reward_file.SUFFIX:
+        try:
+            return reward_file.digest(path)
+        except UserError:
+            return None
     known = _last_look(path)
     try:
         files = _files(path)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from spurious_rewards.runtime.errors import UserError
 
+SUFFIX = ".py"
+
 FILE = ""
 """The name of the reward file itself among its modules."""
 
@@ -107,6 +109,8 @@ def read(file: Path) -> Code:
     Raises:
         UserError: there is no such file, or one of them is not Python.
     """
+    if file.suffix != SUFFIX:
+        raise UserError(f"{file}: name a Python file, whose name ends in {SUFFIX}")
     path = file.resolve()
     modules = {FILE: _read(path, file)}
     todo = [FILE]

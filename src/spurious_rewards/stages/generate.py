@@ -178,5 +178,4 @@ STAGE = Stage(
     writes=("responses",),
     version=VERSION,
     engine=lambda job: str(job.sampling.engine),
-    reads_copies=True,
 )

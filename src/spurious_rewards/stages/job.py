@@ -1,5 +1,6 @@
 """What a stage is: the job that it is told, as JSON, and the function that does it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,6 @@ class Stage:
         version: Set for stages up to the responses: their artifacts cost GPU-hours and are kept when code changes, until you
             raise it. None: changed code re-runs the stage, except `prune`.
         engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
-        reads_copies: whether files or model folders of the user's may be among what it reads.
     """
 
     job: type[JobSpec]
@@ -46,4 +46,8 @@ class Stage:
     writes: tuple[str, ...] = ()
     version: int | None = None
     engine: Callable[[Any], str] | None = None
-    reads_copies: bool = False
+
+    @property
+    def reads_copies(self) -> bool:
+        """Whether files or model folders of the user's may be among what it reads: `work` is told where they lie."""
+        return "locations" in inspect.signature(self.work).parameters

@@ -108,5 +108,4 @@ STAGE = Stage(
     writes=("completions",),
     version=VERSION,
     engine=lambda job: str(job.sampling.engine),
-    reads_copies=True,
 )

@@ -71,4 +71,4 @@ def work(job: PrepareJob, inputs: Inputs, outputs: Outputs, locations: Locations
     print(f"{job.name}: {len(frame)} problems", file=sys.stderr)
 
 
-STAGE = Stage(PrepareJob, work, may_read=("against",), writes=("problems",), version=VERSION, reads_copies=True)
+STAGE = Stage(PrepareJob, work, may_read=("against",), writes=("problems",), version=VERSION)

@@ -10,14 +10,13 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from spurious_rewards.artifacts.local_copies import Contents
+from spurious_rewards.artifacts.local_copies import Contents, LocalCopy
 from spurious_rewards.artifacts.paths import BASE, ResultPaths, bases
 from spurious_rewards.config import accelerate
 from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.experiments import Experiment, Report, Run
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.problems import Benchmark
-from spurious_rewards.config.reward_file import digest
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Reward
@@ -141,6 +140,10 @@ class Study:
                     name: each.model_copy(update={"path": Path(name + each.path.suffix)}) if each.path else each
                     for name, each in self.suite.problems.items()
                 },
+                "rewards": {
+                    name: each.model_copy(update={"file": Path(f"{name}.py")}) if each.file else each
+                    for name, each in self.suite.rewards.items()
+                },
                 "models": {
                     name: each.model_copy(update={"id": name}) if each.source == "local" else each
                     for name, each in self.suite.models.items()
@@ -160,12 +163,12 @@ class Study:
 
     def reward(self, name: str) -> Reward:
         """A reward without its title."""
-        return self.suite.rewards[name].model_copy(update={"title": ""})
+        return self.suite_as_told.rewards[name].model_copy(update={"title": ""})
 
-    @cached_property
-    def reward_code(self) -> dict[str, str]:
-        """Reward from a file -> digest of its code, the user's modules that it imports included."""
-        return {name: digest(reward.file) for name, reward in self.suite.rewards.items() if reward.file}
+    def reward_code(self, name: str) -> LocalCopy | None:
+        """The code of a reward from a file, the user's modules that it imports included."""
+        file = self.suite.rewards[name].file
+        return self.contents.of(file) if file else None
 
     def prompt(self, model: str, name: str) -> Prompt:
         """A prompt as a model is given it, without where its wording comes from."""

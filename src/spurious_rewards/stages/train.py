@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from spurious_rewards.artifacts import tables
-from spurious_rewards.artifacts.local_copies import Locations
+from spurious_rewards.artifacts.local_copies import LocalCopy, Locations, locate
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import results_of
 from spurious_rewards.config import costs
@@ -31,8 +31,8 @@ class TrainJob(JobSpec):
     bases: dict[int, Weights]
     training: Training
     reward: Reward
-    reward_code: str | None
-    """Digest of the code of a reward from a file."""
+    reward_code: LocalCopy | None
+    """The code of a reward from a file."""
     prompt: Prompt
     strategies: Strategies
     threads: int
@@ -48,7 +48,7 @@ def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
         bases=model_refs.untrained(study, run.model, run.seeds),
         training=study.suite.algorithms[run.variant],
         reward=study.reward(run.reward),
-        reward_code=study.reward_code.get(run.reward),
+        reward_code=study.reward_code(run.reward),
         prompt=study.prompt(run.model, run.prompt),
         strategies=study.suite.strategies,
         threads=study.settings.threads,
@@ -83,7 +83,8 @@ def following(study: Study, run: Run, stop: int) -> list[Path]:
 
 def copies(study: Study, run: Run) -> list[Path]:
     """Files and folders of the user's that a run is trained with."""
-    return model_refs.local_copies(study, run.model)
+    file = study.suite.rewards[run.reward].file
+    return [*model_refs.local_copies(study, run.model), *([file] if file else [])]
 
 
 def minutes(study: Study, run: Run, start: int, stop: int) -> int:
@@ -116,7 +117,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
         wanted = "no" if job.start == 0 else "an"
         raise UserError(f"a segment from step {job.start} needs {wanted} --input previous=CHECKPOINTS")
     torch.set_num_threads(job.threads)
-    code = user_file.planned(job.reward.file, job.reward_code) if job.reward.file else None
+    code = user_file.planned(locate(job.reward_code, locations), job.reward_code.content) if job.reward_code else None
     which, seeds = job.reward.training_set, list(job.bases)
     if which == "truth":
         sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
@@ -158,5 +159,4 @@ STAGE = Stage(
     writes=("checkpoints",),
     version=VERSION,
     engine=lambda job: str(job.training.engine),
-    reads_copies=True,
 )

@@ -90,5 +90,4 @@ STAGE = Stage(
     writes=("votes",),
     version=VERSION,
     engine=lambda job: str(job.sampling.engine),
-    reads_copies=True,
 )
