@@ -236,6 +236,9 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(here: Path) -> No
     CACHE.parent.rmdir()
     assert digest(here) is not None
     assert not CACHE.parent.exists(), "where Snakemake does not run there is no place for it"
+    Path("Snakefile").touch()
+    assert digest(here) is not None
+    assert CACHE.exists(), "before its first run too"
 
 
 def _look(folder: Path, names: list[str]) -> None:

@@ -79,8 +79,9 @@ def test_things_that_were_never_there_are_not_one_thing(file: Path) -> None:
 def test_what_is_missing_is_named(file: Path) -> None:
     contents = Contents()
     there, absent = (json.dumps(contents.locations([path])) for path in (file, Path("absent")))
-    assert local_copies.missing(["{}", there]) == ""
-    assert local_copies.missing(["{}", there, absent]).startswith("absent: no such file or folder; mend ")
+    assert local_copies.paths(["{}", there, there]) == [file]
+    assert local_copies.missing(local_copies.paths([there])) == ""
+    assert local_copies.missing(local_copies.paths([there, absent])).startswith("absent: no such file or folder; mend ")
 
 
 def test_a_job_that_was_not_told_where_says_so() -> None:

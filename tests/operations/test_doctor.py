@@ -418,8 +418,8 @@ def test_what_is_wrong_with_a_model_folder_is_a_finding(name: str, sound: Path, 
     study = study_of(local(copy))
     found = [one for one in doctor(study) if one.what == "models" and one.level == "fails"]
     assert any(one.found.startswith(f"models.m: {copy / BROKEN[name].file}") and one.mend for one in found)
-    assert unusable_models(study, {"m"}).startswith(str(copy))
-    assert unusable_models(study, set()) == ""
+    assert unusable_models(study, [copy]).startswith(str(copy))
+    assert unusable_models(study, []) == ""
 
 
 @pytest.mark.parametrize(
@@ -438,9 +438,13 @@ def test_a_copy_under_sources_and_an_imported_checkpoint_are_looked_at_too(sound
     sources = {"somebody/m": copy}
     study = study_of(tiny(models={"m": hub_model()}), sources=sources)
     assert str(copy / "config.json") in only(models.folders(study)).found
-    imported = {"model": "m", "reward": "r", "seed": 0, "origin": "o", "checkpoints": {100: str(copy)}}
-    found = only(models.folders(study_of(local(sound, imports=[imported])))).found
-    assert found.startswith(f"imports, step 100: {copy / 'config.json'}: not the JSON")
+    for where, lies in ((str(copy), {}), ("somebody/trained", {"somebody/trained": copy})):
+        imported = {"model": "m", "reward": "r", "seed": 0, "origin": "o", "checkpoints": {100: where}}
+        study = study_of(local(sound, imports=[imported]), sources=lies)
+        found = only(models.folders(study)).found
+        assert found.startswith(f"imports, step 100: {copy / 'config.json'}: not the JSON")
+        assert unusable_models(study, [copy]).startswith(str(copy))
+        assert unusable_models(study, [sound]) == ""
 
 
 def test_a_model_that_another_starts_from_is_given_the_others_prompts(sound: Path) -> None:

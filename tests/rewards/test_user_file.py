@@ -339,11 +339,16 @@ def test_a_file_may_be_called_as_a_module_is(tmp_path: Path) -> None:
     assert sys.modules["json"] is json
 
 
-def test_a_helper_with_the_name_of_an_installed_package_is_refused(made: Callable[..., RewardFunction]) -> None:
+@pytest.mark.parametrize("package", ["yaml", "snakefmt"], ids=["imported already", "not imported yet"])
+def test_a_helper_with_the_name_of_an_installed_package_is_refused(
+    made: Callable[..., RewardFunction], package: str
+) -> None:
+    assert (package in sys.modules) == (package == "yaml")
     with pytest.raises(
-        UserError, match=r"it imports yaml, which lies beside it, but .*yaml.* has that name too; rename"
+        UserError, match=rf"it imports {package}, which lies beside it, but .*{package}.* has that name too; rename"
     ):
-        made("import yaml\n" + BODY + "return [1] * 4", yaml="")
+        made(f"import {package}\n" + BODY + "return [1] * 4", **{package: ""})
+    assert (package in sys.modules) == (package == "yaml")
 
 
 # ---------------------------------------------------------------- what it is given

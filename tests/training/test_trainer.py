@@ -158,6 +158,17 @@ def test_whitening_is_over_the_tokens_of_the_whole_batch() -> None:
     assert local.tolist() == pytest.approx(expected[:2])
 
 
+def test_whitening_leaves_out_responses_without_a_reward() -> None:
+    import torch
+
+    from spurious_rewards.training.whitening import whitened
+
+    advantages, tokens = torch.tensor([1.0, -0.5, -0.5, 0.0]), torch.tensor([3, 5, 2, 9])
+    without = whitened(advantages, tokens * torch.tensor([1, 1, 1, 0]), lambda x: x)
+    assert without.tolist() == [*whitened(advantages[:3], tokens[:3], lambda x: x).tolist(), 0]
+    assert whitened(advantages[3:], torch.tensor([0]), lambda x: x).tolist() == [0]
+
+
 def test_whitening_leaves_nothing_of_advantages_that_do_not_differ() -> None:
     import torch
 

@@ -1,22 +1,16 @@
 # What happens before a run starts, and when it has failed or is done.
-from spurious_rewards.artifacts.local_copies import missing
+from spurious_rewards.artifacts import local_copies
 from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
-LOADING = ("vote", "train", "generate_base", "memorization")
-"""The rules whose jobs load what the suite's `models` name."""
-
-
 onstart:
     needed = list(workflow.dag.needrun_jobs())
-    trouble = missing(job.resources.get("locations", "{}") for job in needed) or doctor.unusable_models(
-        study, {job.wildcards.model for job in needed if job.rule.name in LOADING}
-    )
-    if trouble:
+    copies = local_copies.paths(job.resources.get("locations", "{}") for job in needed)
+    if trouble := local_copies.missing(copies) or doctor.unusable_models(study, copies):
         sys.exit(f"error: {trouble}")
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
-    if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
+    if any(job.resources.get("gpu") for job in needed):
         where = "local" if workflow.local_exec else "slurm"
         if trouble := doctor.must_fail(study, where, not workflow.deployment_settings.deployment_method):
             sys.exit(f"error: {trouble}")

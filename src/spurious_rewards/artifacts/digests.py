@@ -150,8 +150,11 @@ def _seen(stamp: Any, sha256: str) -> Seen:
 
 
 def _remember(path: Path, seen: Mapping[str, Seen]) -> None:
-    """Add a look to the cache, if there is a place for it: nothing hangs on it but time."""
+    """Add a look to the cache, in a folder where Snakemake runs or will run. Without it, the next look takes as long again."""
     line = json.dumps({"path": _key(path), "files": seen})
-    if CACHE.parent.is_dir():
-        with contextlib.suppress(OSError), CACHE.open("a", encoding="utf-8") as lines:
-            lines.write(f"\n{line}\n")  # on a line of its own whatever a process that was killed has left
+    with contextlib.suppress(OSError):
+        if Path("Snakefile").is_file():
+            CACHE.parent.mkdir(exist_ok=True)
+        if CACHE.parent.is_dir():
+            with CACHE.open("a", encoding="utf-8") as lines:
+                lines.write(f"\n{line}\n")  # on a line of its own whatever a process that was killed has left

@@ -50,10 +50,14 @@ class Contents:
         return {self.of(path).content: str(path) for path in paths}
 
 
-def missing(locations: Iterable[str]) -> str:
-    """What to say of the first path of some `Locations` (as JSON) where nothing lies; nothing if all are there."""
-    paths = (path for told in locations for path in json.loads(told).values())
-    gone = next((path for path in paths if not os.path.exists(path)), None)
+def paths(locations: Iterable[str]) -> list[Path]:
+    """The paths of some `Locations`, given as JSON; each once."""
+    return list(dict.fromkeys(Path(path) for told in locations for path in json.loads(told).values()))
+
+
+def missing(copies: Iterable[Path]) -> str:
+    """What to say of the first path where nothing lies; nothing if all are there."""
+    gone = next((path for path in copies if not os.path.exists(path)), None)
     return f"{gone}: no such file or folder; mend its path in the suite, or `sources` in config.yaml" if gone else ""
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,11 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.said}; {self.mend}"
+
+
+def together(found: Iterable[Fault]) -> str:
+    """Faults in one line."""
+    return "; moreover, ".join(map(str, found))
 
 
 def printable(text: str) -> str:

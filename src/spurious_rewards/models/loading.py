@@ -10,7 +10,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.models import configuration as config_file
 from spurious_rewards.models import folder as gate
 from spurious_rewards.models import weights
-from spurious_rewards.models.faults import raised_by_library, words_of
+from spurious_rewards.models.faults import raised_by_library, together, words_of
 from spurious_rewards.models.tokenizer_file import lost_space
 from spurious_rewards.runtime.errors import UserError
 
@@ -41,7 +41,7 @@ def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
         UserError: with all that is wrong.
     """
     if found := gate.faults(folder, prompts):
-        raise UserError("; moreover, ".join(map(str, found)))
+        raise UserError(together(found))
 
 
 @contextmanager

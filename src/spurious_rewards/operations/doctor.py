@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spurious_rewards.config import accelerate, costs
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.models.faults import together
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import environment, gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
@@ -59,9 +60,9 @@ def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
     return report(found, study.name) if found else ""
 
 
-def unusable_models(study: Study, names: Collection[str]) -> str:
-    """What is wrong with the local folders of some of a suite's models, as a text; nothing if they can be loaded."""
-    return "\n".join(map(str, models.unusable(study, names)))
+def unusable_models(study: Study, paths: Collection[Path]) -> str:
+    """What is wrong with those of some paths that are model folders, as a text; nothing if they can be loaded."""
+    return together(models.unusable(study, paths))
 
 
 def failing(findings: Iterable[Finding]) -> list[Finding]:

@@ -242,7 +242,7 @@ def _answering(
 
 def _untrained(study: Study, model: str, seeds: str) -> int:
     """How many models before training a seed group starts from."""
-    return len(model_refs.untrained(study, model, group_of(bases(study.suite.models[model], seeds))))
+    return len(model_refs.untrained_seeds(group_of(bases(study.suite.models[model], seeds))))
 
 
 def _starts(study: Study, model: str, seeds: str) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder, SourceLoader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -41,7 +41,7 @@ def load(code: Code) -> ModuleType:
 
 @contextmanager
 def importable(code: Code) -> Iterator[None]:
-    """Let Python find the modules beside a reward file, after all others.
+    """Let Python find the modules beside a reward file, before all others: `load` refuses one that has another's name.
 
     A module that no import names (`importlib.import_module`) is found too, as it lies there at the time.
     """
@@ -61,12 +61,23 @@ def importable(code: Code) -> Iterator[None]:
 def _elsewhere(name: str, folder: Path) -> str:
     """Where Python finds a module of this name outside of a folder; "" if nowhere."""
     module = sys.modules.get(name)
-    spec = None if module else importlib.util.find_spec(name)
+    spec = None if module else _found(name, folder)
     where: str | None = getattr(module, "__file__", None) if module else (spec.origin if spec else None)
     if where is not None:
         return "" if Path(where).is_relative_to(folder) else str(where)
     built_in = module is not None and not hasattr(module, "__path__")  # else a folder, which any module goes before
     return f"Python's own {name}" if built_in else ""
+
+
+def _found(name: str, folder: Path) -> ModuleSpec | None:
+    """A module as Python finds it where it does not look in a folder."""
+    elsewhere = [entry for entry in sys.path if Path(entry).resolve() != folder]
+    for finder in sys.meta_path:
+        if not isinstance(finder, _Finder):
+            path = elsewhere if finder is PathFinder else None
+            if spec := finder.find_spec(name, path):
+                return spec
+    return None
 
 
 class _Held(SourceLoader):

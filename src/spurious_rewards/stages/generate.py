@@ -114,7 +114,7 @@ def checkpoints_of_run(study: Study, run: Run, start: int, stop: int) -> int:
 
 def minutes_of_base(study: Study, model: str, bases: str, prompt: str) -> int:
     """Time limit of the answers of untrained models."""
-    checkpoints = len(model_refs.untrained(study, model, group_of(bases)))
+    checkpoints = len(model_refs.untrained_seeds(group_of(bases)))
     return _minutes(study, study.paths.base(model, bases, prompt), model, checkpoints)
 
 

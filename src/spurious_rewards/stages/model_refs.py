@@ -14,8 +14,12 @@ from spurious_rewards.stages.study import Study
 def untrained(study: Study, name: str, group: str) -> dict[int, Weights]:
     """What to load as the untrained model of each seed of a group; "base" is the one that all seeds share."""
     model = study.suite.models[name]
-    seeds = (SHARED_BASE,) if group == BASE else seeds_of(group)
-    return {seed: _untrained(study, name, model, group, seed) for seed in seeds}
+    return {seed: _untrained(study, name, model, group, seed) for seed in untrained_seeds(group)}
+
+
+def untrained_seeds(group: str) -> list[int]:
+    """The seeds of the untrained models of a group."""
+    return [SHARED_BASE] if group == BASE else list(seeds_of(group))
 
 
 def untrained_checkpoints(study: Study, name: str, group: str) -> tuple[CheckpointRef, ...]:

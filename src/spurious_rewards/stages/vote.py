@@ -45,7 +45,7 @@ def job(study: Study, model: str, bases: str, prompt: str) -> VoteJob:
 
 def minutes(study: Study, model: str, bases: str) -> int:
     """Time limit of the votes of untrained models."""
-    voters = len(model_refs.untrained(study, model, group_of(bases)))
+    voters = len(model_refs.untrained_seeds(group_of(bases)))
     return resources.minutes(voters * costs.vote_hours(study.suite, model), resources.of_sampling(study, model))
 
 

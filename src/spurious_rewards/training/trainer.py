@@ -195,7 +195,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         self.step_started = time.perf_counter()
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         if self.training_settings.loss == "released_code":
-            tokens = batch["completion_mask"].sum(1)
+            rewarded = [not math.isnan(response["reward"]) for response in self.responses]
+            tokens = batch["completion_mask"].sum(1) * torch.tensor(rewarded, device=self.accelerator.device)
             batch["advantages"] = whitened(batch["advantages"], tokens, self.accelerator.reduce)
         return batch
 

@@ -12,14 +12,15 @@ def whitened(
 
     Args:
         advantages: of this process' responses, already normalised within groups: (responses,).
-        tokens: of each response: (responses,). All of them have its advantage.
+        tokens: of each response: (responses,). All of them have its advantage. 0 for one without a reward, whose advantage is 0.
         total: adds a tensor up over the processes, so that all of them use the mean and variance of the whole batch.
 
     Returns:
         (responses,). Where no advantage differs they become 0: the variance is taken to be at least 1e-8.
     """
     values = advantages.double()
-    count = total(tokens.sum().double())
+    count = total(tokens.sum().double()).clamp(min=1)
     deviations = values - total((values * tokens).sum()) / count
     variance = total((deviations**2 * tokens).sum()) / count
-    return (deviations * variance.clamp(min=1e-8).rsqrt()).to(advantages.dtype)
+    normalised = torch.where(tokens > 0, deviations * variance.clamp(min=1e-8).rsqrt(), 0.0)
+    return normalised.to(advantages.dtype)

@@ -13,27 +13,34 @@ from spurious_rewards.models.faults import Fault
 from spurious_rewards.models.folder import faults
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
+from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.study import Study
 
 
 def folders(study: Study) -> Iterator[Finding]:
     """Whether the folders of models that are here hold what is needed, and can be given the suite's prompts."""
+    for what, folder, prompts in _to_load(study):
+        for fault in faults(folder, prompts):
+            yield Finding("fails", "models", f"{what}: {fault.said}", fault.mend)
+
+
+def unusable(study: Study, paths: Collection[Path]) -> list[Fault]:
+    """What is wrong with those model folders of the suite that are among some paths."""
+    chosen = [(folder, prompts) for _, folder, prompts in _to_load(study) if folder in paths]
+    return [fault for folder, prompts in chosen for fault in faults(folder, prompts)]
+
+
+def _to_load(study: Study) -> Iterator[tuple[str, Path, list[Prompt]]]:
+    """The model folders that are here: what the suite calls each, where it lies, and the prompts that it is given."""
     prompts = _prompts(study)
     for name, folder in _folders(study).items():
-        for fault in faults(folder, prompts[name]):
-            yield Finding("fails", "models", f"models.{name}: {fault.said}", fault.mend)
+        yield f"models.{name}", folder, prompts[name]
     for imported in study.suite.imports:
         run = study.suite.run_of_import(imported)
         for step, where in imported.checkpoints.items():
-            for fault in faults(Path(where), [study.prompt(run.model, run.prompt)]) if Path(where).is_dir() else []:
-                yield Finding("fails", "models", f"imports, step {step}: {fault.said}", fault.mend)
-
-
-def unusable(study: Study, names: Collection[str]) -> list[Fault]:
-    """What is wrong with the local folders of some of a suite's models."""
-    prompts = _prompts(study)
-    folders = {name: _local_folder(study, study.suite.models[name]) for name in sorted(names)}
-    return [fault for name, folder in folders.items() if folder for fault in faults(folder, prompts[name])]
+            for folder in model_refs.local_copies_elsewhere(study, where):
+                if folder.is_dir():  # what one that is gone has answered is still there
+                    yield f"imports, step {step}", folder, [study.prompt(run.model, run.prompt)]
 
 
 def _prompts(study: Study) -> dict[str, list[Prompt]]:
@@ -98,22 +105,12 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
 
 
 def _models(study: Study) -> dict[str, Model]:
-    """The models that experiments have or start from, with weights from elsewhere."""
-    models = study.suite.models
+    """The models that experiments and probes have or start from, with weights from elsewhere."""
+    models, partial_prompt = study.suite.models, study.suite.partial_prompt
     names = [name for one in study.suite.experiments.values() for name in one.all_models]
+    names += partial_prompt.models if partial_prompt else ()
     starts = [start.model for name in names if (start := models[name].start)]
     return {name: models[name] for name in (*names, *starts) if models[name].id is not None}
-
-
-def _local_models(study: Study) -> dict[str, Path]:
-    return {name: folder for name, model in _models(study).items() if (folder := _local_folder(study, model))}
-
-
-def _local_folder(study: Study, model: Model) -> Path | None:
-    """Where a model lies whose weights are from elsewhere, if that is no matter of the hub."""
-    if model.id is None or (model.source != "local" and model.id not in study.settings.sources):
-        return None
-    return Path(model.id) if model.source == "local" else study.settings.sources[model.id]
 
 
 def _models_to_fetch(study: Study) -> dict[str, bool]:
@@ -153,7 +150,7 @@ def _configurations(study: Study) -> dict[str, dict[str, Any]]:
 
 def _folders(study: Study) -> dict[str, Path]:
     """The models that are here: local ones, and those in the hub client's cache."""
-    folders = dict(_local_models(study))
+    folders = {name: folder for name in _models(study) for folder in model_refs.local_copies(study, name)}
     for name, model in _models(study).items():
         if model.source == "hub" and name not in folders:
             commit = pinned("model", str(model.id), model.revision, study.lock)
