@@ -45,7 +45,7 @@ class Chaos:
         self.random, self.kills, self.base = random.Random(seed), kills, base
         self.results = Path("results") / suite
         self.killed: Counter[str] = Counter()
-        self.restarts = self.finished = self.compared = self.differ = 0
+        self.starts = self.finished = self.compared = self.differ = 0
         self.undisturbed = checkout.make(base / "undisturbed", suite)
         self.started = time.monotonic()
         self.say("a run that nobody disturbs")
@@ -75,7 +75,7 @@ class Chaos:
         """What was done and what came of it, in a line."""
         killed = ", ".join(f"{self.killed[kind]} {kind}" for kind in KINDS)
         return (
-            f"chaos: {self.killed.total()} kills ({killed}), {self.restarts} restarts, {self.finished} runs finished, "
+            f"chaos: {self.killed.total()} kills ({killed}), {self.starts} starts, {self.finished} runs finished, "
             f"{self.compared} files compared, {self.differ} differ; {(time.monotonic() - self.started) / 60:.0f} min"
         )
 
@@ -121,7 +121,7 @@ class Chaos:
 
     def disturb(self, folder: Path) -> None:
         """Kill and resume until the run is finished; once all kills are made, let it finish."""
-        disturbed = True
+        disturbed = False
         while True:
             process = self.resume(folder)
             while process.poll() is None and self.killed.total() < self.kills:
@@ -142,7 +142,7 @@ class Chaos:
 
     def resume(self, folder: Path) -> "subprocess.Popen[bytes]":
         """What `make resume` does."""
-        self.restarts += 1
+        self.starts += 1
         recovering = checkout.recover(folder)
         said, _ = recovering.communicate(timeout=PATIENCE * self.takes)
         if recovering.returncode:
