@@ -59,6 +59,9 @@ from spurious_rewards.answers.extraction import Extraction, boxed, extract, tagg
         ("The answer is not B; it's C.", "C", "phrase"),
         ("The answer is 4. No, the answer is not 5", "4", "phrase"),
         ("The answer is not 5. It is 6.", "6", "number"),
+        ("We get 7 or 5. The answer is not 5.", "5", "number"),
+        ("The answer is not 5.", None, "none"),
+        ("So 7. The answer is not 5\nand the answer is not 6.", "7", "number"),
         ("The answer is not an integer.", "not an integer", "phrase"),
         ("The answer isn't 5, it's 7", "7", "number"),
         # the last number

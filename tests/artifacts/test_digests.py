@@ -53,7 +53,16 @@ NAMES = st.sampled_from(
     ["config.json", "model.safetensors", "spiece.model", "chat_template.jinja", "additional_chat_templates/tool.jinja"]
 )
 BESIDE = st.sampled_from(
-    ["README.md", "pytorch_model.bin", "optimizer.pt", "trainer_state.json", ".hidden.json", "original/params.json"]
+    [
+        "README.md",
+        "LICENSE.txt",
+        "all_results.json",
+        "pytorch_model.bin",
+        "optimizer.pt",
+        "trainer_state.json",
+        ".hidden.json",
+        "original/params.json",
+    ]
 )
 TEXTS = st.sampled_from(["", "a", "b"])
 

@@ -99,6 +99,9 @@ def test_what_is_missing_is_named(folder: Path, file: str, named: str, load):
 
 def test_a_missing_part_of_sharded_weights_is_named(folder: Path):
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "model-00002-of-00002.safetensors"}}')
+    check(folder)  # whole weights go before an index
+    load_model(folder, "float32")
+    (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"it lacks model-00002-of-00002\.safetensors"):
         check(folder)
 

@@ -384,6 +384,12 @@ def folder(tmp_path: Path) -> Path:
 def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> None:
     model = tiny()["models"]["m"] | {"id": str(folder)}
     assert only(models.lengths(study_of(tiny(models={"m": model})))).found.endswith("has 64 positions")
+    # Where config.json says nothing, its architecture may.
+    for kind, said in (("llama", "has 2048 positions"), ("bloom", ""), ("no such kind", "")):
+        (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+        model["max_positions"] = 4096
+        found = list(models.lengths(study_of(tiny(models={"m": model}))))
+        assert [one.found.endswith(said) for one in found] == [True] * bool(said)
 
 
 def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:

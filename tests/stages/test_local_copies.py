@@ -53,7 +53,9 @@ def study(folder: Path, lies: str = "", environment: dict[str, str] | None = Non
         "copied": {"source": "hub", "id": "some/model", **here},
     }
     suite["rewards"]["paid"] = {"function": "paid", "file": str(place / "paid.py")}
-    suite["experiments"]["main"].update(rewards=["random", "paid"], models=["organism", "own", "copied"], seeds=["0-1", "2", "3"])
+    suite["experiments"]["main"].update(
+        rewards=["random", "paid"], models=["organism", "own", "copied"], seeds=["0-1", "2", "3"]
+    )
     suite["imports"] = [
         {"model": "own", "reward": "random", "seed": 2, "origin": "them", "responses": str(place / "theirs.parquet")},
         {"model": "own", "reward": "random", "seed": 3, "origin": "them"}

@@ -79,8 +79,19 @@ def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:
         return Extraction(marked, "box")
     if (text := _after_phrase(said)) is not None:
         return Extraction(text, "phrase")
-    last = max(_NUMBER.finditer(said.translate(_AS_ASCII)), key=re.Match.start, default=None)
+    last = max(_NUMBER.finditer(_without_denied(said).translate(_AS_ASCII)), key=re.Match.start, default=None)
     return Extraction(last[0].replace(",", "").replace("- ", "-"), "number") if last else _NONE
+
+
+def _without_denied(said: str) -> str:
+    """A text without answers, where every "the answer is" says what it is not: those sentences are left out."""
+    kept, end = [], 0
+    for phrase in _PHRASE.finditer(said):
+        if phrase.start() >= end:
+            kept.append(said[end : phrase.start()])
+            sentence = _SENTENCE_END.search(said, phrase.end())
+            end = sentence.start() if sentence else len(said)
+    return "".join([*kept, said[end:]])
 
 
 def boxed(response: str) -> str | None:

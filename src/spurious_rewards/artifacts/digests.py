@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spurious_rewards.artifacts.checkpoints import STATE
-from spurious_rewards.artifacts.hub import MODEL_FILES
 from spurious_rewards.config import reward_file
 from spurious_rewards.runtime.errors import UserError
 
 CACHE = Path(".snakemake/digests.jsonl")
 """Beside what Snakemake knows of the jobs that were told these digests, so that it comes along when results move."""
 
-LOADED = (*MODEL_FILES, "additional_chat_templates/*.jinja")
+LOADED = (
+    *("*config.json", "*.safetensors", "*.safetensors.index.json"),
+    *("*token*.json", "vocab*", "merges.txt", "*.model", "*.jinja", "additional_chat_templates/*.jinja"),
+)
 """Files of a model folder that are loaded: the weights, the tokenizer, what configures them; no trainer state."""
 
 AT_REST = 2

@@ -21,7 +21,7 @@ def files(folder: Path) -> list[Path]:
 
 def faults(folder: Path, there: Collection[str]) -> Iterator[Fault]:
     """What is wrong with the weights of a folder that has these files."""
-    if INDEX in there:
+    if INDEX in there and WEIGHTS not in there:
         named = read(folder / INDEX, _parts)
         if isinstance(named, Fault):
             yield named
@@ -54,7 +54,7 @@ def _of_file(path: Path) -> Fault | None:
         return Fault(
             path,
             f"not readable weights, perhaps cut short by a crash ({words_of(error)})",
-            "delete the folder and make it again",
+            AGAIN,
         )
     packed = next((name for name, kind in kinds.items() if name.endswith(".weight") and kind not in FLOATS), None)
     if packed:

@@ -1,18 +1,22 @@
 """Whether models and problems are here or can be had, and whether prompts, responses and GPUs fit the models."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spurious_rewards.artifacts import hub as hub_client
 from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model, Prompt
+from spurious_rewards.models import loading
 from spurious_rewards.models.configuration import positions, read_config
 from spurious_rewards.models.faults import Fault
 from spurious_rewards.models.folder import faults
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.study import Study
 
@@ -56,6 +60,9 @@ def lengths(study: Study) -> Iterator[Finding]:
     """Whether the models that are here have the positions that the suite says."""
     for name, config in _configurations(study).items():
         asked, has = study.suite.models[name].max_positions, positions(config)
+        if math.isinf(has):  # config.json does not say: its architecture may have a number of its own
+            with suppress(UserError):  # `folders` has said that it cannot be loaded
+                has = loading.positions(_folders(study)[name])
         if has < asked:
             said = f"models.{name}.max_positions is {asked}, and the model has {has} positions"
             yield Finding("fails", "lengths", said, f"set max_positions to {has}, and max_new_tokens so that it fits")
