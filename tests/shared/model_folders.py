@@ -118,6 +118,16 @@ class Damage(NamedTuple):
     chat: bool = False
 
 
+def _sharded(index: str | bytes) -> Callable[[Path], Any]:
+    """Of a folder whose weights lie in several files, the index."""
+
+    def do(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        _write(INDEX, index)(folder)
+
+    return do
+
+
 def _write(name: str, content: str | bytes) -> Callable[[Path], Any]:
     return lambda folder: (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -207,13 +217,13 @@ BROKEN: dict[str, Damage] = {
     **{f"{name} is a dangling link": Damage(_dangling(name), name, "a link to ../blobs/0123, which is not") for name in JSONS},
     **{f"{name} is a folder": Damage(_as_folder(name), name, "not a file") for name in JSONS},
     **{f"{name} is deeply nested": Damage(_write(name, "[" * 100_000), name, ".") for name in JSONS},
-    "index: broken": Damage(_write(INDEX, '{"weight_map": {'), INDEX, "not the JSON"),
-    "index: an LFS pointer": Damage(_write(INDEX, POINTER), INDEX, "Git LFS pointer"),
-    "index: no weight_map": Damage(_write(INDEX, '{"metadata": {}}'), INDEX, "no weight_map"),
-    "index: weight_map of numbers": Damage(_write(INDEX, '{"weight_map": {"a": 1}}'), INDEX, "no weight_map"),
-    "index: outside": Damage(_write(INDEX, '{"weight_map": {"a": "../../x.safetensors"}}'), INDEX, "no weight_map"),
+    "index: broken": Damage(_sharded('{"weight_map": {'), INDEX, "not the JSON"),
+    "index: an LFS pointer": Damage(_sharded(POINTER), INDEX, "Git LFS pointer"),
+    "index: no weight_map": Damage(_sharded('{"metadata": {}}'), INDEX, "no weight_map"),
+    "index: weight_map of numbers": Damage(_sharded('{"weight_map": {"a": 1}}'), INDEX, "no weight_map"),
+    "index: outside": Damage(_sharded('{"weight_map": {"a": "../../x.safetensors"}}'), INDEX, "no weight_map"),
     "index: a part is missing": Damage(
-        _write(INDEX, '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "lacks model-00001-of-00002.safe"
+        _sharded('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "lacks model-00001-of-00002.safe"
     ),
     "weights: an LFS pointer": Damage(_write("model.safetensors", POINTER), "model.safetensors", "Git LFS pointer"),
     "weights: cut short": Damage(_cut("model.safetensors"), "model.safetensors", "perhaps cut short"),

@@ -116,6 +116,12 @@ def test_config_and_configfile_go_over_config_yaml(tmp_path: Path) -> None:
     assert "config.yaml: suite = none: no such suite" in ended.output
     ended = run(folder, *snakemake, "--configfile", "other.yaml", "--list")
     assert ended.code == 0, ended.output
+    (folder / "other.yaml").write_text("suite: no\n", encoding="utf-8")
+    ended = run(folder, *snakemake, "--configfile", "other.yaml")
+    assert "config.yaml: suite = no: no such suite" in ended.output
+    (folder / "other.json").write_text('{"suite": "nowhere"}', encoding="utf-8")
+    ended = run(folder, *snakemake, "--configfile", "other.json")
+    assert "config.yaml: suite = nowhere: no such suite" in ended.output
     (folder / "other.yaml").write_text("suite: smoke\nsuite: tiny\n", encoding="utf-8")
     ended = run(folder, *snakemake, "--configfile", "other.yaml")
     assert "other.yaml: line 2: suite: this key stands in line 1 already" in ended.output

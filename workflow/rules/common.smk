@@ -34,12 +34,12 @@ if not (workflow.remote_exec or workflow.subprocess_exec):
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
-    for path in map(Path, workflow.overwrite_configfiles):
-        if path.suffix != ".json":
-            read_yaml(path)  # as Snakemake did, which of two equal keys has taken the last
-    # Not by Snakemake's own `configfile:`, which takes the last of two equal keys, and braces in the folder's name for Python's.
-    given, config = config, read_yaml(ROOT / "config.yaml")
-    update_config(config, given)  # of --config and --configfile
+    # Not as Snakemake reads them: of two equal keys it takes the last, it takes `no` for false, and braces in a folder's name
+    # for Python's.
+    config = read_yaml(ROOT / "config.yaml")
+    for path in workflow.config_settings.configfiles:
+        update_config(config, read_yaml(path))  # JSON is YAML
+    update_config(config, workflow.config_settings.config)
     settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))

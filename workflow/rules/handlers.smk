@@ -4,6 +4,7 @@ from spurious_rewards.operations import doctor, partial_report, unfinished
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
+
 onstart:
     needed = list(workflow.dag.needrun_jobs())
     copies = local_copies.paths(job.resources.get("locations", "{}") for job in needed)

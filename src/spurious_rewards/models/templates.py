@@ -1,6 +1,6 @@
 """Chat templates without transformers: which one a model folder has, and what it makes of a prompt.
 
-Prompts themselves go through transformers (`prompts.encode`). This is for saying beforehand that one cannot.
+Prompts themselves are made by transformers (`prompts.encode`). This module only checks a template before a model is loaded.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """A reward from the user's own Python file, which is run once in a process.
 
-Whatever it does, training, its metrics and the rollouts kept are those of the responses; what it cannot be paid by ends in a
-sentence with file and function.
+A reward cannot change training other than by the numbers it returns. An error in it ends the job with one sentence, which names
+file and function.
 """
 
 import copy

@@ -58,7 +58,7 @@ def short(value: object) -> str:
     try:
         return one_line(repr(value), 60)
     except Exception:  # of an integer of thousands of digits, say
-        return f"a {type(value).__name__}"
+        return f"an object of type {type(value).__name__}"
 
 
 def one_line(text: str, most: int = 500) -> str:

@@ -147,8 +147,9 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
     read = code.hashes if code else {}
     recorder.hashes |= read
     parents = [data, *read, *([previous] if previous else map(Path, bases.values()))]
+    given = prompts.hashes(job.prompt, next(iter(bases.values())))
     for artifact in (checkpoints, segment / "metrics.parquet", segment / "rollouts.parquet"):
-        recorder.write(artifact, parents, **prompts.hashes(job.prompt, next(iter(bases.values()))))
+        recorder.write(artifact, parents, **given)
 
 
 STAGE = Stage(
