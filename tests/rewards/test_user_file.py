@@ -181,7 +181,7 @@ def test_numbers_of_any_kind_are_taken(made: Callable[..., RewardFunction], valu
         ("[1e308] * 4", r"own gave 1e\+308 for response 0; GRPO computes in float32"),
         ("[1e20] * 4", r"own gave 1e\+20 for response 0; GRPO computes in float32"),
         ("[10**400] * 4", "own gave 10000*… for response 0; GRPO computes in float32"),
-        ("[10**9999] * 4", "own gave a int for response 0; GRPO computes in float32"),
+        ("[10**9999] * 4", "own gave an object of type int for response 0; GRPO computes in float32"),
     ],
 )
 @pytest.mark.filterwarnings("error")
