@@ -10,6 +10,7 @@ from model_folders import (
     BROKEN,
     BROKEN_INSIDE,
     ROWS,
+    SIZES,
     TEMPLATE,
     add_token,
     broken,
@@ -98,7 +99,9 @@ def test_what_is_missing_is_named(folder: Path, file: str, named: str, load):
 
 
 def test_a_missing_part_of_sharded_weights_is_named(folder: Path):
-    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "model-00002-of-00002.safetensors"}}')
+    (folder / "model.safetensors.index.json").write_text(
+        '{"metadata": {}, "weight_map": {"x": "model-00002-of-00002.safetensors"}}'
+    )
     check(folder)  # whole weights go before an index
     load_model(folder, "float32")
     (folder / "model.safetensors").unlink()
@@ -356,3 +359,51 @@ def test_a_hub_model_that_cannot_be_had(hub_id: str, tmp_path: Path, monkeypatch
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=rf"{hub_id} \(revision main\): cannot be had from the Hugging Face hub"):
         download_model(hub_id, "main")
+
+
+# ---------------------------------------------------------------- what shows when a model is run
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"additional_special_tokens": ["sum"]},
+        {"extra_special_tokens": {"image_token": "sum"}},
+        {"unk_token": "sum"},
+    ],
+    ids=["additional", "extra", "unk"],
+)
+def test_special_tokens_that_are_words_of_texts_are_refused_where_the_file_has_none_such(named, tmp_path: Path):
+    with pytest.raises(UserError, match=r"makes other token ids of a text than the folder's tokenizer\.json"):
+        load_tokenizer(make(tmp_path / "model", **named))
+
+
+@pytest.mark.parametrize("word", ["!", "h", {"content": "12", "__type": "AddedToken"}])
+def test_a_word_that_pads_stays_a_word_in_texts(word, tmp_path: Path):
+    folder = make(tmp_path / "model", pad_token=word)
+    tokenizer, text = load_tokenizer(folder), "What is 5!! = 12h!?"
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    assert ids == of_file(folder, text)
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+    assert tokenizer.pad_token == tokenizer.eos_token
+
+
+def test_an_architecture_that_does_not_leave_out_padding_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(
+        ARCHITECTURES, "recurrent_gemma", ("RecurrentGemmaConfig", SIZES | {"lru_width": 16, "num_hidden_layers": 3})
+    )
+    with pytest.raises(UserError, match="RecurrentGemmaForCausalLM answers otherwise in a batch than alone"):
+        load_model(make(tmp_path / "model", "recurrent_gemma"), "float32")
+
+
+def test_tensors_of_another_shape_and_those_of_no_use_are_named(folder: Path, capsys: pytest.CaptureFixture[str]):
+    tensors = load_file(folder / "model.safetensors")
+    norm = tensors["model.norm.weight"]
+    save_file(tensors | {"extra.weight": norm.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
+    load_model(folder, "float32")
+    assert "1 tensors of its weights are of no use to" in capsys.readouterr().err
+    save_file(
+        tensors | {"model.norm.weight": norm[:3].clone()}, folder / "model.safetensors", metadata={"format": "pt"}
+    )
+    with pytest.raises(UserError, match=rf"model\.norm\.weight has the shape 3 and not {len(norm)}; copy both again"):
+        load_model(folder, "float32")

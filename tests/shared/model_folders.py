@@ -118,6 +118,10 @@ class Damage(NamedTuple):
     chat: bool = False
 
 
+def _renamed(name: str, other: str) -> Callable[[Path], Any]:
+    return lambda folder: (folder / name).rename(folder / other)
+
+
 def _sharded(index: str | bytes) -> Callable[[Path], Any]:
     """Of a folder whose weights lie in several files, the index."""
 
@@ -219,15 +223,20 @@ BROKEN: dict[str, Damage] = {
     **{f"{name} is deeply nested": Damage(_write(name, "[" * 100_000), name, ".") for name in JSONS},
     "index: broken": Damage(_sharded('{"weight_map": {'), INDEX, "not the JSON"),
     "index: an LFS pointer": Damage(_sharded(POINTER), INDEX, "Git LFS pointer"),
+    "index: no metadata": Damage(_sharded('{"weight_map": {"a": "b.safetensors"}}'), INDEX, "no metadata"),
+    "index: nothing in it": Damage(_sharded('{"metadata": {}, "weight_map": {}}'), INDEX, "no weight_map"),
     "index: no weight_map": Damage(_sharded('{"metadata": {}}'), INDEX, "no weight_map"),
     "index: weight_map of numbers": Damage(_sharded('{"weight_map": {"a": 1}}'), INDEX, "no weight_map"),
     "index: outside": Damage(_sharded('{"weight_map": {"a": "../../x.safetensors"}}'), INDEX, "no weight_map"),
     "index: a part is missing": Damage(
-        _sharded('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "lacks model-00001-of-00002.safe"
+        _sharded('{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "lacks model-00001-of-00002"
     ),
     "weights: an LFS pointer": Damage(_write("model.safetensors", POINTER), "model.safetensors", "Git LFS pointer"),
     "weights: cut short": Damage(_cut("model.safetensors"), "model.safetensors", "perhaps cut short"),
     "weights: a dangling link": Damage(_dangling("model.safetensors"), "model.safetensors", "which is not there"),
+    "weights: an adapter's": Damage(_renamed("model.safetensors", "adapter_model.safetensors"), "", "lacks weights"),
+    "weights: GGUF": Damage(_renamed("model.safetensors", "model.gguf"), "", "lacks weights"),
+    "weights: pickled": Damage(_renamed("model.safetensors", "pytorch_model.bin"), "", "lacks weights"),
     "weights: missing": Damage(lambda folder: (folder / "model.safetensors").unlink(), "", "lacks weights"),
     "tokenizer: missing": Damage(lambda folder: (folder / "tokenizer.json").unlink(), "", "lacks tokenizer"),
     "config: missing": Damage(lambda folder: (folder / "config.json").unlink(), "", "lacks config.json"),
@@ -297,6 +306,18 @@ BROKEN: dict[str, Damage] = {
     ),
     "template: a number": Damage(_template(7), "tokenizer_config.json", "chat_template is no text", chat=True),
     "template: an odd list": Damage(_template([TEMPLATE]), "tokenizer_config.json", "no list of templates", chat=True),
+    "template: leaves out what the user says": Damage(
+        _template("{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}."),
+        "tokenizer_config.json",
+        "leaves out what the user says",
+        chat=True,
+    ),
+    "template: prints an object": Damage(
+        _template(TEMPLATE + "{{ messages | map(attribute='role') }}"),
+        "tokenizer_config.json",
+        "prints an object of Python's",
+        chat=True,
+    ),
     "template: draws": Damage(_template("{{ [1, 2] | random }}" + TEMPLATE), "tokenizer_config.json", "by chance", chat=True),
     "template: draws words": Damage(_template("{{ lipsum() }}"), "tokenizer_config.json", "by chance", chat=True),
     "template: none": Damage(_template(None), "tokenizer_config.json", "no chat template", chat=True),
@@ -324,8 +345,14 @@ BROKEN_INSIDE: dict[str, Damage] = {
     "a missing tensor": Damage(
         _weights(down_proj=None), "", r"lack 1 tensors, the first model\.layers\.0\.mlp\.down_proj"
     ),
-    "other sizes": Damage(
-        _change("config.json", intermediate_size=32), "", "cannot be loaded as a causal language model"
+    "other sizes": Damage(_change("config.json", intermediate_size=32), "", "has the shape .* and not"),
+    "odd numbers of heads": Damage(
+        _change("config.json", num_attention_heads=4, num_key_value_heads=3, head_dim=4), "", "shape|cannot be run"
+    ),
+    "an epsilon below 0": Damage(_change("config.json", rms_norm_eps=-10.0), "", "what it computes is not finite"),
+    "weights out of range": Damage(_weights(norm=3e38), "", "what it computes is not finite"),
+    "generation settings of another kind": Damage(
+        _change("generation_config.json", max_new_tokens="many"), "", r"its generation_config\.json cannot be read"
     ),
     "a rope without its factor": Damage(
         _change("config.json", rope_parameters={"rope_type": "yarn", "rope_theta": 1e4}), "", "cannot be"

@@ -139,6 +139,21 @@ def test_vllm_that_is_not_installed_is_said_so(organism_model: Path, tmp_path: P
         run(organism_model, tmp_path, 0, 1, training=TINY.model_copy(update={"engine": "vllm"}))
 
 
+def test_training_has_no_dropout_and_no_loss_but_ours(tmp_path: Path) -> None:
+    import torch
+    from model_folders import make
+
+    from spurious_rewards.models.loading import load_model
+    from spurious_rewards.training.trainer import without_dropout
+
+    model: Any = load_model(make(tmp_path / "gpt2", "gpt2"), "float32").train()
+    ids = torch.tensor([[1, 2, 3, 4]])
+    assert not torch.equal(model(ids).logits, model(ids).logits)
+    assert torch.equal(without_dropout(model)(ids).logits, model(ids).logits)
+    told = grpo_arguments(PAPER, stop=1, seed=0, output=Path("out"), processes=1, gpu=True)
+    assert told["router_aux_loss_coef"] == 0.0
+
+
 # ---------------------------------------------------------------- the second whitening
 
 

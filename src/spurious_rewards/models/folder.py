@@ -69,7 +69,7 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
         return
     there = set(os.listdir(folder))
     if missing := _missing(there):
-        yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", AGAIN)
+        yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", _instead(there))
     objects = {name: read(folder / name, as_object) for name in OBJECTS if name in there}
     # Beside a tokenizer.json nothing reads what else a tokenizer may be made of.
     words = ("tokenizer.json",) if "tokenizer.json" in there else ("vocab.json", "merges.txt")
@@ -122,6 +122,17 @@ def _missing(there: Collection[str]) -> list[str]:
     return [name for name, found in wanted if not found]
 
 
+def _instead(there: Collection[str]) -> str:
+    """What to do about weights that are not there, by what else is."""
+    if any(name.startswith("adapter_") for name in there):
+        return "this is an adapter: merge it into its model (peft `merge_and_unload`) and save that"
+    if any(name.endswith(".gguf") for name in there):
+        return "GGUF is not read: take the model's weights as safetensors"
+    if any(name.endswith((".bin", ".pt", ".pth")) for name in there):
+        return "save its weights as safetensors (`save_pretrained` of transformers does)"
+    return AGAIN
+
+
 def _prompt(
     folder: Path,
     prompt: Prompt,
@@ -158,6 +169,9 @@ def _prompt(
                 f"mend it, or {raw}, or one without a system message",
             )
             return
+    if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
+        yield Fault(file, f"its chat template {what}", f"mend it, or {raw}")
+        return
     if tokenizer is None or rows is None:
         return
     try:
@@ -166,6 +180,8 @@ def _prompt(
         if not raised_by_library(error):
             raise
         return
+    if not ids:
+        yield Fault(folder / "tokenizer.json", "makes no token of the suite's prompt", "take another model")
     beyond = [id_ for id_ in ids if id_ >= rows]
     if beyond:
         yield Fault(

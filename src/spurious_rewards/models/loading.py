@@ -1,6 +1,7 @@
 """Loading a model folder, with a plain sentence for whatever is wrong with it."""
 
 import json
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,16 +107,26 @@ def _of_file(folder: Path) -> Any:
         given["added_tokens_decoder"] = {
             id_: one for id_, one in added.items() if file.token_to_id(one["content"]) is None
         }
+    special = {one.content for one in file.get_added_tokens_decoder().values()}
+    # A token that pads may be any word to the model that was trained so (`!`); here texts would lose it.
+    if (padding := _text(settings.get("pad_token"))) and padding not in special:
+        given["pad_token"] = None
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **given)
-    special = (one.content for one in file.get_added_tokens_decoder().values())
-    if any(
-        _ids(tokenizer, text) != _ids(file, text) for text in (*PROBES, " ".join(f"x {token} x" for token in special))
-    ):
+    named = {one.content for one in tokenizer.added_tokens_decoder.values()} - special
+    words = [token for token in named if not set(token) & set("<>[]|")]  # those in brackets come into no text
+    probes = (" ".join(f"x {token} x" for token in sorted(special)), *(f"{token} a{token}{token}b" for token in words))
+    if any(_ids(tokenizer, text) != _ids(file, text) for text in (*PROBES, *probes)):
         raise UserError(
             f"{folder}: transformers makes other token ids of a text than the folder's tokenizer.json; "
             "delete the other files of the tokenizer, or take another model"
         )
     return tokenizer
+
+
+def _text(token: Any) -> str | None:
+    """The text of a token as configurations have it: a string, or a mapping with its `content`."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else None
 
 
 def _of_class(folder: Path) -> Any:
@@ -183,9 +194,12 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    from spurious_rewards.models import trial
+
     folder = Path(folder)
     check(folder)
     check_finite(folder)
+    generation_settings(folder)  # transformers reads them too, and does not say that they are at fault
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
     with plainly(folder, "cannot be loaded as a causal language model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -194,15 +208,33 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     model, report = loaded
-    if report["missing_keys"]:  # transformers would go on with random values in their place
+    # In place of tensors that are missing or of another shape transformers goes on with random ones.
+    if report["mismatched_keys"]:
+        name, *shapes = min(map(tuple, report["mismatched_keys"]))
+        found, wanted = (" x ".join(map(str, shape)) for shape in shapes)
+        raise UserError(
+            f"{folder}: its weights do not fit its config.json, {name} has the shape {found} and not {wanted}; copy both again"
+        )
+    if report["missing_keys"]:
         raise UserError(
             f"{folder}: its weights lack {len(report['missing_keys'])} tensors, the first "
             f"{min(report['missing_keys'])}; copy or make it again"
         )
+    if unused := report["unexpected_keys"]:
+        print(
+            f"note: {folder}: {len(unused)} tensors of its weights are of no use to {type(model).__name__}, the first "
+            f"{min(unused)}; where they are no extra heads, its config.json is of another model",
+            file=sys.stderr,
+        )
     forget_generation_settings(model)
-    return model.eval()  # type: ignore[no-any-return]
+    with plainly(folder, "cannot be run"):
+        wrong = trial.fault(model.eval())
+    if wrong:
+        raise UserError(f"{folder}: {wrong}")
+    return model  # type: ignore[no-any-return]
 
 
 def check_finite(folder: Path) -> None:
@@ -263,7 +295,9 @@ def configuration(folder: Path) -> Any:
 
 def positions(folder: Path) -> float:
     """Tokens that prompt and response may have together, by the folder's config.json; infinity if nothing limits them."""
-    return config_file.positions(configuration(folder).get_text_config().to_dict())
+    config = configuration(folder)
+    with plainly(folder, "its config.json cannot be used"):
+        return config_file.positions(config.get_text_config().to_dict())
 
 
 def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase") -> list[int]:

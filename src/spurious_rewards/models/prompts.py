@@ -30,9 +30,12 @@ def encode(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
 
     Raises:
         UserError: a chat prompt for a tokenizer that has no chat template, or one that fails or draws by chance; a token
-            that the model has no embedding for; or see `prefix`.
+            that the model has no embedding for; no token at all; or see `prefix`.
     """
-    return _asked(prompt, tokenizer, problem) + prefix(prompt, tokenizer)
+    ids = _asked(prompt, tokenizer, problem) + prefix(prompt, tokenizer)
+    if not ids:
+        raise UserError(f"{tokenizer.name_or_path}: its tokenizer makes no token of a prompt; take another model")
+    return ids
 
 
 def prefix(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
@@ -91,13 +94,15 @@ def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     ):
         if what := templates.draws(template):
             raise UserError(f"{where}: its chat template draws by chance ({what}); {RAW}")
-        ids: Any = tokenizer.apply_chat_template(
+        text: Any = tokenizer.apply_chat_template(
             templates.messages(prompt, problem),
             add_generation_prompt=True,
-            return_dict=False,
+            tokenize=False,
             strftime_now=prompt.date.strftime,  # in the place of transformers' own, which tells today's
         )
-    return _known(tokenizer, list(ids))
+        if what := templates.unusable(text, prompt.around(problem)):
+            raise UserError(f"{where}: its chat template {what}; {RAW}")
+    return _spelled(tokenizer, text)
 
 
 def _spelled(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:

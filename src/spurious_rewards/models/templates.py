@@ -6,6 +6,7 @@ Prompts themselves are made by transformers (`prompts.encode`). This module only
 import functools
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,19 @@ def draws(template: str) -> str | None:
         if "random" in names:
             return "random"
     return "lipsum" if any(used.name == "lipsum" for used in tree.find_all(nodes.Name)) else None
+
+
+def unusable(text: str, asked: str) -> str | None:
+    """What is wrong with what a template has made of a prompt that asks this; None if nothing is."""
+    if asked.strip() not in text:
+        return "leaves out what the user says"
+    if found := _OBJECT.search(text.replace(asked.strip(), "")):
+        return f"prints an object of Python's, another one in each process ({found[0]})"
+    return None
+
+
+_OBJECT = re.compile(r"<[\w. -]{1,60} at 0x[0-9a-f]{1,16}>")
+"""`{{ messages | map(...) }}` without a `| list` gives `<generator object ... at 0x7f8e7bc79040>`."""
 
 
 class _Generation(Extension):

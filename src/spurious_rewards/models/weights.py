@@ -34,11 +34,14 @@ def faults(folder: Path, there: Collection[str]) -> Iterator[Fault]:
 
 def _parts(text: str) -> set[str]:
     """The files that an index names."""
-    named = as_object(text).get("weight_map")
-    if not isinstance(named, dict) or not all(
-        isinstance(name, str) and name == Path(name).name for name in named.values()
+    index = as_object(text)
+    named = index.get("weight_map")
+    if not (named and isinstance(named, dict)) or not all(
+        isinstance(name, str) and name and name == Path(name).name for name in named.values()
     ):
         raise ValueError("no weight_map from tensors to files of the folder")
+    if not isinstance(index.get("metadata"), dict):
+        raise ValueError("no metadata, which transformers wants")
     return set(named.values())
 
 

@@ -67,6 +67,8 @@ def grpo_arguments(
         "beta": 0.0,
         "loss_type": {"paper": "grpo", "released_code": "bnpo"}[training.loss],
         "importance_sampling_level": "token",
+        # a mixture of experts has no other loss either: by default TRL adds the one that config.json names
+        "router_aux_loss_coef": 0.0,
         "epsilon": training.clip if training.clip is not None else UNCLIPPED,
         "scale_rewards": "group",
         # the optimiser: constant learning rate from the first update

@@ -89,7 +89,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         configured = GRPOConfig(**{**arguments, "max_completion_length": generated})
         # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
         # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
-        loaded = loading.load_model(model, "float32")
+        loaded = without_dropout(loading.load_model(model, "float32"))
         if training.engine == "vllm":
             ending = loading.ending_tokens(loaded.generation_config, tokenizer)
             configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
@@ -106,7 +106,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
             set_seed(self.args.seed, device_specific=True)
         loading.forget_generation_settings(self.model)  # TRL has added a padding token to them
         # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
-        trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.vocab_size)
+        trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.get_text_config().vocab_size)
 
     # ------------------------------------------------------------ what goes in
 
@@ -319,6 +319,17 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def without_dropout(model: Any) -> Any:
+    """The model with no dropout in its layers: the ratio to the old policy, which the clip is about, would be noise."""
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if "drop" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return model
 
 
 def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:

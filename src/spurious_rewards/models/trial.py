@@ -1,0 +1,50 @@
+"""One forward pass of a model that has just been loaded, for what shows in no file of its folder."""
+
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+from transformers.integrations.fsdp import is_fsdp_enabled
+
+TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.3}
+"""Largest difference of two passes over the same tokens, in standard deviations of the logits."""
+
+IDS = (1, 2, 3)
+PADDING = 3
+
+
+@torch.no_grad()
+def fault(model: PreTrainedModel) -> str:
+    """What is wrong with what a model computes; nothing if it can be used.
+
+    Its logits must be finite, and those of a prompt must not depend on padding to its left, with which prompts are batched.
+
+    Raises:
+        Exception: whatever the model raises when it is run.
+    """
+    if is_deepspeed_zero3_enabled() or is_fsdp_enabled():  # type: ignore[no-untyped-call]
+        return ""  # no process has all of its weights yet
+    last = model.config.get_text_config().vocab_size - 1
+    ids = torch.tensor([[min(each, last) for each in IDS]])
+    padded = torch.cat([torch.zeros(1, PADDING, dtype=torch.long), ids], dim=1)
+    mask = (torch.arange(padded.shape[1]) >= PADDING).long()[None]
+    alone, after = (_logits(model, *given) for given in ((ids, torch.ones_like(ids)), (padded, mask)))
+    if not (alone.isfinite().all() and after.isfinite().all()):
+        return "what it computes is not finite; its weights, or the numbers of its config.json, are out of range"
+    difference = (alone - after).abs().max() / alone.std().clamp(min=1e-6)
+    if difference > TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16]):
+        return (
+            f"{type(model).__name__} answers otherwise in a batch than alone, for it does not leave out the padding to the "
+            "left of shorter prompts; take a model of another architecture"
+        )
+    return ""
+
+
+def _logits(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Of the token after a prompt, as generation computes them: (vocabulary)."""
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False, max_new_tokens=1, pad_token_id=0, output_logits=True, return_dict_in_generate=True
+    )
+    made: Any = model.generate(ids, attention_mask=mask, generation_config=settings)  # type: ignore[operator]
+    return made.logits[0][0].float()  # type: ignore[no-any-return]
