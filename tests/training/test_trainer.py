@@ -528,7 +528,6 @@ def test_training_and_evaluation_give_the_model_the_same_tokens(
         return of_model(self, inputs, **settings)
 
     monkeypatch.setattr(GenerationMixin, "generate", watched)
-    monkeypatch.setattr("spurious_rewards.models.trial.fault", lambda model: "")  # it generates too
     training = TINY.model_copy(update={"rollout_prompts": 4, "max_prompt_tokens": 40})
     run(tiny_model, tmp_path, 0, 1, training=training, prompt=prompt)
     sampling = Sampling(max_new_tokens=12, dtype="float32")

@@ -1,9 +1,10 @@
 """One forward pass of a model that has just been loaded, for what shows in no file of its folder."""
 
+import inspect
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.integrations.fsdp import is_fsdp_enabled
 
@@ -42,9 +43,9 @@ def fault(model: PreTrainedModel) -> str:
 
 
 def _logits(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Of the token after a prompt, as generation computes them: (vocabulary)."""
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=False, max_new_tokens=1, pad_token_id=0, output_logits=True, return_dict_in_generate=True
-    )
-    made: Any = model.generate(ids, attention_mask=mask, generation_config=settings)  # type: ignore[operator]
-    return made.logits[0][0].float()  # type: ignore[no-any-return]
+    """Of the token after a prompt, with what generation gives the model for it: (vocabulary)."""
+    given: dict[str, Any] = {"attention_mask": mask, "use_cache": False, "is_first_iteration": True}
+    if "position_ids" in inspect.signature(model.forward).parameters:
+        given["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    made: Any = model(**model.prepare_inputs_for_generation(ids, **given))  # type: ignore[operator]
+    return made.logits[0, -1].float()  # type: ignore[no-any-return]
