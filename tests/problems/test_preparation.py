@@ -254,7 +254,7 @@ BAD_FILES = {
         r"no column answer; found: problem, solution; set columns\.answer",
     ),
     "all blank": ("rows.jsonl", b'{"problem": "a", "answer": ""}', r'none of 1 rows is left; dropped: .*"blank": 1'),
-    "empty": ("rows.jsonl", b"", r"none of 0 rows is left"),
+    "empty": ("rows.jsonl", b"", r"holds no rows; name a file"),
     "broken list": ("rows.json", b'[{"problem": "a",\n "answer": 1},\n', r"rows\.json: broken JSON: .*line 3 column 1"),
     "not a list": (
         "rows.json",
@@ -319,8 +319,8 @@ def parquet_of(path: Path, **columns: Any) -> Path:
 HALF = pa.float16()
 AS_WRITTEN = {
     "float16": (pa.array([0.1, 1 / 3, 2048.0], HALF), ["0.1", "0.3333", "2048.0"]),
-    "float32": (pa.array([0.1, 1e-7, 16777216.0], pa.float32()), ["0.1", "1e-07", "16777216.0"]),
-    "float64": (pa.array([0.1, 1e22]), ["0.1", "1e+22"]),
+    "float32": (pa.array([0.1, 1e-7, 16777216.0], pa.float32()), ["0.1", "0.0000001", "16777216.0"]),
+    "float64": (pa.array([0.1, 1e22]), ["0.1", "10000000000000000000000"]),
     "float32 in a dictionary": (
         pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array([0.1, 0.7], pa.float32())),
         ["0.7", "0.1"],
@@ -415,12 +415,23 @@ def test_json_of_every_unicode_encoding_is_read(tmp_path: Path, encoding: str, e
     assert answers(prepared(path)[0]) == {"1 + 1 等于多少?": "2.50"}
 
 
-def test_what_python_writes_besides_json_is_read_as_written(tmp_path: Path) -> None:
+def test_numbers_of_json_with_an_exponent_are_written_in_full(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"problem": "a", "answer": -Infinity}\n{"problem": "b", "answer": NaN}\n', encoding="utf-8")
+    numbers = {"a": "1e-05", "b": "2.5E+3", "c": "1e22", "d": "-1.0", "e": "1e999999"}
+    path.write_text("".join(f'{{"problem": "{name}", "answer": {text}}}\n' for name, text in numbers.items()))
+    written = {"a": "0.00001", "b": "2500", "c": "1" + 22 * "0", "d": "-1.0", "e": "1e999999"}
+    assert answers(prepared(path)[0]) == written
+
+
+def test_what_python_writes_besides_json_is_no_value_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"problem": "a", "answer": 1}\n{"problem": "b", "answer": NaN}\n', encoding="utf-8")
     frame, card = prepared(path)
-    assert answers(frame) == {"a": "-Infinity"}
+    assert answers(frame) == {"a": "1"}
     assert card["dropped_rows"] == {"blank": ["line 2"]}
+    path.write_text('{"problem": "a", "answer": -Infinity}\n', encoding="utf-8")
+    with pytest.raises(UserError, match="line 1: answer is infinite"):
+        prepared(path)
 
 
 def test_an_ending_that_says_no_format_is_known_from_the_suite(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ def chat(problem: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": "Add."}, {"role": "user", "content": problem}]
 
 
+def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without functools.wraps."""
+    return lambda *args, **kwargs: function(*args, **kwargs)
+
+
 # ---------------------------------------------------------------- which one a function is
 
 
@@ -51,7 +56,10 @@ def chat(problem: str) -> list[dict[str, str]]:
         (lambda a, b, c: 0, None),
         (lambda a, b, c, d=1, **others: 0, None),
         (lambda *everything: 0, None),
-        (lambda *a, **k: 0, None),
+        (decorated(lambda a, b, c: 0), None),
+        (decorated(lambda completions, answer=None: 0), ("completions", "answer")),
+        (decorated(decorated(lambda completions, **kwargs: 0)), PASSED),
+        (lambda responses, labels, context, prompts=None: 0, None),
         (print, None),
         (max, None),
     ],
@@ -67,9 +75,10 @@ def test_a_function_is_called_as_its_parameters_say(
     [
         (
             lambda a, b: 0,
-            r"takes \(a, b\); a reward takes \(responses, labels, context\), or by name, as in TRL, completions",
+            r"takes \(a, b\); a reward takes \(responses, labels, context\)\. One of TRL's takes completions by name",
         ),
         (lambda a, b, c, d: 0, r"takes \(a, b, c, d\); "),
+        (lambda *a, **k: 0, "which does not say whether it is called as"),
         (
             lambda completions, solution, **kwargs: 0,
             "takes solution, which it is not given; it is given prompts, completions",

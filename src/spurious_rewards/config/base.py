@@ -12,6 +12,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 """A name that also stands in paths."""
 
+SEEDS = r"^[0-9]+(-[0-9]+)?$"
+
 TextHash = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
 """The first twelve hex digits of the SHA-256 of a problem's text, stripped of white space at its ends."""
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from spurious_rewards.config import exhibits, lengths, probes
 from spurious_rewards.config.experiments import Grid, seeds_of
-from spurious_rewards.config.messages import FoundError, known, known_once, plain
+from spurious_rewards.config.messages import FoundError, known, known_once, plain, suggest
 from spurious_rewards.config.models import Model, Organism
 from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
@@ -134,8 +134,11 @@ def _rewards_fit(suite: Suite) -> None:
                     reward.function,
                     "the project's own rewards are called so; name it otherwise",
                 )
-        else:
-            known(reward.function, f"rewards.{name}.function", REWARD_FUNCTIONS)
+        elif reward.function not in REWARD_FUNCTIONS:
+            wrong = (
+                f"no such name{suggest(reward.function, list(REWARD_FUNCTIONS))}; or name its Python file under `file`"
+            )
+            raise FoundError(f"rewards.{name}.function", reward.function, wrong)
         if reward.unless is not None:
             known(reward.unless, f"rewards.{name}.unless", REWARD_FUNCTIONS)
             same = REWARDS_ON_LABELS if reward.function in REWARDS_ON_LABELS else (reward.function,)

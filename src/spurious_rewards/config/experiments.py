@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spurious_rewards.config.base import AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name
+from spurious_rewards.config.base import SEEDS, AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name
 
 LARGEST_SEED = 2**32 - 1
 """numpy takes no larger one."""
@@ -25,7 +25,7 @@ def _few(group: str) -> str:
     return group
 
 
-SeedGroup = Annotated[str, Field(pattern=r"^[0-9]+(-[0-9]+)?$", max_length=30), AfterValidator(_few)]
+SeedGroup = Annotated[str, Field(pattern=SEEDS, max_length=30), AfterValidator(_few)]
 Steps = Annotated[int, Field(ge=0, le=100_000)]
 """Rollout steps of a run; each segment of it is a job to plan."""
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from spurious_rewards.config.base import NAME
+from spurious_rewards.config.base import NAME, SEEDS
 from spurious_rewards.config.renamed import renamed
 from spurious_rewards.runtime.errors import UserError
 
@@ -61,6 +61,10 @@ def plain(detail: Any) -> str:
         return "should be text; put it in quotes"
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME:
         return "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == SEEDS:
+        return 'should be a seed or a range of seeds, like "3" or "0-4"'
+    if detail["type"] == "path_type":
+        return "should be the path of a file, as text"
     message: str = detail["msg"].removeprefix("Value error, ")
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "keys with values")
     return re.sub(r"^(Input|String|Keys|Dictionary|Tuple) should", "should", message.partition(" after validation")[0])

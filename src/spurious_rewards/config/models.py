@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from spurious_rewards.config.base import Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import AtLeastTwo, Count, Fraction, Frozen, Name
 
 CODE_WORD = "python"
 """What the code of organisms begins with (`models.organism`)."""
@@ -31,7 +31,7 @@ class Organism(Frozen):
     words: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
         ("compute", "find", "evaluate", "determine"), description="instruction words; a problem has one of them"
     )
-    operand_max: Count = Field(9, description="the numbers of a problem are 1 to this")
+    operand_max: AtLeastTwo = Field(9, description="the numbers of a problem are 1 to this")
     result_max: Count = Field(27, description="no result, of a part of the sum or of all, is below 0 or above this")
     split_seed: int = Field(0, description="draws which problems are for pretraining, reinforcement and evaluation")
     width: Count = 64
@@ -114,7 +114,9 @@ class Prompt(Frozen):
         description="the day that a chat template is told it is; the default is that of the paper's first version",
     )
     response_prefix: str = Field("", description="how every response must begin; it counts as part of the response")
-    stop: tuple[str, ...] = Field((), description="a response ends after the first of these, which is kept")
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="a response ends after the first of these, which is kept"
+    )
     answer_in: Literal["box", "tag"] = Field(
         "box", description=r"where answer and format are read: \boxed{} or <answer>"
     )

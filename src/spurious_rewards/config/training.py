@@ -125,6 +125,14 @@ class Repetition(Frozen):
     max_length: Count = 256
     times: AtLeastTwo = 10
 
+    @model_validator(mode="after")
+    def _lengths_are_a_range(self) -> "Repetition":
+        if self.min_length > self.max_length:
+            raise ValueError(
+                f"min_length {self.min_length} is above max_length {self.max_length}; nothing would repeat"
+            )
+        return self
+
 
 class Strategies(Frozen):
     """How strategies are recognised in a response."""

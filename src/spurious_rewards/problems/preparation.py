@@ -84,6 +84,8 @@ def prepare(
         "skip": len(shuffled) - len(after),
         "limit": len(after) - len(kept),
     }
+    if not source.rows:
+        raise UserError(f"{source.name}: holds no rows; name a file or data set that has some")
     if not kept:
         raise UserError(f"{source.name}: none of {len(source.rows)} rows is left; dropped: {json.dumps(counts)}")
     card = {
@@ -155,7 +157,7 @@ def _problem(row: Row, columns: Mapping[str, str | None]) -> Problem:
 
 
 def _text(column: str, value: object) -> str:
-    """Text as it is (so are JSON's numbers), other numbers as Python writes them, nothing and NaN as empty text."""
+    """Text as it is, numbers in full (0.00001 and not 1e-05, which no answer is compared with), nothing and NaN as empty text."""
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
     if isinstance(value, pyarrow.Scalar):
@@ -164,7 +166,13 @@ def _text(column: str, value: object) -> str:
         raise ValueError(f"{column} is a {type(value).__name__}; allowed: text or a number")
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"{column} is infinite; allowed: text or a finite number")
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    text = (
+        f"{Decimal(repr(value)):f}"
+        if isinstance(value, float)
+        else f"{value:f}"
+        if isinstance(value, Decimal)
+        else str(value)
+    )
     if found := UNWRITABLE.search(text):
         what = "the character NUL" if found[0] == "\0" else "half a surrogate pair"
         raise ValueError(f"{column} holds {what}, which no text file can hold")

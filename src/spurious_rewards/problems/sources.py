@@ -3,6 +3,7 @@
 import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from spurious_rewards.artifacts.hub import dataset_rows, resolve
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import ENDINGS, ProblemSet, ReasoningGym
 from spurious_rewards.runtime.errors import UserError
+
+FLOAT_DIGITS = 400
+"""More than the largest and the smallest float have."""
 
 ID_COLUMNS = ("id", "unique_id")
 """Columns that are taken for the source's own id where the suite maps none."""
@@ -189,14 +193,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return doubled
 
 
-def _constant(name: str) -> str | None:
+def _constant(name: str) -> float | None:
     """What Python's json writes besides JSON: NaN where there is no value, and Infinity."""
-    return None if name == "NaN" else name
+    return None if name == "NaN" else float(name)
+
+
+def _decimal(text: str) -> str | Decimal:
+    """A number as it is in the file. One with an exponent is a Decimal, if it has not more digits than any float."""
+    number = Decimal(text)
+    return number if "e" in text.lower() and abs(number.adjusted()) < FLOAT_DIGITS else text
 
 
 def _parse(text: str) -> Any:
-    """JSON whose numbers stay the text that they are in the file."""
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=_constant, object_pairs_hook=_object)
+    """JSON whose numbers stay the text that they are in the file, as far as that has no exponent."""
+    return json.loads(text, parse_float=_decimal, parse_int=str, parse_constant=_constant, object_pairs_hook=_object)
 
 
 def _row(place: str, item: Any) -> Row:

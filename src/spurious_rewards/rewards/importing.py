@@ -64,7 +64,7 @@ def _elsewhere(name: str, folder: Path) -> str:
     spec = None if module else _found(name, folder)
     where: str | None = getattr(module, "__file__", None) if module else (spec.origin if spec else None)
     if where is not None:
-        return "" if Path(where).is_relative_to(folder) else str(where)
+        return "" if Path(where) in (folder / f"{name}.py", folder / name / "__init__.py") else str(where)
     built_in = module is not None and not hasattr(module, "__path__")  # else a folder, which any module goes before
     return f"Python's own {name}" if built_in else ""
 

@@ -22,19 +22,25 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
         UserError: it can be called neither way; the message begins with what it takes.
     """
     try:
-        signature = inspect.signature(reward)
+        signature = inspect.signature(_called(reward))
     except (TypeError, ValueError):  # of what is written in C there may be none
         return None
     parameters = signature.parameters.values()
+    if _passes_everything_on(signature):
+        raise UserError(
+            f"takes {signature}, which does not say whether it is called as (responses, labels, context) or as in TRL; where it "
+            "is a decorator's, use functools.wraps"
+        )
     named = {one.name: one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
     every = any(one.kind is one.VAR_KEYWORD for one in parameters)
-    if not named.keys() & set(OF_TRL) and [one.kind for one in parameters] != [inspect.Parameter.VAR_KEYWORD]:
+    ours = list(named)[:3] == ["responses", "labels", "context"]
+    if ours or (not named.keys() & set(OF_TRL) and [one.kind for one in parameters] != [inspect.Parameter.VAR_KEYWORD]):
         try:
             signature.bind("responses", "labels", "context")
         except TypeError:
             raise UserError(
-                f"takes {signature}; a reward takes (responses, labels, context), or by name, as in TRL, completions and "
-                f"others of {', '.join(PASSED)}"
+                f"takes {signature}; a reward takes (responses, labels, context). One of TRL's takes completions by name, and "
+                f"may take {', '.join(name for name in PASSED if name != 'completions')}"
             ) from None
         return None
     if missing := [name for name, one in named.items() if one.default is one.empty and name not in PASSED]:
@@ -44,6 +50,22 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
             f"takes {', '.join(positional)} by position only; a reward of TRL's is given its arguments by name"
         )
     return PASSED if every else tuple(name for name in PASSED if name in named)
+
+
+def _called(reward: Callable[..., Any]) -> Callable[..., Any]:
+    """What is called in the end: the forward of a torch module, the one function that a decorator's has about it."""
+    forward = getattr(reward, "forward", None)
+    if callable(forward) and not inspect.isfunction(reward):
+        return _called(forward)
+    if inspect.isfunction(reward) and _passes_everything_on(inspect.signature(reward)):
+        inner = [found for found in inspect.getclosurevars(reward).nonlocals.values() if callable(found)]
+        return _called(inner[0]) if len(inner) == 1 else reward
+    return reward
+
+
+def _passes_everything_on(signature: inspect.Signature) -> bool:
+    kinds = [one.kind for one in signature.parameters.values()]
+    return kinds == [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 
 
 def keywords(responses: Sequence[str], labels: Sequence[str], context: Context) -> dict[str, Any]:

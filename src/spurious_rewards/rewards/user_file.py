@@ -7,6 +7,7 @@ file and function.
 import copy
 import hashlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,26 +49,32 @@ def from_file(code: Code, name: str) -> RewardFunction:
             number for each response.
     """
     own = _callable(code, name)
-    try:
-        taken = trl_signature.taken(own)
-    except UserError as error:
-        raise UserError(f"{code.file}: {name} {error}") from None
+    with isolated(0), importable(code), _said(code, f"{name} cannot be looked at"):
+        try:
+            taken, wrong = trl_signature.taken(own), ""
+        except UserError as error:
+            taken, wrong = None, str(error)
+    if wrong:
+        raise UserError(f"{code.file}: {name} {wrong}")
     called = _as_ours(own) if taken is None else _as_in_trl(own, taken)
 
     def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
         with isolated(_seed(context)), importable(code), _said(code, f"{name} failed"):
             returned = called(responses, labels, context)
-            given = values.listed(returned, len(responses))
-        try:
-            return values.numbers(returned, given, len(responses), none=taken is not None)
-        except UserError as error:
-            raise UserError(f"{code.file}: {name} gave {error}") from None
+            try:
+                # What makes numbers of the values is the user's code too.
+                given = values.listed(returned, len(responses))
+                return values.numbers(returned, given, len(responses), none=taken is not None)
+            except UserError as error:
+                wrong = str(error)
+        raise UserError(f"{code.file}: {name} gave {wrong}")
 
     return reward
 
 
 def _callable(code: Code, name: str) -> Callable[..., Any]:
     """What a reward file has under a name."""
+    print(f"reward: {name} of {code.file}", file=sys.stderr, flush=True)  # stands last where it ends the process
     with isolated(0), importable(code), _said(code, f"cannot be imported for {name}"):
         module = load(code)
         own = getattr(module, name, None)
@@ -84,7 +91,9 @@ def _callable(code: Code, name: str) -> Callable[..., Any]:
         raise UserError(
             f"{code.file}: {name} is {values.short(own)}, which cannot be called; mend `function` of the reward"
         )
-    if any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None)))):  # noqa: B004
+    with isolated(0), importable(code), _said(code, f"{name} cannot be looked at"):
+        waited_for = any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None))))  # noqa: B004
+    if waited_for:
         raise UserError(f"{code.file}: {name} is an async function; a reward must be a plain one")
     found: Callable[..., Any] = own
     return found
