@@ -80,8 +80,8 @@ COMPLAINTS = [
         ['rewards.format.function = "formatt"', "did you mean format?", "or name its Python file under `file`"],
     ),
     ("rewards/format/file", 5, ["rewards.format.file = 5", "should be the path of a file"]),
-    ("experiments/main/seeds", ["0–4"], ['experiments.main.seeds[0] = "0–4"', 'like "3" or "0-4"']),
-    ("prompts/plain/stop", [""], ["prompts.plain.stop[0]", "at least 1 character"]),
+    ("experiments/main/seeds", ["0 4"], ['like "3" or "0-4"']),
+    ("prompts/plain/stop", [""], ["prompts.plain.stop", "at least 1 character"]),
     ("strategies", {"repetition": {"min_length": 50, "max_length": 40}}, ["min_length 50 is above max_length 40"]),
     ("organism/operand_max", 1, ["organism.operand_max = 1", "greater than or equal to 2"]),
     (
