@@ -100,7 +100,7 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(
 
 
 def test_names_and_contents_are_not_mixed_up(tmp_path: Path) -> None:
-    for folder, files in (("a", {"x.json": "y", "z.json": ""}), ("b", {"x.json": "", "z.json": "y"})):
+    for folder, files in (("a", {"x.jinja": "y", "z.jinja": ""}), ("b", {"x.jinja": "", "z.jinja": "y"})):
         (tmp_path / folder).mkdir()
         for name, text in files.items():
             (tmp_path / folder / name).write_text(text)

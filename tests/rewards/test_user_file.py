@@ -303,7 +303,7 @@ def test_a_file_that_is_not_what_was_planned_is_refused(tmp_path: Path) -> None:
     digest = reward_file.digest(file)
     assert paid(user_file.from_file(user_file.planned(file, digest), "own")) == [1.0] * 4
     helper.write_text("def own(r, l, c): return [2] * len(r)\n")
-    with pytest.raises(UserError, match=r"mine\.py: .*changed since the run was planned; start snakemake again"):
+    with pytest.raises(UserError, match=r"mine\.py: .*changed since the run was planned; start Snakemake again"):
         user_file.planned(file, digest)
 
 

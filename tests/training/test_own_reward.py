@@ -196,7 +196,7 @@ def test_a_file_that_is_edited_in_training_pays_as_before_and_the_manifest_says_
 
 def test_a_file_that_changed_since_the_job_was_planned_ends_it_before_training(trained: Callable[..., Path]) -> None:
     changed = LENGTHS.format("return [9] * len(responses)")
-    with pytest.raises(UserError, match=r"mine\.py: .*changed since the run was planned; start snakemake again"):
+    with pytest.raises(UserError, match=r"mine\.py: .*changed since the run was planned; start Snakemake again"):
         trained(LENGTHS.format("pass"), edited=changed)
 
 

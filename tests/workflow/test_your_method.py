@@ -140,7 +140,7 @@ def test_a_file_that_is_edited_in_a_run_ends_the_jobs_that_were_planned_with_it(
     assert ended.code != 0
     logs = finished / RESULTS / "logs/train/effective-code/plain/shows_work/default/seeds0-1"
     assert (finished / runs / "0-1/checkpoints").exists()
-    assert "changed since the run was planned; start snakemake again" in (logs / "1-2.log").read_text()
+    assert "changed since the run was planned; start Snakemake again" in (logs / "1-2.log").read_text()
     planned = run(finished, tmp_path / "study", "-n", str(runs / "1-2/checkpoints")).jobs
     assert [job.split("steps ")[1] for job in planned] == ["0 to 1", "1 to 2"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spurious_rewards.artifacts.digests import digest, last_known
 from spurious_rewards.config.base import Frozen
+from spurious_rewards.config.reward_file import SUFFIX
 from spurious_rewards.runtime.errors import UserError
 
 
@@ -79,7 +80,9 @@ def check(locations: Locations) -> None:
         UserError: one holds something else.
     """
     for content, path in locations.items():
+        or_beside = ", or a module beside it that it imports" if path.suffix == SUFFIX else ""
         if digest(path) not in (content, None):
             raise UserError(
-                f"{path}: changed since the run was planned; start Snakemake again, and what is made of it is made again"
+                f"{path}{or_beside}: changed since the run was planned; start Snakemake again, and what is made of it is "
+                "made again"
             )

@@ -33,7 +33,7 @@ def planned(file: Path, digest: str | None) -> Code:
     code = reward_file.read(file)
     if code.digest != digest:
         raise UserError(
-            f"{file}: it, or a file beside it that it imports, changed since the run was planned; start snakemake again"
+            f"{file}: it, or a file beside it that it imports, changed since the run was planned; start Snakemake again"
         )
     return code
 
