@@ -61,6 +61,7 @@ from spurious_rewards.answers.extraction import Extraction, boxed, extract, tagg
         ("The answer is not 5. It is 6.", "6", "number"),
         ("We get 7 or 5. The answer is not 5.", "5", "number"),
         ("The answer is not 5.", None, "none"),
+        ("The answer is $ $ 42 and 43", "43", "number"),
         ("So 7. The answer is not 5\nand the answer is not 6.", "7", "number"),
         ("The answer is not an integer.", "not an integer", "phrase"),
         ("The answer isn't 5, it's 7", "7", "number"),

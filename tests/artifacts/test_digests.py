@@ -107,6 +107,12 @@ def test_names_and_contents_are_not_mixed_up(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") != digest(tmp_path / "b")
 
 
+def test_a_model_folder_may_be_called_as_a_python_file_is(here: Path) -> None:
+    before = digest(here)
+    assert before is not None
+    assert digest(here.rename(here.with_name("model.py"))) == before
+
+
 def test_links_are_followed(here: Path) -> None:
     linked = here.with_name("linked")
     linked.mkdir()

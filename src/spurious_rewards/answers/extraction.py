@@ -84,10 +84,12 @@ def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:
 
 
 def _without_denied(said: str) -> str:
-    """A text without answers, where every "the answer is" says what it is not: those sentences are left out."""
+    """A text without the sentences that say what the answer is not: no number of theirs is one."""
     kept, end = [], 0
-    for phrase in _PHRASE.finditer(said):
-        if phrase.start() >= end:
+    phrases = list(_PHRASE.finditer(said))
+    starts = [*(phrase.start() for phrase in phrases), len(said)]
+    for phrase, until in zip(phrases, starts[1:], strict=True):
+        if phrase.start() >= end and _DENIED.match(said, phrase.end(), until):
             kept.append(said[end : phrase.start()])
             sentence = _SENTENCE_END.search(said, phrase.end())
             end = sentence.start() if sentence else len(said)

@@ -59,7 +59,7 @@ def digest(path: Path) -> str | None:
     Of a Python file it is the digest of its code, which is that of the modules beside it too (`reward_file.read`).
     None where there is nothing, nothing that would be loaded, or nothing that can be read.
     """
-    if path.suffix == reward_file.SUFFIX:
+    if path.suffix == reward_file.SUFFIX and path.is_file():
         try:
             return reward_file.digest(path)
         except UserError:
