@@ -1,3 +1,4 @@
+import json
 import logging
 import random
 import subprocess
@@ -223,3 +224,76 @@ def test_a_worker_that_cannot_start_says_so(monkeypatch):
 def test_fractions_are_exact(verifier, a: Fraction, b: Fraction):
     gold, answer = (f"\\frac{{{x.numerator}}}{{{x.denominator}}}" for x in (a, b))
     assert verifier.verify([(gold, answer)]) == [Verdict(a == b)]
+
+
+# ---------------------------------------------------------------- answers of strangers
+
+HOSTILE = [
+    "__import__('os').system('touch was_here')",
+    "exec(\"open('was_here', 'w')\")",
+    r"\text{__import__('os').system('touch was_here')}",
+    r"\operatorname{__import__}('os').system('touch was_here')",
+    r"\mathrm{open('was_here','w')}",
+    r"(lambda: open('was_here', 'w'))()",
+    r"[x for x in ().__class__.__base__.__subclasses__()]",
+    r"\begin{array}{c} __import__('subprocess').run('touch was_here') \end{array}",
+    r"\input{|touch was_here}\write18{touch was_here}",
+    r"S(\"open('was_here','w')\")",
+    r"1; import os; os.system('touch was_here')",
+    r"$(touch was_here)`touch was_here`",
+]
+WATCHED_WORKER = """
+import sys
+from spurious_rewards.answers import verifier
+
+def watch(event, arguments):
+    started = event.split(".")[0] in ("os", "subprocess", "socket", "ctypes", "shutil") and event != "os.listdir"
+    named = event == "open" and isinstance(arguments[0], str)
+    written = named and not set("wax+").isdisjoint(arguments[1] or "")
+    if armed and (started or written):
+        print("SEEN", event, arguments, file=sys.stderr)
+
+armed = False
+sys.addaudithook(watch)
+serve = verifier.limited.serve
+
+def armed_after_start(prepare, seconds, memory):
+    def prepared():
+        global armed
+        answer = prepare()
+        answer(["1", "2-1"])
+        armed = True
+        return answer
+    serve(prepared, seconds, memory)
+
+verifier.limited.serve = armed_after_start
+verifier._serve(5.0, sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("judge", ["math_verify", "sympy"])
+def test_nothing_of_an_answer_is_executed(judge: str, tmp_path):
+    """Whatever an answer says, judging it starts no program, opens no connection and writes no file."""
+    questions = "".join(json.dumps(pair) + "\n" for text in HOSTILE for pair in ((text, "3"), ("3", text)))
+    ran = subprocess.run(
+        [sys.executable, "-c", WATCHED_WORKER, judge],
+        input=questions,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.stdout.splitlines()[1:] == ["false"] * 2 * len(HOSTILE), ran.stderr
+    assert "SEEN" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_has_none_of_the_user_s_secrets(monkeypatch):
+    for name in ("HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "ANYTHING"):
+        monkeypatch.setenv(name, "of_mine")
+    with Verifier() as verifier:
+        assert verifier.verify([("2", "1+1")]) == [RIGHT]
+        (worker,) = [process for process in verifier._idle.queue if process]
+        given = psutil.Process(worker.pid).environ()
+    assert [name for name, value in given.items() if value == "of_mine"] == []
+    assert "PATH" in given

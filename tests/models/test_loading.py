@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +326,44 @@ def test_code_of_the_tokenizer_s_own_is_never_run(tmp_path: Path):
     as_two_files(folder)
     with pytest.raises(UserError, match="its tokenizer is code of its own"):
         load_tokenizer(folder)
+
+
+LOADERS = """
+import sys
+from pathlib import Path
+from spurious_rewards.models import loading
+from spurious_rewards.training.trainer import _architecture
+folder = Path(sys.argv[1])
+for load in (
+    loading.configuration, loading.generation_settings, loading.positions, loading.load_tokenizer, loading._of_class,
+    loading._of_file, lambda folder: loading.load_model(folder, "float32"), _architecture,
+):
+    try:
+        load(folder)
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def test_code_of_a_model_s_own_is_never_run_even_where_every_question_is_answered_with_yes(tmp_path: Path):
+    """transformers asks on standard input unless it is told not to trust; `yes | snakemake` must run nothing."""
+    classes = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own", "AutoTokenizer": ["own.Own", "own.Own"]}
+    folder = make(tmp_path / "model", auto_map=classes, tokenizer_class="Own")
+    change(folder, "config.json", model_type="nosuch", auto_map=classes)
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')\nclass Own: pass\n")
+    as_two_files(folder)
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADERS, str(folder)],
+        input="y\n" * 1000,
+        env={**os.environ, "HF_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert not (tmp_path / "was_run").exists()
+    assert "Do you wish to run the custom code?" not in ran.stdout + ran.stderr
+    assert len(ran.stdout.splitlines()) == 7  # of all but generation_config.json, which is data alone
 
 
 # ---------------------------------------------------------------- tokens that end and pad

@@ -2,18 +2,15 @@ r"""Whether an answer means the same as the true one: Math-Verify decides, in wo
 
 Math-Verify limits its own time by a signal that Python handles, which works on the main thread only and not while
 compiled code runs. Here its limit is off; each pair is checked in a worker whose timers the operating system enforces.
-A worker is this module run as a program, fed JSON lines through a pipe: nothing is forked, so torch may be loaded.
+A worker is this module run as a program (`runtime.limited`).
 
 Another grader can be asked in the same way, to see how far verdicts depend on the choice (stage `compare_graders`); no reward and
 no grade does.
 """
 
 import json
-import logging
-import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Self
+
+from spurious_rewards.runtime import limited
 
 _INTEGER = re.compile(r"-?[0-9]{1,30}")
 _NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{1,30})?|\\[dt]?frac\{[0-9]{1,30}\}\{[0-9]{1,30}\})")
@@ -84,12 +83,10 @@ class Verifier:
         worker = self._idle.get()
         try:
             if worker is None or worker.poll() is not None:
-                worker = _start(self._seconds, self._judge)
-            reply = _exchange(worker, json.dumps(pair))
-            if reply:
+                worker = limited.start("spurious_rewards.answers.verifier", str(self._seconds), self._judge)
+            if reply := limited.exchange(worker, pair):
                 return Verdict(bool(json.loads(reply)))
-            out_of_time = worker.wait() in (-signal.SIGPROF, -signal.SIGALRM)
-            return Verdict(False, "timeout" if out_of_time else "crash")
+            return Verdict(False, "timeout" if limited.out_of_time(worker) else "crash")
         finally:
             self._idle.put(worker)  # alive or dead; a dead one is replaced by who takes it
 
@@ -108,66 +105,18 @@ def _without_asking(gold: str, answer: str | None) -> Verdict | None:
     return None
 
 
-# ---------------------------------------------------------------- the worker, seen from outside and from inside
-
-
-def _start(seconds: float, judge: Judge) -> subprocess.Popen[str]:
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "spurious_rewards.answers.verifier", str(seconds), judge],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        # sympy's order of sets follows Python's hashes: fixed, so that the same pair takes the same path every time
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-    )
-    assert worker.stdout is not None
-    if worker.stdout.readline() != "ready\n":
-        raise RuntimeError(f"a grading worker did not start (exit code {worker.wait()}); its message stands above")
-    return worker
-
-
-def _exchange(worker: subprocess.Popen[str], line: str) -> str:
-    """Send a line and wait for the reply; empty if the worker died over it."""
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    try:
-        worker.stdin.write(line + "\n")
-        worker.stdin.flush()
-        reply = worker.stdout.readline()
-    except BrokenPipeError:
-        return ""
-    return reply if reply.endswith("\n") else ""
+# ---------------------------------------------------------------- within the worker
 
 
 def _serve(seconds: float, judge: Judge) -> None:
-    """Answer each line of standard input, a JSON pair, with a JSON boolean, until the input ends.
+    """Judge pairs of standard input until it ends."""
 
-    The default action of both timers' signals is to end the process, which no Python code can put off. That also ends a
-    worker whose parent was killed while it computed.
-    """
-    # An interrupt or a SIGTERM to the whole job is the parent's business, which ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def prepare() -> Callable[[list[str]], bool]:
+        same = {"math_verify": _math_verify, "sympy": _sympy}[judge]()
+        _parse_in_two_stages()
+        return lambda pair: same(*pair)
 
-    import resource
-
-    same = {"math_verify": _math_verify, "sympy": _sympy}[judge]()
-
-    replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not look like a reply
-    logging.disable(logging.CRITICAL)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    _parse_in_two_stages()
-
-    print("ready", file=replies)
-    for line in sys.stdin:
-        gold, answer = json.loads(line)
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
-        correct = same(gold, answer)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        print(json.dumps(correct), file=replies)
+    limited.serve(prepare, seconds, MEMORY_LIMIT)
 
 
 # sympy asks about signs and finiteness in a random order, and with infinities the order decides: verdicts that did not start

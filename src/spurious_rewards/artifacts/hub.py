@@ -162,7 +162,9 @@ def dataset_rows(hub_id: str, subset: str | None, split: str, commit: str) -> li
     # Without a network datasets takes whatever commit it cached last; so each commit has a cache of its own.
     cache = Path(datasets.config.HF_DATASETS_CACHE) / commit
     try:
-        loaded = datasets.load_dataset(hub_id, name=subset, split=split, revision=commit, cache_dir=str(cache))
+        loaded = datasets.load_dataset(
+            hub_id, name=subset, split=split, revision=commit, cache_dir=str(cache), trust_remote_code=False
+        )
     except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
         raise _not_given("dataset", hub_id, error) from error
     return arrow_rows.rows(loaded.with_format("arrow")[:])

@@ -55,6 +55,7 @@ class VllmEngine:
         with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
             llm = LLM(
                 str(self.folder),
+                trust_remote_code=False,
                 dtype=self.sampling.dtype,
                 generation_config="vllm",  # none of the folder's own: no top-k, no penalties
                 skip_tokenizer_init=True,
@@ -125,4 +126,3 @@ def _set_environment(sampling: Sampling) -> None:
     # up the same way each time.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")

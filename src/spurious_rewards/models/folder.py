@@ -22,6 +22,7 @@ from spurious_rewards.models.faults import (
     unreadable,
     words_of,
 )
+from spurious_rewards.models.rendering import RenderingError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -159,16 +160,16 @@ def _prompt(
             )
             return
         try:
-            if what := templates.draws(template):
-                yield Fault(file, f"its chat template draws by chance ({what})", f"take that out of it, or {raw}")
-            text = templates.render(template, prompt, PROBLEM, tokens.special)
-        except Exception as error:  # a template may raise anything
+            text, chance = templates.render(template, prompt, PROBLEM, tokens.special)
+        except RenderingError as error:
             yield Fault(
                 file,
                 f"its chat template cannot be used with the suite's prompt ({words_of(error)})",
                 f"mend it, or {raw}, or one without a system message",
             )
             return
+        if chance:
+            yield Fault(file, f"its chat template draws by chance ({chance})", f"take that out of it, or {raw}")
     if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
         yield Fault(file, f"its chat template {what}", f"mend it, or {raw}")
         return

@@ -111,7 +111,9 @@ def _of_file(folder: Path) -> Any:
     # A token that pads may be any word to the model that was trained so (`!`); here texts would lose it.
     if (padding := _text(settings.get("pad_token"))) and padding not in special:
         given["pad_token"] = None
-    tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **given)
+    tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, **given
+    )
     named = {one.content for one in tokenizer.added_tokens_decoder.values()} - special
     words = [token for token in named if not set(token) & set("<>[]|")]  # those in brackets come into no text
     probes = (" ".join(f"x {token} x" for token in sorted(special)), *(f"{token} a{token}{token}b" for token in words))

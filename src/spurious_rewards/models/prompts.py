@@ -92,16 +92,11 @@ def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     with loading.plainly(
         where, "its chat template cannot be used with this prompt", f"{RAW}, or without a system message"
     ):
-        if what := templates.draws(template):
-            raise UserError(f"{where}: its chat template draws by chance ({what}); {RAW}")
-        text: Any = tokenizer.apply_chat_template(
-            templates.messages(prompt, problem),
-            add_generation_prompt=True,
-            tokenize=False,
-            strftime_now=prompt.date.strftime,  # in the place of transformers' own, which tells today's
-        )
-        if what := templates.unusable(text, prompt.around(problem)):
-            raise UserError(f"{where}: its chat template {what}; {RAW}")
+        text, chance = templates.render(template, prompt, problem, tokenizer.special_tokens_map)
+    if chance:
+        raise UserError(f"{where}: its chat template draws by chance ({chance}); {RAW}")
+    if what := templates.unusable(text, prompt.around(problem)):
+        raise UserError(f"{where}: its chat template {what}; {RAW}")
     return _spelled(tokenizer, text)
 
 

@@ -1,23 +1,14 @@
-"""Chat templates without transformers: which one a model folder has, and what it makes of a prompt.
+"""Chat templates: which one a model folder has, and what it makes of a prompt."""
 
-Prompts themselves are made by transformers (`prompts.encode`). This module only checks a template before a model is loaded.
-"""
-
-import functools
-import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from spurious_rewards.config.models import Prompt
+from spurious_rewards.models import rendering
+from spurious_rewards.models.rendering import Rendered
 
 Templates = str | dict[str, str] | None
 """The template of a tokenizer, several of them by name, or none: as `PreTrainedTokenizerBase.chat_template`."""
@@ -55,39 +46,13 @@ def chosen(texts: Mapping[str, str], tokenizer_config: Mapping[str, Any]) -> Tem
     return said
 
 
-def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> str:
+def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> Rendered:
     """What a template makes of a prompt, opened for the assistant's turn.
 
     Raises:
-        Exception: whatever the template raises; jinja2's own errors among them.
+        RenderingError: the template raises, does not end or takes too much memory.
     """
-    return (
-        _environment()
-        .from_string(template)
-        .render(
-            messages=messages(prompt, problem),
-            tools=None,
-            documents=None,
-            add_generation_prompt=True,
-            strftime_now=prompt.date.strftime,
-            **special_tokens,
-        )
-    )
-
-
-@functools.cache
-def draws(template: str) -> str | None:
-    """What in a template depends on chance, so that a prompt would be another one each time; None if nothing does.
-
-    Raises:
-        jinja2.TemplateSyntaxError: the template is broken.
-    """
-    tree = _environment().parse(template)
-    for used in tree.find_all(nodes.Filter):
-        names = [used.name, *(given.value for given in used.args if isinstance(given, nodes.Const))]  # also of `map`
-        if "random" in names:
-            return "random"
-    return "lipsum" if any(used.name == "lipsum" for used in tree.find_all(nodes.Name)) else None
+    return rendering.render(template, messages(prompt, problem), prompt.date, special_tokens)
 
 
 def unusable(text: str, asked: str) -> str | None:
@@ -101,29 +66,3 @@ def unusable(text: str, asked: str) -> str | None:
 
 _OBJECT = re.compile(r"<[\w. -]{1,60} at 0x[0-9a-f]{1,16}>")
 """`{{ messages | map(...) }}` without a `| list` gives `<generator object ... at 0x7f8e7bc79040>`."""
-
-
-class _Generation(Extension):
-    """The tag with which a template marks the assistant's words; here they are words like others."""
-
-    tags = {"generation"}  # noqa: RUF012  # jinja2's own declaration of it
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    """As transformers 5.17 makes it (`utils/chat_template_utils.py`); a test compares what both render."""
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
-    made.filters["tojson"] = _tojson
-    made.globals["raise_exception"] = _raise
-    return made
-
-
-def _tojson(value: Any, ensure_ascii: bool = False, **settings: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, **settings)
-
-
-def _raise(message: str) -> None:
-    raise jinja2.TemplateError(message)

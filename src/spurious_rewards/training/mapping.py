@@ -47,6 +47,7 @@ def grpo_arguments(
     return {
         "output_dir": str(output),
         "seed": seed,
+        "trust_remote_code": False,
         # the rollout batch: rollout_prompts x rollouts_per_prompt responses
         "num_generations": training.rollouts_per_prompt,
         "per_device_train_batch_size": training.micro_batch,

@@ -305,8 +305,10 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
         )
     trls, environment = vllm_generation.LLM, {name: os.environ.get(name) for name in LAUNCHED}
 
+    ours = {"dtype": training.dtype, "skip_tokenizer_init": True, "trust_remote_code": False}
+
     def engine(**arguments: Any) -> Any:
-        made = _engine(trls, {**arguments, "dtype": training.dtype, "skip_tokenizer_init": True})
+        made = _engine(trls, {**arguments, **ours})
         made.llm_engine.output_processor.tokenizer = tokenizer
         return made
 
@@ -343,6 +345,6 @@ def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
 
 def _architecture(folder: str) -> dict[str, Any]:
     """What config.json says of a model; a base model and its checkpoints have the same."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).to_dict()
     of_the_file = {"_name_or_path", "transformers_version", "dtype", "use_cache"}
     return {name: config[name] for name in sorted(config) if name not in of_the_file and not name.endswith("_token_id")}

@@ -95,6 +95,7 @@ def command(model: str, tokenizer: str, training: Training, hardware: Hardware, 
 
     arguments = ScriptArguments(
         model=model,
+        trust_remote_code=False,
         host="127.0.0.1",
         port=port,
         tensor_parallel_size=max(1, hardware.server_gpus),

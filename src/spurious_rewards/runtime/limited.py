@@ -1,0 +1,90 @@
+"""Work on what strangers wrote, in a process of its own: the operating system limits its time and memory, and it has no secrets.
+
+A worker is a module run as a program, fed JSON lines through a pipe: nothing is forked, so torch may be loaded. It ends with
+the process that started it.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+INHERITED = (
+    *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"),
+)
+"""What a worker gets of the environment: where Python and its libraries lie, how they write text, how many cores they take."""
+
+
+def start(module: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a worker and wait until it can be asked.
+
+    Raises:
+        RuntimeError: it ends before that.
+    """
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        # Orders of sets follow Python's hashes: fixed, so that the same question takes the same path every time.
+        env={name: os.environ[name] for name in INHERITED if name in os.environ} | {"PYTHONHASHSEED": "0"},
+    )
+    assert worker.stdout is not None
+    if worker.stdout.readline() != "ready\n":
+        raise RuntimeError(f"{module}: its process did not start (exit code {worker.wait()}); its message stands above")
+    return worker
+
+
+def exchange(worker: subprocess.Popen[str], question: Any) -> str:
+    """Send what JSON can say and wait for the reply, in JSON; empty if the worker died over it."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(json.dumps(question) + "\n")
+        worker.stdin.flush()
+        reply = worker.stdout.readline()
+    except BrokenPipeError:
+        return ""
+    return reply if reply.endswith("\n") else ""
+
+
+def out_of_time(worker: subprocess.Popen[str]) -> bool:
+    """Whether a worker that died did so at its limit of time."""
+    return worker.wait() in (-signal.SIGPROF, -signal.SIGALRM)
+
+
+def serve(prepare: Callable[[], Callable[[Any], Any]], seconds: float, memory: int) -> None:
+    """Answer each line of standard input, with what `prepare` returns, until the input ends: the worker's own program.
+
+    Each answer may take `seconds` of processor time, so that it does not depend on what else the machine does, or ten times
+    that of wall clock; the worker may have `memory` bytes of address space. The default action of both timers' signals is
+    to end the process, which no Python code can put off. That also ends a worker whose parent was killed while it computed.
+    """
+    # An interrupt or a SIGTERM to the whole job is the parent's business, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    import resource
+
+    answer = prepare()
+
+    replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints must not look like a reply
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+    print("ready", file=replies)
+    for line in sys.stdin:
+        question = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
+        reply = json.dumps(answer(question))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(reply, file=replies)

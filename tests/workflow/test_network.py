@@ -1,0 +1,67 @@
+"""A suite whose problems and models are made here needs no network, and no library calls home behind its back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import checkout
+import pytest
+
+from spurious_rewards import QUIET
+
+pytestmark = pytest.mark.rare
+
+WATCHED = Path(__file__).with_name("watched.py")
+TRAINED = checkout.RUNS / "random/default/seeds0-1/segments/0-2"
+CALLS_HOME = """
+import socket
+try:
+    socket.create_connection(("192.0.2.7", 443), timeout=0.5)
+except OSError:
+    pass
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(
+    bytes(12) + b"\\x04home\\x07invalid\\x00\\x00\\x01\\x00\\x01", ("127.0.0.53", 53)
+)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to myself", ("127.0.0.1", 9))
+"""
+
+
+@pytest.fixture(scope="module")
+def apart() -> list[str]:
+    """The command that runs another in a network of its own, as root or as root of a namespace."""
+    for command in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
+        try:
+            if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+                return [*command, sys.executable, str(WATCHED)]
+        except FileNotFoundError:
+            break
+    pytest.skip("this user may make no network namespace here")
+
+
+def attempts(apart: list[str], log: Path, command: list[str], **settings: object) -> list[str]:
+    ended = subprocess.run([*apart, str(log), *command], capture_output=True, text=True, **settings)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return log.read_text().splitlines()
+
+
+def test_attempts_are_seen(apart: list[str], tmp_path: Path) -> None:
+    seen = attempts(apart, tmp_path / "log", [sys.executable, "-c", CALLS_HOME])
+    assert seen == ["TCP 192.0.2.7:443", "name home.invalid"]
+
+
+def test_training_and_answering_reach_for_no_other_machine(apart: list[str], tmp_path: Path) -> None:
+    folder = checkout.make(tmp_path / "checkout")
+    (folder / "config.yaml").write_text("suite: tiny\ntracking: wandb\n")
+    told = {*QUIET, "CI", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"}
+    own = {name: value for name, value in checkout.environment(folder).items() if name not in told}
+    own = {name: value for name, value in own.items() if not name.startswith("WANDB")}
+    targets = [str(TRAINED / "metrics.parquet"), str(TRAINED / "responses.parquet")]
+    seen = attempts(
+        apart,
+        tmp_path / "log",
+        [*checkout.command(2), *targets],
+        cwd=folder,
+        env={**own, "HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "cache")},
+    )
+    assert seen == []
+    assert list(folder.rglob("offline-run-*")), "metrics were tracked"
