@@ -31,7 +31,7 @@ class Jobs:
 
     def __init__(self, folder: Path):
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
-        self.environment |= {"TMPDIR": str(folder)}
+        self.environment |= {"TMPDIR": str(folder), "XDG_RUNTIME_DIR": ""}
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, count: int, then: str = WAIT) -> "subprocess.Popen[str]":
@@ -141,3 +141,106 @@ def test_claiming_is_quick_where_gpus_are_free(tmp_path: Path, monkeypatch: pyte
     gpu_claims.claim(1)
     assert time.monotonic() - started < gpu_claims.EVERY
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
+
+
+# ---------------------------------------------------------------- other users of the machine
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder in which others may write, and two GPUs."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    for name in ("SLURM_JOB_ID", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    return folder
+
+
+def own(shared: Path) -> Path:
+    return shared / f"spurious-rewards-{os.geteuid()}"
+
+
+def test_what_is_claimed_is_for_this_user_s_eyes_alone(shared: Path) -> None:
+    gpu_claims.claim(1)
+    assert own(shared).stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in own(shared).iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("link", ["folder", "turn-alone", "gpu-alone-5"])
+def test_a_link_that_somebody_has_put_there_is_not_followed(shared: Path, link: str, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    for name in ("precious", "turn-alone", "gpu-alone-5"):
+        (elsewhere / name).write_text("of mine")
+    if link == "folder":
+        own(shared).symlink_to(elsewhere)
+    else:
+        own(shared).mkdir(mode=0o700)
+        (own(shared) / link).symlink_to(elsewhere / "precious")
+    with pytest.raises((UserError, OSError)):
+        gpu_claims.claim(1)
+    assert {path.read_text() for path in elsewhere.iterdir()} == {"of mine"}
+
+
+def test_claiming_empties_no_file(shared: Path) -> None:
+    own(shared).mkdir(mode=0o700)
+    for name in ("turn-alone", "gpu-alone-5"):
+        (own(shared) / name).write_text("of mine")
+    gpu_claims.claim(1)
+    assert {path.read_text() for path in own(shared).iterdir()} == {"of mine"}
+
+
+@pytest.mark.parametrize("squatted", ["open to all", "a file", "another user's"])
+def test_a_place_that_is_not_this_user_s_alone_is_refused_in_a_sentence(shared: Path, squatted: str) -> None:
+    if squatted == "a file":
+        own(shared).touch()
+    else:
+        own(shared).mkdir()
+        own(shared).chmod(0o777 if squatted == "open to all" else 0o700)
+    if squatted == "another user's":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder away")
+        os.chown(own(shared), 12345, 12345)
+    said = {"open to all": "others may use it too", "a file": "is no folder", "another user's": "user 12345 owns it"}
+    with pytest.raises(UserError, match=rf"no safe place .*{own(shared)}.*{said[squatted]}.*set TMPDIR"):
+        gpu_claims.claim(1)
+
+
+def test_where_somebody_was_first_jobs_meet_in_the_runtime_folder(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(shared).touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    taken = []
+    for _ in range(2):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+        gpu_claims.claim(1)
+        taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == ["5", "6"]
+    assert (tmp_path / "spurious-rewards/gpu-alone-5").exists()
+
+
+def test_jobs_with_and_without_a_runtime_folder_meet(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of cron has none, and that of a user who logs out is deleted under their jobs."""
+    taken = []
+    for runtime in (str(tmp_path), ""):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+        gpu_claims.claim(1)
+        taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == ["5", "6"]
+
+
+def test_parts_of_gpus_are_claimed_too(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [f"MIG-GPU-3fe2a9c4-0000-1111-2222-333344445555/{number}/0" for number in (1, 2)]
+    taken = []
+    for _ in parts:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(parts))
+        gpu_claims.claim(1)
+        taken.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert taken == parts

@@ -41,6 +41,14 @@ def test_a_second_writer_is_kept_out_while_the_first_lives_and_takes_over_when_i
     assert os.listdir(tmp_path) == []
 
 
+def test_nothing_is_written_through_a_link_that_somebody_has_put_there(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("of mine")
+    (tmp_path / f".artifact.lock.{socket.gethostname()}.{os.getpid()}").symlink_to(precious)
+    with exclusive(tmp_path / "artifact"):
+        assert precious.read_text() == "of mine"
+
+
 def test_a_recycled_process_id_does_not_hold_the_lock(tmp_path: Path) -> None:
     lock = tmp_path / ".artifact.lock"
     lock.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": time.time() - 1e6}))

@@ -1,5 +1,6 @@
 """Keeping the jobs of one machine, or of one allocation of SLURM, off each other's GPUs."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from spurious_rewards.runtime.errors import UserError
 
@@ -27,7 +29,7 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
         visible: those to choose from; all that CUDA_VISIBLE_DEVICES names, or that nvidia-smi lists.
 
     Raises:
-        UserError: there are fewer than `count`.
+        UserError: there are fewer than `count`, or there is no place for claims that is this user's alone.
     """
     if not count:
         return
@@ -37,20 +39,23 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
             f"the job needs {count} GPUs and this machine shows {len(among)} ({', '.join(among) or 'none'}); set "
             "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
+    folder = _private_folder(_places())
     # Each SLURM job has GPUs of its own, and may count them from 0.
-    folder = Path(tempfile.gettempdir()) / f"spurious-rewards-gpus-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', '')}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    job = os.environ.get("SLURM_JOB_ID", "alone")
     # Only one process at a time takes GPUs: two could each hold what the other waits for.
-    with (folder / "turn").open("w", encoding="utf-8") as turn:
+    turn = _open(folder, f"turn-{job}")
+    try:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        taken = _free(among, count, folder)
+        taken = _free(among, count, folder, job)
         if len(taken) < count:
             print(
                 f"waiting for {count - len(taken)} of {count} GPUs, which other jobs hold", file=sys.stderr, flush=True
             )
         while len(taken) < count:
             time.sleep(EVERY)
-            taken += _free([gpu for gpu in among if gpu not in taken], count - len(taken), folder)
+            taken += _free([gpu for gpu in among if gpu not in taken], count - len(taken), folder, job)
+    finally:
+        os.close(turn)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
 
 
@@ -65,18 +70,67 @@ def _visible() -> list[str]:
     return subprocess.run(listed, capture_output=True, encoding="utf-8", errors="replace").stdout.split()
 
 
-def _free(among: Sequence[str], count: int, folder: Path) -> list[str]:
+def _places() -> list[Path]:
+    """Where claims may lie, the best first.
+
+    The temporary folder goes before XDG_RUNTIME_DIR, which not every job of a user has, and which goes when the user logs out
+    though jobs go on: two jobs that look in different places would take the same GPU. It is for when somebody else was there
+    first, which all jobs of this user find alike.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    temporary = Path(tempfile.gettempdir()) / f"spurious-rewards-{os.geteuid()}"
+    return [temporary, *([Path(runtime) / "spurious-rewards"] if runtime else [])]
+
+
+def _private_folder(places: Sequence[Path]) -> int:
+    """A descriptor of the first of some folders that nobody but this user can write to; it is made if it is not there.
+
+    Whoever can write to a folder that is shared by all can have made a folder of any name in it before, or a link.
+
+    Raises:
+        UserError: none of them is this user's alone.
+    """
+    found = []
+    for place in places:
+        try:
+            with contextlib.suppress(FileExistsError):
+                place.mkdir(mode=0o700)
+            folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            found.append(f"{place} is no folder or cannot be used ({os.strerror(error.errno or 0).lower()})")
+            continue
+        state = os.fstat(folder)
+        if state.st_uid == os.geteuid() and not state.st_mode & 0o077:
+            # What cleans temporary folders up leaves those alone that are locked. Held like the GPUs, until the job has ended.
+            fcntl.flock(folder, fcntl.LOCK_SH)
+            os.set_inheritable(folder, True)
+            return folder
+        os.close(folder)
+        owner = "others may use it too" if state.st_uid == os.geteuid() else f"user {state.st_uid} owns it"
+        found.append(f"{place}: {owner} (mode {state.st_mode & 0o777:o})")
+    raise UserError(
+        f"there is no safe place to say which GPUs are taken: {'; '.join(found)}; delete it, have its owner delete it, or set "
+        "TMPDIR, the same for all jobs, to a folder that is yours alone"
+    )
+
+
+def _free(among: Sequence[str], count: int, folder: int, job: str) -> list[str]:
     """Take up to `count` GPUs that nobody holds."""
     taken: list[str] = []
     for gpu in among:
-        if len(taken) < count and _take(folder / gpu):
+        # Parts of a GPU are called MIG-GPU-.../1/0.
+        if len(taken) < count and _take(folder, f"gpu-{job}-{quote(gpu, safe='')}"):
             taken.append(gpu)
     return taken
 
 
-def _take(lock: Path) -> bool:
+def _open(folder: int, name: str) -> int:
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+
+
+def _take(folder: int, name: str) -> bool:
     """Lock a file until the process ends: the descriptor is left open, through an exec too."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(folder, name)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
