@@ -555,7 +555,7 @@ def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypat
     monkeypatch.setenv("WANDB_MODE", "online")
     assert "stay offline" in only(checks_environment.wandb(Settings()), "warns").found
     assert not list(checks_environment.wandb(Settings(tracking="none")))
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password invented\n")
+    (tmp_path / ".netrc").write_text(f"machine api.wandb.ai login user password {'0123456789' * 4}\n")
     (tmp_path / ".netrc").chmod(0o600)
     assert not list(checks_environment.wandb(Settings()))
     (tmp_path / ".netrc").unlink()

@@ -1,14 +1,12 @@
 """Training metrics to Weights & Biases, or nowhere."""
 
 import contextlib
-import netrc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from spurious_rewards.runtime.errors import UserError
 
@@ -81,11 +79,19 @@ class Tracker:
 
 
 def keyless() -> bool:
-    """Whether WANDB_MODE asks wandb to be online and there is no key to log in with: in WANDB_API_KEY or in .netrc."""
-    if os.environ.get("WANDB_MODE") != "online" or os.environ.get("WANDB_API_KEY"):
+    """Whether WANDB_MODE asks wandb to be online and there is no key to log in with: in the environment or in .netrc.
+
+    wandb itself looks: its server may be another one (WANDB_BASE_URL, `wandb login --host`), and one server may stand in .netrc
+    under two names.
+    """
+    if os.environ.get("WANDB_MODE") != "online":
         return False
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    if any(os.environ.get(name) for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")):
+        return False
+    import wandb
+    from wandb.sdk.lib import wbauth
+
     try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is None
-    except (OSError, netrc.NetrcParseError):
+        return wbauth.read_netrc_auth(host=wandb.setup().settings.base_url) is None
+    except (wandb.Error, ValueError):  # a key or an address that is none
         return True
