@@ -1,6 +1,9 @@
 """After a killed Snakemake: what it left in SLURM's hands is cancelled. (Its processes: tests/workflow/test_crashes.py.)"""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,3 +77,77 @@ def test_a_workflow_that_snakemake_cannot_read_is_no_traceback(folder: Path) -> 
     (folder / "Snakefile").write_text("import sys; sys.exit('error: no such suite')\n")
     with pytest.raises(UserError, match="snakemake --unlock failed, and said above why"):
         recovery.recover(folder, folder)
+
+
+# ---------------------------------------------------------------- which processes
+
+
+@pytest.mark.parametrize(
+    ("line", "stage", "controller"),
+    [
+        ("/venv/bin/python -m spurious_rewards.cli stage train {}", True, False),
+        ("python3.11 -u -m spurious_rewards.cli stage train {}", True, False),
+        ("python -m spurious_rewards.cli doctor", False, False),
+        ("python -m spurious_rewards.cli recover", False, False),
+        ("vim spurious_rewards.cli stage", False, False),
+        ("tail -f -m spurious_rewards.cli stage", False, False),
+        ("python my_watcher.py -m spurious_rewards.cli stage", False, False),
+        ("python -c pass -m spurious_rewards.cli stage", False, False),
+        ("/venv/bin/python /venv/bin/snakemake --cores all", False, True),
+        ("python -m snakemake --cores 2", False, True),
+        ("python -m snakemake --mode subprocess", False, False),
+        ("less snakemake", False, False),
+        ("python my_watcher.py snakemake", False, False),
+        ("", False, False),
+    ],
+)
+def test_only_command_lines_of_the_workflow_are_its_processes(line: str, stage: bool, controller: bool) -> None:
+    words = line.split()
+    assert (recovery.is_stage(words), recovery.is_controller(words)) == (stage, controller)
+
+
+BY_NAME = "import sys; print(flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def other(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process of this user at work in the folder that names the package and its command, and is no job."""
+    words = [sys.executable, "-c", BY_NAME, "-m", "spurious_rewards.cli", "stage"]
+    process = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_what_only_names_the_package_goes_on(
+    folder: Path, other: "subprocess.Popen[str]", capsys: pytest.CaptureFixture[str]
+) -> None:
+    recovery.recover(folder, folder)
+    assert other.poll() is None
+    assert "ending process" not in capsys.readouterr().err
+
+
+BECOMES = "import os, sys; os.setresuid(*[int(sys.argv[2])] * 3); " + BY_NAME
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user, and sees where others' processes run")
+def test_jobs_of_another_user_go_on(folder: Path) -> None:
+    package = folder / "spurious_rewards"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cli.py").write_text(BECOMES)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    jobs = []
+    for user in (os.getuid(), 12345):
+        words = [sys.executable, "-m", "spurious_rewards.cli", "stage", str(user)]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        jobs.append(subprocess.Popen(words, cwd=folder, env=environment, text=True, **streams))
+    try:
+        assert [job.stdout.readline() for job in jobs] == ["\n", "\n"]
+        assert [process.pid for process in recovery._processes(folder)[1]] == [jobs[0].pid]
+    finally:
+        for job in jobs:
+            job.kill()
+            job.communicate()

@@ -1,8 +1,12 @@
 """Making a checkout ready to go on after Snakemake itself was killed."""
 
+import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from itertools import dropwhile
 from pathlib import Path
 
 import psutil
@@ -76,20 +80,37 @@ def _cancel(folder: Path) -> None:
 
 
 def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
-    """(controllers, stages) that run in `folder`, without this process and its parents."""
+    """(controllers of anybody, stages of this user) that run in `folder`, without this process and its parents."""
     mine = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
     controllers, stages = [], []
     for process in psutil.process_iter():
         try:
             if process.pid in mine or Path(process.cwd()) != folder.resolve():
                 continue
-            words = process.cmdline()
+            words, user = process.cmdline(), process.uids().real
         except (psutil.AccessDenied, psutil.NoSuchProcess):
             continue
-        if any(Path(word).name == "snakemake" for word in words[:3]):
-            # With --mode it is one that a controller started for a single job.
-            if "--mode" not in words:
-                controllers.append(process)
-        elif "spurious_rewards.cli" in words[:4]:
+        if is_controller(words):
+            controllers.append(process)
+        elif is_stage(words) and user == os.getuid():
             stages.append(process)
     return controllers, stages
+
+
+def is_stage(words: Sequence[str]) -> bool:
+    """Whether a command line is that of a job of ours, and not of something that only names the package."""
+    return _program(words)[:3] == ["-m", "spurious_rewards.cli", "stage"]
+
+
+def is_controller(words: Sequence[str]) -> bool:
+    """Whether a command line is that of a Snakemake that runs a workflow, and not one that it started for a single job."""
+    program = _program(words)
+    run = program[:2] == ["-m", "snakemake"] or (program and Path(program[0]).name == "snakemake")
+    return bool(run) and "--mode" not in words
+
+
+def _program(words: Sequence[str]) -> list[str]:
+    """What a command line has Python run: without the interpreter and the options of one letter before it."""
+    if not words or not re.fullmatch(r"(python|pypy)[\d.]*", Path(words[0]).name):
+        return []
+    return list(dropwhile(lambda word: re.fullmatch(r"-[a-zA-Z]", word) and word not in ("-m", "-c"), words[1:]))
