@@ -90,7 +90,7 @@ def test_a_workflow_that_snakemake_cannot_read_is_no_traceback(folder: Path) -> 
         ("python -m spurious_rewards.cli doctor", False, False),
         ("python -m spurious_rewards.cli recover", False, False),
         ("vim spurious_rewards.cli stage", False, False),
-        ("tail -f -m spurious_rewards.cli stage", False, False),
+        ("/opt/interpreter -m spurious_rewards.cli stage train {}", True, False),
         ("python my_watcher.py -m spurious_rewards.cli stage", False, False),
         ("python -c pass -m spurious_rewards.cli stage", False, False),
         ("/venv/bin/python /venv/bin/snakemake --cores all", False, True),

@@ -105,12 +105,11 @@ def is_stage(words: Sequence[str]) -> bool:
 def is_controller(words: Sequence[str]) -> bool:
     """Whether a command line is that of a Snakemake that runs a workflow, and not one that it started for a single job."""
     program = _program(words)
-    run = program[:2] == ["-m", "snakemake"] or (program and Path(program[0]).name == "snakemake")
-    return bool(run) and "--mode" not in words
+    # The system starts a script by its path.
+    script = bool(program) and "/" in program[0] and Path(program[0]).name == "snakemake"
+    return (program[:2] == ["-m", "snakemake"] or script) and "--mode" not in words
 
 
 def _program(words: Sequence[str]) -> list[str]:
-    """What a command line has Python run: without the interpreter and the options of one letter before it."""
-    if not words or not re.fullmatch(r"(python|pypy)[\d.]*", Path(words[0]).name):
-        return []
+    """What a command line has Python run: without the interpreter, which may have any name, and options of one letter."""
     return list(dropwhile(lambda word: re.fullmatch(r"-[a-zA-Z]", word) and word not in ("-m", "-c"), words[1:]))
