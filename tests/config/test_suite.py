@@ -145,6 +145,11 @@ COMPLAINTS = [
         ],
         ["resources = [2000000000.0, 1000000000.0]", "grow"],
     ),
+    (
+        "variants/default",
+        {"engine": "vllm", "vllm_mode": "server"},
+        ['variants.default.vllm_mode = "server"', "no GPU beside those that train", "server_gpus", "or set colocate"],
+    ),
     ("training_problems", "trian", ['training_problems = "trian"']),
     (
         "variants/default",

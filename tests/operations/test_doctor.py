@@ -30,6 +30,7 @@ from spurious_rewards.operations.checks import gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report, unusable_models
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.stages import resources as stage_resources
 from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -226,6 +227,34 @@ def test_an_accelerate_config_needs_as_many_gpus_as_it_has_processes() -> None:
     assert "takes 10 GPUs of a machine, and this one shows 8" in only(gpus.gpus(study, "local", A100S, [])).found
     ten = [*A100S, *A100S[:2]]
     assert not list(gpus.gpus(study, "local", ten, []))
+
+
+def served(**resources: Any) -> Study:
+    training = {"engine": "vllm", "vllm_mode": "server"}
+    asked = {"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "server_gpus": 2, **resources}
+    return study_of(tiny(training=training, resources=[asked]))
+
+
+def test_a_server_of_rollouts_needs_a_machine_without_other_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    found = only(checks_environment.exclusive(served(), "local"))
+    assert "other users" in found.found
+    assert "set exclusive_node: true under `resources`" in found.mend
+    assert found in doctor(served())
+    assert "end at once on nodes" in only(checks_environment.exclusive(served(), "slurm"), "warns").found
+    for on in ("local", "slurm"):
+        assert not list(checks_environment.exclusive(served(exclusive_node=True), on))
+        assert not list(checks_environment.exclusive(study_of(tiny(training={"engine": "vllm"})), on))
+    before = {"e": {"title": "e", "models": ["m"], "seeds": ["0"]}}
+    only_answers = tiny(training={"engine": "vllm", "vllm_mode": "server"}, experiments=before)
+    assert not list(checks_environment.exclusive(study_of(only_answers), "local"))
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_the_suite_s_word_reaches_the_job(said: bool) -> None:
+    study = served(exclusive_node=said)
+    [run] = study.suite.runs
+    assert stage_resources.of_training(study, run).exclusive_node is said
 
 
 def test_two_machines_need_slurm_and_eight_gpus_each() -> None:
@@ -473,6 +502,7 @@ from pathlib import Path
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.operations.checks import models
+from spurious_rewards.stages import resources as stage_resources
 from spurious_rewards.stages.study import Study
 for case in json.loads(sys.argv[1]):
     os.environ["HF_TOKEN"] = case.get("token", "")

@@ -1,18 +1,22 @@
 """The server of rollouts: its command line, its GPUs, and what is said when it does not come up. tests/with_vllm starts it."""
 
+import os
+import urllib.request
 from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import requests
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Training
 from spurious_rewards.models.loading import load_tokenizer
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.training.vllm_server import command, environment, serving
+from spurious_rewards.training.vllm_server import _on_loopback, check_exclusive, command, environment, serving
 
 SERVED = Training(engine="vllm", vllm_mode="server", max_model_len=4096)
+ALONE = Hardware(exclusive_node=True)
 
 
 def test_the_server_computes_as_training_does_and_takes_weights() -> None:
@@ -40,9 +44,18 @@ def test_the_server_computes_as_training_does_and_takes_weights() -> None:
     ids=["given", "all", "CPU"],
 )
 def test_the_server_has_the_last_gpus(own: dict[str, str], hardware: Hardware, expected: str | None) -> None:
-    made = environment({**own, "PATH": "/bin", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "x"}, hardware)
+    useless = (
+        "LOCAL_RANK",
+        "TORCHELASTIC_RUN_ID",
+        "HF_TOKEN",
+        "WANDB_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "VLLM_API_KEY",
+    )
+    made = environment({**own, "PATH": "/bin", "TOKENIZERS_PARALLELISM": "no", **dict.fromkeys(useless, "x")}, hardware)
     assert made.get("CUDA_VISIBLE_DEVICES") == expected
-    assert {name for name in made if name != "CUDA_VISIBLE_DEVICES"} == {"PATH", "VLLM_SERVER_DEV_MODE"}
+    others = {name for name in made if name != "CUDA_VISIBLE_DEVICES"}
+    assert others == {"PATH", "TOKENIZERS_PARALLELISM", "VLLM_SERVER_DEV_MODE"}
 
 
 @pytest.mark.parametrize("server_gpus", [0, 4])
@@ -55,7 +68,7 @@ def test_a_server_that_ends_says_why(tmp_path: Path, tiny_model: Path) -> None:
     cause = "model" if "vllm" in packages_distributions() else "No module named '?vllm"
     with (
         pytest.raises(UserError, match=rf"(?s)vLLM's server ended while it started \(exit code 1\).*{cause}"),
-        serving(tmp_path, load_tokenizer(tiny_model), SERVED, Hardware(), seed=0, start=0),
+        serving(tmp_path, load_tokenizer(tiny_model), SERVED, ALONE, seed=0, start=0),
     ):
         pass
 
@@ -63,6 +76,61 @@ def test_a_server_that_ends_says_why(tmp_path: Path, tiny_model: Path) -> None:
 def test_a_server_that_does_not_answer_is_ended(tmp_path: Path, tiny_model: Path) -> None:
     with (
         pytest.raises(UserError, match=r"vLLM's server did not answer within 0 s; the end of its log:"),
-        serving(tmp_path, load_tokenizer(tiny_model), SERVED, Hardware(), seed=0, start=0, seconds=0),
+        serving(tmp_path, load_tokenizer(tiny_model), SERVED, ALONE, seed=0, start=0, seconds=0),
     ):
         pass
+
+
+# ---------------------------------------------------------------- other users of the machine
+
+
+@pytest.fixture
+def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The answer of a scontrol that is asked about job 12, which this process belongs to."""
+    answer, program = tmp_path / "answer", tmp_path / "bin/scontrol"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$*" = "--oneliner show job 12" ] && cat {answer}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    return answer
+
+
+@pytest.mark.parametrize("said", ["OK", "YES", None])
+def test_on_a_machine_that_others_may_use_no_server_starts(said: str | None, scontrol: Path, tiny_model: Path) -> None:
+    if said:
+        scontrol.write_text(f"JobId=12 JobName=train OverSubscribe={said} Contiguous=0 Comment=OverSubscribe\n")
+    with (
+        pytest.raises(
+            UserError, match=r"other users .*could run code as you.*--exclusive.*exclusive_node: true.*colocate"
+        ),
+        serving(tiny_model, load_tokenizer(tiny_model), SERVED, Hardware(gpus=2, server_gpus=1), seed=0, start=0),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("said", ["NO", "USER"])
+def test_slurm_s_word_is_enough(said: str, scontrol: Path) -> None:
+    scontrol.write_text(f"JobId=12 JobName=train NumNodes=1 OverSubscribe={said} Contiguous=0 Licenses=(null)\n")
+    check_exclusive(Hardware())
+
+
+def test_outside_slurm_nobody_is_asked(scontrol: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scontrol.write_text("JobId=12 OverSubscribe=NO\n")
+    monkeypatch.delenv("SLURM_JOB_ID")
+    with pytest.raises(UserError, match="vllm_mode: server"):
+        check_exclusive(Hardware())
+
+
+def test_weights_are_handed_over_on_loopback_and_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRL has vLLM's `get_ip` say where it waits for the server, which reads VLLM_HOST_IP before it looks for addresses."""
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.delenv("VLLM_HOST_IP", raising=False)
+    with _on_loopback():
+        assert os.environ["VLLM_HOST_IP"] == "127.0.0.1"
+        assert urllib.request.proxy_bypass("127.0.0.1")
+        assert requests.utils.get_environ_proxies("http://127.0.0.1:8001/health") == {}
+        assert urllib.request.proxy_bypass("example.org")
+    assert "VLLM_HOST_IP" not in os.environ
+    assert os.environ["no_proxy"] == "example.org"

@@ -275,7 +275,8 @@ def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) ->
     tokenizer = loading.load_tokenizer(smollm2)
     prompts = [encode(PROMPT, tokenizer, problem) for problem in PROBLEMS["problem"]]
     training = TRAINING.model_copy(update={"vllm_mode": "server"})
-    with serving(smollm2, tokenizer, training, Hardware(), seed=0, start=0) as address:
+    alone = Hardware(exclusive_node=True)
+    with serving(smollm2, tokenizer, training, alone, seed=0, start=0) as address:
         assert address is not None
         arguments = grpo_arguments(
             training, stop=1, seed=0, output=Path(), processes=1, gpu=False, stop_strings=PROMPT.stop, server=address

@@ -252,6 +252,7 @@ def _resources_fit(suite: Suite) -> None:
     limits = [each.max_parameters for each in suite.resources]
     if limits != sorted(set(limits)):
         raise FoundError("resources", limits, "allowed: max_parameters that grow from entry to entry")
+    _servers_have_gpus(suite)
     for name, model in suite.models.items():
         if not suite.resources or model.source in ("organism", "run"):
             continue
@@ -264,6 +265,22 @@ def _resources_fit(suite: Suite) -> None:
                 f"models.{name}.num_parameters",
                 model.num_parameters,
                 f"no entry of resources is so large; the last has {limits[-1]:g}",
+            )
+
+
+def _servers_have_gpus(suite: Suite) -> None:
+    for run in suite.runs:
+        training, asked_for = suite.algorithms[run.variant], suite.resources_of(run.model)
+        if training.engine != "vllm" or training.vllm_mode != "server" or suite.imported(run):
+            continue
+        if asked_for is None or not asked_for.server_gpus:
+            changed = "vllm_mode" in suite.variants[run.variant]
+            where = f"variants.{run.variant}.vllm_mode" if changed else "training.vllm_mode"
+            raise FoundError(
+                where,
+                "server",
+                f"the server has no GPU beside those that train {run.model}; give it some with server_gpus under `resources`, "
+                "or set colocate",
             )
 
 

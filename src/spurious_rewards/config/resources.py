@@ -19,6 +19,8 @@ class Hardware(Frozen):
     machines: int = 1
     server_gpus: int = 0
     """Of `gpus`, those on which vLLM serves rollouts."""
+    exclusive_node: bool = False
+    """Whether no other user can start a process on the machine; SLURM may say so too."""
     num_parameters: float = 0
     """Weights of the model, for the arithmetic of memory."""
 
@@ -33,6 +35,10 @@ class Resources(Frozen):
     )
     server_gpus: CountOrZero = Field(
         0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"
+    )
+    exclusive_node: bool = Field(
+        False,
+        description="no other user can start a process on the machine; vllm_mode server needs this, or SLURM's word",
     )
     sampling_gpus: Count = Field(1, description="GPUs that a model is spread over for votes and benchmarks")
     sampling_gpu_memory_utilization: Fraction = Field(

@@ -40,6 +40,7 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
         "lengths": partial(models.lengths, study),
         "heads": partial(models.heads, study),
         "hub": partial(models.hub, study, on),
+        "vLLM's server": partial(environment.exclusive, study, on),
         "disk": partial(environment.disk, study, len(here)),
         "wandb": partial(environment.wandb, study.settings),
     }

@@ -1,6 +1,7 @@
 """What SLURM knows of jobs: which one this process belongs to, which live, which were started from a folder."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,21 @@ def job() -> str | None:
     if "SLURM_ARRAY_TASK_ID" in os.environ:
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     return os.environ.get("SLURM_JOB_ID")
+
+
+def exclusive() -> bool:
+    """Whether SLURM gives this process' job its nodes alone, or with no more than this user's other jobs.
+
+    It is not where this is no job, or SLURM does not answer.
+    """
+    if not (number := os.environ.get("SLURM_JOB_ID")):
+        return False
+    try:
+        said = _call("scontrol", "--oneliner", "show", "job", number)
+    except UserError:
+        return False
+    # As scontrol's manual has it: NO of --exclusive, USER of --exclusive=user, OK and YES of nodes that are shared.
+    return re.search(r"\bOverSubscribe=(NO|USER)\b", said.stdout) is not None
 
 
 def alive(job: str) -> bool:

@@ -42,6 +42,7 @@ def of_training(study: Study, run: Run) -> Hardware:
         machines=config.machines,
         gpu_memory_utilization=asked_for.training_gpu_memory_utilization,
         server_gpus=server_gpus,
+        exclusive_node=served and asked_for.exclusive_node,
         num_parameters=study.suite.num_parameters(run.model),
     )
 

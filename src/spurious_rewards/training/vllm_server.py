@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Training
+from spurious_rewards.runtime import slurm
 from spurious_rewards.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +29,23 @@ START_SECONDS = 540
 
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells the training processes about each other; the server is none of them."""
+
+
+LOOPBACK = "127.0.0.1"
+
+SHARED = "vllm_mode: server, and nothing says that other users are kept off the machine, who could run code as you through it"
+
+EXCLUSIVE = (
+    "have SLURM give the job its nodes alone (--exclusive in slurm_extra of the profile), set exclusive_node: true under "
+    "`resources` of the suite where no other user can start a process there, or set vllm_mode: colocate"
+)
+"""What to do about it."""
+
+OPEN = "it answers whoever is on this machine, and to take weights NCCL listens on the machine's other addresses too"
+"""What stays open on a machine that is the job's alone."""
+
+SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY)(_|$)", re.IGNORECASE)
+"""Names of variables that the server has no use for: it reads a local folder."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +76,19 @@ def serving(
     rollout step that training starts from: a segment must not have those of the one before.
 
     Raises:
-        UserError: no GPU for it, or it ended or did not answer within `seconds`; with the end of its log.
+        UserError: see `check_exclusive`; no GPU for it, or it ended or did not answer within `seconds`; with the end of its log.
     """
     from accelerate import PartialState
 
+    check_exclusive(hardware)
     if not PartialState().is_main_process:
         yield None
         return
     port = _free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{LOOPBACK}:{port}"
+    print(f"vLLM's server: {url}; {OPEN}", file=sys.stderr, flush=True)
     with (
+        _on_loopback(),
         tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8") as log,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -89,6 +111,33 @@ def serving(
             _end(process)
 
 
+def check_exclusive(hardware: Hardware) -> None:
+    """Whether this machine is the job's alone, as the suite or SLURM says.
+
+    Raises:
+        UserError: nobody says so. The server asks nobody who they are, and with the requests that take new weights a caller
+            can have it run code.
+    """
+    if not hardware.exclusive_node and not slurm.exclusive():
+        raise UserError(f"{os.uname().nodename}: {SHARED}; {EXCLUSIVE}")
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Have TRL and vLLM hand over weights by an address that only this machine has, and ask the server through no proxy."""
+    without_proxy = ",".join(filter(None, [os.environ.get("no_proxy", os.environ.get("NO_PROXY")), LOOPBACK]))
+    settings = {"VLLM_HOST_IP": LOOPBACK, "no_proxy": without_proxy, "NO_PROXY": without_proxy}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
 def command(model: str, tokenizer: str, training: Training, hardware: Hardware, *, port: int, seed: int) -> list[str]:
     """The command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`); `model` and `tokenizer` are folders."""
     from trl.scripts.vllm_serve import ScriptArguments, build_command
@@ -96,7 +145,7 @@ def command(model: str, tokenizer: str, training: Training, hardware: Hardware, 
     arguments = ScriptArguments(
         model=model,
         trust_remote_code=False,
-        host="127.0.0.1",
+        host=LOOPBACK,
         port=port,
         tensor_parallel_size=max(1, hardware.server_gpus),
         dtype=training.dtype,
@@ -110,12 +159,13 @@ def command(model: str, tokenizer: str, training: Training, hardware: Hardware, 
 
 
 def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
-    """The server's environment: this process' own, with the last GPUs and without what its launcher said.
+    """The server's environment: this process' own, with the last GPUs, without what its launcher said and without secrets.
 
     Raises:
         UserError: there are GPUs, but none for the server beside those of training.
     """
     kept = {name: value for name, value in own.items() if name not in LAUNCHED and not name.startswith("TORCHELASTIC_")}
+    kept = {name: value for name, value in kept.items() if not SECRET.search(name)}
     kept["VLLM_SERVER_DEV_MODE"] = "1"  # vLLM takes new weights only so
     if hardware.gpus:
         listed = own.get("CUDA_VISIBLE_DEVICES")
@@ -135,7 +185,7 @@ def _seed(seed: int, start: int) -> int:
 
 def _free_port() -> int:
     with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
+        opened.bind((LOOPBACK, 0))
         port: int = opened.getsockname()[1]
         return port
 

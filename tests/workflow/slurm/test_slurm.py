@@ -127,6 +127,16 @@ def test_a_suite_is_the_same_with_and_without_slurm(undisturbed: Path, tmp_path:
     assert artifacts(through_slurm) == expected
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"), [("--exclusive", True), ("--exclusive=user", True), ("--quiet", False)]
+)
+def test_slurm_says_whether_a_job_has_its_node_alone(option: str, expected: bool, tmp_path: Path) -> None:
+    asks = "from spurious_rewards.runtime import slurm; print(slurm.exclusive())"
+    words = ["sbatch", "--wait", option, f"--output={tmp_path}/said", f"--wrap={sys.executable} -c '{asks}'"]
+    slurm(*words)
+    assert (tmp_path / "said").read_text() == f"{expected}\n"
+
+
 def test_two_gpus_are_shared_by_three_jobs(finished: Path, undisturbed: Path) -> None:
     files = sorted((finished / RUNS).glob("*/default/*/segments/*/responses.parquet"))[:3]
     for file in files:

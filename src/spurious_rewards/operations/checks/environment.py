@@ -9,11 +9,13 @@ from pathlib import Path
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations.checks import packages
 from spurious_rewards.operations.checks.finding import Finding
-from spurious_rewards.operations.checks.gpus import On
+from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.operations.checks.machines import Partition
+from spurious_rewards.runtime import slurm as runtime_slurm
 from spurious_rewards.runtime import tracking
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
+from spurious_rewards.training import vllm_server
 
 
 def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
@@ -58,6 +60,21 @@ def wandb(machine: Settings) -> Iterator[Finding]:
     if machine.tracking == "wandb" and tracking.keyless():
         said = "WANDB_MODE is online and there is no key, so metrics will stay offline, below results/"
         yield Finding("warns", "wandb", said, "run `wandb login`, or set WANDB_API_KEY; `wandb sync` uploads later")
+
+
+def exclusive(study: Study, on: On) -> Iterator[Finding]:
+    """Whether other users are kept off the machines on which vLLM serves rollouts to whoever asks."""
+    for run in trained(study.suite):
+        training, asked_for = study.suite.algorithms[run.variant], study.suite.resources_of(run.model)
+        served = training.engine == "vllm" and training.vllm_mode == "server"
+        if not served or (asked_for and asked_for.exclusive_node):
+            continue
+        if on == "local" and not runtime_slurm.exclusive():
+            yield Finding("fails", "vLLM's server", vllm_server.SHARED, vllm_server.EXCLUSIVE)
+        elif on == "slurm":
+            said = "jobs with vllm_mode: server end at once on nodes that SLURM does not give them alone"
+            yield Finding("warns", "vLLM's server", said, vllm_server.EXCLUSIVE)
+        return
 
 
 def _bytes(folder: Path) -> int:
