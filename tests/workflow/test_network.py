@@ -13,6 +13,7 @@ pytestmark = pytest.mark.rare
 
 WATCHED = Path(__file__).with_name("watched.py")
 TRAINED = checkout.RUNS / "random/default/seeds0-1/segments/0-2"
+SECRETS = {"WANDB_API_KEY": "a1b2c3d4" * 5, "HF_TOKEN": "hf_ofThisUserAlone", "OTHER_API_KEY": "sk-ofThisUserAlone"}
 CALLS_HOME = """
 import socket
 try:
@@ -44,24 +45,41 @@ def attempts(apart: list[str], log: Path, command: list[str], **settings: object
     return log.read_text().splitlines()
 
 
+@pytest.fixture(scope="module")
+def trained(apart: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A checkout in which a segment was trained and answered, and what was tried meanwhile of the network.
+
+    It is tracked by wandb, the user has keys, and nobody has switched anything off.
+    """
+    base = tmp_path_factory.mktemp("network")
+    folder = checkout.make(base / "checkout")
+    (folder / "config.yaml").write_text("suite: tiny\ntracking: wandb\n")
+    told = {*QUIET, "CI", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"}
+    own = {name: value for name, value in checkout.environment(folder).items() if name not in told}
+    own = {name: value for name, value in own.items() if not name.startswith("WANDB")}
+    seen = attempts(
+        apart,
+        base / "log",
+        [*checkout.command(2), str(TRAINED / "metrics.parquet"), str(TRAINED / "responses.parquet")],
+        cwd=folder,
+        env={**own, **SECRETS, "HOME": str(base / "home"), "HF_HOME": str(base / "cache")},
+    )
+    return folder, seen
+
+
 def test_attempts_are_seen(apart: list[str], tmp_path: Path) -> None:
     seen = attempts(apart, tmp_path / "log", [sys.executable, "-c", CALLS_HOME])
     assert seen == ["TCP 192.0.2.7:443", "name home.invalid"]
 
 
-def test_training_and_answering_reach_for_no_other_machine(apart: list[str], tmp_path: Path) -> None:
-    folder = checkout.make(tmp_path / "checkout")
-    (folder / "config.yaml").write_text("suite: tiny\ntracking: wandb\n")
-    told = {*QUIET, "CI", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"}
-    own = {name: value for name, value in checkout.environment(folder).items() if name not in told}
-    own = {name: value for name, value in own.items() if not name.startswith("WANDB")}
-    targets = [str(TRAINED / "metrics.parquet"), str(TRAINED / "responses.parquet")]
-    seen = attempts(
-        apart,
-        tmp_path / "log",
-        [*checkout.command(2), *targets],
-        cwd=folder,
-        env={**own, "HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "cache")},
-    )
+def test_training_and_answering_reach_for_no_other_machine(trained: tuple[Path, list[str]]) -> None:
+    folder, seen = trained
     assert seen == []
     assert list(folder.rglob("offline-run-*")), "metrics were tracked"
+
+
+def test_no_key_is_in_results_or_logs(trained: tuple[Path, list[str]]) -> None:
+    folder, _ = trained
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {".log", ".json", ".parquet", ".wandb"} <= {path.suffix for path in files}
+    assert [path for path in files if any(key.encode() in path.read_bytes() for key in SECRETS.values())] == []
