@@ -23,6 +23,8 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.operations.unfinished import Lacks, Outcome, UnfinishedJob, UnfinishedRun, last_lines, named
 from spurious_rewards.reporting.unfinished import Failed, Unfinished
 from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.links import refuse_links, refuse_links_below
+from spurious_rewards.runtime.places import without_places
 from spurious_rewards.stages import claims, compare_graders, contamination, plot, report, score, training_summary
 from spurious_rewards.stages.job import Inputs
 from spurious_rewards.stages.study import Study
@@ -60,6 +62,7 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
         return
     _say("making a report of what is there")
     log = record.with_name("partial-report.log")
+    refuse_links(log)
     with log.open("w", encoding="utf-8") as file:
         made = _run([sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(record)], file)
     _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
@@ -106,6 +109,7 @@ class PartialReport:
 
     def make(self) -> Path:
         """Make everything, the report last."""
+        refuse_links_below(self.tree.root)
         experiments = {name: {**self._summarised(name)} for name in self.suite.experiments}
         for (experiment, _), lacks in self._scored.items():
             experiments[experiment] |= lacks
@@ -235,7 +239,7 @@ class PartialReport:
                 return lacks
             except Exception as error:  # whatever it is, the rest can be read
                 traceback.print_exc()
-                lacks = {first: "it cannot be made of the rest" if lacks else str(error), **lacks}
+                lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}
         make({}, lacks)
         return lacks
 
