@@ -22,7 +22,7 @@ def refuse_links(path: Path, below: Path | None = None) -> None:
     Raises:
         UserError: which path is a link.
     """
-    root = _root(path) if below is None else below
+    root = root_of(path) if below is None else below
     if root is not None:
         for link in [*reversed(path.parents), path]:
             if link != root and link.is_relative_to(root) and link.is_symlink():
@@ -54,6 +54,20 @@ def refuse_links_in(results: Path) -> None:
             raise refusal(link)
 
 
+def root_of(path: Path) -> Path | None:
+    """The folder that a path lies in, below which no link is allowed, spelled as in the path; None outside of results."""
+    parts, here = path.parts, Path.cwd().parts
+    # Of a path from elsewhere the last `results` counts: a checkout may itself lie below a folder of that name.
+    first_counts = not path.is_absolute() or parts[: len(here)] == here
+    begin = len(here) if path.is_absolute() and first_counts else 0
+    found = [at for at, part in enumerate(parts) if at >= begin and part == RESULTS and at + 1 < len(parts)]
+    if found:
+        return Path(*parts[: (found[0] if first_counts else found[-1]) + 2])
+    if CHECKPOINTS in parts:
+        return Path(*parts[: len(parts) - parts[::-1].index(CHECKPOINTS)])
+    return None
+
+
 def links_in(folder: Path) -> Iterator[Path]:
     """The symbolic links below a folder; none is followed."""
     for where, folders, files in os.walk(folder):
@@ -68,20 +82,6 @@ def refusal(link: Path) -> UserError:
         f"{link}: is a symbolic link to {os.readlink(link)}, and nothing is written or deleted through one here; delete the link "
         "(what it leads to stays), or put what it leads to in its place (only results and results/SUITE may be links)"
     )
-
-
-def _root(path: Path) -> Path | None:
-    """The folder that a path lies in, below which no link is allowed, spelled as in the path."""
-    parts, here = path.parts, Path.cwd().parts
-    # Of a path from elsewhere the last `results` counts: a checkout may itself lie below a folder of that name.
-    first_counts = not path.is_absolute() or parts[: len(here)] == here
-    begin = len(here) if path.is_absolute() and first_counts else 0
-    found = [at for at, part in enumerate(parts) if at >= begin and part == RESULTS and at + 1 < len(parts)]
-    if found:
-        return Path(*parts[: (found[0] if first_counts else found[-1]) + 2])
-    if CHECKPOINTS in parts:
-        return Path(*parts[: len(parts) - parts[::-1].index(CHECKPOINTS)])
-    return None
 
 
 def _stays_in(link: Path, folder: Path) -> bool:

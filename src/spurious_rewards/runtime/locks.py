@@ -61,10 +61,10 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
 def _take(lock: Path, text: str) -> bool:
     """Make the lock, or not if there is one: a link appears at once and filled, a file could be read before it is."""
     mine = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}")
-    mine.unlink(missing_ok=True)  # of a process that had our number and was killed here; or a link
-    with mine.open("x", encoding="utf-8") as file:
-        file.write(text)
+    mine.unlink(missing_ok=True)  # of a process of the same number that was killed
     try:
+        with mine.open("x", encoding="utf-8") as file:  # never through a link that somebody has put there
+            file.write(text)
         return _link(mine, lock)
     finally:
         mine.unlink()
