@@ -267,6 +267,8 @@ def read_csv(path: Path, texts: Collection[str] = (), columns: Collection[str] =
         UserError: the file is missing, or no such table.
     """
     types, remake = dict.fromkeys(texts, "str"), "delete the file and run again to remake it"
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a file, where a table belongs; {remake}")
     try:
         frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
     except (OSError, ValueError) as error:  # pandas' own complaints are ValueErrors

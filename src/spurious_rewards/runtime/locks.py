@@ -39,7 +39,7 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
             here, or SLURM cannot be asked; the lock is none of ours, or lies behind a symbolic link.
     """
     lock = path.with_name(f".{path.name}.lock")
-    refuse_links(lock)
+    refuse_links(path)  # before the work, which may take days
     lock.parent.mkdir(parents=True, exist_ok=True)
     holder = {
         "host": socket.gethostname(),
