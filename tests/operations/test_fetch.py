@@ -307,14 +307,24 @@ def test_nothing_is_fetched_or_deleted_through_a_link(tmp_path: Path, link: str)
     assert (victim / "config.json").read_text() == "mine"
 
 
-@pytest.mark.parametrize("recorded", [False, True])
-def test_a_file_that_no_fetch_left_stays(tmp_path: Path, model_files: dict[str, bytes], recorded: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "recorded"),
+    [
+        ("models/some--model/notes.txt", False),
+        ("models/some--model/notes.txt", True),
+        ("models/some--model/config.json", False),
+        ("problems/some--sums.parquet", False),
+    ],
+)
+def test_a_file_that_no_fetch_left_stays(
+    tmp_path: Path, model_files: dict[str, bytes], name: str, recorded: bool
+) -> None:
     path, to = suite_file(tmp_path), tmp_path / "copy"
-    own = to / "models/some--model/notes.txt"
+    own = to / name
     own.parent.mkdir(parents=True)
     own.write_text("mine")
     if recorded:
-        record_of(to, "models/some--model/notes.txt")
+        record_of(to, name)
     hubs = {"some/model": [model_files], "some/sums": [SUMS], "some/parts": [TWO_PARTS]}
     with serving(hubs) as hub, client(hub, tmp_path / "home") as (ask, _):
         said = ask("fetch", path, to)
