@@ -122,7 +122,9 @@ def test_work_changes_the_fingerprint_of_its_stage_alone(library: Path) -> None:
     assert changed(library) == edited == set(STAGES)
 
 
-@pytest.mark.parametrize(("stage", "helper"), [("plot", "_frames"), ("report", "_page"), ("claims", "_evidence")])
+@pytest.mark.parametrize(
+    ("stage", "helper"), [("plot", "_frames"), ("report", "_of_experiments"), ("claims", "_evidence")]
+)
 def test_a_function_that_work_calls_counts(library: Path, stage: str, helper: str) -> None:
     assert edit_functions(library / "stages" / f"{stage}.py", helper) == [helper]
     assert changed(library) == {stage}

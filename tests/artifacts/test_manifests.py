@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from spurious_rewards.artifacts import ancestry, manifests
+from spurious_rewards.runtime.errors import UserError
 
 
 def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
@@ -33,3 +38,77 @@ def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: 
     manifest = manifests.read(ancestry.manifest_of(files[0]) or tmp_path)
     assert manifest["sha256"] is None
     assert manifest["files"] == {file.name: hashlib.sha256(file.name.encode()).hexdigest() for file in files}
+
+
+# ---------------------------------------------------------------- manifests of strangers
+
+
+def nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    artifact = tmp_path / "a.csv"
+    artifact.write_text("made")
+    manifests.Recorder("grade", {"asked": 1}).write(artifact, [], prompt="abc", card={"rows": 3})
+    return manifests.manifest_path(artifact)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("stage", None),
+        ("artifact", 5),
+        ("artifact", "a\0b"),
+        ("artifact", "\ud800"),
+        ("artifact", "a" * 5000),
+        ("files", {"../../x": None}),
+        ("files", {"/etc/passwd": None}),
+        ("files", {"..": None}),
+        ("files", []),
+        ("created", "soon"),
+        ("created", "0001-01-01T00:00:00Z"),
+        ("request", []),
+        ("request", {"deep": nested(100)}),
+        ("versions", {"torch": 2}),
+        ("git", None),
+        ("git", {"commit": 5, "clean": True}),
+        ("hardware", {}),
+        ("wall_seconds", "long"),
+        ("wall_seconds", 1e300),
+        ("wall_seconds", float("nan")),
+        ("wall_seconds", True),
+        ("gpu_seconds", -1),
+        ("peak_memory_mb", 10**4000),
+        ("parents", [{"artifact": "a"}]),
+        ("parents", ["a"]),
+        ("details", {"card": []}),
+        ("details", {"card": {"dropped": {"blank": "many"}}}),
+        ("details", {"prompt": ["abc"]}),
+        ("details", {"other": nested(100)}),
+    ],
+)
+def test_a_key_of_another_kind_is_named_with_its_file(manifest: Path, key: str, value: Any) -> None:
+    assert manifests.read(manifest)["details"]["prompt"] == "abc"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}))
+    with pytest.raises(UserError, match=rf"^{manifest}: {key}.*; not a manifest.* delete it and what it is of"):
+        manifests.read(manifest)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "[" * 10**5, '{"stage": 1e999}', "1" * 5000])
+def test_what_is_no_manifest_is_named(manifest: Path, text: str) -> None:
+    manifest.write_text(text)
+    with pytest.raises(UserError, match=rf"^{manifest}: .*not a manifest"):
+        manifests.read(manifest)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_no_manifest(manifest: Path, kind: str) -> None:
+    manifest.unlink()
+    os.mkfifo(manifest) if kind == "pipe" else manifest.mkdir()
+    with pytest.raises(UserError, match=rf"^{manifest}: this is a .*not a manifest"):
+        manifests.read(manifest)

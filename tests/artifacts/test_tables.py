@@ -71,3 +71,15 @@ def test_csv_keeps_every_digit_and_empty_texts_are_missing(tmp_path: Path) -> No
     frame = pd.DataFrame({"name": ["a", "NA"], "value": [0.1 + 0.2, float("nan")], "count": [1, 2]})
     tables.write_csv(frame, tmp_path / "x.csv")
     pd.testing.assert_frame_equal(tables.read_csv(tmp_path / "x.csv"), frame, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_no_table(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.csv"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    with pytest.raises(UserError, match=r"a\.csv: not a file"):
+        tables.read_csv(path)
+    with pytest.raises(UserError, match=r"a\.csv: "):
+        tables.read(path, tables.Problems)
+    with pytest.raises(UserError, match=r"a\.csv: not a file"):
+        tables.rows(path)

@@ -393,3 +393,33 @@ def test_a_broken_folder_ends_in_a_sentence_and_leaves_nothing(name: str, sound:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("folders") / "sound")
+
+
+@pytest.mark.parametrize(
+    "at", [".responses.parquet.partial", ".responses.parquet.partial/another", "responses.parquet"]
+)
+def test_nothing_is_generated_or_cleared_away_through_a_link(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+):
+    monkeypatch.chdir(tmp_path)
+    victim, output = tmp_path / "victim", Path("results/x/responses.parquet")
+    victim.mkdir()
+    (victim / "mine").write_text("mine")
+    (output.parent / at).parent.mkdir(parents=True)
+    (output.parent / at).symlink_to(victim)
+    with pytest.raises(UserError, match=rf"results/x/{at}: is a symbolic link to {victim}"):
+        ask(tiny_model, output, steps=(0,))
+    assert [path.name for path in victim.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "text"])
+def test_partial_work_that_is_none_is_named(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    output = tmp_path / "responses.parquet"
+    monkeypatch.setattr("spurious_rewards.generation.generate._digest", lambda *_: "0" * 16)
+    shard = tmp_path / ".responses.parquet.partial/0000000000000000/3_0_greedy_0.parquet"
+    shard.parent.mkdir(parents=True)
+    os.mkfifo(shard) if kind == "pipe" else shard.write_text("PAR1")
+    with pytest.raises(UserError, match=r"3_0_greedy_0\.parquet: not a "):
+        ask(tiny_model, output, steps=(0,))

@@ -286,6 +286,37 @@ def test_responses_made_again_have_what_a_checkpoint_said_before_it_went(tmp_pat
     pd.testing.assert_frame_equal(ask(more), after)
 
 
+# ---------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "checkpoints",
+        "checkpoints/seed0",
+        "checkpoints/seed0/step5",
+        "checkpoints/seed0/step10/optimizer.pt",
+        ".responses.parquet.answered",
+        ".responses.parquet.answered/seed0/step5",
+    ],
+)
+def test_nothing_goes_through_a_link(segment: Path, tmp_path: Path, at: str) -> None:
+    victim = tmp_path / "victim"
+    for name in ("step5/model.safetensors", "seed0/step5/model.safetensors", "optimizer.pt", "model.safetensors"):
+        (victim / name).parent.mkdir(parents=True, exist_ok=True)
+        (victim / name).write_text("mine")
+    before = everything(victim)
+    shutil.rmtree(segment / at, ignore_errors=True)
+    (segment / at).unlink(missing_ok=True)
+    (segment / at).parent.mkdir(parents=True, exist_ok=True)
+    (segment / at).symlink_to(victim)
+    left = everything(segment)
+    with pytest.raises(UserError, match=rf"{at}: is a symbolic link to {victim}, .*delete the link"):
+        pruned(segment, keep={15}, states={15})
+    assert everything(victim) == before
+    assert everything(segment) == left
+
+
 # ---------------------------------------------------------------- crashes
 
 KILLED = f"""

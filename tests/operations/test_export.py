@@ -57,7 +57,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     Recorder("generate", {}).write(responses, [PROBLEMS, SEGMENT / "checkpoints/seed0/step8"])
     files = [write(SCORES / name) for name in ("scores.parquet", "headline.csv")]
     Recorder("score", {}).write(SCORES, [responses, SEGMENT / "metrics.parquet"], files)
-    return Study(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml"))
+    return naming(Study(load(suite), Settings(suite="smoke"), Path("config/suites/smoke.yaml")), reward)
+
+
+def naming(study: Study, *files: Path) -> Study:
+    """The study with files that the settings name; those that they named before are so still."""
+    sources = {f"some/{number}": path for number, path in enumerate([*study.settings.sources.values(), *files])}
+    study.settings = study.settings.model_copy(update={"sources": sources})
+    return study
 
 
 def metadata(crate: Path) -> dict[str, dict[str, Any]]:
@@ -92,7 +99,7 @@ def test_everything_is_in_it_but_weights_logs_and_unfinished_work(study: Study, 
 def test_files_of_one_name_from_elsewhere_are_all_in_it(study: Study, tmp_path: Path) -> None:
     other = write(tmp_path / "other/mine.py", "of another")
     Recorder("train", {"start": 8}).write(write(SEGMENT.with_name("8-16") / "metrics.parquet"), [PROBLEMS, other])
-    export(study, tmp_path / "crate")
+    export(naming(study, other), tmp_path / "crate")
     texts = {path.read_text() for path in (tmp_path / "crate/inputs").rglob("*") if path.is_file()}
     assert texts == {"of another", str(tmp_path / "mine.py")}
 
@@ -130,7 +137,6 @@ def test_a_job_says_what_it_made_from_what_with_what_and_when(study: Study, tmp_
     weights = f"#{SEGMENT / 'checkpoints'}"
     assert ids(train["result"]) == [weights, str(SEGMENT / "metrics.parquet")]
     assert ids(train["object"]) == [str(PROBLEMS), "inputs/mine.py", "#results/smoke/models/no-code/pretrained/seed0"]
-    assert entities["inputs/mine.py"]["alternateName"] == str(tmp_path / "mine.py")
     assert entities[weights]["@type"] == "CreativeWork"
     start, end = (datetime.fromisoformat(train[key]) for key in ("startTime", "endTime"))
     assert (end - start).seconds == 90
@@ -171,12 +177,10 @@ def test_a_file_that_was_changed_since_is_told(
     study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     export(study, tmp_path / "crate")
-    assert capsys.readouterr().err == ""
+    assert "not what" not in capsys.readouterr().err
     write(SCORES / "headline.csv", "edited")
     export(study, tmp_path / "another")
-    assert capsys.readouterr().err.startswith(
-        f"note: 1 files are not what their manifests say, such as {SCORES}/headline.csv"
-    )
+    assert f"note: 1 files are not what their manifests say, such as {SCORES}/headline.csv" in capsys.readouterr().err
 
 
 def test_a_file_of_the_users_is_in_it_and_of_their_model_its_content(
@@ -186,11 +190,14 @@ def test_a_file_of_the_users_is_in_it_and_of_their_model_its_content(
     locations = {content: Path(path) for content, path in study.contents.locations([file, model]).items()}
     Recorder("prepare", {"name": "sums"}, locations).write(PROBLEMS, [file])
     Recorder("generate", {}, locations).write(SEGMENT / "responses.parquet", [PROBLEMS, model])
-    export(study, tmp_path / "crate")
+    export(naming(study, file), tmp_path / "crate")
     entities = metadata(tmp_path / "crate")
     assert entities["inputs/mine.jsonl"]["sha256"] == study.contents.of(file).content
-    assert entities[f"#{model}"]["description"].endswith(study.contents.of(model).content)
-    assert capsys.readouterr().err == ""
+    assert entities["#inputs/model"]["description"].endswith(study.contents.of(model).content)
+    assert sorted(capsys.readouterr().err.splitlines()) == [
+        f"note: {file} goes into the archive as inputs/mine.jsonl",
+        f"note: {tmp_path / 'mine.py'} goes into the archive as inputs/mine.py",
+    ]
     write(file, "edited")
     export(study, tmp_path / "another")
     assert f"1 files are not what their manifests say, such as {file}" in capsys.readouterr().err
@@ -210,3 +217,108 @@ def test_a_suite_of_which_nothing_was_made_is_complained_of(
     with pytest.raises(UserError, match=r"results/smoke: nothing was made of this suite yet"):
         export(study, tmp_path / "crate")
     assert not (tmp_path / "crate").exists()
+
+
+# ---------------------------------------------------------------- what must not get out
+
+
+def contents(crate: Path) -> bytes:
+    """All that is in a crate, with the names."""
+    return b"".join(str(path).encode() + path.read_bytes() for path in sorted(crate.rglob("*")) if path.is_file())
+
+
+def test_a_manifest_takes_no_file_along_that_nobody_else_names(study: Study, tmp_path: Path) -> None:
+    private = [
+        write(tmp_path / "private.txt", "PRIVATE"),
+        write(Path(".env"), "PRIVATE"),
+        write(Path("notes"), "PRIVATE"),
+    ]
+    hidden = write(tmp_path / ".ssh/id", "PRIVATE")  # named, and yet hidden
+    winding = RESULTS / "../../../private.txt"
+    responses = SEGMENT / "responses.parquet"
+    Recorder("generate", {}).write(responses, [PROBLEMS, *private, hidden, winding, RESULTS / "logs/all.log"])
+    forged = manifest_path(write(SEGMENT / "more.parquet"))
+    forged.write_text(json.dumps(json.loads(manifest_path(responses).read_text()) | {"artifact": "/etc/passwd"}))
+    export(naming(study, hidden), tmp_path / "crate")
+    assert b"PRIVATE" not in contents(tmp_path / "crate")
+    entities = metadata(tmp_path / "crate")
+    assert "not in this archive" in entities["#inputs/private.txt"]["description"]
+    assert {path.name for path in (tmp_path / "crate/inputs").iterdir()} == {"mine.py"}
+    assert not (tmp_path / "crate/results/smoke/logs").exists()
+
+
+def test_links_and_hidden_files_are_left_out_and_links_are_told(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = write(tmp_path / "private/x.manifest.json", "PRIVATE")
+    links = [SCORES / "more.csv", RESULTS / "problems/x.parquet.manifest.json", Path("workflow/x"), Path("envs")]
+    for link in links:
+        link.symlink_to(private.parent if link.name == "envs" else private)
+    (RESULTS / "exhibits").symlink_to(private.parent)
+    write(Path("profiles/.env"), "PRIVATE")
+    export(study, tmp_path / "crate")
+    assert b"PRIVATE" not in contents(tmp_path / "crate")
+    told = capsys.readouterr().err
+    assert all(f"note: {link}: a symbolic link" in told for link in [*links, RESULTS / "exhibits"])
+
+
+def test_results_that_are_a_link_to_another_disk_are_taken(study: Study, tmp_path: Path) -> None:
+    export(study, tmp_path / "crate")
+    RESULTS.rename(tmp_path / "large")
+    RESULTS.symlink_to(tmp_path / "large")
+    export(study, tmp_path / "another")
+    assert {str(path.relative_to(tmp_path / "crate")) for path in (tmp_path / "crate").rglob("*")} == {
+        str(path.relative_to(tmp_path / "another")) for path in (tmp_path / "another").rglob("*")
+    }
+
+
+def test_no_place_of_this_machine_is_in_it(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model, elsewhere = write(tmp_path / "models/own/config.json").parent, write(tmp_path / "data/x.jsonl", "{}")
+    Recorder("generate", {"at": "/home/someone/x"}).write(
+        SEGMENT / "responses.parquet", [PROBLEMS, model, elsewhere, Path("../data/x.jsonl")]
+    )
+    naming(study, elsewhere)
+    write(Path("config.yaml"), f"sources:\n  some/sums: {elsewhere}\n")
+    study.settings = study.settings.model_copy(update={"suite": str(study.suite_path.absolute())})
+    export(study, tmp_path / "crate")
+    said = contents(tmp_path / "crate").replace(str(tmp_path / "crate").encode(), b"")
+    # What the invented results hold is their own path.
+    said = said.replace(str(tmp_path / "mine.py").encode(), b"", 1)
+    assert str(tmp_path).encode() not in said
+    assert b"/home/someone" not in said
+    manifest = json.loads((tmp_path / "crate" / manifest_path(SEGMENT / "responses.parquet")).read_text())
+    places = [parent["artifact"] for parent in manifest["parents"]]
+    assert places == [str(PROBLEMS), "inputs/own", "inputs/x.jsonl", "inputs/x.jsonl"]
+    assert (tmp_path / "crate/config.yaml").read_text() == "sources:\n  some/sums: inputs/x.jsonl\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "kind"),
+    [
+        (SCORES / "notes.md", "hub_key_of_mine_1234", "the value of HF_TOKEN"),
+        (Path("src/spurious_rewards/x.py"), "wandb_key_of_mine_1234", "the value of WANDB_API_KEY"),
+        (Path("config.yaml"), "token_in_the_home", "the token of token"),
+        (Path("config.yaml"), "password_of_netrc", "the password of api.wandb.ai in ~/.netrc"),
+        (Path("config.yaml"), "proxy: http://me:pass@proxy:3128", "an address with a user and a password"),
+        (SCORES / "headline.csv", "hf_" + "a" * 34, "a token of the Hugging Face hub"),
+        (SCORES / "headline.csv", "-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
+    ],
+)
+def test_no_key_goes_into_a_crate(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Path, text: str, kind: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("HF_HOME", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HF_TOKEN", "hub_key_of_mine_1234")
+    monkeypatch.setenv("WANDB_API_KEY", "wandb_key_of_mine_1234")
+    write(tmp_path / ".cache/huggingface/token", "token_in_the_home\n")
+    write(tmp_path / ".netrc", "machine api.wandb.ai login user password password_of_netrc\n").chmod(0o600)
+    export(study, tmp_path / "crate")
+    assert b"_of_mine_1234" not in contents(tmp_path / "crate")
+    write(place, text)
+    with pytest.raises(UserError, match=rf"{place}: holds {kind}, which must not be in an archive") as raised:
+        export(study, tmp_path / "another")
+    assert text not in str(raised.value)
+    assert not (tmp_path / "another").exists()

@@ -264,3 +264,78 @@ def test_one_copy_cannot_stand_for_two_revisions_of_a_model(tmp_path: Path) -> N
     suite, path = fitting(tmp_path, models={"one": one, "old": {**one, "revision": "v1"}})
     with pytest.raises(UserError, match=r"some/model is asked for at the revisions main and v1"):
         fetch(suite, path, tmp_path / "copy")
+
+
+# ---------------------------------------------------------------- folders of other people
+
+
+def record_of(to: Path, name: str) -> None:
+    """A record that says of one file what it is not."""
+    copy = {"revision": "0" * 40, "asked": {}, "files": {name: {"size": 1, "sha256": "0" * 64}}}
+    (to / "fetched.json").write_text(json.dumps({"models": {"some/model": copy}, "datasets": {}}))
+
+
+def pinned(folder: Path, **changes: Any) -> tuple[Suite, Path]:
+    """A suite of one model, whose commit its lock file knows: no hub is asked before the copy is looked at."""
+    model = {"source": "hub", "id": "some/model", "revision": "0" * 40, "prompt": "plain", "max_positions": 64}
+    own = {"own": {"path": "own.jsonl"}}
+    changes = {"benchmarks": {"own": {"problems": "own"}}, "training_problems": "own", "problems": own, **changes}
+    return fitting(folder, models={"one": model}, **changes)
+
+
+@pytest.mark.parametrize("name", ["../victim.txt", "{tmp}/victim.txt", "models/../../victim.txt", "models//x", "a\0b"])
+def test_a_record_names_no_file_outside_of_the_folder(tmp_path: Path, name: str) -> None:
+    victim, to = tmp_path / "victim.txt", tmp_path / "copy"
+    victim.write_text("mine")
+    to.mkdir()
+    record_of(to, name.format(tmp=tmp_path))
+    with pytest.raises(UserError, match=r"fetched\.json: .*allowed: the path of a file below the folder"):
+        fetch(*pinned(tmp_path), to)
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["models", "models/some--model", "models/some--model/config.json"])
+def test_nothing_is_fetched_or_deleted_through_a_link(tmp_path: Path, link: str) -> None:
+    victim, to = tmp_path / "victim", tmp_path / "copy"
+    (victim / "some--model").mkdir(parents=True)
+    (victim / "config.json").write_text("mine")
+    (to / link).parent.mkdir(parents=True)
+    (to / link).symlink_to(victim / "config.json" if link.endswith("json") else victim)
+    record_of(to, "models/some--model/config.json")
+    with pytest.raises(UserError, match=rf"copy/{link}: is a symbolic link to .*delete the link"):
+        fetch(*pinned(tmp_path), to)
+    assert (victim / "config.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded"),
+    [
+        ("models/some--model/notes.txt", False),
+        ("models/some--model/notes.txt", True),
+        ("models/some--model/config.json", False),
+        ("problems/some--sums.parquet", False),
+    ],
+)
+def test_a_file_that_no_fetch_left_stays(
+    tmp_path: Path, model_files: dict[str, bytes], name: str, recorded: bool
+) -> None:
+    path, to = suite_file(tmp_path), tmp_path / "copy"
+    own = to / name
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    if recorded:
+        record_of(to, name)
+    hubs = {"some/model": [model_files], "some/sums": [SUMS], "some/parts": [TWO_PARTS]}
+    with serving(hubs) as hub, client(hub, tmp_path / "home") as (ask, _):
+        said = ask("fetch", path, to)
+    assert said == (
+        f"error: {own}: stands where a copy of the hub's belongs, and is none; move it away, or name another folder"
+    )
+    assert own.read_text() == "mine"
+
+
+def test_a_hub_id_is_no_path(tmp_path: Path) -> None:
+    model = {"source": "hub", "id": "..", "prompt": "plain", "max_positions": 64}
+    suite, path = fitting(tmp_path, models={"one": model})
+    with pytest.raises(UserError, match=r"\.\. is no id of the Hugging Face hub"):
+        fetch(suite, path, tmp_path / "copy")

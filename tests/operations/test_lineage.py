@@ -1,6 +1,8 @@
 """Ancestry out of manifests: nothing missing, nothing twice, and what became of it since."""
 
+import itertools
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -316,3 +318,49 @@ def test_a_folder_takes_the_place_of_the_manifests_that_its_files_had(results: P
     assert manifest_of(alone) == manifest_path(alone)
     Recorder("plot", {}).write(FIGURE, [], [alone])
     assert manifest_of(alone) == manifest_path(FIGURE)
+
+
+# ---------------------------------------------------------------- manifests of strangers
+
+
+def claim(artifact: Path, *parents: Path | str) -> None:
+    """Have the manifest of an artifact name other parents, each with a hash."""
+    edit(artifact, parents=[{"artifact": str(parent), "sha256": "0" * 64} for parent in parents])
+
+
+def test_what_is_no_file_is_not_read(results: Path) -> None:
+    pipe = results / "pipe"
+    os.mkfifo(pipe)
+    claim(FIGURE, pipe, "/dev/zero", "/proc/self/pagemap", "results/invented/../../pipe")
+    shown = text(FIGURE)
+    assert "CHANGED" in shown
+
+
+def test_manifests_elsewhere_are_not_told_of(results: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "private.csv"
+    make("grade", elsewhere, [], {"secret": "PRIVATE"})
+    claim(FIGURE, elsewhere, Path(os.path.relpath(elsewhere)))
+    shown = text(FIGURE)
+    assert "PRIVATE" not in shown
+    assert "no stage made this" in shown
+
+
+def test_parents_without_end_or_in_a_circle_end(results: Path) -> None:
+    chain = [ROOT / f"chain/{number}.csv" for number in range(400)]
+    make("score", chain[0], [])
+    for artifact in chain[1:]:
+        manifest_path(artifact).write_text(manifest_path(chain[0]).read_text())
+    for artifact, parent in itertools.pairwise(chain):
+        claim(artifact, parent)
+    with pytest.raises(UserError, match=r"chain/\d+\.csv: 300 generations of files hang on it"):
+        trace(chain[0])
+    claim(chain[290], chain[0])
+    assert len(trace(chain[0]).everything()) == 291
+
+
+@pytest.mark.parametrize(
+    "request_", [{"sampling": 5}, {"training": []}, {"bases": 3}, {"bases": [1]}, {"sampling": {"engine": 5}}]
+)
+def test_requests_of_another_shape_are_told_as_far_as_they_go(results: Path, request_: dict[str, object]) -> None:
+    edit(PROBLEMS, request=request_)
+    assert "prepare" in text(PROBLEMS)

@@ -1,5 +1,6 @@
 """What a run that failed left undone, in words; and that what is missing changes no number of what is there."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,17 @@ from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit, Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
+from spurious_rewards.operations import partial_report
 from spurious_rewards.operations.partial_report import PartialReport
-from spurious_rewards.operations.unfinished import LINES, Outcome, UnfinishedJob, last_lines, named, read
+from spurious_rewards.operations.unfinished import (
+    LINES,
+    Outcome,
+    UnfinishedJob,
+    UnfinishedRun,
+    last_lines,
+    named,
+    read,
+)
 from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.exhibits.exhibit import make
 from spurious_rewards.reporting.exhibits.shared import ResultTables
@@ -100,12 +110,27 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     assert last_lines(log) == "loading: 100%\n  at line 5\nerror: no"
 
 
+def test_the_end_of_a_log_tells_no_places_and_is_all_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log"
+    log.write_text(f'  File "{tmp_path}/src/x.py", line 3\n  File "/home/someone/y.py", line 4\n')
+    assert last_lines(log) == '  File "src/x.py", line 3\n  File "~/y.py", line 4'
+    os.truncate(log, 10**12)  # of which no byte is on the disk
+    assert last_lines(log).strip("\0") == ""
+
+
 def test_a_record_that_is_none(tmp_path: Path) -> None:
     record = tmp_path / "unfinished.json"
     with pytest.raises(UserError, match="no such file; a run that fails"):
         read(record)
     record.write_text('{"suite": 1}')
     with pytest.raises(UserError, match=r"unfinished\.json: "):
+        read(record)
+    record.unlink()
+    os.mkfifo(record)
+    with pytest.raises(UserError, match=r"unfinished\.json: this is a pipe"):
         read(record)
 
 
@@ -276,3 +301,28 @@ def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
         else:
             with pytest.raises(UserError, match="has no rows"):
                 make("it", of_kind, frames)
+
+
+# ---------------------------------------------------------------- records and results of strangers
+
+
+def recorded(study: Study, log: Path) -> UnfinishedRun:
+    failed = UnfinishedJob(name="train", inputs=(), outputs=(Path("x"),), log=log, failed=True)
+    return UnfinishedRun(suite=study.suite_path, settings=study.settings, root=study.root, unfinished=(failed,))
+
+
+@pytest.mark.parametrize(
+    "log", ["/etc/passwd", "results/organism/logs/../../../private", "results/organism/problems/x"]
+)
+def test_a_record_shows_no_file_that_is_no_log(study: Study, log: str) -> None:
+    with pytest.raises(UserError, match=rf"{log}: is no log of the suite organism"):
+        partial_report.make(recorded(study, Path(log)))
+
+
+def test_no_report_is_made_of_what_lies_behind_a_link(study: Study, tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (study.paths.root / "exhibits").symlink_to(private)
+    with pytest.raises(UserError, match=r"results/organism/exhibits: is a symbolic link"):
+        partial_report.make(recorded(study, study.paths.root / "logs/train/x.log"))
+    assert not study.paths.partial().exists()

@@ -209,3 +209,52 @@ def test_two_writers_are_never_in_at_once(tmp_path: Path) -> None:
     assert [racer.wait() for racer in racers] == [0, 0, 0]
     lines = log.read_text().split()
     assert lines == ["in", "out"] * 90
+
+
+# ---------------------------------------------------------------- what is no lock
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 10**5,
+        '{"host": "a"',
+        '{"host": 1, "pid": 1, "started": 0}',
+        '{"host": "a", "pid": "1", "started": 0}',
+        f'{{"host": "a", "pid": {10**30}, "started": 0}}',
+        '{"host": "a", "pid": -1, "started": 0}',
+        '{"host": "a", "pid": 1, "started": 0, "job": "--all"}',
+        '{"host": "a", "pid": 1, "started": 0, "job": 5}',
+    ],
+)
+def test_what_is_no_lock_is_named(tmp_path: Path, text: str) -> None:
+    lock = tmp_path / ".artifact.lock"
+    lock.write_text(text)
+    with pytest.raises(UserError, match=r"\.artifact\.lock: not a lock .*delete it"), exclusive(tmp_path / "artifact"):
+        pass
+    assert lock.exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_file_is_no_lock(tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / ".artifact.lock"
+    if kind == "pipe":
+        os.mkfifo(lock)
+    elif kind == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=r"\.artifact\.lock: not a file.*delete it"), exclusive(tmp_path / "artifact"):
+        pass
+
+
+def test_a_lock_is_never_written_through_a_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / f".artifact.lock.{socket.gethostname()}.{os.getpid()}").symlink_to(victim)
+    with exclusive(tmp_path / "artifact"):
+        pass
+    assert victim.read_text() == "mine"

@@ -148,7 +148,11 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
 
 @pytest.mark.parametrize(
     ("chosen", "command"),
-    [("organism", "snakemake --cores all"), ("a b.yaml", "snakemake --config suite='a b.yaml' --cores all")],
+    [
+        ("organism", "snakemake --cores all"),
+        ("a b.yaml", "snakemake --config suite='a b.yaml' --cores all"),
+        ("/home/someone/mine.yaml", "snakemake --config suite=mine.yaml --cores all"),  # a place is nobody's business
+    ],
 )
 def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:
     path = SUITES / "organism.yaml"

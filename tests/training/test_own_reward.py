@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.local_copies import LocalCopy
-from spurious_rewards.artifacts.manifests import manifest_path, sha256
+from spurious_rewards.artifacts.manifests import manifest_path
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import reward_file
 from spurious_rewards.config.experiments import Run
@@ -21,6 +21,7 @@ from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models.references import ModelRef
 from spurious_rewards.operations import lineage
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import sha256
 from spurious_rewards.stages import train
 
 TRAINING = Training(

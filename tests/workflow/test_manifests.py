@@ -10,7 +10,8 @@ import pytest
 from checkout import RESULTS, ROOT
 
 from spurious_rewards.artifacts.ancestry import manifest_of
-from spurious_rewards.artifacts.manifests import manifest_path, read, sha256
+from spurious_rewards.artifacts.manifests import manifest_path, read
+from spurious_rewards.runtime.files import sha256
 
 VALIDATOR = ROOT / ".venv-crate/bin/rocrate-validator"
 HEADLINE = RESULTS / "experiments/main/organism/headline.csv"

@@ -18,6 +18,7 @@ from spurious_rewards.config.loading import load
 from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.links import refuse_links_in
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
 from spurious_rewards.stages.study import Study
 
@@ -30,7 +31,8 @@ report: "../report/workflow.rst"
 
 
 # A job on another machine is planned there once more, with what this run has found in the user's files.
-if not (workflow.remote_exec or workflow.subprocess_exec):
+PLANNED_BEFORE = workflow.remote_exec or workflow.subprocess_exec
+if not PLANNED_BEFORE:
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
@@ -44,6 +46,8 @@ try:
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
+    if not PLANNED_BEFORE:
+        refuse_links_in(study.paths.root)  # Snakemake deletes and writes there too, and the shell writes logs
 except UserError as error:
     sys.exit(f"error: {error}")
 

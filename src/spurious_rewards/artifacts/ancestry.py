@@ -4,6 +4,7 @@ The report shows it, so this code counts in its fingerprint; how manifests are w
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spurious_rewards.artifacts.manifests import manifest_path, read
+from spurious_rewards.runtime.links import root_of
 
 
 def manifest_of(artifact: Path) -> Path | None:
@@ -65,13 +67,17 @@ def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first."""
+    """Manifests of the artifacts and of everything that they were made from, each once, nearest first.
+
+    What a manifest names outside of the results that they are in is no artifact of ours, and is not looked at.
+    """
     manifests: dict[Path, dict[str, Any]] = {}
-    todo = list(artifacts)
+    todo, results = list(artifacts), {root_of(artifact) for artifact in artifacts}
     while todo:
         artifact = todo.pop(0)
         path = manifest_of(artifact)
         if path is not None and path not in manifests:
             manifests[path] = read(path)
-            todo += parents_of(manifests[path])
+            parents = [Path(os.path.normpath(parent)) for parent in parents_of(manifests[path])]
+            todo += [parent for parent in parents if None in results or root_of(parent) in results]
     return list(manifests.values())

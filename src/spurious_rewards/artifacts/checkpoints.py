@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -41,7 +41,7 @@ def write_stub(folder: Path) -> None:
     to_disk(folder)
 
 
-def remove_all(paths: Iterator[Path]) -> None:
+def remove_all(paths: Iterable[Path]) -> None:
     """Remove files and folders, listed before the first goes."""
     for path in list(paths):
         remove(path)

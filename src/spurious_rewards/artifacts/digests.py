@@ -140,7 +140,7 @@ def _last_look(path: Path) -> dict[str, Seen]:
     key, found = _key(path), {}
     with contextlib.suppress(OSError), CACHE.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):
+            with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 said = json.loads(line)
                 if said["path"] == key:
                     found = {name: _seen(*one) for name, one in said["files"].items()}

@@ -5,7 +5,7 @@ Nothing else in the library asks the hub, through huggingface_hub or `datasets.l
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -105,8 +105,10 @@ def download_model(hub_id: str, revision: str | None) -> Path:
         ) from error
 
 
-def copy_model(hub_id: str, commit: str, folder: Path) -> dict[str, "HubFile"]:
+def copy_model(hub_id: str, commit: str, folder: Path, anew: Collection[Path] = ()) -> dict[str, "HubFile"]:
     """Download what is missing of a hub model into a folder of its own; what the hub says of each of its files.
+
+    Files `anew` are downloaded again, once it is known that the hub has them.
 
     Raises:
         UserError: no permission, no network, or no such model; what has arrived is kept.
@@ -123,6 +125,9 @@ def copy_model(hub_id: str, commit: str, folder: Path) -> dict[str, "HubFile"]:
             key=lambda entry: entry.path,
         )
         said = {entry.path: HubFile(entry.size, entry.lfs.sha256 if entry.lfs else None) for entry in files}
+        for name in said:
+            if folder / name in anew:
+                (folder / name).unlink(missing_ok=True)
         snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=MODEL_FILES)
     except Exception as error:  # httpx and the hub client each raise kinds of their own
         raise _not_copied(hub_id, error) from error

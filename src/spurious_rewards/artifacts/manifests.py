@@ -1,7 +1,6 @@
 """A manifest stands beside each artifact and says what it was made from."""
 
 import functools
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -15,20 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import ValidationError
 
 from spurious_rewards.artifacts.fingerprints import PACKAGE, fingerprint
 from spurious_rewards.artifacts.local_copies import Locations
+from spurious_rewards.artifacts.manifest_keys import Manifest
 from spurious_rewards.artifacts.paths import PARTIAL
+from spurious_rewards.config.messages import explain
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import read_text, replacing
+from spurious_rewards.runtime.files import read_json, replacing, sha256
+from spurious_rewards.runtime.links import refuse_links
 
 ENDING = ".manifest.json"
-
-KEYS = {
-    *("stage", "artifact", "sha256", "created", "fingerprint", "request", "versions", "git", "hardware"),
-    *("wall_seconds", "gpu_seconds", "peak_memory_mb", "parents", "details"),
-}
-"""What every manifest has."""
 
 
 def manifest_path(artifact: Path) -> Path:
@@ -85,17 +82,9 @@ class Recorder:
         with replacing(manifest_path(artifact)) as temporary:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
         for file in files:
-            manifest_path(file).unlink(
-                missing_ok=True
-            )  # of code that gave each its own, which would be taken for today's
-
-
-def sha256(artifact: Path) -> str | None:
-    """Hash of a file; of a folder, whose weights can be large, none."""
-    if not artifact.is_file():
-        return None
-    with artifact.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            refuse_links(manifest_path(file))
+            # Of code that gave each its own, which would be taken for today's.
+            manifest_path(file).unlink(missing_ok=True)
 
 
 def _recorded(parent: Path) -> str | None:
@@ -108,20 +97,21 @@ def _recorded(parent: Path) -> str | None:
 
 
 def read(manifest: Path) -> dict[str, Any]:
-    """What a manifest says.
+    """What a manifest says; each key is of its kind, as in `manifest_keys.Manifest`.
 
     Raises:
         UserError: it cannot be read, or is none.
     """
+    mend = "not a manifest, perhaps cut short by a crash; delete it and what it is of, and run again"
     try:
-        content = json.loads(read_text(manifest))
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not content.keys() >= KEYS:
-        raise UserError(
-            f"{manifest}: not a manifest, perhaps cut short by a crash; delete it and what it is of, and run again"
-        )
-    return content
+        content = read_json(manifest)
+        Manifest.model_validate(content)
+    except UserError as error:
+        raise UserError(f"{error}; {mend}") from None
+    except ValidationError as error:
+        raise UserError(f"{explain(error, manifest, Manifest)}; {mend}") from None
+    found: dict[str, Any] = content
+    return found
 
 
 def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -131,7 +121,9 @@ def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """
     for path in sorted(root.rglob(f"*{ENDING}")):
         parts = path.relative_to(root).parts
-        if parts[0] != PARTIAL and not any(part.startswith(".") for part in parts):
+        if path.is_symlink():
+            print(f"note: {path}: a symbolic link, which is not followed; delete it", file=sys.stderr)
+        elif parts[0] != PARTIAL and not any(part.startswith(".") for part in parts):
             yield artifact_of(path), read(path)
 
 

@@ -231,6 +231,21 @@ def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
     return table.validate(arrow.to_pandas())
 
 
+def rows(path: Path) -> int:
+    """How many rows a table has that was written by `write`, without reading them.
+
+    Raises:
+        UserError: see `read`.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: not a file; {REMAKE}")
+    try:
+        count: int = pq.read_metadata(path).num_rows
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error}); {REMAKE}") from error
+    return count
+
+
 def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The rows of a seed, or those of a base model that all seeds share."""
     own = frame[frame["seed"] == seed]
@@ -252,6 +267,8 @@ def read_csv(path: Path, texts: Collection[str] = (), columns: Collection[str] =
         UserError: the file is missing, or no such table.
     """
     types, remake = dict.fromkeys(texts, "str"), "delete the file and run again to remake it"
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a file, where a table belongs; {remake}")
     try:
         frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
     except (OSError, ValueError) as error:  # pandas' own complaints are ValueErrors

@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import torch
 
 from spurious_rewards.artifacts import tables
@@ -25,6 +24,7 @@ from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.models.prompts import encode, prefix, room
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove
+from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 from spurious_rewards.runtime.progress import Progress
 
@@ -66,6 +66,7 @@ def generate(
             return False
         partial = output.with_name(f".{output.name}.partial")
         shards = partial / request
+        refuse_links_below(partial)
         shards.mkdir(parents=True, exist_ok=True)
         for other in partial.iterdir():
             if other != shards:
@@ -74,7 +75,7 @@ def generate(
             "responses",
             total=sum(not gone(checkpoint.path) for checkpoint in checkpoints)
             * sum(task.samples * len(task.problems) for task in tasks),
-            done=sum(pq.read_metadata(shard).num_rows for shard in shards.glob("[!.]*.parquet")),
+            done=sum(tables.rows(shard) for shard in shards.glob("[!.]*.parquet")),
         )
         frames: list[pd.DataFrame] = []
         gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again

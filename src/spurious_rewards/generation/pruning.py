@@ -15,6 +15,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 
 ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
@@ -57,8 +58,11 @@ def prune(
         sampling: see `tasks`.
 
     Raises:
-        UserError: another process writes `responses`, or it is not such a table.
+        UserError: another process writes `responses`, it is not such a table, or a symbolic link is among the checkpoints or
+            the answers put aside.
     """
+    for folder in (checkpoints, _all_aside(responses)):
+        refuse_links_below(folder)  # before the first file goes
     with exclusive(responses):
         answers = tables.read(responses, tables.Responses)
         fates: dict[str, Fate] = {}
@@ -114,7 +118,11 @@ def _put_aside(own: pd.DataFrame, tasks: Sequence[Task], prompt: Prompt, samplin
 
 
 def _aside(responses: Path, folder: Path) -> Path:
-    return responses.with_name(f".{responses.name}.answered") / _name(folder)
+    return _all_aside(responses) / _name(folder)
+
+
+def _all_aside(responses: Path) -> Path:
+    return responses.with_name(f".{responses.name}.answered")
 
 
 def _name(folder: Path) -> str:

@@ -209,6 +209,7 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
             dtype=getattr(torch, dtype),
             local_files_only=True,
             trust_remote_code=False,
+            use_safetensors=True,  # of the other kinds some are pickles
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )

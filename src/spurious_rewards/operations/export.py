@@ -6,11 +6,13 @@ Provenance Run Crate (https://w3id.org/ro/wfrun/provenance/0.5), out of the mani
 nobody's to guess.
 """
 
+import hashlib
 import mimetypes
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +21,12 @@ from rocrate.rocrate import ROCrate
 
 from spurious_rewards.artifacts.ancestry import Job, jobs_of
 from spurious_rewards.artifacts.dependencies import is_direct
-from spurious_rewards.artifacts.manifests import manifest_path, manifests_below, sha256
-from spurious_rewards.artifacts.paths import PARTIAL
+from spurious_rewards.artifacts.manifests import manifest_path, manifests_below
+from spurious_rewards.operations.export_files import CrateFiles
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.files import replacing, sha256
+from spurious_rewards.runtime.places import shown
 from spurious_rewards.stages.study import Study
-
-CODE = (
-    *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
-    *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
-)
-"""The workflow and all that it runs."""
-
-LEFT_OUT = ("logs", "wandb", PARTIAL)
-"""Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
 
 LICENSE = "Apache-2.0"
 PROFILES = {
@@ -50,7 +44,8 @@ README = """# {study.suite.title}
 
 Open `{study.paths.root}/report.html` first. Beside it lies all that was made of this suite, down to each response and its
 grade, but weights, trainer states and logs. What made each file, when, from what and with which versions, the manifests
-(`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards lineage FILE` prints it.
+(`*.manifest.json`) say, and `ro-crate-metadata.json` for programs; `spurious-rewards lineage FILE` prints it. Paths of files
+from elsewhere on the machine that made this are those of their copies in `inputs/`, or would be.
 
 The suite is `{study.suite_path.name}`; `Snakefile`, `workflow/` and `src/` are the code as it was when this was written, which
 can be later than some of the results: the commit of each stands in its manifest. The code is under {license}.
@@ -67,15 +62,19 @@ def export(study: Study, to: Path) -> None:
     """Write the crate of a suite's results to a folder, or to a file if the name ends in .zip.
 
     Raises:
-        UserError: something is there already, or nothing was made of the suite yet.
+        UserError: something is there already, nothing was made of the suite yet, or a file holds a key or a password.
     """
-    if to.exists():
+    if os.path.lexists(to):
         raise UserError(f"{to}: is there already; give another name, or delete it")
     jobs = jobs_of(manifests_below(study.paths.root))
     jobs.sort(key=lambda job: str(job.manifest["created"]))
     if not jobs:
         raise UserError(f"{study.paths.root}: nothing was made of this suite yet; run Snakemake with it first")
     writing = _Crate(study, jobs)
+    writing.files.refuse_secrets(list(writing.added))
+    for path, place in writing.added.items():
+        if writing.files.is_elsewhere(path):
+            print(f"note: {path} goes into the archive as {place}", file=sys.stderr)
     with replacing(to) as temporary:
         (writing.made.write_zip if to.suffix == ".zip" else writing.made.write)(temporary)
     if writing.changed:
@@ -87,10 +86,14 @@ def export(study: Study, to: Path) -> None:
 
 
 class _Crate:
-    """The crate while it is put together; `changed` are files that are not what their manifests say."""
+    """The crate while it is put together.
+
+    `added` are its files, with where each lies in it, and `changed` those that are not what their manifests say.
+    """
 
     def __init__(self, study: Study, jobs: list[Job]):
-        self.study, self.jobs, self.results = study, jobs, study.paths.root
+        self.study, self.jobs, self.files = study, jobs, CrateFiles(study)
+        self.added: dict[Path, str] = {}
         self.weights = {
             path for job in jobs for path, one in job.artifacts.items() if path.is_dir() and "files" not in one
         }
@@ -126,45 +129,33 @@ class _Crate:
     # ------------------------------------------------------------ files
 
     def _files(self) -> None:
-        root = self.study.root
-        code = (path for pattern in CODE for path in sorted(root.glob(pattern)) if "__pycache__" not in path.parts)
         # The main workflow is an entity of another kind (`_workflow`).
-        given = [path for path in code if path != root / "Snakefile"]
-        given += [path for path in (self.study.suite_path, self.study.lock) if path.exists()]
-        for path in [*given, *self._of_results()]:
-            if path.is_file() and path not in self.entities:
+        given = [path for path in self.files.code() if path != self.study.root / "Snakefile"]
+        results = [path for path in self.files.of_results() if not self._weights_around(path)]
+        for path in [*given, *results]:
+            if path not in self.entities:
                 self._add(path)
         for name, problem_set in self.study.suite.problems.items():
             if problem_set.license and (entity := self.entities.get(self.study.paths.problems(name))):
                 entity["license"] = problem_set.license
 
-    def _of_results(self) -> Iterator[Path]:
-        for path in sorted(self.results.rglob("*")):
-            parts = path.relative_to(self.results).parts
-            hidden = any(part.startswith(".") for part in parts)
-            if not (hidden or parts[0] in LEFT_OUT or self._weights_around(path)):
-                yield path
-
     def _add(self, path: Path) -> Entity:
-        """A file of the archive, where it lies in the checkout; what lies elsewhere goes to inputs/."""
-        here = path.is_relative_to(self.study.root) if path.is_absolute() else ".." not in path.parts
+        """A file of the archive."""
+        place, content, was = self.files.place(path), self.files.content(path), self.recorded.get(path)
+        size, digest = path.stat().st_size, sha256(path)
+        if was and was != digest:
+            self.changed.append(path)
+        if content is not None:
+            size, digest = len(content), hashlib.sha256(content).hexdigest()
         properties = {
             "name": path.name,
             "encodingFormat": mimetypes.guess_type(path.name)[0] or "text/plain",
-            "contentSize": str(path.stat().st_size),
-            "sha256": sha256(path),
+            "contentSize": str(size),
+            "sha256": digest,
         }
-        if (was := self.recorded.get(path)) and was != properties["sha256"]:
-            self.changed.append(path)
-        if here:
-            place = path.relative_to(self.study.root).as_posix()
-        else:
-            place, number, taken = f"inputs/{path.name}", 0, {entity.id for entity in self.entities.values()}
-            while place in taken:
-                number += 1
-                place = f"inputs/{number}/{path.name}"
-            properties["alternateName"] = str(path)
-        self.entities[path] = self.made.add_file(path, place, properties=properties)
+        source = path if content is None else BytesIO(content)
+        self.added[path] = place
+        self.entities[path] = self.made.add_file(source, place, properties=properties)
         return self.entities[path]
 
     def _entity(self, path: Path) -> Entity:
@@ -172,11 +163,12 @@ class _Crate:
         path = self._weights_around(path) or path
         if path in self.entities:
             return self.entities[path]
-        if path.is_file():
+        if self.files.may_be_added(path):
             return self._add(path)
         known = f"; the SHA-256 of what is loaded of it was {digest}" if (digest := self.recorded.get(path)) else ""
+        place = self.files.place(path)
         self.entities[path] = self._about(
-            f"#{path.as_posix()}", "CreativeWork", name=path.as_posix(), description=f"not in this archive{known}"
+            f"#{place}", "CreativeWork", name=place, description=f"not in this archive{known}"
         )
         return self.entities[path]
 
@@ -250,7 +242,8 @@ class _Crate:
                 "CreateAction", f"#job-{number}", tools[job.stage], objects, results, _words(job), _times(job)
             )
             for artifact in job.artifacts:
-                self.entities[manifest_path(artifact)]["about"] = action
+                if entity := self.entities.get(manifest_path(artifact)):
+                    entity["about"] = action
             controls.append(
                 self._about(
                     f"#control-{number}",
@@ -265,7 +258,8 @@ class _Crate:
         ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
         times = [_times(job) for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
-        said = f"snakemake --config suite={self.study.settings.suite}"
+        suite = self.study.settings.suite
+        said = f"snakemake --config suite={shown(suite) if Path(suite).is_absolute() else suite}"
         run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
         engine = self._about(
             "https://snakemake.github.io",

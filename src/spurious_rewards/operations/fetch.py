@@ -10,18 +10,18 @@ fetched again. A call that was interrupted goes on file by file; of a file that 
 (huggingface_hub 1.33) keeps nothing.
 """
 
-import hashlib
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import product
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from spurious_rewards.artifacts import hub
 from spurious_rewards.artifacts.hub import resolve
@@ -33,8 +33,14 @@ from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.models import loading
 from spurious_rewards.problems.sources import ID_COLUMNS, read_hub
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.files import replacing, sha256
+from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
+
+MODELS, PROBLEMS = "models", "problems"
+"""The folders of the copies."""
+
+HUB_ID = r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?"
 
 
 class File(Frozen):
@@ -44,12 +50,23 @@ class File(Frozen):
     sha256: str
 
 
+def _below(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or str(path) != name or "\0" in name:
+        raise ValueError("allowed: the path of a file below the folder, from there, without `..`")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_below)]
+"""Where a file lies, from the folder of the copies."""
+
+
 class Copy(Frozen):
     """A hub model or data set: its commit, what of it was asked for, and its files by their path in the folder."""
 
     revision: str
     asked: dict[str, Any] = Field(default_factory=dict)
-    files: dict[str, File]
+    files: dict[Name, File]
 
 
 class Fetched(Frozen):
@@ -67,28 +84,37 @@ def fetch(suite: Suite, suite_path: Path, to: Path) -> None:
 
     Raises:
         UserError: two entries of the suite need different things of one hub id; no network, no such model or data set, no
-            permission; a file that did not arrive as the hub has it; or another process fetches into `to`.
+            permission; a file that did not arrive as the hub has it; another process fetches into `to`; or a file that is no
+            copy, or a symbolic link, stands where one belongs.
     """
     lock, record = suite_path.with_suffix(".lock.yaml"), to / "fetched.json"
     revisions, problem_sets = _models(suite, suite_path), _problem_sets(suite, suite_path)
     if both := sorted(revisions.keys() & problem_sets.keys()):
         raise UserError(f"{suite_path}: {both[0]} is a model and a data set; a copy can stand for one of them only")
+    for hub_id in (*revisions, *problem_sets):
+        if not re.fullmatch(HUB_ID, hub_id):
+            raise UserError(
+                f"{suite_path}: {hub_id} is no id of the Hugging Face hub, which is NAME or ORGANISATION/NAME"
+            )
+    for folder in (to / MODELS, to / PROBLEMS):
+        refuse_links_below(folder)
     with exclusive(record):
         fetched = validate(Fetched, read_yaml(record), record) if record.exists() else Fetched()
         commits = {hub_id: resolve("model", hub_id, revision, lock) for hub_id, revision in revisions.items()}
-        missing = [
-            hub_id for hub_id, commit in commits.items() if not _is_whole(fetched.models.get(hub_id), commit, {}, to)
-        ]
+        damaged = {hub_id: _damaged(fetched.models.get(hub_id), commit, {}, to) for hub_id, commit in commits.items()}
+        missing = [hub_id for hub_id, names in damaged.items() if names is None or names]
         hub.check_access(missing)  # before hours of downloading
         for hub_id, sets in problem_sets.items():
             commit = resolve("dataset", hub_id, sets[0].revision, lock)
             asked = {"split": sets[0].split, "subsets": list(sets[0].subsets), "columns": _columns(sets)}
-            if not _is_whole(fetched.datasets.get(hub_id), commit, asked, to):
+            known = fetched.datasets.get(hub_id)
+            if _damaged(known, commit, asked, to) != []:
+                _refuse_foreign([_problems_file(hub_id, to)], known, to)
                 files = _fetch_problems(hub_id, sets[0], asked["columns"], lock, to)
                 fetched.datasets[hub_id] = Copy(revision=commit, asked=asked, files=files)
                 _write(record, fetched.model_dump_json(indent=1))
         for hub_id in missing:
-            files = _fetch_model(hub_id, commits[hub_id], to)
+            files = _fetch_model(hub_id, commits[hub_id], fetched.models.get(hub_id), damaged[hub_id] or (), to)
             fetched.models[hub_id] = Copy(revision=commits[hub_id], files=files)
             _write(record, fetched.model_dump_json(indent=1))
         sources = {
@@ -140,43 +166,76 @@ def _columns(sets: Iterable[ProblemSet]) -> list[str]:
 # ---------------------------------------------------------------- what is there
 
 
-def _is_whole(copy: Copy | None, commit: str, asked: Mapping[str, Any], to: Path) -> bool:
-    """Whether a copy is the one that is asked for, file by file; files that are not as recorded are removed."""
+def _damaged(copy: Copy | None, commit: str, asked: Mapping[str, Any], to: Path) -> list[str] | None:
+    """The files of a copy that are not as recorded, or gone; None if it is not the one that is asked for."""
     if copy is None or copy.revision != commit or copy.asked != asked:
-        return False
-    damaged = [name for name, file in copy.files.items() if not (to / name).is_file() or _file(to / name) != file]
-    for name in damaged:
+        return None
+    names = [name for name, file in copy.files.items() if _file(to / name) != file]
+    for name in names:
         print(f"{to / name}: not as it was fetched; fetching it again", file=sys.stderr)
-        (to / name).unlink(missing_ok=True)
-    return not damaged
+    return names
 
 
-def _file(path: Path) -> File:
-    with path.open("rb") as opened:
-        return File(size=path.stat().st_size, sha256=hashlib.file_digest(opened, "sha256").hexdigest())
+def _file(path: Path) -> File | None:
+    digest = sha256(path)
+    return File(size=path.stat().st_size, sha256=digest) if digest else None
+
+
+def _refuse_foreign(there: Iterable[Path], known: Copy | None, to: Path) -> None:
+    """Refuse to replace files that no call of this program left: not recorded, and of which the hub's client has no note."""
+    recorded = {to / name for name in known.files} if known else set()
+    for path in there:
+        if path.exists() and path not in recorded and not _noted(path, to):
+            raise _foreign(path)
+
+
+def _foreign(path: Path) -> UserError:
+    return UserError(
+        f"{path}: stands where a copy of the hub's belongs, and is none; move it away, or name another folder"
+    )
+
+
+def _noted(path: Path, to: Path) -> bool:
+    """Whether the hub's client has a note of a file of a model's folder."""
+    kind, model, *inside = path.relative_to(to).parts
+    return (
+        kind == MODELS
+        and to.joinpath(kind, model, ".cache/huggingface/download", *inside[:-1], f"{path.name}.metadata").is_file()
+    )
 
 
 # ---------------------------------------------------------------- from the hub
 
 
-def _fetch_model(hub_id: str, commit: str, to: Path) -> dict[str, File]:
+def _fetch_model(hub_id: str, commit: str, known: Copy | None, damaged: Iterable[str], to: Path) -> dict[str, File]:
     """Download what is missing of a model, and compare it with what the hub says of its files."""
     folder = _model_folder(hub_id, to)
+    _refuse_foreign(_inside(folder), known, to)
     print(f"{hub_id}: fetching commit {commit}", file=sys.stderr)
     for part in folder.rglob("*.incomplete"):  # of a client that was killed: no other will go on with it
         part.unlink()
-    said = hub.copy_model(hub_id, commit, folder)
-    for path in folder.rglob("*"):
-        inside = path.relative_to(folder)
-        if path.is_file() and inside.parts[0] != ".cache" and str(inside) not in said:
+    said = hub.copy_model(hub_id, commit, folder, [to / name for name in damaged])
+    for path in _inside(folder):
+        if path.relative_to(folder).as_posix() not in said:
+            if not _noted(path, to) and (known is None or _file(path) != known.files.get(str(path.relative_to(to)))):
+                raise _foreign(path)
             path.unlink()  # of another commit
-    arrived = {name: _file(folder / name) for name in said}
-    for name, file in arrived.items():
-        if file.size != said[name].size or said[name].sha256 not in (None, file.sha256):
-            (folder / name).unlink()
-            raise UserError(f"{folder / name}: did not arrive as the hub has it and was deleted; run the command again")
+    arrived = {name: _arrived(folder / name, of_hub) for name, of_hub in said.items()}
     loading.check(folder)
     return {str((folder / name).relative_to(to)): file for name, file in sorted(arrived.items())}
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The files of a model's folder, without the hub client's own."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != ".cache"]
+
+
+def _arrived(path: Path, said: hub.HubFile) -> File:
+    file = _file(path)
+    if file is None or file.size != said.size or said.sha256 not in (None, file.sha256):
+        path.unlink(missing_ok=True)
+        raise UserError(f"{path}: did not arrive as the hub has it and was deleted; run the command again")
+    return file
 
 
 def _fetch_problems(
@@ -189,7 +248,9 @@ def _fetch_problems(
     path = _problems_file(hub_id, to)
     with replacing(path) as temporary:
         pq.write_table(pa.table({name: _of_one_type([row.get(name) for row in rows]) for name in present}), temporary)
-    return {str(path.relative_to(to)): _file(path)}
+    written = _file(path)
+    assert written is not None
+    return {str(path.relative_to(to)): written}
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
@@ -202,11 +263,11 @@ def _of_one_type(values: list[Any]) -> list[Any]:
 
 
 def _model_folder(hub_id: str, to: Path) -> Path:
-    return to / "models" / hub_id.replace("/", "--")
+    return to / MODELS / hub_id.replace("/", "--")
 
 
 def _problems_file(hub_id: str, to: Path) -> Path:
-    return to / "problems" / f"{hub_id.replace('/', '--')}.parquet"
+    return to / PROBLEMS / f"{hub_id.replace('/', '--')}.parquet"
 
 
 def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:

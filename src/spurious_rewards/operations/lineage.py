@@ -4,6 +4,8 @@ Two questions are asked of every artifact, by hashing what lies there today: is 
 it was made from still what it was made from.
 """
 
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +15,15 @@ from typing import Any, Literal
 
 from spurious_rewards.artifacts.ancestry import manifest_of
 from spurious_rewards.artifacts.checkpoints import GONE
-from spurious_rewards.artifacts.digests import digest
+from spurious_rewards.artifacts.digests import LARGE, digest
 from spurious_rewards.artifacts.fingerprints import fingerprint
-from spurious_rewards.artifacts.manifests import artifact_of, manifest_path, read, sha256
+from spurious_rewards.artifacts.manifests import artifact_of, manifest_path, read
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import sha256
 from spurious_rewards.stages.registry import registered
+
+DEEPEST = 300
+"""Generations that a tree may have; what the workflow makes has a dozen, and one more for each segment of training."""
 
 FEW = 2
 """So many artifacts of a kind are told of one by one; more are told of together."""
@@ -112,17 +118,24 @@ class Today:
 
     def place(self, path: Path) -> Path:
         """Where a path of a manifest lies today."""
-        return self.found / path.relative_to(self.recorded) if path.is_relative_to(self.recorded) else path
+        placed = self.found / path.relative_to(self.recorded) if path.is_relative_to(self.recorded) else path
+        return Path(os.path.normpath(placed))
 
     def hash(self, path: Path) -> str | None:
         """SHA-256 of a file, or of what is loaded of a model folder; none of what is gone."""
         if path not in self._hashes:
+            if path.is_file() and (size := path.stat().st_size) > LARGE:
+                print(
+                    f"{path}: reading {size / 1e9:.0f} GB, to compare it with what a manifest says of it",
+                    file=sys.stderr,
+                )
             self._hashes[path] = digest(path) if path.is_dir() else sha256(path)
         return self._hashes[path]
 
     def artifact(self, path: Path, was: Iterable[str | None]) -> Artifact:
         """The artifact that a path is, or lies in; `was` are the hashes with which it was used."""
-        manifest = manifest_of(path)
+        # Of what lies elsewhere no stage of this tree has left a manifest; what another one says there is not ours to tell.
+        manifest = manifest_of(path) if path.is_relative_to(self.found) else None
         if manifest is None:
             return Artifact(path, None, self, frozenset(filter(None, was)))
         return Artifact(artifact_of(manifest), read(manifest), self)
@@ -149,7 +162,7 @@ def trace(file: Path, every: bool = False) -> Node:
         every: tell of each artifact alone, also of many of a kind.
 
     Raises:
-        UserError: no stage made the file.
+        UserError: no stage made the file, a manifest is damaged, or the tree is deeper than `DEEPEST`.
     """
     path = file.absolute()
     manifest = manifest_of(path)
@@ -163,7 +176,7 @@ def trace(file: Path, every: bool = False) -> Node:
     if path != artifact and "files" in content and path.name not in content["files"]:
         raise UserError(f"{file}: is not among the files that {manifest.name} is of: {', '.join(content['files'])}")
     today = Today(*_moved(Path(content["artifact"]), artifact))
-    return _grow([(path, None)], today, every, set())[0]
+    return _grow([(path, None)], today, every, set(), DEEPEST)[0]
 
 
 def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
@@ -173,7 +186,11 @@ def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
     return recorded, found
 
 
-def _grow(used: Iterable[tuple[Path, str | None]], today: Today, every: bool, seen: set[Path]) -> tuple[Node, ...]:
+def _grow(
+    used: Iterable[tuple[Path, str | None]], today: Today, every: bool, seen: set[Path], deepest: int
+) -> tuple[Node, ...]:
+    if not deepest:
+        raise UserError(f"{next(iter(used))[0]}: {DEEPEST} generations of files hang on it; look at one of them alone")
     hashes: dict[Path, list[str | None]] = defaultdict(list)
     for path, was in used:
         hashes[path].append(was)
@@ -189,7 +206,7 @@ def _grow(used: Iterable[tuple[Path, str | None]], today: Today, every: bool, se
             seen |= {one.path for one in new}
             parents = [parent for one in new for parent in one.used]
             above = tuple(one for one in group if one not in new)
-            nodes.append(Node(tuple(new), above, _grow(parents, today, every, seen)))
+            nodes.append(Node(tuple(new), above, _grow(parents, today, every, seen, deepest - 1) if parents else ()))
     return tuple(nodes)
 
 

@@ -78,14 +78,16 @@ def _facts(artifact: Artifact) -> list[str]:
         plain = isinstance(value, str | int | float) and key not in NOT_FOR_READERS
         if plain and str(value) not in (*artifact.path.parts, artifact.path.stem):
             found.setdefault(key.replace("_", " "), str(value))
-    if engine := request.get("sampling", request.get("training", {})).get("engine"):
-        found["engine"] = engine
+    sampled = request.get("sampling", request.get("training"))
+    if isinstance(sampled, Mapping) and (engine := sampled.get("engine")):
+        found["engine"] = str(engine)
     return [f"{key} {value}" for key, value in found.items() if value]
 
 
 def _seeds(request: Mapping[str, Any]) -> str:
     """Seeds of a probe, whose path does not say them."""
-    return ", ".join(request.get("bases", ()))
+    bases = request.get("bases")
+    return ", ".join(bases) if isinstance(bases, Mapping) else ""
 
 
 HASHES = ("prompt", "template", "rendered")

@@ -22,7 +22,10 @@ from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.operations.unfinished import Lacks, Outcome, UnfinishedJob, UnfinishedRun, last_lines, named
 from spurious_rewards.reporting.unfinished import Failed, Unfinished
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.links import refuse_links, refuse_links_in
+from spurious_rewards.runtime.places import without_places
 from spurious_rewards.stages import claims, compare_graders, contamination, plot, report, score, training_summary
 from spurious_rewards.stages.job import Inputs
 from spurious_rewards.stages.study import Study
@@ -60,6 +63,7 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
         return
     _say("making a report of what is there")
     log = record.with_name("partial-report.log")
+    refuse_links(log)
     with log.open("w", encoding="utf-8") as file:
         made = _run([sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(record)], file)
     _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
@@ -92,9 +96,17 @@ def make(run: UnfinishedRun) -> Path:
     """Make the report of what is there, and give its path.
 
     Raises:
-        UserError: the suite cannot be read any more.
+        UserError: the suite cannot be read any more, the record names a log that is none of the suite's, or a symbolic link is
+            among the results.
     """
-    return PartialReport(Study(load(run.suite), run.settings, run.suite, run.root), Outcome(run.unfinished)).make()
+    study = Study(load(run.suite), run.settings, run.suite, run.root)
+    refuse_links_in(study.paths.root)
+    for log in (job.log for job in run.unfinished if job.log):
+        if ".." in log.parts or not log.is_relative_to(study.paths.root / "logs"):
+            raise UserError(
+                f"{log}: is no log of the suite {study.name}, and the record of a run names it; run Snakemake again"
+            )
+    return PartialReport(study, Outcome(run.unfinished)).make()
 
 
 class PartialReport:
@@ -235,7 +247,7 @@ class PartialReport:
                 return lacks
             except Exception as error:  # whatever it is, the rest can be read
                 traceback.print_exc()
-                lacks = {first: "it cannot be made of the rest" if lacks else str(error), **lacks}
+                lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}
         make({}, lacks)
         return lacks
 

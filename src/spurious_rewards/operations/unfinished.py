@@ -1,5 +1,6 @@
 """What a run of the workflow left undone: the jobs, why each was not done, and the words for it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,10 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import read_text
+from spurious_rewards.runtime.places import without_places
+
+TAIL = 2**20
+"""Bytes of the log of a failed job that are looked at, from its end."""
 
 LINES = 12
 """How much of the log of a failed job is shown, from its end."""
@@ -109,10 +114,12 @@ class Outcome:
 
 
 def last_lines(log: Path | None) -> str:
-    """The end of a log; nothing where there is none."""
+    """The end of a log, without the places of this machine; nothing where there is none."""
     if log is None or not log.is_file():
         return ""
-    text = log.read_bytes().decode(errors="replace")
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+        text = without_places(file.read(TAIL).decode(errors="replace"))
     lines = (
         line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
     )  # of a progress bar, how it stood at last

@@ -1,12 +1,20 @@
-"""Reading text that a user wrote; and writing files and folders so that a crash leaves the old one, the new one or nothing."""
+"""Reading files that anyone may have written; and writing files and folders so that a crash leaves the old or the new."""
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.links import refuse_links
+
+MOST = 2**27
+"""Bytes of a text or JSON file that are read: 128 MiB, more than any of ours has."""
 
 
 @contextlib.contextmanager
@@ -15,13 +23,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The block may make a file or a folder at the temporary path. A folder that already stands at `path` is replaced, and so
     is what a killed process left at the temporary path.
+
+    Raises:
+        UserError: a symbolic link below the results of a suite (see `links.refuse_links`).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
+    refuse_links(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     remove(temporary)
     try:
         yield temporary
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(temporary, path)
     finally:
@@ -29,7 +41,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, or nothing if there is none."""
+    """Remove a file or a folder, or nothing if there is none.
+
+    Raises:
+        UserError: a symbolic link below the results of a suite (see `links.refuse_links`).
+    """
+    refuse_links(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -40,12 +57,9 @@ def read_text(path: Path) -> str:
     """A text file in UTF-8, with or without a byte-order mark.
 
     Raises:
-        UserError: it cannot be read, or is in another encoding.
+        UserError: it cannot be read, is no regular file, has more than `MOST` bytes, or is in another encoding.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {reason(error)}") from None
+    content = _content(path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -55,6 +69,53 @@ def read_text(path: Path) -> str:
             f"{path}: {what}; save the file as UTF-8, for example with `iconv -f ENCODING -t UTF-8`, where ENCODING is "
             "the one that it was written in (GB18030, UTF-16, ISO-8859-1, …)"
         ) from None
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        UserError: see `read_text`; or it is not JSON.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise UserError(f"{path}: not readable JSON: lists or objects are nested too deep") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON, perhaps cut short by a crash ({error})") from None
+
+
+def sha256(path: Path) -> str | None:
+    """Hash of a regular file; None of what is none: a pipe would never end, and a folder of weights is large.
+
+    No more is read than the size that the file has when it is opened: some files of the system say none and have no end.
+    """
+    if not path.is_file():
+        return None
+    hashed = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        left = os.fstat(file.fileno()).st_size
+        while left and (part := file.read(min(left, 2**20))):
+            hashed.update(part)
+            left -= len(part)
+    return hashed.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()  # before it is opened, which waits for ever at a pipe
+        if stat.S_ISDIR(status.st_mode):
+            raise UserError(f"{path}: this is a folder; name a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path}: this is a pipe, socket or device; a file is wanted in its place")
+        with path.open("rb") as file:
+            content = file.read(MOST + 1)
+    except OSError as error:
+        raise UserError(f"{path}: {reason(error)}") from None
+    if len(content) > MOST:
+        raise UserError(f"{path}: has more than {MOST // 2**20} MiB; no file of this kind does")
+    return content
 
 
 def reason(error: OSError) -> str:

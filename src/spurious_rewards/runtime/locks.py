@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +16,10 @@ import psutil
 
 from spurious_rewards.runtime import slurm
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.links import refuse_links
+
+LONGEST = 2**16
+"""Bytes of a lock that are read; ours have a few hundred."""
 
 
 @contextlib.contextmanager
@@ -30,9 +36,10 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
 
     Raises:
         UserError: a living process outside SLURM holds the lock, or one of another host, whose life cannot be seen from
-            here, or SLURM cannot be asked.
+            here, or SLURM cannot be asked; the lock is none of ours, or lies behind a symbolic link.
     """
     lock = path.with_name(f".{path.name}.lock")
+    refuse_links(path)  # before the work, which may take days
     lock.parent.mkdir(parents=True, exist_ok=True)
     holder = {
         "host": socket.gethostname(),
@@ -77,11 +84,13 @@ def _give_way(lock: Path, path: Path, request: str) -> bool:
     Returns whether the holder has made `path` for `request`.
     """
     try:
-        text, since = lock.read_text(encoding="utf-8"), lock.stat().st_mtime_ns
+        text, since = _read(lock), lock.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    holder = json.loads(text)
-    job = holder.get("job")
+    if text is None:
+        return False
+    holder = _holder(text, lock)
+    job = holder["job"]
     if job in (None, slurm.job()) or not _released(lock, text, path, job):
         _complain_if_alive(holder, lock, path)
         _remove(lock, text)
@@ -120,10 +129,30 @@ def _released(lock: Path, text: str, path: Path, job: str) -> bool:
 
 
 def _read(lock: Path) -> str | None:
-    try:
-        return lock.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
+    """The text of a lock; None if there is none any more."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(lock.lstat().st_mode):
+            raise UserError(f"{lock}: not a file, so no lock of this program's; delete it")
+        with lock.open("rb") as file:
+            return file.read(LONGEST).decode(errors="replace")
+    return None
+
+
+def _holder(text: str, lock: Path) -> dict[str, Any]:
+    """Who holds a lock that reads `text`: a lock's keys, each of its kind."""
+    with contextlib.suppress(ValueError, RecursionError):
+        holder = json.loads(text)
+        if (
+            isinstance(holder, dict)
+            and isinstance(holder.get("host"), str)
+            and type(pid := holder.get("pid")) is int
+            and 0 < pid < 2**31
+            and isinstance(holder.get("started"), int | float)
+            and isinstance(job := holder.setdefault("job", None), str | None)
+            and (job is None or re.fullmatch(r"[0-9][0-9_+]*", job))  # an argument of squeue's
+        ):
+            return holder
+    raise UserError(f"{lock}: not a lock of this program's, or damaged; if nothing runs here, delete it")
 
 
 def _remove(lock: Path, text: str) -> None:
@@ -131,6 +160,6 @@ def _remove(lock: Path, text: str) -> None:
     aside = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}.dead")
     with contextlib.suppress(FileNotFoundError):
         lock.rename(aside)
-        if aside.read_text(encoding="utf-8") != text:
+        if _read(aside) != text:
             _link(aside, lock)
         aside.unlink()

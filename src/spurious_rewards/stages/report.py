@@ -1,10 +1,9 @@
 """report: one HTML page of everything that the stages before it left."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.ancestry import ancestry
@@ -14,6 +13,7 @@ from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.unfinished import Unfinished
 from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.places import shown
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -33,6 +33,8 @@ class ReportJob(JobSpec):
 def job(study: Study) -> ReportJob:
     """Job of the report."""
     chosen = study.settings.suite
+    if Path(chosen).is_absolute():
+        chosen = shown(chosen)
     option = "" if chosen == Settings().suite else f" --config suite={shlex.quote(chosen)}"
     return ReportJob(suite=study.suite_as_told, command=f"snakemake{option} --cores all")
 
@@ -48,6 +50,7 @@ def numbers(study: Study, experiment: str) -> list[Path]:
 def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write the report from what lies beside it; what a run that failed did not make is left out."""
     from spurious_rewards.reporting import report
+    from spurious_rewards.reporting.page_file import read_page
 
     recorder = Recorder("report", job.model_dump(mode="json"))
     output, suite = outputs["report"], job.suite
@@ -79,7 +82,7 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
         **_of_experiments(paths, scored),
     )
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
-    pages = list(map(_page, exhibits))
+    pages = list(map(read_page, exhibits))
     html = report.build(suite, shown, pages, ancestry(made), costs, job.command, job.unfinished)
     with replacing(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
@@ -123,12 +126,6 @@ def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[
     }
     frames["grading"] = frames["grading"].groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     return frames
-
-
-def _page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What an exhibit shows, and its pictures."""
-    said = json.loads((folder / "page.json").read_text(encoding="utf-8"))
-    return said, {each["stem"]: (folder / f"{each['stem']}.svg").read_bytes() for each in said["pictures"]}
 
 
 STAGE = Stage(ReportJob, work, writes=("report",))

@@ -6,6 +6,7 @@
 A step between evaluated ones, saved on an interruption, goes when a later one is whole; so does what only resuming needs.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.models import loading
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove
+from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.training.launching import by_main_process
 
 TABLES = {"metrics": tables.Metrics, "rollouts": tables.Rollouts}
@@ -55,7 +57,8 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
 
 def whole_steps(folder: Path) -> list[int]:
     """Rollout steps of the whole checkpoints in `folder`, in order."""
-    return sorted(int(path.name.removeprefix("step")) for path in folder.glob("step*"))
+    named = (re.fullmatch(r"step(\d{1,9})", path.name) for path in folder.glob("step*"))
+    return sorted(int(found[1]) for found in named if found)
 
 
 def last_whole(folder: Path) -> tuple[int, Record] | None:
@@ -87,6 +90,7 @@ class CheckpointCallback(TrainerCallback):
         (saved / "training_args.bin").unlink(missing_ok=True)  # a pickle that names this machine's folders
         self.record.write(saved)
         earlier = whole_steps(self.folder)
+        refuse_links_below(self.folder)
         saved.rename(self.folder / f"step{step}")
         thin_out(self.folder, earlier, self.evaluated)
 

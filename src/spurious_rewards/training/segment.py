@@ -31,7 +31,8 @@ from spurious_rewards.models.prompts import fitting
 from spurious_rewards.rewards import registry
 from spurious_rewards.rewards.functions import RewardFunction
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.files import read_text, remove, replacing
+from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 from spurious_rewards.runtime.progress import Progress
 from spurious_rewards.runtime.tracking import Tracker
@@ -50,6 +51,7 @@ from spurious_rewards.training.interruption import StopAtBoundary, leave, trappi
 from spurious_rewards.training.launching import by_main_process
 from spurious_rewards.training.mapping import grpo_arguments
 from spurious_rewards.training.scoring import Scorer
+from spurious_rewards.training.state import check_state
 from spurious_rewards.training.trainer import RolloutTrainer
 from spurious_rewards.training.vllm_server import serving
 
@@ -147,6 +149,7 @@ def _train_seed(
     source = folder / f"step{first}" if first > segment.start else start
     if source:
         check_resumable(source, accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None)
+        check_state(source, first * training.optimizer_steps)
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
@@ -283,7 +286,8 @@ def _assemble(segment: Segment, partial: Path, output: Path, seeds: Sequence[int
 def _keep_only_if_asked(partial: Path, request: str) -> None:
     """Empty the partial folder unless it holds work on this very request."""
     asked = partial / "asked"
-    if not asked.exists() or asked.read_text(encoding="utf-8") != request:
+    refuse_links_below(partial)
+    if not asked.exists() or read_text(asked) != request:
         remove(partial)
         partial.mkdir(parents=True)
         asked.write_text(request, encoding="utf-8")

@@ -11,6 +11,7 @@ from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import Row, percent, percent_interval
 from spurious_rewards.reporting.page import Section, Table, unless_empty
 from spurious_rewards.reporting.text_tables import cell, text_rows
+from spurious_rewards.runtime.places import shown, without_places
 
 CARDS_NOTE = (
     "What each problem set is, which commit of its source was read, and why rows were left out: only and limit are choices "
@@ -28,7 +29,7 @@ def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[T
     cards = {
         Path(manifest["artifact"]).stem: manifest["details"]["card"]
         for manifest in manifests
-        if "card" in manifest["details"]
+        if "card" in manifest["details"] and Path(manifest["artifact"]).stem in suite.problems
     }
     whole = [Table(f"Card of {name}", card_text(card), folded=True) for name, card in cards.items()]
     return (*unless_empty("All problem sets", cards_text(cards, suite)), *whole)
@@ -45,7 +46,7 @@ def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataF
                 "Problem set": name,
                 "What it is": said.about,
                 "License": said.license,
-                "Source": cell(card.get("source")),
+                "Source": without_places(cell(card.get("source"))),
                 "Revision": cell(card.get("revision")),
                 "Rows": cell(card.get("rows")),
                 "Kept": cell(card.get("kept")),
@@ -57,8 +58,11 @@ def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataF
 
 
 def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
-    """A data card, one row an entry."""
-    return pd.DataFrame([{"What": str(key), "Value": cell(value)} for key, value in card.items()])
+    """A data card, one row an entry; of a file of the user's the name."""
+    places = {path: shown(path)} if isinstance(path := card.get("read_from"), str) else {}
+    return pd.DataFrame(
+        [{"What": str(key), "Value": without_places(cell(value), places)} for key, value in card.items()]
+    )
 
 
 def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFrame, mark: str) -> Section:

@@ -11,6 +11,7 @@ from spurious_rewards.artifacts.dependencies import is_direct
 from spurious_rewards.reporting.numerals import number
 from spurious_rewards.reporting.page import Section, unless_empty
 from spurious_rewards.reporting.text_tables import cell, text_rows
+from spurious_rewards.runtime.places import shown
 
 Manifest = Mapping[str, Any]
 
@@ -138,7 +139,7 @@ def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Artifact": str(manifest["artifact"]),
+                "Artifact": shown(manifest["artifact"]),
                 "Stage": str(manifest["stage"]),
                 "Made": str(manifest["created"]),
                 "Seconds": number(manifest["wall_seconds"], 1),

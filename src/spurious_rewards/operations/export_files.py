@@ -1,0 +1,156 @@
+"""Which files a crate takes, where they lie in it, and what of their text is of this machine alone.
+
+Manifests name files, and may come from someone else: what lies outside of the results goes into a crate only if the suite or
+the settings of this machine name it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from spurious_rewards.artifacts.manifests import ENDING, read
+from spurious_rewards.artifacts.paths import PARTIAL
+from spurious_rewards.config import reward_file
+from spurious_rewards.operations.export_secrets import refuse_secrets
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import read_text
+from spurious_rewards.runtime.places import without_places
+from spurious_rewards.stages import generate, model_refs, prepare
+from spurious_rewards.stages.study import Study
+
+CODE = (
+    *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
+    *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
+)
+"""The workflow and all that it runs."""
+
+LEFT_OUT = ("logs", "wandb", PARTIAL)
+"""Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
+
+INPUTS = "inputs"
+"""Folder of a crate for what lies elsewhere on this machine."""
+
+TEXTS = {".csv", ".html", ".json", ".jsonl", ".md", ".py", ".smk", ".svg", ".tex", ".toml", ".txt", ".yaml", ".yml"}
+"""Endings of files that are searched for keys; those of Parquet, PDF and PNG are compressed."""
+
+
+class CrateFiles:
+    """The files of a suite that a crate may hold."""
+
+    def __init__(self, study: Study):
+        self.study, self.results = study, study.paths.root
+        self._places: dict[Path, str] = {}
+
+    # ------------------------------------------------------------ which
+
+    def code(self) -> list[Path]:
+        """The workflow, its settings and the suite."""
+        root = self.study.root
+        found = [path for pattern in CODE for path in _below(root, pattern) if "__pycache__" not in path.parts]
+        return [*found, *(path for path in (self.study.suite_path, self.study.lock) if path.is_file())]
+
+    def of_results(self) -> Iterator[Path]:
+        """What was made, weights among it."""
+        for path in _below(self.results, "**/*"):
+            if path.relative_to(self.results).parts[0] not in LEFT_OUT:
+                yield path
+
+    def may_be_added(self, path: Path) -> bool:
+        """Whether a file that a manifest names may go into a crate, though it is no result."""
+        return _absolute(path) in self._named and not _hidden(path) and path.is_file()
+
+    @cached_property
+    def _named(self) -> dict[Path, Path]:
+        """Files and folders of the user's that the suite and the settings name, by their full paths.
+
+        They are problems, imported responses, models, and rewards with the modules that these import.
+        """
+        suite, study = self.study.suite, self.study
+        found = [path for name in suite.problems for path in prepare.copies(study, name).values()]
+        found += [path for run in suite.runs for path in generate.copies_of_run(study, run)]
+        found += [path for name in suite.models for path in model_refs.local_copies(study, name)]
+        found += [*study.settings.sources.values(), study.suite_path, study.lock]
+        for file in (reward.file for reward in suite.rewards.values() if reward.file):
+            found.append(file)
+            try:
+                found += [module.path for module in reward_file.read(file).modules.values()]
+            except UserError:  # gone, or no Python any more: the results stay what they are
+                continue
+        return {_absolute(path): path for path in found}
+
+    # ------------------------------------------------------------ where
+
+    def place(self, path: Path) -> str:
+        """Where a file lies in the crate: as in the checkout; of what lies elsewhere the name, below `INPUTS`."""
+        full = _absolute(path)
+        for folder in (_absolute(self.study.root), Path.cwd()):
+            if full.is_relative_to(folder):
+                return full.relative_to(folder).as_posix()
+        if full not in self._places:
+            taken, number = set(self._places.values()), 0
+            while (place := f"{INPUTS}/{f'{number}/' * (number > 0)}{full.name}") in taken:
+                number += 1
+            self._places[full] = place
+        return self._places[full]
+
+    def is_elsewhere(self, path: Path) -> bool:
+        """Whether a file lies outside of the checkout and the folder of the results."""
+        self.place(path)
+        return _absolute(path) in self._places
+
+    # ------------------------------------------------------------ what of them
+
+    def content(self, path: Path) -> bytes | None:
+        """What a crate holds in place of a file that names places of this machine; None for the file as it is."""
+        if path.name.endswith(ENDING) and path.is_relative_to(self.results):
+            manifest = read(path)
+            for parent in manifest["parents"]:
+                parent["artifact"] = self.place(Path(parent["artifact"]))
+            text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        elif path in (self.study.suite_path, self.study.root / "config.yaml"):
+            text = read_text(path)
+        else:
+            return None
+        outside = [each for pair in self._named.items() for each in pair if self.is_elsewhere(each)]
+        return without_places(text, {str(path): self.place(path) for path in outside}).encode(errors="surrogateescape")
+
+    def refuse_secrets(self, paths: list[Path]) -> None:
+        """Refuse keys and passwords in what a crate is to hold; of the code, which holds what they look like, this user's own.
+
+        Raises:
+            UserError: which file holds what.
+        """
+        code = set(self.code()) - {self.study.suite_path, self.study.root / "config.yaml"}
+        texts = [path for path in paths if path.suffix in TEXTS]
+        refuse_secrets(
+            ((path, path.read_bytes()) for path in texts if path not in code),
+            ((path, path.read_bytes()) for path in texts if path in code),
+        )
+
+
+def _below(folder: Path, pattern: str) -> Iterator[Path]:
+    """Files below a folder, without hidden ones and what lies in hidden folders; links are left out, and said."""
+    told: set[Path] = set()
+    for path in sorted(folder.glob(pattern)):
+        inside = path.relative_to(folder)
+        links = [folder / each for each in (*inside.parents, inside) if each != Path() and (folder / each).is_symlink()]
+        if _hidden(inside):
+            continue
+        if links:
+            told |= set(links)
+        elif path.is_file():
+            yield path
+    for link in sorted(told):
+        print(f"note: {link}: a symbolic link, which is left out", file=sys.stderr)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") and part != ".." for part in path.parts)
+
+
+def _absolute(path: Path) -> Path:
+    """A path as it is compared: in full and without `..`."""
+    return Path(os.path.abspath(path))

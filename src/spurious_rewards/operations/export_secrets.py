@@ -1,0 +1,56 @@
+"""Keys and passwords in what is about to be archived: found before anything is written."""
+
+import contextlib
+import netrc
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from spurious_rewards.runtime.errors import UserError
+
+NAMES = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+"""Names of variables of the environment whose values are secret."""
+
+SHORTEST = 12
+"""Characters of a value from which it is looked for: a shorter one would be found by chance."""
+
+KINDS = {
+    "an address with a user and a password": re.compile(rb"[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]+:[^\s/@\"'<>]+@"),
+    "a token of the Hugging Face hub": re.compile(rb"\bhf_[A-Za-z0-9]{30,}"),
+    "a token of GitHub": re.compile(rb"\bgh[opsur]_[A-Za-z0-9]{36}"),
+    "a key of AWS": re.compile(rb"\bAKIA[0-9A-Z]{16}\b"),
+    "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+}
+"""What looks like a secret whoever's it is."""
+
+
+def refuse_secrets(files: Iterable[tuple[Path, bytes]], code: Iterable[tuple[Path, bytes]]) -> None:
+    """Refuse files with this user's keys in them, or with anything that looks like one; of `code`, the former alone.
+
+    Raises:
+        UserError: which file, and what is in it; never the key.
+    """
+    known = secrets()
+    for kinds, each in ((KINDS, files), ({}, code)):
+        for path, content in each:
+            found = next((name for name, value in known.items() if value.encode() in content), None)
+            found = found or next((kind for kind, pattern in kinds.items() if pattern.search(content)), None)
+            if found:
+                raise UserError(
+                    f"{path}: holds {found}, which must not be in an archive; take it out, and export again"
+                )
+
+
+def secrets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What must not get out, by what to call it: the environment's keys, those of the hub's client and of ~/.netrc."""
+    found = {f"the value of {name}": value for name, value in environment.items() if NAMES.search(name)}
+    home = Path(environment.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    for path in (Path(environment.get("HF_TOKEN_PATH", home / "token")),):
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_file():
+                found[f"the token of {path.name}"] = path.read_text(encoding="utf-8").strip()
+    with contextlib.suppress(OSError, netrc.NetrcParseError, ValueError):
+        for host, (_, _, password) in netrc.netrc().hosts.items():
+            found[f"the password of {host} in ~/.netrc"] = password or ""
+    return {name: value for name, value in found.items() if len(value) >= SHORTEST and not Path(value).exists()}

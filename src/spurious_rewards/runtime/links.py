@@ -1,0 +1,88 @@
+"""Symbolic links among the results: nothing is written, renamed or deleted through one.
+
+Results may come from someone else. What is done through a link in them is done to a file that lies elsewhere, of which nobody
+spoke. `results` and `results/SUITE` themselves may be links, to a large disk say.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from spurious_rewards.runtime.errors import UserError
+
+RESULTS, CHECKPOINTS, TRACKED = "results", "checkpoints", "wandb"
+
+
+def refuse_links(path: Path, below: Path | None = None) -> None:
+    """Refuse a path that is a symbolic link, or has one on the way to it below a folder.
+
+    Without `below` that folder is the `results/SUITE` that the path lies in, or else its `checkpoints`; a path in neither may
+    have links.
+
+    Raises:
+        UserError: which path is a link.
+    """
+    root = root_of(path) if below is None else below
+    if root is not None:
+        for link in [*reversed(path.parents), path]:
+            if link != root and link.is_relative_to(root) and link.is_symlink():
+                raise refusal(link)
+
+
+def refuse_links_below(folder: Path) -> None:
+    """Refuse a folder that is a symbolic link or lies behind one (see `refuse_links`), or that has one anywhere in it.
+
+    Raises:
+        UserError: which path is a link.
+    """
+    refuse_links(folder)
+    for link in [folder] if folder.is_symlink() else links_in(folder):
+        raise refusal(link)
+
+
+def refuse_links_in(results: Path) -> None:
+    """Refuse a symbolic link anywhere in the results of a suite: Snakemake, and the shell for logs, write there unasked.
+
+    Those that wandb makes, from one file of its own folder to another, may stay.
+
+    Raises:
+        UserError: which path is a link.
+    """
+    tracked = results / TRACKED
+    for link in links_in(results):
+        if not (link.is_relative_to(tracked) and _stays_in(link, tracked)):
+            raise refusal(link)
+
+
+def root_of(path: Path) -> Path | None:
+    """The folder that a path lies in, below which no link is allowed, spelled as in the path; None outside of results."""
+    parts, here = path.parts, Path.cwd().parts
+    # Of a path from elsewhere the last `results` counts: a checkout may itself lie below a folder of that name.
+    first_counts = not path.is_absolute() or parts[: len(here)] == here
+    begin = len(here) if path.is_absolute() and first_counts else 0
+    found = [at for at, part in enumerate(parts) if at >= begin and part == RESULTS and at + 1 < len(parts)]
+    if found:
+        return Path(*parts[: (found[0] if first_counts else found[-1]) + 2])
+    if CHECKPOINTS in parts:
+        return Path(*parts[: len(parts) - parts[::-1].index(CHECKPOINTS)])
+    return None
+
+
+def links_in(folder: Path) -> Iterator[Path]:
+    """The symbolic links below a folder; none is followed."""
+    for where, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            if (path := Path(where, name)).is_symlink():
+                yield path
+
+
+def refusal(link: Path) -> UserError:
+    """What to say of a link."""
+    return UserError(
+        f"{link}: is a symbolic link to {os.readlink(link)}, and nothing is written or deleted through one here; delete the link "
+        "(what it leads to stays), or put what it leads to in its place (only results and results/SUITE may be links)"
+    )
+
+
+def _stays_in(link: Path, folder: Path) -> bool:
+    return not folder.is_symlink() and link.resolve().is_relative_to(folder.resolve())

@@ -1,0 +1,71 @@
+"""Whether the trainer's state beside a checkpoint can be read: who goes on from a checkpoint may have it from someone else.
+
+What of it is a pickle runs nothing: torch and transformers load it with `weights_only`, as this does. DeepSpeed does not
+(`global_step*`), so that such a state is as good as code.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from transformers import TrainerState
+from transformers.trainer_pt_utils import safe_globals
+
+from spurious_rewards.config.messages import validate
+from spurious_rewards.models.faults import words_of
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import read_json
+
+PICKLES = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state*.pth")
+"""Those that torch reads, of one process and of FSDP."""
+
+MEND = "copy the checkpoint again, or delete its segment to train that again"
+
+
+class _State(BaseModel):
+    """What the trainer works with of its own record; `log_history` is only carried along."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    global_step: int
+    epoch: float | None = None
+    log_history: list[dict[str, Any]] = []
+    stateful_callbacks: dict[str, Any] | None = None
+
+
+def check_state(checkpoint: Path, updates: int) -> None:
+    """Read through the trainer's state in a checkpoint after so many updates of the optimiser.
+
+    Tensors are not read: files are mapped to memory.
+
+    Raises:
+        UserError: a file that is damaged, is something else, or would run code.
+    """
+    record = checkpoint / "trainer_state.json"
+    said = read_json(record)
+    state = validate(_State, said, record)
+    try:
+        TrainerState(**said)
+    except TypeError as error:
+        raise UserError(f"{record}: not what the trainer writes ({words_of(error)}); {MEND}") from None
+    if state.global_step != updates:
+        raise UserError(
+            f"{record}: global_step = {state.global_step}: it is {updates} after as many steps as {checkpoint.name}; {MEND}"
+        )
+    for file in _pickles(checkpoint):
+        if not file.is_file():
+            raise UserError(f"{file}: not a file; {MEND}")
+        try:
+            with safe_globals():  # type: ignore[no-untyped-call]
+                torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # pickles have errors of every kind
+            raise UserError(
+                f"{file}: not what the trainer writes, or damaged ({words_of(error).partition('.')[0]}); {MEND}"
+            ) from None
+
+
+def _pickles(checkpoint: Path) -> Iterator[Path]:
+    for pattern in PICKLES:
+        yield from sorted(checkpoint.glob(pattern))

@@ -1,0 +1,60 @@
+"""What an exhibit left for the report, which may be a stranger's."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invented_report import SVG, exhibit_page
+
+from spurious_rewards.reporting.page_file import read_page
+from spurious_rewards.runtime.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "exhibits/fig1"
+    folder.mkdir(parents=True)
+    page = exhibit_page("fig1", "gains")
+    (folder / "page.json").write_text(json.dumps(page))
+    for picture in page["pictures"]:
+        (folder / f"{picture['stem']}.svg").write_bytes(SVG)
+    return folder
+
+
+def test_a_page_comes_with_its_pictures(folder: Path) -> None:
+    page, pictures = read_page(folder)
+    assert page == exhibit_page("fig1", "gains")
+    assert set(pictures) == {picture["stem"] for picture in page["pictures"]}
+    assert set(pictures.values()) == {SVG}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "fig2"),
+        ("title", None),
+        ("pictures", [{"stem": "../../private", "caption": "", "text": ""}]),
+        ("pictures", [{"stem": "/private", "caption": "", "text": ""}]),
+        ("pictures", {}),
+        ("tables", [{"title": "", "columns": "a", "rows": [], "note": ""}]),
+        ("tables", [5]),
+        ("cases", 5),
+        ("more", 1),
+    ],
+)
+def test_a_page_of_another_shape_is_named(folder: Path, key: str, value: Any) -> None:
+    (folder.parent.parent / "private.svg").write_text("<svg>PRIVATE</svg>")
+    path = folder / "page.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(UserError, match=r"fig1/page\.json: "):
+        read_page(folder)
+
+
+@pytest.mark.parametrize("name", ["page.json", "math500.svg"])
+def test_what_is_no_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(UserError, match=rf"fig1/{name}: this is a pipe"):
+        read_page(folder)

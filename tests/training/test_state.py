@@ -1,0 +1,129 @@
+"""The trainer's state beside a checkpoint, which may be a stranger's: whole, it is taken; else named, and nothing of it runs."""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from launched import TRAINING, at_call, generating, run
+from transformers import Trainer
+
+from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.state import PICKLES, check_state
+
+UPDATES = TRAINING.optimizer_steps
+
+
+@pytest.fixture(scope="module")
+def whole(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a training of one step, with the trainer's state."""
+    return run(organism_model, tmp_path_factory.mktemp("state"), 1, TRAINING) / "checkpoints/seed0/step1"
+
+
+@pytest.fixture
+def state(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "step1"))
+
+
+class Hostile:
+    """A pickle that makes a folder when it is loaded."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_what_training_leaves_is_taken(whole: Path) -> None:
+    check_state(whole, UPDATES)
+    assert {"optimizer.pt", "scheduler.pt", "rng_state.pth"} <= {path.name for path in whole.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth"])
+@pytest.mark.parametrize("kind", ["of torch", "plain"])
+def test_a_hostile_pickle_is_refused_and_not_run(state: Path, tmp_path: Path, name: str, kind: str) -> None:
+    ran = tmp_path / "ran"
+    if kind == "plain":
+        (state / name).write_bytes(pickle.dumps(Hostile(ran)))
+    else:
+        torch.save({"state": Hostile(ran)}, state / name)
+    with pytest.raises(
+        UserError, match=rf"step1/{name}: not what the trainer writes, or damaged .*copy the checkpoint again"
+    ):
+        check_state(state, UPDATES)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("pattern", PICKLES)
+def test_what_is_no_file_is_named(state: Path, pattern: str) -> None:
+    name = pattern.replace("*", "")
+    (state / name).unlink(missing_ok=True)
+    os.mkfifo(state / name)
+    with pytest.raises(UserError, match=rf"step1/{name}: not a file"):
+        check_state(state, UPDATES)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("", "not JSON"),
+        ("[]", "should be"),
+        ("[" * 10**5, "nested too deep"),
+        ({"global_step": "1"}, "global_step"),
+        ({"global_step": 10**30}, "global_step"),
+        ({"global_step": 0}, rf"global_step = 0: it is {UPDATES} after"),
+        ({"epoch": "long"}, "epoch"),
+        ({"log_history": 5}, "log_history"),
+        ({"stateful_callbacks": []}, "stateful_callbacks"),
+        ({"unheard_of": 1}, "not what the trainer writes"),
+    ],
+)
+def test_a_record_of_another_shape_is_named(state: Path, change: object, said: str) -> None:
+    record = state / "trainer_state.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | change) if isinstance(change, dict) else str(change))
+    with pytest.raises(UserError, match=rf"step1/trainer_state\.json: .*{said}"):
+        check_state(state, UPDATES)
+
+
+def test_the_trainers_own_loading_runs_no_pickle_either(state: Path, tmp_path: Path) -> None:
+    """What `check_state` looks at and what the trainer then reads need not be the same file for ever."""
+    torch.save(Hostile(tmp_path / "ran"), state / "rng_state.pth")
+    with pytest.raises(pickle.UnpicklingError):
+        Trainer._load_rng_state(_OneProcess(), str(state))
+    assert not (tmp_path / "ran").exists()
+
+
+class _OneProcess:
+    class args:  # noqa: N801  # the trainer's name
+        world_size = 1
+
+
+def test_training_does_not_go_on_from_a_hostile_state(organism_model: Path, tmp_path: Path) -> None:
+    def die() -> None:
+        raise RuntimeError("a crash")
+
+    with generating(at_call(2, die)), pytest.raises(RuntimeError, match="a crash"):
+        run(organism_model, tmp_path, 2, TRAINING)
+    half = tmp_path / ".partial/seed0.unfinished/step1"
+    torch.save({"state": Hostile(tmp_path / "ran")}, half / "optimizer.pt")
+    with pytest.raises(UserError, match=r"step1/optimizer\.pt: not what the trainer writes"):
+        run(organism_model, tmp_path, 2, TRAINING)
+    assert not (tmp_path / "ran").exists()
+    assert (half / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("at", [".partial", ".partial/seed0.unfinished/step1", ".partial/seed0"])
+def test_nothing_is_trained_through_a_link(organism_model: Path, tmp_path: Path, at: str) -> None:
+    victim, output = tmp_path / "victim", tmp_path / "segment"
+    victim.mkdir()
+    (victim / "mine").write_text("mine")
+    (output / at).parent.mkdir(parents=True)
+    (output / at).symlink_to(victim)
+    with pytest.raises(UserError, match=rf"{at}: is a symbolic link to {victim}"):
+        run(organism_model, output, 1, TRAINING)
+    assert [path.name for path in victim.iterdir()] == ["mine"]
