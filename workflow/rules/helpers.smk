@@ -79,10 +79,15 @@ def asking(message):
     return message + asked * bool(study.suite.resources)
 
 
-def in_locale(text):
-    """Text as the locale can write it: Snakemake's own log and lists are in no other encoding."""
+def in_terminal(text):
+    """Text as a terminal of this locale can show it: Snakemake's own log and lists are in no other encoding."""
     encoding = locale.getpreferredencoding(False)
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def unmatched(text):
+    """Text in which Snakemake looks for wildcards and knows no escape: a character without width keeps braces from being one."""
+    return text.replace("{", "{\N{WORD JOINER}")
 
 
 def in_report(path, name, exhibit):
@@ -94,6 +99,6 @@ def in_report(path, name, exhibit):
         str(path),
         caption=f"../report/{'picture' if path.suffix == '.svg' else 'numbers'}.rst",
         category=GROUPS.get(exhibit.kind, "Figures"),
-        subcategory=f"{name}: {exhibit.title}",
+        subcategory=unmatched(f"{name}: {exhibit.title}"),
         labels={"of": path.stem if path.suffix == ".svg" else "all", "as": as_what},
     )

@@ -12,6 +12,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 """A name that also stands in paths."""
 
+IN_A_NAME = "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
+
 SEEDS = r"^[0-9]+(-[0-9]+)?$"
 
 TextHash = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]

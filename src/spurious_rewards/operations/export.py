@@ -7,6 +7,7 @@ nobody's to guess.
 """
 
 import mimetypes
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -265,7 +266,7 @@ class _Crate:
         ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
         times = [_times(job) for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
-        said = f"snakemake --config suite={self.study.settings.suite}"
+        said = f"snakemake --config suite={shlex.quote(self.study.settings.suite)}"
         run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
         engine = self._about(
             "https://snakemake.github.io",
