@@ -79,10 +79,10 @@ def asking(message):
     return message + asked * bool(study.suite.resources)
 
 
-def in_terminal(text):
-    """Text as a terminal of this locale can show it: Snakemake's own log and lists are in no other encoding."""
+def in_locale(text):
+    """Text as the locale can write it: Snakemake's own log and lists are in no other encoding."""
     encoding = locale.getpreferredencoding(False)
-    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def unmatched(text):

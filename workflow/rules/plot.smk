@@ -21,9 +21,9 @@ for name, exhibit in study.suite.exhibits.items():
             files=lambda w, input, name=name: files(plot.STAGE, input, folder=study.paths.exhibit(name)),
             code=fingerprint("plot"),
         message:
-            literal(in_terminal(f"making {name}: {exhibit.title}"))
+            literal(in_locale(f"making {name}: {exhibit.title}"))
         shell:
             command("plot")
 
     # Snakemake takes the docstring of a rule in a loop for that of every turn.
-    workflow.get_rule(name).docstring = in_terminal(exhibit.title)
+    workflow.get_rule(name).docstring = in_locale(exhibit.title)
