@@ -17,6 +17,9 @@ from spurious_rewards.reporting.numerals import MISSING
 
 STARTS_WITH_NUMBER = re.compile(r"[<>≤≥]?\s*[-+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?(?![\w.-])")
 
+SPACE = re.compile(rb"\s+")
+SIZE = re.compile(rb'<svg\b[^<>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"')
+
 SAID = {"gain", "loss", "not testable", "supported", "contradicted", "not run"}
 """Verdicts whose cells have a style of their own."""
 
@@ -76,12 +79,12 @@ class Picture:
 
         Text instead of base64, and without line breaks: a fifth smaller.
         """
-        return "data:image/svg+xml," + quote(re.sub(rb"\s+", b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
+        return "data:image/svg+xml," + quote(SPACE.sub(b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
 
     @property
     def size(self) -> dict[str, int]:
         """Width and height in pixels, so that a page keeps the room before it shows the picture; none if the SVG has none."""
-        points = re.search(rb'<svg\b[^>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"', self.svg)
+        points = SIZE.search(self.svg)
         if points is None:
             return {}
         width, height = (round(4 / 3 * float(size)) for size in points.groups())
