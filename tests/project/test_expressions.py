@@ -60,10 +60,11 @@ PIECES = [
     "<answer>5</answer>",
     "<think>",
     "</think>",
-    "the answer is ",
     " ",
+    "5",
 ]
 PIECES += [
+    "the answer is ",
     "the answer is not 5, but ",
     "not ",
     "1",
@@ -73,13 +74,8 @@ PIECES += [
     "\\frac{1",
     "\\frac",
     "1/",
-    "$",
-    "\\(",
-    "\n",
-    ". ",
-    "5",
-    "python",
 ]
+PIECES += ["$", "\\(", "\n", ". ", "python"]
 
 
 def answers(length: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
@@ -20,7 +21,7 @@ UNSEEN = {"match"}
 """How expressions are asked whose use no line of the library shows: PyYAML, which is handed them, asks them so."""
 
 SHORT, FLOOR, FASTER = 6_000, 0.02, 3.0
-"""Characters of a first text, seconds below which no text matters, and what one twice as long may take; a square takes four times."""
+"""Characters of a first text, seconds below which no text matters, and how many times as long twice the text may take."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def every() -> list[Expression]:
     names = [spurious_rewards.__name__]
     names += [each.name for each in pkgutil.walk_packages(spurious_rewards.__path__, f"{names[0]}.")]
     modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
-    trees = {module: ast.parse(open(str(module.__file__), encoding="utf-8").read()) for module in modules}
+    trees = {module: ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules}
     found = []
     for module, tree in trees.items():
         used: dict[str, set[str]] = {}
