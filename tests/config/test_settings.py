@@ -18,17 +18,51 @@ def test_an_unknown_suite_lists_those_there_are() -> None:
         settings.suite_file("organsim", ROOT)
 
 
-@pytest.mark.parametrize("name", ["a{b}.yaml", "}.yml", "a\nb.yaml", ".yaml", "..yaml"])
-def test_a_suite_whose_results_snakemake_cannot_make_is_refused(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a{b}.yaml",
+        "a\nb.yaml",
+        "a.yaml\n.yaml",
+        ".yaml",
+        "..yaml",
+        "-x.yaml",
+        "a b.yaml",
+        "é.yaml",
+        "$(touch x).yml",
+        "x;y.yml",
+    ],
+)
+def test_a_suite_is_named_like_everything_else(name: str, tmp_path: Path) -> None:
+    """Its name is in every path of its results, in every command and in what Snakemake formats."""
     (tmp_path / name).touch()
-    with pytest.raises(UserError, match="no braces and no line breaks"):
+    with pytest.raises(UserError, match="letters a to z, digits and _"):
         settings.suite_file(str(tmp_path / name), ROOT)
 
 
-@pytest.mark.parametrize("name", ["a b.yaml", "é中.yaml", "a'b$c#.yml", "-x.yaml", "a*b[c].yaml"])
-def test_a_suite_may_have_any_other_name(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).touch()
-    assert settings.suite_file(str(tmp_path / name), ROOT) == tmp_path / name
+@pytest.mark.parametrize("folder", ["a b", "é中\N{IDEOGRAPHIC SPACE}x", "a'b$(c)#{d}", "-x", "a*b[c]"])
+def test_a_suite_may_lie_anywhere(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "mine-2.1+x_y.yaml"
+    path.parent.mkdir()
+    path.touch()
+    assert settings.suite_file(str(path), ROOT) == path
+
+
+@pytest.mark.parametrize("folder", ["a\nb", "a\x1b[2Jb", "a\N{RIGHT-TO-LEFT OVERRIDE}b"])
+def test_a_suite_in_a_folder_that_no_line_can_show_is_refused(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "mine.yaml"
+    path.parent.mkdir()
+    path.touch()
+    with pytest.raises(UserError, match="controls a terminal"):
+        settings.suite_file(str(path), ROOT)
+
+
+def test_a_name_of_a_suite_is_no_path(tmp_path: Path) -> None:
+    suites = tmp_path / "config/suites"
+    suites.mkdir(parents=True)
+    (tmp_path / "other.yaml").touch()
+    with pytest.raises(UserError, match="no such suite"):
+        settings.suite_file("../../other", tmp_path)
 
 
 def test_a_suite_may_be_a_file(tmp_path: Path) -> None:

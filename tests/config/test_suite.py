@@ -165,6 +165,12 @@ COMPLAINTS = [
     ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
     ("rewards/incorrect/unless", "ground_truth", ['rewards.incorrect.unless = "ground_truth"', "allowed: format"]),
     ("rewards/format/unless", "incorrect", ['rewards.format.unless = "incorrect"', "votes"]),
+    (
+        "rewards/format/title",
+        "a\x1b[2J",
+        ["rewards.format.title = ", "holds the character '\\x1b'", "no terminal can show"],
+    ),
+    ("title", "a\u202eb", ["title = ", "holds the character '\\u202e'"]),
     ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format is called the same"]),
     ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code is called the same"]),
     ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc is called the same"]),

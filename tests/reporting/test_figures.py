@@ -1,6 +1,7 @@
 """Figures: what is drawn, that nothing is drawn over another thing, and the same bytes for the same figure."""
 
 import itertools
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,26 @@ def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
         first, second = ((tmp_path / f"{kind}-{name}.{suffix}").read_bytes() for name in ("one", "two"))
         assert first == second
         assert not any(mark in first for mark in (b"Software", b"<dc:date>", b"matplotlib.org", b"CreationDate"))
+
+
+@pytest.mark.parametrize("suffix", kinds.ENDINGS)
+def test_words_of_a_suite_are_drawn_as_they_are(bars, points, tmp_path, suffix):
+    r"""Dollar signs would be mathematics, which `\foo` is none of; and nothing ends the comments that an SVG has."""
+    words = r"$\foo$ \boxed{5} --> <a>]]>"
+    looks = {"Format": LOOKS["Format"], words: LOOKS["Random"]}
+
+    def renamed(rows):
+        lines = rows["line"].cat.rename_categories({"Random": words})
+        return rows.assign(line=lines, panel=rows["panel"].cat.rename_categories({"strong": words}))
+
+    for figure in (
+        figures.bars(renamed(bars), words, words, looks),
+        figures.curves(renamed(points), words, words, looks),
+    ):
+        figures.save(figure, tmp_path / f"x.{suffix}")
+        if suffix == "svg":
+            tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(tmp_path / "x.svg").iter()}
+            assert "a" not in tags
 
 
 def test_bars_show_every_line_of_every_panel(bars):

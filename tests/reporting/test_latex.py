@@ -40,6 +40,20 @@ def test_what_latex_would_read_is_escaped() -> None:
     )
 
 
+def test_no_text_is_a_command_a_comment_or_a_paragraph() -> None:
+    """A blank line would end the caption in the middle, and what is behind it would be read."""
+    evil = "\\input{/etc/passwd} \\write18{touch owned}\n\n\r\n% # & ~ ^ \\\\ {\u2028\x0b"
+    escaped = (
+        r"\textbackslash{}input\{/etc/passwd\} \textbackslash{}write18\{touch owned\}   "
+        r"\% \# \& \textasciitilde{} \textasciicircum{} \textbackslash{}\textbackslash{} \{"
+    )
+    assert latex.escaped(evil).rstrip() == escaped
+    made = latex.table({"title": evil, "columns": [evil], "rows": [[evil]], "note": evil}, "x")
+    assert len(made.splitlines()) == len(latex.table(TABLE | {"rows": [["a", "b", "c"]]}, "x").splitlines())
+    assert not re.search(r"\\(input|write)", made)
+    assert "\n\n" not in made
+
+
 @given(st.text("&%$#_{}\\~^[]<> ab\N{MINUS SIGN}\N{EN DASH}"))
 def test_no_special_sign_is_left_bare(text: str) -> None:
     made = latex.escaped(text)

@@ -1,6 +1,7 @@
 """The report in a real browser: what a reader sees, by mouse, by keyboard, on a phone, in the dark, without script."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,37 @@ def test_nothing_is_complained_of_and_nothing_is_fetched(browser: Browser, path:
         whole(found)
         assert found.complaints == []
         assert found.asked == []
+
+
+INJECTED = """<script>document.title = 'owned'</script>
+<style>body { display: none }</style>
+<img src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>" onload="document.title = 'owned'">
+<img src="http://example.invalid/x.png">
+<a id="link" href="javascript:document.title = 'owned'">x</a>
+<base href="http://example.invalid/">"""
+
+
+def test_of_what_got_into_the_page_nothing_runs_and_nothing_is_fetched(
+    browser: Browser, path: Path, tmp_path: Path
+) -> None:
+    """Everything is escaped; where something was not, the page's policy stops it."""
+    content = path.read_text(encoding="utf-8")
+    evil, open_ = tmp_path / "evil.html", tmp_path / "open.html"
+    evil.write_text(content.replace("<main ", f"{INJECTED}<main ", 1), encoding="utf-8")
+    policy = re.search(r"<meta http-equiv=.*>\n", content)
+    assert policy
+    open_.write_text(evil.read_text(encoding="utf-8").replace(policy[0], ""), encoding="utf-8")
+    with opened(browser, evil) as found:
+        title = found.page.title()
+        found.page.locator("#link").click()
+        assert found.page.title() == title != "owned"
+        assert found.page.evaluate("getComputedStyle(document.body).display") != "none"
+        assert found.asked == []
+        assert len(found.complaints) >= 5
+        assert found.page.locator(".browser").is_visible()  # the page's own scripts ran
+    with opened(browser, open_) as found:
+        assert found.page.title() == "owned"
+        assert found.asked == ["http://example.invalid/x.png"]
 
 
 def test_what_is_fetched_or_goes_wrong_would_be_seen(browser: Browser, path: Path, tmp_path: Path) -> None:

@@ -70,6 +70,22 @@ def test_markdown_has_a_line_for_each_row_and_escapes_bars():
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("<b>x</b> <!-- <?x", r"\<b>x\</b> \<!-- \<?x"),
+        ("<0.001 (<0.001)", "<0.001 (<0.001)"),
+        ("![x](http://a) [b](javascript:c)", r"![x\](http://a) [b\](javascript:c)"),
+        ("+24.5 [19.8, 29.2] (Fig. 1)", "+24.5 [19.8, 29.2] (Fig. 1)"),
+        ("a\n\n<b>|\r\nc", r"a  \<b>\| c"),
+        (r"\| \\<b> \x", r"\\\| \\\\\<b> \x"),
+    ],
+)
+def test_words_in_markdown_are_no_tags_links_cells_or_lines(said, written):
+    lines = text_tables.markdown(pd.DataFrame({said: [said]}), said).splitlines()
+    assert lines == [f"**{written}**", "", f"| {written} |", "| --- |", f"| {written} |"]
+
+
 def test_headline_as_text(headline, the_suite):
     text = headline_text(sums(headline, the_suite))
     assert len(text) == 12

@@ -27,6 +27,8 @@ RESULTS = Path("results/tiny")
 RUNS = RESULTS / "runs/organism/plain"
 LAST = RUNS / "random/default/seeds0-1/segments/2-4"
 """The folder of the last training job of one reward: what is made of it is made again in seconds."""
+TABLE1 = r"making table1: Share of code, \boxed{} {os.environ[HOME]} `touch owned`"
+"""The message of a job, with what Snakemake would format and a shell would run."""
 PATIENCE = 240
 """Seconds to wait for something that takes a few on a quiet machine."""
 

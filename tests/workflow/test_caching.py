@@ -24,7 +24,7 @@ ANALYSED = {
     "summarising votes and training of experiment main",
     "comparing graders on the answers behind the headline",
     "making fig1: What each reward gains",
-    "making table1: Share of code",
+    checkout.TABLE1,
     "judging claims",
     "writing the report",
 }

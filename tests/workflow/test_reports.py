@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import browsing
-from checkout import RESULTS, snakemake
+from checkout import RESULTS, TABLE1, snakemake
 
 from spurious_rewards.reporting import report
 
@@ -34,7 +34,7 @@ def test_the_command_in_the_report_makes_the_exhibit_again(undisturbed: Path) ->
     program, *arguments = command.split()
     assert program == "snakemake"
     ended = snakemake(undisturbed, *arguments[2:], "--dry-run", *arguments[:2])
-    assert ended.jobs == ["making table1: Share of code"]
+    assert ended.jobs == [TABLE1]
 
 
 def test_snakemakes_own_report_has_pictures_tables_captions_and_no_network(undisturbed: Path, tmp_path: Path) -> None:

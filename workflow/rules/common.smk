@@ -19,6 +19,7 @@ from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.links import refuse_links_in
+from spurious_rewards.runtime.printing import printable
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
 from spurious_rewards.stages.study import Study
 
@@ -28,6 +29,11 @@ ROOT = Path(workflow.basedir).parent if Path(workflow.basedir).name == "workflow
 
 
 report: "../report/workflow.rst"
+
+
+def literal(text):
+    """Text that Snakemake formats, so that it stands as it is: braces would be Python's, and show any variable and its fields."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 # A job on another machine is planned there once more, with what this run has found in the user's files.
@@ -49,7 +55,7 @@ try:
     if not PLANNED_BEFORE:
         refuse_links_in(study.paths.root)  # Snakemake deletes and writes there too, and the shell writes logs
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {printable(str(error))}")
 
 # Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH; or with that of an
 # environment of their own (--sdm conda), which does not hold this project.
@@ -57,7 +63,7 @@ PYTHON = "SPURIOUS_REWARDS_PYTHON"
 os.environ[PYTHON] = sys.executable
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ[PYTHON] = "python"
-    shell.prefix(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; ")
+    shell.prefix(literal(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "))
 
 # Where metrics are tracked changes no result.
 os.environ[TRACKING] = settings.tracking
@@ -92,8 +98,8 @@ ON_REWARD = "{wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds
 
 
 def environment(name):
-    """File of an environment for --sdm conda. Snakemake looks for wildcards in the whole path: a folder's braces stand twice."""
-    return str(ROOT / "envs" / f"{name}.yaml").replace("{", "{{").replace("}", "}}")
+    """File of an environment for --sdm conda. Snakemake formats the whole path."""
+    return literal(str(ROOT / "envs" / f"{name}.yaml"))
 
 
 # By what draws responses.

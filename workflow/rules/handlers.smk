@@ -9,20 +9,20 @@ onstart:
     needed = list(workflow.dag.needrun_jobs())
     copies = local_copies.paths(job.resources.get("locations", "{}") for job in needed)
     if trouble := local_copies.missing(copies) or doctor.unusable_models(study, copies):
-        sys.exit(f"error: {trouble}")
+        sys.exit(f"error: {printable(trouble)}")
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in needed):
         where = "local" if workflow.local_exec else "slurm"
         if trouble := doctor.must_fail(study, where, not workflow.deployment_settings.deployment_method):
-            sys.exit(f"error: {trouble}")
+            sys.exit(f"error: {printable(trouble)}")
     try:
         for artifact in changed_since(study.paths.root):
             print(
-                f"note: {artifact} was made by other code than today's and is kept; see docs/architecture.md",
+                f"note: {printable(str(artifact))} was made by other code than today's and is kept; see docs/architecture.md",
                 file=sys.stderr,
             )
     except UserError as error:  # a broken manifest keeps no job from running
-        print(f"note: {error}", file=sys.stderr)
+        print(f"note: {printable(str(error))}", file=sys.stderr)
     # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
     # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
     limiter = workflow.scheduler.job_rate_limiter

@@ -85,6 +85,11 @@ def in_locale(text):
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def unmatched(text):
+    """Text in which Snakemake looks for wildcards and knows no escape: a character without width keeps braces from being one."""
+    return text.replace("{", "{\N{WORD JOINER}")
+
+
 def in_report(path, name, exhibit):
     """A file of an exhibit; in Snakemake's own report (--report) stand its pictures, and its numbers to be saved."""
     as_what = {".svg": "picture", ".csv": "numbers (CSV)"}.get(path.suffix)
@@ -94,6 +99,6 @@ def in_report(path, name, exhibit):
         str(path),
         caption=f"../report/{'picture' if path.suffix == '.svg' else 'numbers'}.rst",
         category=GROUPS.get(exhibit.kind, "Figures"),
-        subcategory=f"{name}: {exhibit.title}",
+        subcategory=unmatched(f"{name}: {exhibit.title}"),
         labels={"of": path.stem if path.suffix == ".svg" else "all", "as": as_what},
     )

@@ -21,7 +21,7 @@ for name, exhibit in study.suite.exhibits.items():
             files=lambda w, input, name=name: files(plot.STAGE, input, folder=study.paths.exhibit(name)),
             code=fingerprint("plot"),
         message:
-            in_locale(f"making {name}: {exhibit.title}")
+            literal(in_locale(f"making {name}: {exhibit.title}"))
         shell:
             command("plot")
 

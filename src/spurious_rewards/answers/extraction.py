@@ -29,8 +29,14 @@ _DENIED = re.compile(
 _AS_ASCII = str.maketrans("０１２３４５６７８９．／＋−‐‑‒–﹣－", "0123456789./+-------")
 """Digits and signs that are written in other characters. The em dash is none of them: it stands between sentences."""
 
-_PLAIN = r"(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d+)?|\.\d+"
-_PART = r"\s*(?:\{\s*-?\d[\d,]*(?:\.\d+)?\s*\}|\d)"
+_GROUPS = re.compile(r"(?<=\d)(?:,\d{3})++(?=(\d?))", re.ASCII)
+"""Groups of thousands as far as they go, and the digit that shows that the last of them has more than three."""
+
+_NO_COMMA = "\udc2c"
+"""Stands for the commas of such groups, as half of a surrogate pair, which no response holds."""
+
+_PLAIN = r"(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d+)?|\.\d+"
+_PART = rf"\s*(?:\{{\s*-?\d[\d,{_NO_COMMA}]*(?:\.\d+)?\s*\}}|\d)"
 _NUMBER = re.compile(
     # A minus is one where nothing ends before it, and with a space behind it only after an equals sign.
     r"(?:(?<![\w)\]}-])-(?:(?<=[=≈]-)\s|(?<=[=≈]\s-)\s)?)?"
@@ -79,8 +85,16 @@ def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:
         return Extraction(marked, "box")
     if (text := _after_phrase(said)) is not None:
         return Extraction(text, "phrase")
-    last = max(_NUMBER.finditer(_without_denied(said).translate(_AS_ASCII)), key=re.Match.start, default=None)
-    return Extraction(last[0].replace(",", "").replace("- ", "-"), "number") if last else _NONE
+    text = _GROUPS.sub(_apart, _without_denied(said).translate(_AS_ASCII))
+    last = max(_NUMBER.finditer(text), key=re.Match.start, default=None)
+    if last is None:
+        return _NONE
+    return Extraction(last[0].replace(",", "").replace(_NO_COMMA, "").replace("- ", "-"), "number")
+
+
+def _apart(groups: re.Match[str]) -> str:
+    """Groups that make no number, without commas: `_NUMBER` would look for their end anew from each of them."""
+    return groups[0].replace(",", _NO_COMMA) if groups[1] else groups[0]
 
 
 def _without_denied(said: str) -> str:

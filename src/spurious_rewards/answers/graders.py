@@ -24,7 +24,7 @@ _BARE_FRACTION = re.compile(r"\\frac(?:\{([^{}]+)\}|(\d))(?:\{([^{}]+)\}|(\d))")
 _BARE_ROOT = re.compile(r"\\sqrt(\d)")
 _SLASHED = re.compile(r"(-?)(\d+)/(\d+)")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_NUMBER = re.compile(r"([-+]?)(\d+\.?\d*|\.\d+)", re.ASCII)
+_NUMBER = re.compile(r"([-+]?)(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 
 
 def normalised(answer: str) -> str:

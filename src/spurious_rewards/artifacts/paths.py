@@ -118,19 +118,22 @@ def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
     return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
 
 
+_OF_CONDITIONS = (
+    re.compile(
+        r"/runs/(?P<model>[^/]+)/(?P<prompt>[^/]+)/(?P<reward>[^/]+)/(?P<variant>[^/]+)/seeds(?P<seeds>[\d-]+)/"
+        r"segments/(?P<steps>[\d-]+)/"
+    ),
+    re.compile(r"/models/(?P<model>[^/]+)/pretrained/seed(?P<seeds>\d+)/"),
+    re.compile(r"/models/(?P<model>[^/]+)/seeds(?P<seeds>[\d-]+)/(?P<prompt>[^/]+)/"),
+    re.compile(rf"/models/(?P<model>[^/]+)/{BASE}/(?P<prompt>[^/]+)/"),
+)
+
+
 def condition_of(path: Path) -> dict[str, str]:
     """What an artifact's path says of its condition, as far as it does: model, prompt, reward, variant, seeds, steps."""
     text = f"{path.as_posix()}/"
-    for pattern in (
-        r"/runs/(?P<model>[^/]+)/(?P<prompt>[^/]+)/(?P<reward>[^/]+)/(?P<variant>[^/]+)/seeds(?P<seeds>[\d-]+)/"
-        r"segments/(?P<steps>[\d-]+)/",
-        r"/models/(?P<model>[^/]+)/pretrained/seed(?P<seeds>\d+)/",
-        r"/models/(?P<model>[^/]+)/seeds(?P<seeds>[\d-]+)/(?P<prompt>[^/]+)/",
-        rf"/models/(?P<model>[^/]+)/{BASE}/(?P<prompt>[^/]+)/",
-    ):
-        if found := re.search(pattern, text):
-            return found.groupdict()
-    return {}
+    matches = (place.search(text) for place in _OF_CONDITIONS)
+    return next((found.groupdict() for found in matches if found), {})
 
 
 def identity(path: Path) -> tuple[str, str, str, str]:

@@ -4,7 +4,8 @@ A table is a Parquet file whose metadata names its schema and that schema's vers
 another table is refused with a sentence instead of failing somewhere downstream.
 """
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -252,10 +253,44 @@ def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     return own if len(own) else frame[frame["seed"] == SHARED_BASE]
 
 
+_FORMULA = re.compile(r"(?='*[-=+@\t\r\n\uff0b\uff0d\uff1d\uff20])(?![-+]?[0-9]+(?:\.[0-9]+)?\Z)")
+"""Where a text begins that a spreadsheet would work out, or one that stands for such a text; a number is neither."""
+
+
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a small result as CSV with full precision, whole or not at all."""
+    """Write a small result as CSV with full precision, whole or not at all.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, which `read_csv` takes away.
+    """
+    made = _changed(frame, _as_text)
+    # A cell is quoted that holds what ends lines: a carriage return alone would begin a new row to whoever reads the file.
+    end = "\r\n" if any("\r" in str(cell) for name in _of_text(made) for cell in made[name]) else "\n"
     with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        made.to_csv(temporary, index=False, lineterminator=end)
+
+
+def _as_text(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _as_it_was(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _of_text(frame: pd.DataFrame) -> list[str]:
+    """The columns that may hold texts."""
+    return [str(name) for name in frame.select_dtypes(exclude=["number", "bool"])]
+
+
+def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """The frame with every text changed; columns without one that changes stay as they are, with their types."""
+    changed = {}
+    for name in _of_text(frame):
+        cells = [change(cell) if isinstance(cell, str) else cell for cell in frame[name]]
+        if any(new != old for new, old in zip(cells, frame[name], strict=True) if isinstance(old, str)):
+            of_categories = isinstance(frame[name].dtype, pd.CategoricalDtype)
+            changed[name] = pd.Series(cells, index=frame.index, dtype=object if of_categories else frame[name].dtype)
+    return frame.assign(**changed)
 
 
 def read_csv(path: Path, texts: Collection[str] = (), columns: Collection[str] = ()) -> pd.DataFrame:
@@ -275,7 +310,7 @@ def read_csv(path: Path, texts: Collection[str] = (), columns: Collection[str] =
         raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())}); {remake}") from error
     if missing := [name for name in columns if name not in frame]:
         raise UserError(f"{path}: has no column {missing[0]}; {remake}")
-    return frame
+    return _changed(frame, _as_it_was)
 
 
 def read_csvs(paths: Sequence[Path]) -> pd.DataFrame:

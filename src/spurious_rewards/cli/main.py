@@ -6,19 +6,20 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Never
 
 import typer
-from rich.console import Console
 
 from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.cli import stage
+from spurious_rewards.cli.terminal import say, show
 from spurious_rewards.config import loading, settings
 from spurious_rewards.config.yaml_files import parse_value, read_yaml
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.stages.study import Study
 
 app = typer.Typer(
@@ -33,9 +34,6 @@ app.add_typer(
     rich_help_panel="Called by Snakemake",
     help="Run one job of one stage, with the line that `snakemake -n -p` shows.",
 )
-
-terminal = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-"""Where tables and trees go; into a file or a pipe as wide as they commonly are."""
 
 FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|iostream error")
 """What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
@@ -108,7 +106,7 @@ def doctor(
     """
     study = _study(config)
     findings = checks.doctor(study, "slurm" if cluster else "local")
-    print(checks.report(findings, study.name))
+    say(checks.report(findings, study.name))
     if checks.failing(findings):
         sys.exit(1)
 
@@ -120,7 +118,7 @@ def estimate(
     """Print the GPU-hours, disk and time that a suite takes.
     Example: spurious-rewards estimate --config suite=paper --gpus 8
     """
-    print(estimate_report.report(_study(config), gpus))
+    say(estimate_report.report(_study(config), gpus))
 
 
 @app.command()
@@ -149,7 +147,7 @@ def partial_report(
     """
     from spurious_rewards.operations import partial_report, unfinished
 
-    print(partial_report.make(unfinished.read(record)))
+    say(partial_report.make(unfinished.read(record)))
 
 
 @app.command()
@@ -164,7 +162,7 @@ def lineage(
     """
     from spurious_rewards.operations import lineage, lineage_report
 
-    terminal.print(lineage_report.report(lineage.trace(file, every)))
+    show(lineage_report.report(lineage.trace(file, every)))
 
 
 @app.command()
@@ -182,7 +180,7 @@ def diff(
     if csv and csv.is_dir():
         raise UserError(f"--csv {csv}: this is a folder; name a file")
     one, other = diff.Results(a), diff.Results(b)
-    terminal.print(diff.report(one, other))
+    show(diff.report(one, other))
     if csv:
         tables.write_csv(diff.numbers(one, other), csv)
 
@@ -208,7 +206,7 @@ def problem_hash(
     from spurious_rewards.problems.preparation import text_hash
 
     for row in tables.read(problems, tables.Problems).to_dict("records"):
-        print(text_hash(row["problem"]), row["id"], row["problem"].replace("\n", " ")[:80])
+        say(f"{text_hash(row['problem'])} {row['id']} {row['problem'][:80]}".replace("\n", " "))
 
 
 @app.command()
@@ -222,16 +220,21 @@ def schema() -> None:
 def main() -> None:
     """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
     _print_every_character()
+    guard_stderr()
     try:
         app()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        _stop(str(error))
     except Exception as error:
         if said := _full_disk(error):
-            sys.exit(f"error: {said}; make room and run again, nothing that was finished is lost")
+            _stop(f"{said}; make room and run again, nothing that was finished is lost")
         if said := _unusable_path(error):
-            sys.exit(f"error: {said}")
+            _stop(said)
         raise
+
+
+def _stop(said: str) -> Never:
+    sys.exit(f"error: {printable(said)}")
 
 
 def _print_every_character() -> None:

@@ -5,12 +5,26 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from spurious_rewards.runtime.printing import printable
+
 LARGEST = 2**31 - 1
 """Of what is counted: more than anything here can be, and what every library can hold."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 """A name that also stands in paths."""
+
+IN_A_NAME = "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
+
+
+def _can_be_drawn(title: str) -> str:
+    if held := next((character for character in title if printable(character) != character), ""):
+        raise ValueError(f"holds the character {held!a}, which no figure and no terminal can show; delete it")
+    return title
+
+
+Title = Annotated[str, AfterValidator(_can_be_drawn)]
+"""Words for people in figures, tables and messages."""
 
 SEEDS = r"^[0-9]+(-[0-9]+)?$"
 

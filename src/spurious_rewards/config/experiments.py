@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from spurious_rewards.config.base import SEEDS, AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name
+from spurious_rewards.config.base import SEEDS, AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name, Title
 
 LARGEST_SEED = 2**32 - 1
 """numpy takes no larger one."""
@@ -63,7 +63,7 @@ class ExtraGrid(Frozen):
 class Experiment(Grid):
     """A grid of runs, with further ones where the conditions do not share seeds or steps."""
 
-    title: str
+    title: Title
     benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the suite")
     extra_grids: tuple[ExtraGrid, ...] = ()
 
@@ -181,7 +181,7 @@ KINDS_READING = {
 class Exhibit(Frozen):
     """A figure or table, which is a target by its name: what it shows, of which experiment."""
 
-    title: str
+    title: Title
     kind: Literal[
         "gains", "baselines", "curves", "code", "probability", "health", "switches", "clipping",
         "strategies", "contributions", "forcing", "prompts", "qualitative",

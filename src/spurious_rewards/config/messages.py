@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from spurious_rewards.config.base import NAME, SEEDS
+from spurious_rewards.config.base import IN_A_NAME, NAME, SEEDS
 from spurious_rewards.config.renamed import renamed
 from spurious_rewards.runtime.errors import UserError
 
@@ -60,7 +60,7 @@ def plain(detail: Any) -> str:
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         return "should be text; put it in quotes"
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME:
-        return "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
+        return IN_A_NAME
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == SEEDS:
         return 'should be a seed or a range of seeds, like "3" or "0-4"'
     if detail["type"] == "path_type":

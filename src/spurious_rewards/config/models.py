@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from spurious_rewards.config.base import AtLeastTwo, Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import AtLeastTwo, Count, Fraction, Frozen, Name, Title
 
 CODE_WORD = "python"
 """What the code of organisms begins with (`models.organism`)."""
@@ -82,7 +82,7 @@ class Model(Frozen):
     )
     prompt: Name = Field(description="the prompt it is given unless an experiment says otherwise")
     max_positions: Count = Field(description="prompt and response together must fit")
-    title: str = Field("", description="how tables and figures call it; the key itself if empty")
+    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> "Model":

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import Count, CountOrZero, Frozen, Name, Options, TextHash
+from spurious_rewards.config.base import Count, CountOrZero, Frozen, Name, Options, TextHash, Title
 
 ENDINGS = (".jsonl", ".json", ".parquet")
 """Of files of problems."""
@@ -93,7 +93,7 @@ class Benchmark(Frozen):
     problems: Name
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 0.0
-    title: str = Field("", description="how tables and figures call it; the key itself if empty")
+    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
 
     @model_validator(mode="after")
     def _greedy_once(self) -> "Benchmark":

@@ -1,14 +1,16 @@
 """`config.yaml`: what depends on the machine, checked; and where the chosen suite lies."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from spurious_rewards.config.base import Count, Frozen
+from spurious_rewards.config.base import IN_A_NAME, NAME, Count, Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.printing import printable
 
 
 class Settings(Frozen):
@@ -50,17 +52,22 @@ def suite_file(suite: str, workflow: Path) -> Path:
     """
     if suite.endswith((".yaml", ".yml")):
         path = Path(suite)
-        if path.stem.startswith(".") or any(character in "{}" or character < " " for character in path.stem):
+        if not re.fullmatch(NAME, path.stem):
             raise UserError(
-                f"config.yaml: suite = {suite!r}: Snakemake cannot make results/{path.stem!r}; allowed: a file whose name has no "
-                "braces and no line breaks, and does not begin with a dot"
+                f"config.yaml: suite = {suite}: the file's name is also that of its results, and {path.stem} is none; rename the "
+                f"file: {IN_A_NAME}"
+            )
+        if "\n" in suite or printable(suite) != suite:
+            raise UserError(
+                f"config.yaml: suite = {suite}: no command can be shown for this path; move the file to a folder whose name has "
+                "no line breaks and nothing else that controls a terminal"
             )
         if not path.exists():
             raise UserError(f"config.yaml: suite = {suite}: no such file")
         return path
     folder = workflow / "config" / "suites"
     path = folder / f"{suite}.yaml"
-    if not path.exists():
+    if not re.fullmatch(NAME, suite) or not path.exists():
         names = sorted(file.stem for file in folder.glob("*.yaml") if not file.stem.endswith(".lock"))
         raise UserError(
             f"config.yaml: suite = {suite}: no such suite; allowed: {', '.join(names)}, or the path of a .yaml file"

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from spurious_rewards.config.base import Count, Frozen, Name
+from spurious_rewards.config.base import Count, Frozen, Name, Title
 from spurious_rewards.config.experiments import Clipping, Exhibit, Experiment, Import, PartialPrompt, Report
 from spurious_rewards.config.models import Model, Organism, Prompt
 from spurious_rewards.config.problems import Benchmark, Overlap, ProblemSet
@@ -15,8 +15,8 @@ from spurious_rewards.config.training import Reward, Sampling, Strategies, Train
 class SuiteFile(Frozen):
     """What to run."""
 
-    title: str = Field(description="stands over every table and figure")
-    note: str = Field("", description="what a reader must know before any number, printed at the top of the report")
+    title: Title = Field(description="stands over every table and figure")
+    note: Title = Field("", description="what a reader must know before any number, printed at the top of the report")
     data_seed: int = Field(0, description="draws the order of training problems and the `limit` of problem sets")
     problems: dict[Name, ProblemSet] = Field(min_length=1)
     overlap: Overlap = Overlap()

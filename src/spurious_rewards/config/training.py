@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import AtLeastTwo, BelowOne, Count, Fraction, Frozen, Name
+from spurious_rewards.config.base import AtLeastTwo, BelowOne, Count, Fraction, Frozen, Name, Title
 from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
 
 OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
@@ -22,7 +22,7 @@ class Reward(Frozen):
     unless: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
     problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
-    title: str = Field("", description="how tables and figures call it; the key itself if empty")
+    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
 
     @model_validator(mode="after")
     def _gamma_is_for_random(self) -> "Reward":

@@ -9,6 +9,7 @@ nobody's to guess.
 import hashlib
 import mimetypes
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -259,7 +260,7 @@ class _Crate:
         times = [_times(job) for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
         suite = self.study.settings.suite
-        said = f"snakemake --config suite={shown(suite) if Path(suite).is_absolute() else suite}"
+        said = f"snakemake --config suite={shlex.quote(shown(suite) if Path(suite).is_absolute() else suite)}"
         run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
         engine = self._about(
             "https://snakemake.github.io",

@@ -10,7 +10,9 @@ fetched again. A call that was interrupted goes on file by file; of a file that 
 (huggingface_hub 1.33) keeps nothing.
 """
 
+import hashlib
 import re
+import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -273,9 +275,12 @@ def _problems_file(hub_id: str, to: Path) -> Path:
 def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
     """What config.yaml needs, as a file that Snakemake takes beside it."""
     suite = suite_path.stem if suite_path.parent.parts[-2:] == ("config", "suites") else str(suite_path)
+    command = (
+        f"snakemake --configfile {shlex.quote(str(to.resolve() / 'sources.yaml'))} --config suite={shlex.quote(suite)}"
+    )
     return (
         "# Copies that stand for the hub's models and data sets. Put this into config.yaml, or give the file as it is:\n"
-        f"#   snakemake --configfile {to.resolve() / 'sources.yaml'} --config suite={suite} --cores all\n"
+        f"#   {command} --cores all\n"
         "# After moving the folder run the fetch there again: it checks every file and writes the new paths. Jobs know a copy\n"
         "# by its content, so nothing is made again for them; but what was made from the hub is, once a copy is named for it.\n"
         + yaml.safe_dump({"sources": {hub_id: str(path.resolve()) for hub_id, path in sources.items()}}, width=1000)

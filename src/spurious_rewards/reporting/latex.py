@@ -48,5 +48,5 @@ def table(of: Mapping[str, Any], label: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX sets it."""
-    return text.translate(SIGNS)
+    """Text as LaTeX sets it, in one line: a blank one would end the argument of a command."""
+    return " ".join(text.splitlines()).translate(SIGNS)

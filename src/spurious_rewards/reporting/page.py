@@ -3,19 +3,28 @@
 It needs no network, for pictures and the few little scripts are inside. `render` turns sections into HTML and writes no file.
 """
 
+import base64
 import functools
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from spurious_rewards.reporting.numerals import MISSING
 
 STARTS_WITH_NUMBER = re.compile(r"[<>≤≥]?\s*[-+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?(?![\w.-])")
+
+SPACE = re.compile(rb"\s+")
+SIZE = re.compile(rb'<svg\b[^<>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"')
+
+SCRIPTS = ("tables.js", "contents.js", "browser.js")
 
 SAID = {"gain", "loss", "not testable", "supported", "contradicted", "not run"}
 """Verdicts whose cells have a style of their own."""
@@ -76,12 +85,12 @@ class Picture:
 
         Text instead of base64, and without line breaks: a fifth smaller.
         """
-        return "data:image/svg+xml," + quote(re.sub(rb"\s+", b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
+        return "data:image/svg+xml," + quote(SPACE.sub(b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
 
     @property
     def size(self) -> dict[str, int]:
         """Width and height in pixels, so that a page keeps the room before it shows the picture; none if the SVG has none."""
-        points = re.search(rb'<svg\b[^>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"', self.svg)
+        points = SIZE.search(self.svg)
         if points is None:
             return {}
         width, height = (round(4 / 3 * float(size)) for size in points.groups())
@@ -121,16 +130,41 @@ def _templates() -> jinja2.Environment:
     )
 
 
+def _policy(style: str, script: str) -> str:
+    """What a browser lets the page do: its own style and script, by their hashes, and pictures that stand in it."""
+    of_style, of_script = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{of_style}'; script-src 'sha256-{of_script}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
 def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
     """The page; everything in the arguments is escaped. `facts` stand under its title."""
     groups: dict[str, list[Section]] = {}
     for section in sections:
         groups.setdefault(section.group, []).append(section)
+    style, script = ("\n".join(_source(name) for name in names) for names in (("report.css",), SCRIPTS))
     return (
         _templates()
         .get_template("report.html")
-        .render(title=title, note=note, facts=facts, sections=sections, groups=groups)
+        .render(
+            title=title,
+            note=note,
+            facts=facts,
+            sections=sections,
+            groups=groups,
+            style=Markup(style),  # of this package, not of the arguments
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
     )
+
+
+def _source(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def unless_empty(title: str, frame: pd.DataFrame, folded: bool = False) -> tuple[Table, ...]:

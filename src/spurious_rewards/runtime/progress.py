@@ -3,6 +3,8 @@
 import sys
 import time
 
+from spurious_rewards.runtime.printing import printable
+
 
 class Progress:
     """`what done/total, rate, detail`; printed at most every `SECONDS` and at the end."""
@@ -21,7 +23,7 @@ class Progress:
             self.printed = now
             rate = (self.done - self.at_start) / max(now - self.started, 1e-9)
             print(
-                f"{self.what} {self.done}/{self.total}, {rate:.1f}/s{', ' + detail if detail else ''}",
+                printable(f"{self.what} {self.done}/{self.total}, {rate:.1f}/s{', ' + detail if detail else ''}"),
                 file=sys.stderr,
                 flush=True,
             )

@@ -167,13 +167,32 @@ def _box(response: str, answer_in: Literal["box", "tag"]) -> tuple[int, int] | N
     content = extraction.tagged(response) if answer_in == "tag" else extraction.boxed(response)
     if content is None:
         return None
-    answer = re.escape(content)
-    around = {
-        "box": rf"\\(?:boxed|fbox)\s*\{{?\s*{answer}\s*\}}?",
-        "tag": rf"<answer>(?:(?!<answer>).)*?{answer}.*?</answer>",
-    }[answer_in]
-    *_, last = itertools.chain([None], re.finditer(around, response, re.DOTALL))
+    if answer_in == "tag":
+        return _last_tag(response, content)
+    around = re.compile(rf"\\(?:boxed|fbox)\s*+(?:\{{\s*+)?{re.escape(content)}\s*+\}}?")
+    *_, last = itertools.chain([None], around.finditer(response))
     return last and last.span()
+
+
+def _last_tag(response: str, content: str) -> tuple[int, int] | None:
+    """Where the last <answer>...</answer> stands that holds `content`; each place is looked at once."""
+    last, held = None, response.find(content)
+    start = response.find("<answer>")
+    while start >= 0:
+        inside = start + len("<answer>")
+        held = response.find(content, inside) if 0 <= held < inside else held
+        following = response.find("<answer>", inside)
+        if held < 0:
+            break
+        if 0 <= following < held:
+            start = following
+            continue
+        close = response.find("</answer>", held + len(content))
+        if close < 0:
+            break
+        end = close + len("</answer>")
+        last, start = (start, end), response.find("<answer>", end)
+    return last
 
 
 def _runs(suite: Suite, exhibit: Exhibit) -> dict[tuple[str, str], tuple[int, int]]:

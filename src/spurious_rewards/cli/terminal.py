@@ -1,0 +1,32 @@
+"""Printing for people. Texts may be anyone's: problems, titles, names of files; none may control the terminal."""
+
+import sys
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+
+from spurious_rewards.runtime.printing import printable
+
+_terminal = Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False)
+"""Where tables and trees go; into a file or a pipe as wide as they commonly are. Brackets in their texts are no styles."""
+
+
+def say(said: object) -> None:
+    """Print lines."""
+    print(printable(str(said)))
+
+
+def show(said: RenderableType) -> None:
+    """Print tables and trees."""
+    _terminal.print(_Printable(said))
+
+
+class _Printable:
+    """Something of rich's whose texts are `printable`; its styles stay."""
+
+    def __init__(self, shown: RenderableType):
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._shown, options):
+            yield Segment(text if control else printable(text), style, control)
