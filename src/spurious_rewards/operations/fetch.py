@@ -13,7 +13,7 @@ fetched again. A call that was interrupted goes on file by file; of a file that 
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -180,11 +180,11 @@ def _fetch_model(hub_id: str, commit: str, to: Path) -> dict[str, File]:
 
 
 def _fetch_problems(
-    hub_id: str, problem_set: ProblemSet, columns: Iterable[str], lock: Path, to: Path
+    hub_id: str, problem_set: ProblemSet, columns: Collection[str], lock: Path, to: Path
 ) -> dict[str, File]:
     """Write the columns of a data set that problems are read from, all subsets in one file."""
     print(f"{hub_id}: fetching split {problem_set.split}", file=sys.stderr)
-    rows = [row.values for row in read_hub(problem_set, hub_id, lock).rows if isinstance(row.values, dict)]
+    rows = [row.values for row in read_hub(problem_set, hub_id, lock, columns).rows if isinstance(row.values, dict)]
     present = [name for name in columns if any(name in row for row in rows)]
     path = _problems_file(hub_id, to)
     with replacing(path) as temporary:
