@@ -4,13 +4,17 @@ import csv
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from bombs import capped, nothings, repeated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import parquet_files, tables
 from spurious_rewards.runtime.errors import UserError
 
 FRAME = pd.DataFrame({"id": ["a", "b"], "problem": ["1 + 1", "2 + 2"], "answer": ["2", "4"], "source": ["s", "s"]})
@@ -139,3 +143,80 @@ def test_every_text_comes_back_from_a_csv(texts: list[str]) -> None:
         tables.write_csv(frame, Path(folder) / "x.csv")
         back = tables.read_csv(Path(folder) / "x.csv", ["said"])
     assert back["said"].fillna("").tolist() == texts
+
+
+def claiming(columns: dict[str, Any], path: Path) -> Path:
+    """A file that says of itself to be tables.Problems, whatever is in it."""
+    table = pa.table(columns)
+    with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"table": "Problems", "version": "1"})
+    return path
+
+
+WRONG = {
+    "other columns": (
+        {"id": ["a"], "problem": ["a"], "answer": ["1"]},
+        "has other columns than a table Problems of version 1",
+    ),
+    "in another order": ({name: ["a"] for name in ("problem", "id", "answer", "source")}, "has other columns than"),
+    "a column of lists": ({**{name: ["a"] for name in FRAME}, "answer": [["1"]]}, "has other columns than"),
+    "a column of bytes": ({**{name: ["a"] for name in FRAME}, "answer": [b"1"]}, "has other columns than"),
+    "a column of numbers": (
+        {**{name: ["a"] for name in FRAME}, "answer": [1]},
+        "holds what no table Problems does .*answer",
+    ),
+    "equal ids": ({name: ["a", "a"] for name in FRAME}, "holds what no table Problems does .*id"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_file_that_is_not_the_table_it_says_is_refused_in_a_sentence(wrong: str, tmp_path: Path) -> None:
+    columns, said = WRONG[wrong]
+    with pytest.raises(UserError, match=rf"t\.parquet: {said}.*; delete the file") as error:
+        tables.read(claiming(columns, tmp_path / "t.parquet"), tables.Problems)
+    assert "\n" not in str(error.value)
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": ["a"]}).replace_schema_metadata({b"table": b"\xff", b"version": b"\xfe"}), path)
+    with pytest.raises(UserError, match="holds table"):
+        tables.read(path, tables.Problems)
+
+
+def test_a_small_table_of_a_stranger_takes_little_memory_whatever_it_stands_for(tmp_path: Path) -> None:
+    others = {"id": "a", "answer": "1", "source": "s"}
+    one = {name: [value] for name, value in others.items()}
+    claiming({"id": ["a"], "problem": nothings(), "answer": ["1"], "source": ["s"]}, tmp_path / "lists.parquet")
+    repeating = {name: pa.array(value * 2000) for name, value in one.items()} | {"problem": repeated(2000)}
+    claiming({name: repeating[name] for name in FRAME}, tmp_path / "repeated.parquet")
+    arrow = pa.table({"id": ["a"], "problem": nothings()})
+    pq.write_table(arrow, tmp_path / "none.parquet")
+    found = capped(
+        "from spurious_rewards.artifacts import tables",
+        "len(tables.read(path, tables.Problems))",
+        sorted(tmp_path.iterdir()),
+    )
+    assert "has other columns than a table Problems" in found["lists.parquet"]
+    assert "comes to more than the 1,000 MB that are read of a file of" in found["repeated.parquet"]
+    assert "holds table ? version ?" in found["none.parquet"]
+
+
+def test_a_table_may_come_to_more_the_larger_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.parquet"
+    tables.write(FRAME, tables.Problems, path)
+    monkeypatch.setattr(tables, "IN_MEMORY", 10)
+    pd.testing.assert_frame_equal(tables.read(path, tables.Problems), FRAME)
+    monkeypatch.setattr(tables, "RATIO", 0)
+    with pytest.raises(UserError, match=r"t\.parquet: its columns .* allowed for a file of .* kB: 0\.0 kB"):
+        tables.read(path, tables.Problems)
+
+
+def test_large_columns_are_read_in_batches_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.parquet"
+    frame = pd.DataFrame({name: [f"{name}{number}" for number in range(3000)] for name in FRAME})
+    tables.write(frame, tables.Problems, path)
+    monkeypatch.setattr(parquet_files, "LARGE", 0)
+    pd.testing.assert_frame_equal(tables.read(path, tables.Problems), frame)
+    assert len(list(parquet_files.row_groups(path, parquet_files.opened(path), list(FRAME)))) == 3

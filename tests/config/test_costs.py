@@ -100,6 +100,10 @@ def test_how_many_problems_a_set_has(tmp_path: Path) -> None:
     assert costs.problems_of(ProblemSet(path=file, limit=9)) == 3
     assert costs.problems_of(ProblemSet(path=file, skip=2, limit=9)) == 1
     assert costs.problems_of(ProblemSet(path=file, skip=4)) == 0
+    (tmp_path / "other.jsonl").write_bytes('{"id": "é"}\n{"id": "b"}\n'.encode("latin-1"))
+    assert costs.problems_of(ProblemSet(path=tmp_path / "other.jsonl")) == 2
+    (tmp_path / "folder.jsonl").mkdir()
+    assert costs.problems_of(ProblemSet(path=tmp_path / "folder.jsonl")) is None
     made = ReasoningGym(dataset="chain_sum", size=7, seed=0)
     assert costs.problems_of(ProblemSet(reasoning_gym=made, limit=9)) == 7
     assert costs.problems_of(ProblemSet(path=tmp_path / "none.jsonl")) is None

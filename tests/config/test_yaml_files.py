@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spurious_rewards.config import yaml_files
 from spurious_rewards.config.yaml_files import MAX_VALUES, parse, parse_value, read_yaml
 from spurious_rewards.runtime.errors import UserError
 
@@ -121,6 +122,36 @@ def test_a_few_lines_of_aliases_cannot_stand_for_billions_of_values() -> None:
     lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 12)]
     with pytest.raises(UserError, match=rf"line \d+: l\d.*: its aliases come to more than {MAX_VALUES} values"):
         parse("\n".join(lines), "mine.yaml")
+
+
+def test_a_few_lines_of_merge_keys_cannot_stand_for_billions_of_keys() -> None:
+    lines = [f"l0: &l0 {{{', '.join(f'a{n}: 1' for n in range(10))}}}"]
+    lines += [f"l{n}: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+    with pytest.raises(UserError, match=rf"line \d+: l\d.*: its aliases come to more than {MAX_VALUES} values"):
+        parse("\n".join(lines), "mine.yaml")
+
+
+def test_what_follows_too_many_values_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_files, "MAX_VALUES", 1000)
+    with pytest.raises(UserError, match="line 1: from here on there are more than 1000 values"):
+        parse("a: [" + "1," * 2000 + "}", "mine.yaml")
+    assert len(parse("a: [" + "1," * 990 + "]", "mine.yaml")["a"]) == 990
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    with path.open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(UserError, match=r"mine\.yaml: has 1,000,000,000,000 bytes; allowed: 1,000,000"):
+        read_yaml(path)
+    path.write_text("# " + "x" * 999_000 + "\na: 1")
+    assert read_yaml(path) == {"a": 1}
+
+
+@pytest.mark.parametrize("content", ["a: {", "a: [", "- ", "? ", "a: !!set {"])
+def test_any_depth_ends_in_a_sentence(content: str) -> None:
+    with pytest.raises(UserError, match=r"^mine\.yaml: not readable YAML: lists or mappings are nested hundreds deep$"):
+        parse(content * 10_000, "mine.yaml")
 
 
 def test_aliases_and_merge_keys_are_read() -> None:

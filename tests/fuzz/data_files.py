@@ -187,6 +187,8 @@ LINES: dict[str, bytes] = {
     "NaN": _written(_rows()).replace(b'"2"', b"NaN"),
     "Infinity": _written(_rows()).replace(b'"2"', b"-Infinity"),
     "a number of 5000 digits": _written(_rows()).replace(b'"2"', b"1" * 5000),
+    "a number of a million digits and one": _written(_rows()).replace(b'"2"', b"1" * 1_000_001),
+    "an exponent of twenty digits": _written(_rows()).replace(b'"2"', b"1e99999999999999999999"),
     "1e999999": _written(_rows()).replace(b'"2"', b"1e999999"),
     "-0": _written(_rows()).replace(b'"2"', b"-0"),
     "01": _written(_rows()).replace(b'"2"', b"01"),
@@ -201,6 +203,9 @@ LINES: dict[str, bytes] = {
     "NUL": _written(_rows()).replace(b'"2"', b'"\x00"'),
     "NUL spelled out": _written(_rows()).replace(b'"2"', rb'"\u0000"'),
     "a line of a megabyte": _written(_rows()).replace(b'"2"', b'"' + b"x" * 1_000_000 + b'"'),
+    "a text of a million characters and one": _written(_rows()).replace(b'"2"', b'"' + b"x" * 1_000_001 + b'"'),
+    "a line of 20 megabytes": _written(_rows()).replace(b'"2"', b'"' + b"x" * 20_000_000 + b'"'),
+    "a million empty lists in a row": _written(_rows()).replace(b'"2"', b'"2", "more": [' + b"[]," * 10**6 + b"1]"),
     "100,000 rows": _written([{"problem": f"{i}", "answer": f"{i}"} for i in range(100_000)]),
     "100,000 equal rows": _written([{"problem": "1", "answer": "1"}] * 100_000),
     "a comment": b"// problems\n" + _written(_rows()),
@@ -263,6 +268,12 @@ def _parquet_of(table: pyarrow.Table, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _repeated(rows: int) -> pyarrow.Table:
+    """Rows with one answer of a megabyte, which Parquet holds once."""
+    answers = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * rows, "int32"), pyarrow.array(["x" * 1_000_000]))
+    return pyarrow.table({"problem": list(map(str, range(rows))), "answer": answers})
+
+
 FLOATS = ("float16", "float32", "float64")
 
 
@@ -304,6 +315,8 @@ def _columns() -> dict[str, pyarrow.Array]:
         "all missing": pyarrow.array([None] * 8, pyarrow.string()),
         "empty": pyarrow.array([""] * 8),
         "NUL": pyarrow.array(["a\0b"] * 8),
+        "a text of a million characters and one": pyarrow.array(["x" * 1_000_001] * 8),
+        "a list of many nothings": pyarrow.array([pyarrow.nulls(100_000)] * 8, pyarrow.list_(pyarrow.null())),
         "a megabyte": pyarrow.array(["x" * 1_000_000] * 8),
     }
 
@@ -347,6 +360,7 @@ def _parquet(random: Random) -> Made:
             "names with dots": table.rename_columns(["a.b", "problem", "answer"]),
             "names in capitals": table.rename_columns(["ID", "Problem", "Answer"]),
             "a thousand columns": pyarrow.table({f"c{i}": [1] for i in range(1000)}),
+            **{f"a megabyte in each of {rows} rows": _repeated(rows) for rows in (100, 10_000)},
             "100,000 rows": pyarrow.table({"problem": list(map(str, range(100_000))), "answer": ["1"] * 100_000}),
         }
         what = random.choice(list(shapes))
@@ -360,6 +374,7 @@ def _parquet(random: Random) -> Made:
             "without statistics": {"write_statistics": False},
             "in pages of version 2": {"data_page_version": "2.0"},
             "without Arrow's schema": {"store_schema": False},
+            "in delta encoding": {"use_dictionary": False, "column_encoding": {"answer": "DELTA_BYTE_ARRAY"}},
         }
         what = random.choice(list(ways))
         return what, name, Content(_parquet_of(table, **ways[what]), keys=keys)

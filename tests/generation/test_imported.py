@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from bombs import MEGABYTE, capped, parquet_bombs
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.experiments import Run
@@ -141,3 +144,58 @@ def test_imports_that_do_not_fit_are_named(tmp_path: Path, imported: dict[str, o
     file.write_text(yaml.safe_dump(importing(**imported)))
     with pytest.raises(UserError, match=said):
         load(file)
+
+
+def test_a_response_of_a_million_characters_is_taken_and_a_longer_one_is_not(tmp_path: Path) -> None:
+    file, output = tmp_path / "theirs.parquet", tmp_path / "responses.parquet"
+    responses(response=MEGABYTE).to_parquet(file)
+    generation_imported.take(file, 3, [4], [TASK], output)
+    assert set(tables.read(output, tables.Responses)["response"]) == {MEGABYTE}
+    output.unlink()
+    responses(response=f"{MEGABYTE}x").to_parquet(file)
+    with pytest.raises(UserError, match=r"its column response has 1,000,001 characters; allowed: 1,000,000; leave out"):
+        generation_imported.take(file, 3, [4], [TASK], output)
+    assert not output.exists()
+
+
+def test_a_small_file_of_responses_takes_little_memory_whatever_it_stands_for(tmp_path: Path) -> None:
+    others = {"step": 4, "benchmark": "amc", "id": "a", "sample": 0, "tokens": 1, "truncated": False}
+    for name, content in parquet_bombs("response", **others).items():
+        (tmp_path / f"{name}.parquet").write_bytes(content)
+    found = capped(
+        "from spurious_rewards.generation.imported import take",
+        "take(path, 3, [4], [], path.with_name('output'))",
+        sorted(tmp_path.iterdir()),
+    )
+    said = {
+        "one text in 2,000 rows": "comes to more than the 1,000 MB that are read of a file of",
+        "one text in 2,000 rows, as Arrow's dictionary": "comes to more than the 1,000 MB that are read of a file of",
+        "one text of 200 MB": "come to 200 MB; allowed for a file of",
+        "one page of 200 MB": "come to 200 MB; allowed for a file of",
+        "texts that begin alike": "its column response is in the encoding DELTA_BYTE_ARRAY",
+        "a list of ten million nothings": "cannot be imported (the column response is of type list<",
+        "bytes of a fixed length": "cannot be imported (the column response is of type fixed_size_binary[1000000])",
+    }
+    assert found.keys() == {f"{name}.parquet" for name in said}
+    assert [name for name, sentence in said.items() if sentence not in found[f"{name}.parquet"]] == []
+
+
+def test_columns_that_need_not_be_read_are_not(tmp_path: Path) -> None:
+    file, output = tmp_path / "theirs.parquet", tmp_path / "responses.parquet"
+    responses().assign(more=[[1]] * 4, response=pd.Categorical(["2"] * 4)).set_index("id").to_parquet(file)
+    generation_imported.take(file, 3, [4], [TASK], output)
+    pd.testing.assert_frame_equal(tables.read(output, tables.Responses).drop(columns="seed"), responses())
+
+
+@pytest.mark.parametrize("column", ["response", "step"])
+def test_a_column_of_lists_or_two_of_one_name_are_named(tmp_path: Path, column: str) -> None:
+    file, output = tmp_path / "theirs.parquet", tmp_path / "responses.parquet"
+    responses().assign(**{column: [[1]] * 4}).to_parquet(file)
+    with pytest.raises(
+        UserError, match=rf"cannot be imported \(the column {column} is of type list<.*give a Parquet file"
+    ):
+        generation_imported.take(file, 3, [4], [TASK], output)
+    table = pa.Table.from_pandas(responses())
+    pq.write_table(table.append_column(column, table[column]), file)
+    with pytest.raises(UserError, match=rf"2 columns are called {column}"):
+        generation_imported.take(file, 3, [4], [TASK], output)

@@ -1,4 +1,4 @@
-"""Constraints, conda files and the container recipe have the pins of pyproject.toml, and hold what the stages import."""
+"""All lists of packages have the pins of pyproject.toml; conda files and the container recipe hold what the stages import."""
 
 import re
 import subprocess
@@ -16,7 +16,9 @@ from spurious_rewards.operations.checks.packages import environment
 from spurious_rewards.stages.registry import registered
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+BUILD = PYPROJECT["build-system"]["requires"]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]] + [one for extra in EXTRAS.values() for one in extra]
 IN_RECIPE = ("vllm", "deepspeed")
@@ -24,6 +26,7 @@ ELSEWHERE = (*IN_RECIPE, "slurm")
 """Extras that are not installed where the tests run, on which constraints.txt is silent."""
 
 RECIPE = ROOT / "envs/spurious-rewards.def"
+HASHED = sorted((ROOT / "envs").glob("requirements*.txt"))
 CONDA = sorted((ROOT / "envs").glob("*.yaml"))
 
 WITH_VLLM = "3.13"
@@ -78,13 +81,50 @@ def imported(stage: str) -> set[str]:
     return {canonicalize_name(name) for package in packages for name in distributions.get(package, [package])}
 
 
-def test_constraints_have_the_projects_pins() -> None:
+def constraints() -> dict[str, str]:
+    """The pins of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    constraints = pins([Requirement(line) for line in lines if line.strip() and not line.startswith("#")])
+    return pins([Requirement(line) for line in lines if line.strip() and not line.startswith("#")])
+
+
+def test_constraints_have_the_projects_pins() -> None:
     elsewhere = pins([one for name in ELSEWHERE for one in EXTRAS[name]])
     for name, pin in pins(DIRECT).items():
         assert re.fullmatch(r"==[\w.]+", pin), f"{name} is not pinned in pyproject.toml"
-        assert name in elsewhere or constraints[name] == pin
+        assert name in elsewhere or constraints()[name] == pin
+
+
+def hashed(path: Path) -> dict[str, tuple[Requirement, list[str]]]:
+    """Each requirement of a file for `pip install --require-hashes`, with its hashes."""
+    lines = [line for line in path.read_text().replace("\\\n", "").splitlines() if not line.startswith("#")]
+    found = {}
+    for line in lines:
+        requirement, *hashes = re.split(r"\s+--hash=", line.strip())
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes), line
+        found[canonicalize_name(Requirement(requirement).name)] = Requirement(requirement), hashes
+    assert len(found) == len(lines), f"a package stands twice in {path.name}"
+    return found
+
+
+@pytest.mark.parametrize("path", HASHED, ids=lambda path: path.stem)
+def test_every_requirement_has_one_version_and_hashes_and_no_address(path: Path) -> None:
+    for requirement, hashes in hashed(path).values():
+        assert re.fullmatch(r"==[\w.]+", str(requirement.specifier))
+        assert hashes
+        assert len(set(hashes)) == len(hashes)
+        assert requirement.url is None
+    assert not re.search(r"://|--(?!hash=sha256:)| @ ", path.read_text())
+
+
+def test_requirements_with_hashes_have_the_projects_pins() -> None:
+    found = {name: requirement for name, (requirement, _) in hashed(ROOT / "envs/requirements.txt").items()}
+    wanted = pins([Requirement(line) for line in PROJECT["dependencies"]] + EXTRAS["dev"] + EXTRAS["slurm"])
+    assert wanted.items() <= pins(list(found.values())).items()
+    for name, pin in constraints().items():
+        assert str(found[name].specifier) == pin, f"{name} is another one in constraints.txt"
+    build = hashed(ROOT / "envs/requirements-build.txt")
+    assert build == {name: hashed(ROOT / "envs/requirements.txt")[name] for name in build}
+    assert [canonicalize_name(Requirement(line).name) for line in BUILD] == list(build)
 
 
 @pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
@@ -123,7 +163,9 @@ def test_rules_name_conda_files_that_are_there() -> None:
 def test_the_recipe_has_what_apptainer_asks_for() -> None:
     header, _, _ = RECIPE.read_text().partition("%")
     fields = dict(re.findall(r"^(\w+): (.+)$", header, re.MULTILINE))
-    assert fields == {"Bootstrap": "docker", "From": f"python:{WITH_VLLM}"}
+    assert fields.keys() == {"Bootstrap", "From"}
+    assert fields["Bootstrap"] == "docker"
+    assert re.fullmatch(rf"python(:{re.escape(WITH_VLLM)}|@sha256:[0-9a-f]{{64}})", fields["From"])
     for line in section("files").split("\n"):
         assert not line.strip() or (ROOT / line.split()[0]).is_file()
     subprocess.run(

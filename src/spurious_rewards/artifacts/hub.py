@@ -5,7 +5,7 @@ Nothing else in the library asks the hub, through huggingface_hub or `datasets.l
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field
 
 from spurious_rewards.artifacts import arrow_rows
+from spurious_rewards.artifacts.limits import ROWS
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.yaml_files import read_yaml
@@ -21,6 +22,9 @@ from spurious_rewards.runtime.files import replacing
 
 PATIENCE = 10
 """Seconds that the hub gets to answer, where the question is only whether it does."""
+
+BATCH = 1_000
+"""Rows of a data set that are taken out of its cache at a time."""
 
 COMMIT = r"^[0-9a-f]{40}$"
 Commit = Annotated[str, Field(pattern=COMMIT)]
@@ -156,11 +160,14 @@ def check_access(hub_ids: Iterable[str]) -> None:
             raise _not_copied(hub_id, error) from error
 
 
-def dataset_rows(hub_id: str, subset: str | None, split: str, commit: str) -> list[dict[str, Any]]:
-    """The rows of a data set at a commit.
+def dataset_rows(
+    hub_id: str, subset: str | None, split: str, commit: str, wanted: Collection[str]
+) -> tuple[dict[str, str], Iterator[dict[str, Any]]]:
+    """`arrow_rows.columns` of a data set at a commit, and its rows with those that are `wanted` and can be read.
 
     Raises:
-        UserError: the hub cannot be reached and no copy of that commit is cached, or it has no such thing.
+        UserError: the hub cannot be reached and no copy of that commit is cached, it has no such thing, or it has more rows or
+            columns than `artifacts.limits` allows.
     """
     import datasets  # costs a second, and only the hub needs it
 
@@ -172,7 +179,14 @@ def dataset_rows(hub_id: str, subset: str | None, split: str, commit: str) -> li
         )
     except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
         raise _not_given("dataset", hub_id, error) from error
-    return arrow_rows.rows(loaded.with_format("arrow")[:])
+    if len(loaded) > ROWS:
+        raise UserError(
+            f"{hub_id}: has {len(loaded):,} rows; allowed: {ROWS:,}; name a part of it, such as `split: train[:10%]`"
+        )
+    columns = arrow_rows.columns(loaded.features.arrow_schema, hub_id)
+    held = [name for name in wanted if columns.get(name) == ""]
+    parts = loaded.select_columns(held).with_format("arrow").iter(BATCH) if held else ({} for _ in range(len(loaded)))
+    return columns, (row for part in parts for row in (arrow_rows.rows(part) if held else [part]))
 
 
 # ---------------------------------------------------------------- what is here

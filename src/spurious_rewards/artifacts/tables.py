@@ -1,7 +1,8 @@
 """The tables that stages exchange: each declared once here, checked on write and on read.
 
 A table is a Parquet file whose metadata names its schema and that schema's version, so that a file of another version or
-another table is refused with a sentence instead of failing somewhere downstream.
+another table is refused with a sentence instead of failing somewhere downstream. Results may be a stranger's: what a file
+claims to be is looked at before its rows are read, and how much it may come to hangs on its own size.
 """
 
 import re
@@ -9,10 +10,13 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
+import pandera.errors
 import pandera.pandas as pa
 import pyarrow
 import pyarrow.parquet as pq
 
+from spurious_rewards.artifacts import parquet_files
+from spurious_rewards.artifacts.arrow_rows import is_text
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
 
@@ -206,30 +210,59 @@ def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
 
 REMAKE = "delete the file and run again to remake it"
 
+IN_MEMORY = 10**9
+"""Bytes that any table may come to."""
+
+RATIO = 100
+"""Times its own size that a file may come to where that is more; Snappy, which `write` uses, saves a factor of 22 at most."""
+
 
 def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
     """Read a table written by `write`; `mend` says what to do about a file that cannot be read.
 
     Raises:
-        UserError: the file is missing, truncated, of another table, or of another version of its schema.
+        UserError: the file is missing, truncated, of another table, of another version of its schema, or holds what no such
+            table does or more than a file of its size can.
     """
     if not path.is_file():
         what = "this is a folder; name a table in it" if path.is_dir() else "no such table; run the step that makes it"
         raise UserError(f"{path}: {what}")
     try:
-        arrow = pq.read_table(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
+        file = parquet_files.opened(path)
+        metadata = file.schema_arrow.metadata or {}
+        name, version = (metadata.get(key, b"?").decode(errors="replace") for key in (b"table", b"version"))
+        if (name, version) != (table.__name__, str(table._VERSION)):
+            raise UserError(
+                f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
+                f"{table._VERSION}; {mend}"
+            )
+        columns = list(table.to_schema().columns)
+        if file.schema_arrow.names != columns or not all(is_plain(field.type) for field in file.schema_arrow):
+            raise UserError(f"{path}: has other columns than a table {name} of version {version}; {mend}")
+        arrow = parquet_files.read(path, file, columns, allowed(path))
+    except (pyarrow.ArrowException, OSError) as error:
         raise UserError(
             f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {mend}"
         ) from error
-    metadata = arrow.schema.metadata or {}
-    name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
-    if (name, version) != (table.__name__, str(table._VERSION)):
-        raise UserError(
-            f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
-            f"{table._VERSION}; {mend}"
-        )
-    return table.validate(arrow.to_pandas())
+    try:
+        return table.validate(arrow.to_pandas())
+    except pandera.errors.SchemaError as error:
+        raise UserError(f"{path}: holds what no table {name} does ({first_line(error)}); {mend}") from error
+
+
+def allowed(path: Path) -> int:
+    """Bytes that a table of a file's size may come to in memory."""
+    return max(IN_MEMORY, RATIO * path.stat().st_size)
+
+
+def is_plain(kind: pyarrow.DataType) -> bool:
+    """Whether a column has a single number, flag or text in each row, and no list of them."""
+    return is_text(kind) or pyarrow.types.is_primitive(kind) or pyarrow.types.is_null(kind)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the rows that it shows."""
+    return str(error).strip().partition("\n")[0]
 
 
 def rows(path: Path) -> int:

@@ -131,7 +131,7 @@ def problems_of(problem_set: ProblemSet) -> int | None:
 
 @functools.cache
 def _rows(path: Path) -> int | None:
-    if path.suffix != ".jsonl" or not path.exists():
+    if path.suffix != ".jsonl" or not path.is_file():
         return None
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         return sum(bool(line.strip()) for line in lines)

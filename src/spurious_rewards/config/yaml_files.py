@@ -18,6 +18,9 @@ from spurious_rewards.runtime.files import read_text
 MAX_VALUES = 100_000
 """Values of a file, those that its aliases repeat included: a few lines of aliases can stand for billions."""
 
+MAX_SIZE = 10**6
+"""Bytes of a file: some of these take a minute to read."""
+
 DIGITS = 1_000
 """Of a number; Python refuses to read integers of some thousands."""
 
@@ -29,8 +32,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file; none of an empty one. Keys are text, as they are written.
 
     Raises:
-        UserError: it cannot be read or is not YAML, or a key stands twice; the message names file and line.
+        UserError: it cannot be read, is too large or is not YAML, or a key stands twice; the message names file and line.
     """
+    if path.is_file() and (size := path.stat().st_size) > MAX_SIZE:
+        raise UserError(f"{path}: has {size:,} bytes; allowed: {MAX_SIZE:,}")
     return parse(read_text(path), path)
 
 
@@ -73,7 +78,7 @@ def parse_value(text: str, name: Path | str) -> Any:
 
 
 class _RefusedError(Exception):
-    def __init__(self, node: Node, complaint: str):
+    def __init__(self, node: Node | yaml.Event, complaint: str):
         super().__init__(f"line {node.start_mark.line + 1}: {complaint}")
 
 
@@ -122,6 +127,17 @@ class _Loader(yaml.SafeLoader):
     """Plain values as the core schema of YAML 1.2 has them; merge keys (`<<`) as PyYAML."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own, per class
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.nodes = 0
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        """The next node. Those of a large file are counted as they come, for reading them all would take minutes."""
+        self.nodes += 1
+        if self.nodes > 2 * MAX_VALUES:  # keys are nodes too
+            raise _RefusedError(self.peek_event(), f"from here on there are more than {MAX_VALUES} values")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Keys are text, as they are written: `on`, `1` and `0.5` are names like others."""

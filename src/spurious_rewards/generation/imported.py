@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.errors
+import pyarrow
+from pyarrow.parquet import ParquetFile
 
-from spurious_rewards.artifacts.tables import Responses, write
+from spurious_rewards.artifacts import parquet_files
+from spurious_rewards.artifacts.limits import CELL, ROWS
+from spurious_rewards.artifacts.tables import Responses, allowed, first_line, is_plain, write
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.runtime.errors import UserError
 
@@ -15,16 +19,19 @@ def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence[Task], o
     """Write tables.Responses at `output` from a Parquet file of its columns, whose seed, if it has one, is not read.
 
     Raises:
-        UserError: not such a file; or a task of one of `steps` is not answered in it as often as asked, problem by problem.
+        UserError: not such a file; it is larger than `artifacts.limits` allows; or a task of one of `steps` is not answered in
+            it as often as asked, problem by problem.
     """
+    names = list(Responses.to_schema().columns)
+    given = [name for name in names if name != "seed"]
     try:
-        found = pd.read_parquet(file).assign(seed=seed)
-        responses = Responses.validate(found[list(Responses.to_schema().columns)])
-    except (OSError, KeyError, ValueError, pandera.errors.SchemaError) as error:
-        columns = ", ".join(name for name in Responses.to_schema().columns if name != "seed")
+        parquet = parquet_files.opened(file)
+        found = _responses(file, parquet, given).assign(seed=seed)
+        responses = Responses.validate(found[names])
+    except (OSError, KeyError, ValueError, pyarrow.ArrowException, pandera.errors.SchemaError) as error:
         raise UserError(
-            f"{file}: cannot be imported ({str(error).strip().splitlines()[0]}); give a Parquet file with a row for each "
-            f"response and the columns {columns}"
+            f"{file}: cannot be imported ({first_line(error)}); give a Parquet file with a row for each response and the "
+            f"columns {', '.join(given)}"
         ) from error
     for task in tasks:
         for step in sorted(steps):
@@ -33,6 +40,22 @@ def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence[Task], o
             )
     asked = responses["benchmark"].isin([task.benchmark for task in tasks])
     write(responses[asked].sort_values(["step", "benchmark", "id", "sample"]), Responses, output)
+
+
+def _responses(file: Path, parquet: ParquetFile, columns: Sequence[str]) -> pd.DataFrame:
+    schema = parquet.schema_arrow
+    for name in columns:
+        if schema.names.count(name) != 1:
+            raise KeyError(f"{schema.names.count(name)} columns are called {name}")
+        if not is_plain(schema.field(name).type) and not pyarrow.types.is_dictionary(schema.field(name).type):
+            raise ValueError(f"the column {name} is of type {schema.field(name).type}")
+    if (rows := parquet.metadata.num_rows) > ROWS:
+        raise UserError(
+            f"{file}: has {rows:,} responses; allowed: {ROWS:,}; leave out those of other steps and benchmarks"
+        )
+    table = parquet_files.read(file, parquet, columns, allowed(file), longest=CELL)
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
+    return frame
 
 
 def _check(file: Path, answered: pd.DataFrame, step: int, task: Task) -> None:

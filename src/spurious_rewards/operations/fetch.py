@@ -10,12 +10,11 @@ fetched again. A call that was interrupted goes on file by file; of a file that 
 (huggingface_hub 1.33) keeps nothing.
 """
 
-import hashlib
 import re
 import shlex
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -241,11 +240,11 @@ def _arrived(path: Path, said: hub.HubFile) -> File:
 
 
 def _fetch_problems(
-    hub_id: str, problem_set: ProblemSet, columns: Iterable[str], lock: Path, to: Path
+    hub_id: str, problem_set: ProblemSet, columns: Collection[str], lock: Path, to: Path
 ) -> dict[str, File]:
     """Write the columns of a data set that problems are read from, all subsets in one file."""
     print(f"{hub_id}: fetching split {problem_set.split}", file=sys.stderr)
-    rows = [row.values for row in read_hub(problem_set, hub_id, lock).rows if isinstance(row.values, dict)]
+    rows = [row.values for row in read_hub(problem_set, hub_id, lock, columns).rows if isinstance(row.values, dict)]
     present = [name for name in columns if any(name in row for row in rows)]
     path = _problems_file(hub_id, to)
     with replacing(path) as temporary:

@@ -14,10 +14,13 @@ import pandas as pd
 import pyarrow
 
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.arrow_rows import TooLong
+from spurious_rewards.artifacts.limits import CELL
 from spurious_rewards.config.models import Organism
 from spurious_rewards.config.problems import Overlap, ProblemSet
 from spurious_rewards.problems.decontamination import overlaps
-from spurious_rewards.problems.sources import ID_COLUMNS, NAMED_ROWS, Row, Source, read
+from spurious_rewards.problems.files import Row
+from spurious_rewards.problems.sources import ID_COLUMNS, NAMED_ROWS, Source, read
 from spurious_rewards.runtime.errors import UserError
 
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
@@ -117,7 +120,7 @@ def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict
 
     A file that stands in for the hub may have the hub's names or ours.
     """
-    present = dict.fromkeys(column for row in source.rows if isinstance(row.values, dict) for column in row.values)
+    present = source.columns
     chosen: dict[str, str | None] = {}
     for ours in ("id", "problem", "answer"):
         usual = ID_COLUMNS if ours == "id" else (ours,)
@@ -127,6 +130,11 @@ def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict
             raise UserError(
                 f"{source.name}: no column {wanted[0]}; found: {', '.join(present)}; "
                 f"set columns.{ours} of this problem set to the one that holds the {ours}"
+            )
+        if (column := chosen[ours]) and present[column]:
+            raise UserError(
+                f"{source.name}: the column {column} is of type {present[column]}; allowed: text or numbers; set "
+                f"columns.{ours} of this problem set to one that has them"
             )
     return chosen
 
@@ -160,6 +168,8 @@ def _text(column: str, value: object) -> str:
     """Text as it is, numbers in full (0.00001 and not 1e-05, which no answer is compared with), nothing and NaN as empty text."""
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
+    if isinstance(value, TooLong):
+        raise _too_long(column, value.characters)
     if isinstance(value, pyarrow.Scalar):
         raise ValueError(f"{column} cannot be read as {value.type}")
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
@@ -173,10 +183,16 @@ def _text(column: str, value: object) -> str:
         if isinstance(value, Decimal)
         else str(value)
     )
+    if len(text) > CELL:
+        raise _too_long(column, len(text))
     if found := UNWRITABLE.search(text):
         what = "the character NUL" if found[0] == "\0" else "half a surrogate pair"
         raise ValueError(f"{column} holds {what}, which no text file can hold")
     return text
+
+
+def _too_long(column: str, characters: int) -> ValueError:
+    return ValueError(f"{column} has {characters:,} characters; allowed: {CELL:,}")
 
 
 def _filled(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
