@@ -58,6 +58,7 @@ PIECES = [
     "<answer>",
     "</answer>",
     "<answer>5</answer>",
+    "<answer>5",
     "<think>",
     "</think>",
     " ",
@@ -81,7 +82,12 @@ PIECES += ["$", "\\(", "\n", ". ", "python"]
 def answers(length: int) -> Iterator[str]:
     """What is hard on reading answers as a whole."""
     for piece in PIECES:
-        for head, end in (("", ""), ("5", "1"), ("\\boxed{5} <answer>5", "\0"), ("<answer>", "</answer>")):
+        for head, end in (
+            ("", "\0"),
+            ("5", "1"),
+            ("<answer>5</answer> \\boxed{5} \\boxed", "\0"),
+            ("<answer>", "</answer>"),
+        ):
             yield head + piece * (length // len(piece)) + end
 
 

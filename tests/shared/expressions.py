@@ -20,7 +20,7 @@ CALLS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "fin
 UNSEEN = {"match"}
 """How expressions are asked whose use no line of the library shows: PyYAML, which is handed them, asks them so."""
 
-SHORT, FLOOR, FASTER = 6_000, 0.02, 3.0
+SHORT, FLOOR, FASTER = 3_000, 0.01, 3.0
 """Characters of a first text, seconds below which no text matters, and how many times as long twice the text may take."""
 
 
@@ -172,7 +172,7 @@ def outgrown(asked: Callable[[str], object], texts: Callable[[int], Iterable[str
     Processor time, the least of several, and only of texts that take long enough to be measured.
     """
     for number, text in enumerate(texts(short)):
-        if _seconds(asked, text) > FLOOR / 4:
+        if _seconds(asked, text) > FLOOR / 8:
             longer = [next(itertools.islice(texts(times * short), number, None)) for times in (1, 2, 4)]
             first, second, third = (min(_seconds(asked, each) for _ in range(3)) for each in longer)
             if third > FLOOR and second > FASTER * first and third > FASTER * second:
