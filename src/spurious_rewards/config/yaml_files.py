@@ -78,7 +78,7 @@ def parse_value(text: str, name: Path | str) -> Any:
 
 
 class _RefusedError(Exception):
-    def __init__(self, node: Node | yaml.Event, complaint: str):
+    def __init__(self, node: Node, complaint: str):
         super().__init__(f"line {node.start_mark.line + 1}: {complaint}")
 
 
@@ -136,7 +136,8 @@ class _Loader(yaml.SafeLoader):
         """The next node. Those of a large file are counted as they come, for reading them all would take minutes."""
         self.nodes += 1
         if self.nodes > 2 * MAX_VALUES:  # keys are nodes too
-            raise _RefusedError(self.peek_event(), f"from here on there are more than {MAX_VALUES} values")
+            here = ScalarNode("", "", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+            raise _RefusedError(here, f"from here on there are more than {MAX_VALUES} values")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
