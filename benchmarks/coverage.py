@@ -18,7 +18,7 @@ from crossed_bootstrap import Draws, draw, resample
 from scipy import stats
 
 from spurious_rewards import statistics
-from spurious_rewards.statistics.crossed import Array
+from spurious_rewards.statistics import Array
 
 Interval = tuple[float, float]
 

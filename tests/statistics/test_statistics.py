@@ -235,8 +235,63 @@ def test_no_difference_above_1_is_detectable():
 
 
 def test_shapes_must_agree():
-    with pytest.raises(ValueError, match="both must be"):
+    with pytest.raises(ValueError, match="must be the same"):
         statistics.difference(np.zeros((2, 5)), np.zeros((2, 6)))
+
+
+# ---------------------------------------------------------------- other confidences, other contrasts
+
+
+def estimates():
+    before, after, other = np.random.default_rng(0).random((3, 4, 30))
+    return {
+        "mean": statistics.mean(before),
+        "difference": statistics.difference(before, after),
+        "linear": statistics.linear([before, after, other], [-1, 0.5, 0.5]),
+        "ratio": statistics.ratio(before * after, after, proportion=True),
+        "share": statistics.share(after - 0.5 * other, after),
+        "unmoved": statistics.difference(before, before),
+    }
+
+
+@pytest.mark.parametrize("name", estimates())
+def test_more_confidence_takes_a_wider_interval(name):
+    found = estimates()[name]
+    assert found.at(0.95) == found
+    ends = [(found.at(each).low, found.at(each).high) for each in (0.5, 0.95, 0.999)]
+    assert [low for low, _ in ends] == sorted((low for low, _ in ends), reverse=True)
+    assert [high for _, high in ends] == sorted(high for _, high in ends)
+    assert len(set(ends)) == 3
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.999])
+def test_one_seed_is_students_at_every_confidence(confidence):
+    before, after = np.random.default_rng(0).random((2, 1, 40))
+    found = statistics.difference(before, after).at(confidence)
+    expected = stats.ttest_rel(after[0], before[0]).confidence_interval(confidence)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_an_interval_of_confidence_1_less_p_ends_at_zero():
+    before, after = np.random.default_rng(3).random((2, 3, 40))
+    found = statistics.difference(before, after)
+    ends = found.at(1 - found.p)
+    assert min(abs(ends.low), abs(ends.high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_contrast_is_the_mean_of_the_weighted_sum():
+    one, other, third, fourth = np.random.default_rng(0).random((4, 3, 20)) / 2
+    found = statistics.linear([one, other, third, fourth], [1, -1, -1, 1])
+    expected = statistics.difference(other + third, one + fourth)
+    assert found == expected
+    assert statistics.linear([one], [1]).value == pytest.approx(one.mean())
+
+
+def test_a_contrast_stays_where_rates_can_lie():
+    zero, one = np.zeros((2, 3)), np.ones((2, 3))
+    found = statistics.linear([zero, zero, one], [0.5, 0.5, -1])
+    assert (found.value, found.low) == (-1, -1)
+    assert found.high < 1
 
 
 # ---------------------------------------------------------------- properties
@@ -326,7 +381,7 @@ def test_a_ratio_to_everything_is_the_mean(values):
 def test_problems_without_a_whole_count_as_absent():
     part, whole = np.random.default_rng(0).random((2, 3, 20))
     more = np.hstack([part, np.zeros((3, 7))]), np.hstack([whole, np.zeros((3, 7))])
-    found, expected = (astuple(statistics.ratio(*each)) for each in (more, (part, whole)))
+    found, expected = (astuple(statistics.ratio(*each))[:-1] for each in (more, (part, whole)))
     assert found == pytest.approx(expected)
 
 
