@@ -116,7 +116,7 @@ def _without_variance(centre: float, seeds: int, problems: int, largest: float) 
 
     off = min(abs(centre) / largest, 1.0)
     p = float(2 * stats.norm.sf(np.sqrt(problems * off / (1 - off)))) if off < 1 else 0.0
-    return Estimate(centre, *ends(CONFIDENCE), seeds, problems, p, 0.0, math.nan, ends)
+    return Estimate(centre, *ends(CONFIDENCE), seeds, problems, p, 0.0, math.nan, ends=ends)
 
 
 @dataclass(frozen=True)

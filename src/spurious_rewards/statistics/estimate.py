@@ -34,7 +34,8 @@ class Estimate:
     interval does not hold 0, and below any other level where the interval of that level does not. `error` is the standard
     error, and `freedom` the degrees of freedom at which Student's quantile is that of the interval. Error is 0 and freedom NaN
     where no value differed from another; where there is no interval, as over one problem, all three are NaN.
-    `ends` gives the ends at any confidence.
+    `ends` gives the ends at any confidence. Of how many `pieces` the interval consists: one, but for some shares
+    (`fieller.share`), where the ends are the outermost.
     """
 
     value: float
@@ -45,6 +46,7 @@ class Estimate:
     p: float
     error: float
     freedom: float
+    pieces: int = 1
     ends: Ends = field(default=_none, repr=False, compare=False)
 
     def at(self, confidence: float) -> "Estimate":
