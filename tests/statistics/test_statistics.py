@@ -285,7 +285,8 @@ def test_a_contrast_is_the_mean_of_the_weighted_sum():
     one, other, third, fourth = np.random.default_rng(0).random((4, 3, 20)) / 2
     found = statistics.linear([one, other, third, fourth], [1, -1, -1, 1])
     expected = statistics.difference(other + third, one + fourth)
-    assert found == expected
+    assert astuple(found)[:8] == pytest.approx(astuple(expected)[:8])
+    assert found.by_seed == pytest.approx(expected.by_seed)
     assert statistics.linear([one], [1]).value == pytest.approx(one.mean())
 
 
@@ -383,7 +384,7 @@ def test_a_ratio_to_everything_is_the_mean(values):
 def test_problems_without_a_whole_count_as_absent():
     part, whole = np.random.default_rng(0).random((2, 3, 20))
     more = np.hstack([part, np.zeros((3, 7))]), np.hstack([whole, np.zeros((3, 7))])
-    found, expected = (astuple(statistics.ratio(*each))[:-1] for each in (more, (part, whole)))
+    found, expected = (astuple(statistics.ratio(*each))[:8] for each in (more, (part, whole)))
     assert found == pytest.approx(expected)
 
 

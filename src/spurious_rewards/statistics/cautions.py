@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
-from spurious_rewards.statistics.estimate import Array
+from spurious_rewards.statistics.textbook import Array
 
 FALSE_ALARMS = 0.05
 """How often seeds that differ as a normal distribution has it are said to fall into two groups."""
