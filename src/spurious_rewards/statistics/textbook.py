@@ -12,17 +12,17 @@ Array = NDArray[np.float64]
 CONFIDENCE = 0.95
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's interval for one proportion (`scipy.stats.binomtest`)."""
-    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    interval = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 
-def seed_band(values: Array) -> tuple[float, float]:
+def seed_band(values: Array, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Student's interval of the mean over seeds alone, shape (seeds,); (nan, nan) for fewer than two."""
     if len(values) < 2:
         return float("nan"), float("nan")
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
 
 
