@@ -326,6 +326,51 @@ def test_with_one_update_the_ratio_is_exactly_one_and_the_metrics_are_those_of_t
         assert one[name][0] > 0
 
 
+def test_what_is_padding_in_every_row_of_a_micro_batch_is_left_out_and_changes_nothing(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log-probabilities, entropies, clip fractions and gradients: the metrics and weights after two steps."""
+    import torch
+
+    from spurious_rewards.training import trainer
+
+    small = TINY.model_copy(update={"micro_batch": 1, "max_new_tokens": 16})
+    problems = PROBLEMS.assign(problem=["1 + 1", "2 + 2", "3 + 3 + 3 + 3 + 3", "4 + 4"])
+    widths: list[int] = []
+    whole: list[int] = []
+    cut = trainer.without_padding
+
+    def counted(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
+        start, stop = cut(mask, logits_to_keep)
+        assert not mask[:, :start].any()
+        assert not mask[:, stop:].any()
+        widths.append(stop - start)
+        whole.append(mask.shape[1])
+        return start, stop
+
+    monkeypatch.setattr(trainer, "without_padding", counted)
+    short = run(organism_model, tmp_path / "cut", 0, 2, training=small, problems=problems)
+    monkeypatch.setattr(trainer, "without_padding", lambda mask, logits_to_keep: (0, mask.shape[1]))
+    padded = run(organism_model, tmp_path / "padded", 0, 2, training=small, problems=problems)
+    assert sum(widths) < 0.8 * sum(whole)
+    for name in ("entropy", "token_probability", "clip_fraction", "grad_norm"):
+        assert metrics(short)[name].tolist() == pytest.approx(metrics(padded)[name].tolist(), rel=1e-4), name
+    one, other = (weights(checkpoint(segment, 0, 2)) for segment in (short, padded))
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+
+
+def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> None:
+    import torch
+
+    from spurious_rewards.training.trainer import without_padding
+
+    mask = torch.tensor([[0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0]])
+    assert without_padding(mask, 4) == (2, 6)
+    assert without_padding(mask[:, 2:6], 2) == (0, 4)
+    assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2) == (1, 3)  # a response whose only token is masked
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize(("gamma", "loss"), [(0, "paper"), (1, "released_code")])
 def test_a_reward_that_never_varies_moves_no_weight(
