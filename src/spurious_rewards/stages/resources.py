@@ -18,6 +18,7 @@ def of_sampling(study: Study, model: str) -> Hardware:
     weights = study.suite.num_parameters(model)
     return Hardware(
         gpus=asked_for.sampling_gpus,
+        tensor_parallel_size=asked_for.sampling_tensor_parallel_size,
         gpu_memory_utilization=asked_for.sampling_gpu_memory_utilization,
         num_parameters=weights,
     )

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from accelerate.utils import set_seed
 from datasets import Dataset
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.nn import functional
-from transformers import AutoConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 from trl.generation import vllm_generation
 from trl.trainer import utils as trl_utils
@@ -224,7 +225,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         keywords["compute_entropy"] = True
         parts = []
         rows = batch_size or len(input_ids)
-        for ids, mask in zip(input_ids.split(rows), attention_mask.split(rows), strict=True):
+        for ids, mask in zip(torch.split(input_ids, rows), torch.split(attention_mask, rows), strict=True):
             shown = slice(*without_padding(mask, logits_to_keep))
             kept = shown.stop - (ids.shape[1] - logits_to_keep)
             logps, entropies, _ = super()._get_per_token_logps_and_entropies(
@@ -375,15 +376,8 @@ def without_dropout(model: Any) -> Any:
 
 def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """The engine of this process for a model of this architecture; TRL puts the trainer's weights in before each rollout."""
-    key = repr((_architecture(arguments["model"]), {**arguments, "model": None}))
+    key = repr((loading.architecture(Path(arguments["model"])), {**arguments, "model": None}))
     if key not in ENGINES:
         ENGINES[key] = make(**arguments)
         gc.unfreeze()  # vLLM exempts all that lives by now from collection, the model in training included
     return ENGINES[key]
-
-
-def _architecture(folder: str) -> dict[str, Any]:
-    """What config.json says of a model; a base model and its checkpoints have the same."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
-    of_the_file = {"_name_or_path", "transformers_version", "dtype", "use_cache"}
-    return {name: config[name] for name in sorted(config) if name not in of_the_file and not name.endswith("_token_id")}
