@@ -394,7 +394,9 @@ def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> No
 
 def test_vllm_must_be_able_to_spread_the_heads(folder: Path) -> None:
     content = tiny(models={"m": tiny()["models"]["m"] | {"id": str(folder)}}, sampling={"engine": "vllm"})
-    content["resources"] = [{"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 8, "sampling_tensor_parallel_size": 8}]
+    content["resources"] = [
+        {"max_parameters": 9e9, "accelerate_config": "fsdp2_8", "sampling_gpus": 8, "sampling_tensor_parallel_size": 8}
+    ]
     found = only(models.heads(study_of(content)))
     assert "28 attention heads, which vLLM cannot spread over 8 GPUs (sampling_tensor_parallel_size)" in found.found
     assert found.mend.endswith("one of 1, 2, 4, 7, 14, 28")

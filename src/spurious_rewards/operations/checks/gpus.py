@@ -109,9 +109,7 @@ def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
             yield from _training_fits(training, weights, asked_for, config, gpu_gb)
         if study.suite.sampling.engine == "vllm":
             sampling, room = study.suite.sampling, asked_for.sampling_gpu_memory_utilization * gpu_gb
-            needed = gpu_memory.engine_needs(
-                weights, sampling.dtype, asked_for.sampling_tensor_parallel_size
-            )
+            needed = gpu_memory.engine_needs(weights, sampling.dtype, asked_for.sampling_tensor_parallel_size)
             yield from _fits(
                 "vLLM in sampling",
                 needed,
