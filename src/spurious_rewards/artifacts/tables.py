@@ -4,8 +4,9 @@ A table is a Parquet file whose metadata names its schema and that schema's vers
 another table is refused with a sentence instead of failing somewhere downstream.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
@@ -14,6 +15,9 @@ import pyarrow.parquet as pq
 
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
+
+ROW_GROUP = 20_000
+"""Rows of a Parquet file that are read at once, where not all are."""
 
 SHARED_BASE = -1
 """Value of `seed` in rows of a base model that all seeds share (hub and local models; an organism has one a seed)."""
@@ -200,7 +204,7 @@ def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
         {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
     )
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary)
+        pq.write_table(arrow, temporary, row_group_size=ROW_GROUP)
 
 
 REMAKE = "delete the file and run again to remake it"
@@ -212,23 +216,60 @@ def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, truncated, of another table, or of another version of its schema.
     """
+    return table.validate(_arrow(path, table, mend, pq.read_table).to_pandas())
+
+
+def row_groups(path: Path, table: type[Table]) -> list[int]:
+    """How many rows each row group of a table has, of `ROW_GROUP` at most.
+
+    Raises:
+        UserError: see `read`.
+    """
+    _arrow(path, table, REMAKE, pq.read_schema)
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+
+def read_row_group(path: Path, table: type[Table], number: int) -> pd.DataFrame:
+    """Read one row group of a table; the others stay on disk.
+
+    Raises:
+        UserError: see `read`.
+    """
+    return table.validate(_arrow(path, table, REMAKE, lambda of: pq.ParquetFile(of).read_row_group(number)).to_pandas())
+
+
+def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
+    """Write the tables of `parts`, one after the other, as one; whole or not at all, with one of them in memory at a time.
+
+    Raises:
+        UserError: see `read`.
+    """
+    first = _arrow(parts[0], table, REMAKE, pq.read_schema)
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, first) as whole:
+        for part in parts:
+            whole.write_table(_arrow(part, table, REMAKE, pq.read_table), row_group_size=ROW_GROUP)
+
+
+def _arrow(path: Path, table: type[Table], mend: str, reading: Callable[[Path], Any]) -> Any:
+    """What `reading` makes of a file that holds such a table: an arrow table, or its schema."""
     if not path.is_file():
         what = "this is a folder; name a table in it" if path.is_dir() else "no such table; run the step that makes it"
         raise UserError(f"{path}: {what}")
     try:
-        arrow = pq.read_table(path)
+        found = reading(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {mend}"
         ) from error
-    metadata = arrow.schema.metadata or {}
+    metadata = (found if isinstance(found, pyarrow.Schema) else found.schema).metadata or {}
     name, version = metadata.get(b"table", b"?").decode(), metadata.get(b"version", b"?").decode()
     if (name, version) != (table.__name__, str(table._VERSION)):
         raise UserError(
             f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
             f"{table._VERSION}; {mend}"
         )
-    return table.validate(arrow.to_pandas())
+    return found
 
 
 def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
