@@ -206,6 +206,7 @@ def run(
     previous: Path | None = None,
     prompt: Prompt = PROMPT,
     problems: pd.DataFrame = PROBLEMS,
+    hardware: Hardware | None = None,
 ) -> Path:
     """Train one segment of seed 0 and return its folder."""
     import torch
@@ -222,6 +223,7 @@ def run(
         output=segment,
         tracker=Tracker("none", output, "run", {}),
         version=1,
+        hardware=hardware or Hardware(),
     )
     return segment
 
@@ -358,6 +360,19 @@ def test_what_is_padding_in_every_row_of_a_micro_batch_is_left_out_and_changes_n
     one, other = (weights(checkpoint(segment, 0, 2)) for segment in (short, padded))
     for name in one:
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+
+
+def test_there_are_as_many_graders_as_the_job_has_cores(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spurious_rewards.training import segment
+
+    asked: list[int] = []
+    own = segment.Verifier
+    monkeypatch.setattr(segment, "Verifier", lambda workers: asked.append(workers) or own(workers))
+    run(organism_model, tmp_path / "one", 0, 1)
+    run(organism_model, tmp_path / "three", 0, 1, hardware=Hardware(cores=3))
+    assert asked == [1, 3]
 
 
 def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> None:

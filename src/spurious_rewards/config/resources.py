@@ -21,6 +21,8 @@ class Hardware(Frozen):
     machines: int = 1
     server_gpus: int = 0
     """Of `gpus`, those on which vLLM serves rollouts."""
+    cores: int = 1
+    """Processor cores, for graders."""
     num_parameters: float = 0
     """Weights of the model, for the arithmetic of memory."""
 

@@ -147,6 +147,7 @@ def _train_seed(
     source = folder / f"step{first}" if first > segment.start else start
     if source:
         check_resumable(source, accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None)
+    graders = max(1, hardware.cores * hardware.machines // processes.num_processes)
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
@@ -167,7 +168,7 @@ def _train_seed(
 
     if first < segment.stop:
         with ExitStack() as stack:
-            verifier, track = stack.enter_context(Verifier()), stack.enter_context(tracker.run(f"seed{seed}"))
+            verifier, track = stack.enter_context(Verifier(graders)), stack.enter_context(tracker.run(f"seed{seed}"))
             server = None
             if training.engine == "vllm" and training.vllm_mode == "server":
                 server = stack.enter_context(
