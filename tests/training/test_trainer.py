@@ -110,6 +110,7 @@ def test_with_vllm_nothing_but_the_engine_changes() -> None:
         "use_vllm": True,
         "vllm_mode": "colocate",
         "vllm_tensor_parallel_size": 1,
+        "vllm_enable_sleep_mode": True,
         "vllm_gpu_memory_utilization": 0.25,
         "vllm_max_model_length": 4096,
         "vllm_importance_sampling_correction": False,
@@ -129,7 +130,8 @@ def test_what_vllm_is_told_reaches_trl() -> None:
     )
     assert (config.vllm_mode, config.vllm_server_base_url, config.vllm_group_port) == ("server", server.url, 8002)
     assert config.vllm_importance_sampling_correction is False
-    assert config.generation_kwargs == {}
+    assert config.generation_kwargs == {"detokenize": False}
+    assert not config.vllm_enable_sleep_mode
 
 
 def test_vllm_that_is_not_installed_is_said_so(organism_model: Path, tmp_path: Path) -> None:

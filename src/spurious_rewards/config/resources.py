@@ -33,7 +33,7 @@ class Resources(Frozen):
     max_parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
     accelerate_config: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
     training_gpu_memory_utilization: Fraction = Field(
-        0.3, description="share of each GPU's memory that vLLM has while it trains"
+        0.6, description="share of each GPU's memory that vLLM has while rollouts are drawn; it sleeps during updates"
     )
     server_gpus: CountOrZero = Field(
         0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"

@@ -59,7 +59,7 @@ LOGIT_COLUMNS: int = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
 """Columns of the buffer in which TRL makes logits, tile by tile of the vocabulary."""
 
 ENGINES: dict[str, Any] = {}
-"""The colocated vLLM of this process: one for all seeds of a job, since a deleted one keeps its memory (vLLM issue 21073)."""
+"""The colocated vLLM of this process: one for all seeds of a job, for to make one takes a minute, most of it compiling."""
 
 
 class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
