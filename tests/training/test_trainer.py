@@ -100,6 +100,16 @@ def test_the_ways_to_a_single_update(change: dict[str, int], responses: int, upd
     assert arguments["max_steps"] == updates
 
 
+def test_a_sharded_model_keeps_no_whole_gradients_between_micro_batches() -> None:
+    from trl import GRPOConfig
+
+    asked: dict[str, Any] = {"stop": 1, "seed": 0, "output": Path("out"), "processes": 1, "gpu": False}
+    training = PAPER.model_copy(update={"dtype": "float32"})
+    config = GRPOConfig(**grpo_arguments(training, **asked, sharded=True))
+    assert config.accelerator_config.gradient_accumulation_kwargs == {"sync_each_batch": True}
+    assert "accelerator_config" not in grpo_arguments(training, **asked)
+
+
 VLLM = PAPER.model_copy(update={"engine": "vllm", "max_model_len": 4096})
 
 

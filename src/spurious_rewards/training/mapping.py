@@ -20,11 +20,12 @@ def grpo_arguments(
     output: Path,
     processes: int,
     gpu: bool,
+    sharded: bool = False,
     gpu_memory_utilization: float = 0.3,
     stop_strings: Sequence[str] = (),
     server: Address | None = None,
 ) -> dict[str, Any]:
-    """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes.
+    """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes, `sharded` or not.
 
     The last three are read where vLLM draws the rollouts: its share of each GPU's memory, the prompt's stop strings, and
     where it serves in mode server.
@@ -94,6 +95,8 @@ def grpo_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
+        # else each process keeps gradients of the whole model from one micro-batch to the next
+        **({"accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}} if sharded else {}),
         **(_vllm(training, gpu, gpu_memory_utilization, stop_strings, server) if training.engine == "vllm" else {}),
     }
 

@@ -145,8 +145,9 @@ def _train_seed(
     folder = done.with_name(f"{done.name}.unfinished")
     first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
     source = folder / f"step{first}" if first > segment.start else start
+    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
     if source:
-        check_resumable(source, accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None)
+        check_resumable(source, config)
     graders = max(1, hardware.cores * hardware.machines // processes.num_processes)
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
@@ -183,6 +184,7 @@ def _train_seed(
                     output=folder,
                     processes=processes.num_processes,
                     gpu=processes.device.type == "cuda",
+                    sharded=config is not None and config.sharding is not None,
                     gpu_memory_utilization=hardware.gpu_memory_utilization,
                     stop_strings=segment.prompt.stop,
                     server=server,
