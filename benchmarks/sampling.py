@@ -24,7 +24,7 @@ from smollm2 import smollm2
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
-from spurious_rewards.generation.engine import Completion, Engine, batches
+from spurious_rewards.generation.engine import Completion, Engine, Request, batches
 from spurious_rewards.generation.engines import engine
 from spurious_rewards.models.prompts import encode
 
@@ -77,7 +77,8 @@ def main() -> None:
     prompts = [encode(PROMPT, plain.tokenizer, problem) for problem in problems]
 
     def complete(engine: Engine, prompts: Sequence[Sequence[int]]) -> list[Completion]:
-        return engine.complete(prompts, temperature=1.0, max_new_tokens=given.tokens, stop=(), seed=0)
+        requests = [Request(prompt, 1.0, place) for place, prompt in enumerate(prompts)]
+        return engine.complete(requests, max_new_tokens=given.tokens, stop=())
 
     def in_batches() -> list[Completion]:
         cut = batches([len(prompt) for prompt in prompts], given.tokens, sampling.batch_tokens)

@@ -4,9 +4,11 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
+from asking import complete, requests
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GenerationConfig
@@ -26,10 +28,6 @@ END = 1
 def tiny_engine(tiny_model: Path) -> TransformersEngine:
     torch.set_num_threads(1)
     return TransformersEngine(tiny_model)
-
-
-def complete(engine, prompts, temperature=0.0, max_new_tokens=12, stop=(), seed=0):
-    return engine.complete(prompts, temperature=temperature, max_new_tokens=max_new_tokens, stop=stop, seed=seed)
 
 
 def by_hand(engine, prompt: list[int], steps: int) -> list[int]:
@@ -92,15 +90,13 @@ def test_greedy_responses_with_stop_strings_are_those_of_the_bare_model_cut_shor
 
 def test_completions_begin_with_the_prefix_which_counts_as_tokens(engine):
     begun = PROMPTS[2][-2:]
-    [free] = engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=10, stop=(), seed=0)
-    [forced] = engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=12, stop=(), seed=0, prefix=begun)
+    [free] = complete(engine, PROMPTS[2:3], max_new_tokens=10)
+    [forced] = complete(engine, PROMPTS[2:3], prefix=begun)
     assert forced == (engine.tokenizer.decode(begun) + free.text, free.tokens + 2, free.truncated)
-    [stopped] = engine.complete(
-        PROMPTS[2:3], temperature=0.0, max_new_tokens=12, stop=[forced.text[1:4]], seed=0, prefix=begun
-    )
+    [stopped] = complete(engine, PROMPTS[2:3], stop=[forced.text[1:4]], prefix=begun)
     assert stopped.text == forced.text[:4]  # a stop string may begin in the prefix
     with pytest.raises(UserError, match="leaves nothing of max_new_tokens"):
-        engine.complete(PROMPTS[2:3], temperature=0.0, max_new_tokens=2, stop=(), seed=0, prefix=begun)
+        complete(engine, PROMPTS[2:3], max_new_tokens=2, prefix=begun)
 
 
 def test_the_seed_alone_decides_what_is_drawn(engine):
@@ -108,6 +104,17 @@ def test_the_seed_alone_decides_what_is_drawn(engine):
     torch.rand(7)
     assert complete(engine, PROMPTS, temperature=1.0, seed=1) == first
     assert complete(engine, PROMPTS, temperature=1.0, seed=2) != first
+
+
+def test_a_response_does_not_depend_on_what_is_drawn_beside_it(engine):
+    """Drawn and greedy, in one batch, alone, in another order and at other widths: on a model this small, to the token."""
+    asked = [*requests(PROMPTS, 1.0, seed=3), *requests(PROMPTS, 0.0), *requests(PROMPTS, 0.5, seed=4)]
+    settings = {"max_new_tokens": 12, "stop": ()}
+    together = engine.complete(asked, **settings)
+    assert len({completion.text for completion in together}) > 10
+    assert [engine.complete([request], **settings)[0] for request in asked] == together
+    assert engine.complete(asked[::-1], **settings) == together[::-1]
+    assert engine.complete(asked[:4], **settings) + engine.complete(asked[4:], **settings) == together
 
 
 def test_samples_of_one_prompt_differ(engine):
@@ -138,6 +145,30 @@ def test_generation_settings_of_the_folder_do_not_leak_in(engine, tiny_model: Pa
     opinionated = TransformersEngine(folder)
     for temperature in (0.0, 1.0):
         assert complete(opinionated, PROMPTS, temperature) == complete(engine, PROMPTS, temperature)
+
+
+def test_noise_is_of_its_seed_and_position_and_standard_gumbel():
+    from scipy.stats import kstest
+
+    from spurious_rewards.generation.drawing import gumbel
+
+    assert gumbel(2**63 - 1, 5, 40).tolist() == gumbel(2**63 - 1, 5, 40).tolist()
+    several = [gumbel(seed, position, 1000) for seed in (0, 1, 2**62) for position in (0, 1, 2)]
+    assert len({tuple(noise[:3].tolist()) for noise in several}) == 9
+    assert kstest(np.concatenate(several), "gumbel_r").pvalue > 1e-4
+    assert np.isfinite(gumbel(1, 0, 30_000_000)).all()  # float32 draws would have three or four that are 0
+
+
+def test_an_engine_goes_on_with_another_folder(engine, tiny_model: Path, tmp_path: Path):
+    from safetensors.torch import load_file, save_file
+
+    other = Path(shutil.copytree(tiny_model, tmp_path / "other"))
+    weights = load_file(other / "model.safetensors")
+    save_file({name: -value for name, value in weights.items()}, other / "model.safetensors", {"format": "pt"})
+    moving = TransformersEngine(tiny_model)
+    assert complete(moving, PROMPTS) == complete(engine, PROMPTS)
+    moving.load(other)
+    assert complete(moving, PROMPTS) == complete(TransformersEngine(other), PROMPTS) != complete(engine, PROMPTS)
 
 
 def test_positions_are_those_of_the_model(engine):

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from asking import complete
 from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, broken, byte_level, make
 from tokenizers import Tokenizer
 
@@ -32,9 +33,11 @@ PROMPT = Prompt(kind="raw", user="{}=", stop=("7", "a"))
 SAMPLING = Sampling(max_new_tokens=10, dtype="float32", batch_tokens=100)
 
 
-def ask(model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING, version=1) -> bytes:
+def ask(
+    model: Path, output: Path, *, steps=(0, 5), tasks=TASKS, prompt=PROMPT, sampling=SAMPLING, version=1, hardware=None
+) -> bytes:
     checkpoints = [Checkpoint(3, step, model) for step in steps]
-    generate(checkpoints, tasks, prompt, sampling, output, version=version, threads=1, hardware=Hardware())
+    generate(checkpoints, tasks, prompt, sampling, output, version=version, threads=1, hardware=hardware or Hardware())
     return output.read_bytes()
 
 
@@ -63,7 +66,7 @@ def test_each_response_stands_beside_its_own_problem(tiny_model: Path, tmp_path:
     engine = TransformersEngine(tiny_model)
     for problem_id, problem in zip(PROBLEMS["id"], PROBLEMS["problem"], strict=True):
         prompt = engine.tokenizer.encode(problem + "=", add_special_tokens=False)
-        [alone] = engine.complete([prompt], temperature=0.0, max_new_tokens=10, stop=["7", "a"], seed=0)
+        [alone] = complete(engine, [prompt], max_new_tokens=10, stop=["7", "a"])
         assert answers[problem_id] == alone.text
 
 
@@ -99,12 +102,40 @@ def test_steps_and_seeds_draw_differently(tiny_model: Path, tmp_path: Path):
     assert rows["greedy", 0].tolist() == rows["greedy", 5].tolist()
 
 
-def test_each_batch_draws_differently(tiny_model: Path, tmp_path: Path):
-    ask(tiny_model, tmp_path / "responses.parquet", steps=(0,), tasks=[Task("drawn", PROBLEMS[:1], 28, 1.0)])
-    responses = tables.read(tmp_path / "responses.parquet", tables.Responses)["response"].tolist()
-    size = SAMPLING.batch_tokens // (len("1+1=") + SAMPLING.max_new_tokens)
-    assert size == 7
-    assert len({tuple(responses[first : first + size]) for first in range(0, 28, size)}) == 4
+def test_samples_do_not_depend_on_how_the_work_is_cut_or_what_else_is_asked(tiny_model: Path, tmp_path: Path):
+    whole = ask(tiny_model, tmp_path / "whole.parquet")
+    for size in (1, 60, 10_000):
+        cut = SAMPLING.model_copy(update={"batch_tokens": size})
+        assert ask(tiny_model, tmp_path / f"{size}.parquet", sampling=cut) == whole
+    every = tables.read(tmp_path / "whole.parquet", tables.Responses)
+    fewer = [Task("drawn", PROBLEMS[1:4], 2, 1.0)]
+    ask(tiny_model, tmp_path / "fewer.parquet", tasks=fewer)
+    some = tables.read(tmp_path / "fewer.parquet", tables.Responses)
+    assert len(some) == 2 * 3 * 2
+    assert len(some.merge(every)) == len(some)
+
+
+def test_two_engines_share_the_batches_and_leave_the_very_file(tiny_model: Path, tmp_path: Path, capfd):
+    alone = ask(tiny_model, tmp_path / "alone.parquet")
+    assert ask(tiny_model, tmp_path / "shared.parquet", hardware=Hardware(gpus=2)) == alone
+    said = capfd.readouterr().err
+    assert "responses, engine 1 of 2 48/48" in said
+    assert "responses, engine 2 of 2 48/48" in said
+    assert hidden(tmp_path) == []
+
+
+def test_one_of_two_engines_that_fails_ends_the_job_with_its_sentence_and_what_is_answered_stays(
+    tiny_model: Path, tmp_path: Path
+):
+    problems = pd.DataFrame({"id": ["long", "short"], "problem": ["1" * 60, "1"]})
+    with pytest.raises(UserError, match=r"greedy, problem long: a prompt of 61 tokens"):
+        ask(
+            tiny_model,
+            tmp_path / "responses.parquet",
+            tasks=[Task("greedy", problems, 1, 0.0)],
+            hardware=Hardware(gpus=2),
+        )
+    assert hidden(tmp_path) == [".responses.parquet.partial"]
 
 
 # ---------------------------------------------------------------- interruption
@@ -358,11 +389,11 @@ def test_each_architecture_answers_by_the_token_ids_of_its_tokenizer_json(
         tmp_path / "model", architecture, byte_level(r"\p{N}{1,3}|[^\s\p{N}]+|\s+"), tokenizer_class="LlamaTokenizer"
     )
     given: list[list[int]] = []
-    complete = TransformersEngine.complete
+    own_complete = TransformersEngine.complete
 
-    def watched(self, prompts, **settings):
-        given.extend(prompts)
-        return complete(self, prompts, **settings)
+    def watched(self, requests, **settings):
+        given.extend(request.prompt for request in requests)
+        return own_complete(self, requests, **settings)
 
     monkeypatch.setattr(TransformersEngine, "complete", watched)
     ask(model, tmp_path / "responses.parquet", steps=(0,), prompt=CHAT)
@@ -376,8 +407,7 @@ def test_each_architecture_answers_by_the_token_ids_of_its_tokenizer_json(
 def test_padding_does_not_change_what_they_answer(architecture: str, tmp_path: Path):
     engine = TransformersEngine(make(tmp_path / "model", architecture))
     prompts = [engine.tokenizer.encode(text) for text in ("a", "the sum of 12 and 34 is", "1 + 1")]
-    asked = {"temperature": 0.0, "max_new_tokens": 8, "stop": (), "seed": 0}
-    assert engine.complete(prompts, **asked) == [engine.complete([prompt], **asked)[0] for prompt in prompts]
+    assert complete(engine, prompts) == [complete(engine, [prompt])[0] for prompt in prompts]
 
 
 @pytest.mark.parametrize("name", [*BROKEN, *BROKEN_INSIDE])

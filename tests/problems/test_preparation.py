@@ -577,3 +577,11 @@ def test_what_reasoning_gym_does_not_have_is_said(dataset: str, options: dict[st
     wanted = ReasoningGym(dataset=dataset, size=2, seed=0, options=options)
     with pytest.raises(UserError, match=rf"reasoning-gym {dataset}, seed 0: .*no_such"):
         prepare(ProblemSet(reasoning_gym=wanted), None, 0, {}, NO_LOCK)
+
+
+def test_problems_that_are_too_long_are_left_out_and_counted_before_any_is_skipped(tmp_path: Path) -> None:
+    rows = [{"problem": "1" * length, "answer": "1"} for length in (3, 4, 5, 6)]
+    frame, card = prepared(write(tmp_path / "p.jsonl", rows), max_characters=4, skip=1)
+    assert len(frame) == 1
+    assert frame["problem"].str.len().max() <= 4
+    assert (card["dropped"]["long"], card["dropped"]["skip"]) == (2, 1)

@@ -56,14 +56,12 @@ def test_it_needs_one_gpu_and_fits_on_it() -> None:
     for model in suite.models:
         size = suite.resources_of(model)
         assert size is not None
-        parts = [
-            gpu_memory.states(
-                suite.num_parameters(model), read(ROOT / f"envs/accelerate/{size.accelerate_config}.yaml")
-            ),
-            gpu_memory.engine(size.training_gpu_memory_utilization, Settings().gpu_memory_gb),
-            gpu_memory.activations(suite.training),
-        ]
-        assert gpu_memory.total(parts) < 0.9 * Settings().gpu_memory_gb, gpu_memory.added_up(parts)
+        weights, config = suite.num_parameters(model), read(ROOT / f"envs/accelerate/{size.accelerate_config}.yaml")
+        share = gpu_memory.engine(size.training_gpu_memory_utilization, Settings().gpu_memory_gb)
+        drawing = [gpu_memory.drawing(weights, config), share]
+        updating = [gpu_memory.updating(weights, config), *gpu_memory.micro_batch(suite.training, weights, config)]
+        for parts in (drawing, updating):
+            assert gpu_memory.total(parts) < 0.9 * Settings().gpu_memory_gb, gpu_memory.added_up(parts)
 
 
 @pytest.mark.parametrize(

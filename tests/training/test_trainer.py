@@ -100,6 +100,16 @@ def test_the_ways_to_a_single_update(change: dict[str, int], responses: int, upd
     assert arguments["max_steps"] == updates
 
 
+def test_a_sharded_model_keeps_no_whole_gradients_between_micro_batches() -> None:
+    from trl import GRPOConfig
+
+    asked: dict[str, Any] = {"stop": 1, "seed": 0, "output": Path("out"), "processes": 1, "gpu": False}
+    training = PAPER.model_copy(update={"dtype": "float32"})
+    config = GRPOConfig(**grpo_arguments(training, **asked, sharded=True))
+    assert config.accelerator_config.gradient_accumulation_kwargs == {"sync_each_batch": True}
+    assert "accelerator_config" not in grpo_arguments(training, **asked)
+
+
 VLLM = PAPER.model_copy(update={"engine": "vllm", "max_model_len": 4096})
 
 
@@ -110,6 +120,7 @@ def test_with_vllm_nothing_but_the_engine_changes() -> None:
         "use_vllm": True,
         "vllm_mode": "colocate",
         "vllm_tensor_parallel_size": 1,
+        "vllm_enable_sleep_mode": True,
         "vllm_gpu_memory_utilization": 0.25,
         "vllm_max_model_length": 4096,
         "vllm_importance_sampling_correction": False,
@@ -129,7 +140,8 @@ def test_what_vllm_is_told_reaches_trl() -> None:
     )
     assert (config.vllm_mode, config.vllm_server_base_url, config.vllm_group_port) == ("server", server.url, 8002)
     assert config.vllm_importance_sampling_correction is False
-    assert config.generation_kwargs == {}
+    assert config.generation_kwargs == {"detokenize": False}
+    assert not config.vllm_enable_sleep_mode
 
 
 def test_vllm_that_is_not_installed_is_said_so(organism_model: Path, tmp_path: Path) -> None:
@@ -206,6 +218,7 @@ def run(
     previous: Path | None = None,
     prompt: Prompt = PROMPT,
     problems: pd.DataFrame = PROBLEMS,
+    hardware: Hardware | None = None,
 ) -> Path:
     """Train one segment of seed 0 and return its folder."""
     import torch
@@ -222,6 +235,7 @@ def run(
         output=segment,
         tracker=Tracker("none", output, "run", {}),
         version=1,
+        hardware=hardware or Hardware(),
     )
     return segment
 
@@ -324,6 +338,64 @@ def test_with_one_update_the_ratio_is_exactly_one_and_the_metrics_are_those_of_t
     for name in ("entropy", "token_probability"):
         assert one[name][0] == pytest.approx(two[name][0], rel=1e-5)
         assert one[name][0] > 0
+
+
+def test_what_is_padding_in_every_row_of_a_micro_batch_is_left_out_and_changes_nothing(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log-probabilities, entropies, clip fractions and gradients: the metrics and weights after two steps."""
+    import torch
+
+    from spurious_rewards.training import trainer
+
+    small = TINY.model_copy(update={"micro_batch": 1, "max_new_tokens": 16})
+    problems = PROBLEMS.assign(problem=["1 + 1", "2 + 2", "3 + 3 + 3 + 3 + 3", "4 + 4"])
+    widths: list[int] = []
+    whole: list[int] = []
+    cut = trainer.without_padding
+
+    def counted(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
+        start, stop = cut(mask, logits_to_keep)
+        assert not mask[:, :start].any()
+        assert not mask[:, stop:].any()
+        widths.append(stop - start)
+        whole.append(mask.shape[1])
+        return start, stop
+
+    monkeypatch.setattr(trainer, "without_padding", counted)
+    short = run(organism_model, tmp_path / "cut", 0, 2, training=small, problems=problems)
+    monkeypatch.setattr(trainer, "without_padding", lambda mask, logits_to_keep: (0, mask.shape[1]))
+    padded = run(organism_model, tmp_path / "padded", 0, 2, training=small, problems=problems)
+    assert sum(widths) < 0.8 * sum(whole)
+    for name in ("entropy", "token_probability", "clip_fraction", "grad_norm"):
+        assert metrics(short)[name].tolist() == pytest.approx(metrics(padded)[name].tolist(), rel=1e-4), name
+    one, other = (weights(checkpoint(segment, 0, 2)) for segment in (short, padded))
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+
+
+def test_there_are_as_many_graders_as_the_job_has_cores(
+    organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spurious_rewards.training import segment
+
+    asked: list[int] = []
+    own = segment.Verifier
+    monkeypatch.setattr(segment, "Verifier", lambda workers: asked.append(workers) or own(workers))
+    run(organism_model, tmp_path / "one", 0, 1)
+    run(organism_model, tmp_path / "three", 0, 1, hardware=Hardware(cores=3))
+    assert asked == [1, 3]
+
+
+def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> None:
+    import torch
+
+    from spurious_rewards.training.trainer import without_padding
+
+    mask = torch.tensor([[0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0]])
+    assert without_padding(mask, 4) == (2, 6)
+    assert without_padding(mask[:, 2:6], 2) == (0, 4)
+    assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2) == (1, 3)  # a response whose only token is masked
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])

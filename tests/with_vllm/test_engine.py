@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import asking
 import pandas as pd
 import psutil
 import pyarrow.parquet as pq
@@ -71,10 +73,8 @@ def prompts(plain: Engine) -> list[list[int]]:
     return [plain.tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) for chat in chats]
 
 
-def complete(engine, prompts, temperature=0.0, max_new_tokens=16, stop=(), seed=0, prefix=()):
-    return engine.complete(
-        prompts, temperature=temperature, max_new_tokens=max_new_tokens, stop=stop, seed=seed, prefix=prefix
-    )
+def complete(engine, prompts, temperature=0.0, seed=0, **settings):
+    return asking.complete(engine, prompts, temperature, seed, **{"max_new_tokens": 16, **settings})
 
 
 def generate(monkeypatch: pytest.MonkeyPatch, engine: Engine, prompts, **settings):
@@ -167,6 +167,32 @@ def test_the_seed_and_the_batch_alone_decide_what_is_drawn(fast, prompts):
     torch.rand(7)
     assert complete(fast, asked, temperature=1.0, seed=1) == first
     assert complete(fast, asked, temperature=1.0, seed=2) != first
+
+
+def test_another_checkpoint_goes_into_the_engine_that_is_there(fast, prompts, opinionated, tmp_path):
+    """Its answers are those of an engine of its own, and its weights; and then the first one's again."""
+    from safetensors.torch import load_file, save_file
+
+    trained = tmp_path / "trained"
+    shutil.copytree(opinionated, trained)
+    weights = load_file(trained / "model.safetensors")
+    moved = {name: value + 0.02 * value.std() for name, value in weights.items()}
+    save_file(moved, trained / "model.safetensors", {"format": "pt"})
+    before = complete(fast, prompts[:8])
+    llm = fast.llm
+    fast.load(trained)
+    after = complete(fast, prompts[:8])
+    assert fast.llm is llm
+    assert after != before
+    held = dict(fast.llm.llm_engine._get_driver_model_for_cleanup().named_parameters())
+    norm = "model.norm.weight"
+    assert torch.equal(held[norm], moved[norm])
+    fast.load(opinionated)
+    assert complete(fast, prompts[:8]) == before
+    fast.close()
+    alone = engine(trained, SAMPLING, Hardware())
+    assert complete(alone, prompts[:8]) == after
+    alone.close()
 
 
 def test_positions_are_those_of_the_suite_or_the_model(fast, smollm2):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from asking import complete
 from model_folders import ARCHITECTURES, make
 
 from spurious_rewards.artifacts import tables
@@ -61,7 +62,7 @@ def test_the_engine(model: Path) -> None:
     sampling = Sampling(engine="vllm", dtype="float32", max_model_len=128, max_new_tokens=30)
     fast = engine(model, sampling, Hardware())
     prompts = [encode(PROMPT, fast.tokenizer, problem) for problem in PROBLEMS["problem"]] * 8
-    drawn = fast.complete(prompts, temperature=1.0, max_new_tokens=30, stop=PROMPT.stop, seed=0)
+    drawn = complete(fast, prompts, temperature=1.0, max_new_tokens=30, stop=PROMPT.stop)
     fast.close()
     ends_at_a_space([completion.text for completion in drawn])
     assert min(completion.tokens for completion in drawn) < 30

@@ -17,8 +17,9 @@ def command(stage, on_hardware=False):
     python = f'"${{{{{PYTHON}:-python}}}}" -m spurious_rewards.cli'
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
     locations = " --locations {resources.locations:q}" if registered()[stage].reads_copies else ""
+    cores = " --cores {threads}" if registered()[stage].uses_cores else ""
     job = "{params.job:q} {params.files:q}"
-    said = f"{python} stage {stage} {job}{hardware}{locations} 2> {{log:q}}"
+    said = f"{python} stage {stage} {job}{hardware}{locations}{cores} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
 
 
@@ -66,6 +67,13 @@ def asks(on, minutes):
             "runtime": minutes,
         }
     return asked
+
+
+def asks_of_cores(megabytes, minutes):
+    """What jobs without a model ask for by their size, in suites that say what jobs run on; more memory when tried again."""
+    if not study.suite.resources:
+        return {}
+    return {"mem_mb": lambda w, attempt: megabytes(w) * attempt, "runtime": minutes}
 
 
 def places(copies):

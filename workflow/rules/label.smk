@@ -14,6 +14,11 @@ rule label:
     priority: first(BASE)
     conda:
         environment("analyse")
+    threads: lambda w: label.cores(study, w.model)
+    resources:
+        **asks_of_cores(
+            lambda w: label.megabytes(study, w.model, w.bases), lambda w: label.minutes(study, w.model, w.bases)
+        ),
     params:
         job=lambda w: label.job(study, w.model, w.prompt).as_json(),
         files=lambda w, input, output: files(label.STAGE, input, grades=output.grades, labels=output.labels),

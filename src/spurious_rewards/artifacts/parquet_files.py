@@ -35,14 +35,17 @@ def opened(path: Path) -> pq.ParquetFile:
     return pq.ParquetFile(path, arrow_extensions_enabled=False)
 
 
-def check_size(path: Path, file: pq.ParquetFile, columns: Sequence[str], allowed: int) -> None:
-    """Look at what the footer says that some columns come to before dictionaries are written out.
+def check_size(
+    path: Path, file: pq.ParquetFile, columns: Sequence[str], allowed: int, numbers: Sequence[int] | None = None
+) -> None:
+    """Look at what the footer says that some columns come to before dictionaries are written out, in some row groups or all.
 
     Raises:
         UserError: it is more than the `allowed` bytes, or more than any text of people or models that has the file's size.
     """
     indices = [index for index, name in enumerate(_paths(file)) if name in columns]
-    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    chosen = range(file.metadata.num_row_groups) if numbers is None else numbers
+    groups = [file.metadata.row_group(number) for number in chosen]
     size = sum(max(group.column(index).total_uncompressed_size, 0) for group in groups for index in indices)
     most = min(allowed, max(UNPACKED, PACKED * path.stat().st_size))
     if size > most:
@@ -52,8 +55,12 @@ def check_size(path: Path, file: pq.ParquetFile, columns: Sequence[str], allowed
         )
 
 
-def row_groups(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pyarrow.Table]:
-    """The rows in parts, with text as dictionaries (but plain in parts of a column of more than `LARGE` bytes).
+def row_groups(
+    path: Path, file: pq.ParquetFile, columns: Sequence[str], numbers: Sequence[int] | None = None
+) -> Iterator[pyarrow.Table]:
+    """The rows of some row groups or all, in parts, with text as dictionaries.
+
+    But plain in parts of a column of more than `LARGE` bytes.
 
     Raises:
         UserError: text is in an encoding that would be written out while it is read.
@@ -63,7 +70,7 @@ def row_groups(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> Iter
     texts = [name for name in columns if is_text(_value_type(schema.field(name).type))]
     places = {name: index for index, name in enumerate(_paths(file))}
     coded = pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, arrow_extensions_enabled=False)
-    for group in range(metadata.num_row_groups):
+    for group in range(metadata.num_row_groups) if numbers is None else numbers:
         if not metadata.row_group(group).num_rows:
             continue
         chunks = {name: metadata.row_group(group).column(places[name]) for name in columns}
@@ -83,7 +90,12 @@ def row_groups(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> Iter
 
 
 def read(
-    path: Path, file: pq.ParquetFile, columns: Sequence[str], allowed: int, longest: int | None = None
+    path: Path,
+    file: pq.ParquetFile,
+    columns: Sequence[str],
+    allowed: int,
+    longest: int | None = None,
+    groups: Sequence[int] | None = None,
 ) -> pyarrow.Table:
     """Some columns, with text written out.
 
@@ -93,6 +105,7 @@ def read(
         columns: which ones.
         allowed: bytes that they may come to in memory.
         longest: characters that a text may have; None for any number.
+        groups: numbers of the row groups that are read; None for all.
 
     Raises:
         UserError: they come to more; or see `row_groups`.
@@ -101,9 +114,9 @@ def read(
     schema = pyarrow.schema(
         [_written_out(file.schema_arrow.field(name)) for name in columns], file.schema_arrow.metadata
     )
-    check_size(path, file, columns, allowed)
+    check_size(path, file, columns, allowed, groups)
     total, parts = 0, [schema.empty_table()]
-    for part in row_groups(path, file, columns):
+    for part in row_groups(path, file, columns, groups):
         for name in columns:
             total += sum(map(_size, part[name].chunks))
             if longest is not None and is_text(schema.field(name).type):

@@ -6,7 +6,8 @@ claims to be is looked at before its rows are read, and how much it may come to 
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,9 @@ from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.arrow_rows import is_text
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
+
+ROW_GROUP = 20_000
+"""Rows of a Parquet file that are read at once, where not all are."""
 
 SHARED_BASE = -1
 """Value of `seed` in rows of a base model that all seeds share (hub and local models; an organism has one a seed)."""
@@ -205,7 +209,7 @@ def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
         {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
     )
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary)
+        pq.write_table(arrow, temporary, row_group_size=ROW_GROUP)
 
 
 REMAKE = "delete the file and run again to remake it"
@@ -224,29 +228,86 @@ def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
         UserError: the file is missing, truncated, of another table, of another version of its schema, or holds what no such
             table does or more than a file of its size can.
     """
+    with _readable(path, mend):
+        file, columns = _opened(path, table, mend)
+        arrow = parquet_files.read(path, file, columns, allowed(path))
+    return _validated(path, table, mend, arrow)
+
+
+def row_groups(path: Path, table: type[Table]) -> list[int]:
+    """How many rows each row group of a table has, of `ROW_GROUP` at most.
+
+    Raises:
+        UserError: see `read`.
+    """
+    with _readable(path, REMAKE):
+        file, _ = _opened(path, table, REMAKE)
+        return [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+
+
+def read_row_group(path: Path, table: type[Table], number: int) -> pd.DataFrame:
+    """Read one row group of a table; the others stay on disk.
+
+    Raises:
+        UserError: see `read`.
+    """
+    with _readable(path, REMAKE):
+        file, columns = _opened(path, table, REMAKE)
+        arrow = parquet_files.read(path, file, columns, allowed(path), groups=[number])
+    return _validated(path, table, REMAKE, arrow)
+
+
+def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
+    """Write the tables of `parts`, one after the other, as one; whole or not at all, with one of them in memory at a time.
+
+    Raises:
+        UserError: see `read`.
+    """
+    with replacing(path) as temporary, ExitStack() as stack:
+        whole: pq.ParquetWriter | None = None
+        for part in parts:
+            with _readable(part, REMAKE):
+                file, columns = _opened(part, table, REMAKE)
+                arrow = parquet_files.read(part, file, columns, allowed(part))
+            if whole is None:
+                whole = stack.enter_context(pq.ParquetWriter(temporary, arrow.schema))
+            whole.write_table(arrow, row_group_size=ROW_GROUP)
+
+
+def _opened(path: Path, table: type[Table], mend: str) -> tuple[pq.ParquetFile, list[str]]:
+    """A file that says to hold a table, of which only the footer has been read, and the table's columns."""
     if not path.is_file():
         what = "this is a folder; name a table in it" if path.is_dir() else "no such table; run the step that makes it"
         raise UserError(f"{path}: {what}")
+    file = parquet_files.opened(path)
+    metadata = file.schema_arrow.metadata or {}
+    name, version = (metadata.get(key, b"?").decode(errors="replace") for key in (b"table", b"version"))
+    if (name, version) != (table.__name__, str(table._VERSION)):
+        raise UserError(
+            f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
+            f"{table._VERSION}; {mend}"
+        )
+    columns = list(table.to_schema().columns)
+    if file.schema_arrow.names != columns or not all(is_plain(field.type) for field in file.schema_arrow):
+        raise UserError(f"{path}: has other columns than a table {name} of version {version}; {mend}")
+    return file, columns
+
+
+@contextmanager
+def _readable(path: Path, mend: str) -> Iterator[None]:
     try:
-        file = parquet_files.opened(path)
-        metadata = file.schema_arrow.metadata or {}
-        name, version = (metadata.get(key, b"?").decode(errors="replace") for key in (b"table", b"version"))
-        if (name, version) != (table.__name__, str(table._VERSION)):
-            raise UserError(
-                f"{path}: holds table {name} version {version}, but this program reads {table.__name__} version "
-                f"{table._VERSION}; {mend}"
-            )
-        columns = list(table.to_schema().columns)
-        if file.schema_arrow.names != columns or not all(is_plain(field.type) for field in file.schema_arrow):
-            raise UserError(f"{path}: has other columns than a table {name} of version {version}; {mend}")
-        arrow = parquet_files.read(path, file, columns, allowed(path))
+        yield
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(
             f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {mend}"
         ) from error
+
+
+def _validated(path: Path, table: type[Table], mend: str, arrow: pyarrow.Table) -> pd.DataFrame:
     try:
         return table.validate(arrow.to_pandas())
     except pandera.errors.SchemaError as error:
+        name = table.__name__
         raise UserError(f"{path}: holds what no table {name} does ({first_line(error)}); {mend}") from error
 
 

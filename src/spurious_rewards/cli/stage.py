@@ -46,6 +46,9 @@ At = Annotated[
 ]
 
 
+Cores = Annotated[int, typer.Option("--cores", metavar="N", min=1, help="processes that it may use at once")]
+
+
 def _on_artifacts(stage: Stage) -> Any:
     def command(job: Job, inputs: Given, outputs: Made) -> None:
         _run(stage, job, inputs, outputs)
@@ -60,6 +63,13 @@ def _on_copies(stage: Stage) -> Any:
     return command
 
 
+def _on_cores(stage: Stage) -> Any:
+    def command(job: Job, inputs: Given, outputs: Made, cores: Cores = 1) -> None:
+        _run(stage, job, inputs, outputs, cores=cores)
+
+    return command
+
+
 def _with_model(stage: Stage) -> Any:
     def command(job: Job, inputs: Given, outputs: Made, hardware: On = "{}", locations: At = "{}") -> None:
         _run(stage, job, inputs, outputs, hardware, locations)
@@ -70,6 +80,8 @@ def _with_model(stage: Stage) -> Any:
 def _command(stage: Stage) -> Any:
     if stage.engine:
         return _with_model(stage)
+    if stage.uses_cores:
+        return _on_cores(stage)
     return _on_copies(stage) if stage.reads_copies else _on_artifacts(stage)
 
 
@@ -80,6 +92,7 @@ def _run(
     outputs: Sequence[str],
     hardware: str | None = None,
     locations: str | None = None,
+    cores: int | None = None,
 ) -> None:
     asked = _parse(stage.job, job)
     read = _named("--input", inputs, stage.reads, stage.may_read)
@@ -87,7 +100,7 @@ def _run(
     if several := [name for name, paths in written.items() if len(paths) > 1]:
         raise UserError(f"--output {several[0]}: given twice; give it once")
     made = {name: path for name, [path] in written.items()}
-    beside: dict[str, Any] = {}
+    beside: dict[str, Any] = {} if cores is None else {"cores": cores}
     if locations is not None:
         beside["locations"] = _places(locations)
         if not launching.launched():

@@ -53,6 +53,13 @@ TEXT_BYTES = 4
 """Bytes a token of a response that is kept: about its characters, not compressed."""
 
 
+GRADING_SECONDS = 0.02
+"""Of a core, for a response: 6 ms to read one of 12,000 characters, measured; the rest is an allowance for the verifier."""
+
+GRADE_BYTES = 1000
+"""Of memory, for each response whose grade is counted (measured: see `tests/answers/test_grading_in_parts.py`)."""
+
+
 def training_passes(training: Training) -> int:
     """Cost of a token of training, in forward passes."""
     a_pass = FORWARD + BACKWARD + RECOMPUTE * training.gradient_checkpointing

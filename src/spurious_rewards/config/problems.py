@@ -59,6 +59,9 @@ class ProblemSet(Frozen):
     decontaminate: tuple[Name, ...] = Field(
         (), description="leave out problems that overlap with one of these problem sets, by the rule `overlap`"
     )
+    max_characters: Count | None = Field(
+        None, description="leave out problems with more: one that is too long for a model's positions fails its job"
+    )
     skip: CountOrZero = Field(
         0, description="leave out this many, the first in the order drawn by `data_seed`, which is that of training"
     )

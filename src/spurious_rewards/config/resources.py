@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spurious_rewards.config.base import Count, CountOrZero, Fraction, Frozen, Name
 
@@ -16,11 +16,15 @@ class Hardware(Frozen):
     """A file of envs/accelerate/ that spreads training over processes; none: one process."""
     gpu_memory_utilization: float = 0.9
     """Of each GPU's memory, for vLLM."""
+    tensor_parallel_size: int = 1
+    """Of `gpus`, those over which one engine spreads a model."""
     machines: int = 1
     server_gpus: int = 0
     """Of `gpus`, those on which vLLM serves rollouts."""
     exclusive_node: bool = False
     """Whether no other user can start a process on the machine; SLURM may say so too."""
+    cores: int = 1
+    """Processor cores, for graders."""
     num_parameters: float = 0
     """Weights of the model, for the arithmetic of memory."""
 
@@ -31,7 +35,7 @@ class Resources(Frozen):
     max_parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
     accelerate_config: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
     training_gpu_memory_utilization: Fraction = Field(
-        0.3, description="share of each GPU's memory that vLLM has while it trains"
+        0.6, description="share of each GPU's memory that vLLM has while rollouts are drawn; it sleeps during updates"
     )
     server_gpus: CountOrZero = Field(
         0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"
@@ -40,9 +44,22 @@ class Resources(Frozen):
         False,
         description="no other user can start a process on the machine; vllm_mode server needs this, or SLURM's word",
     )
-    sampling_gpus: Count = Field(1, description="GPUs that a model is spread over for votes and benchmarks")
+    sampling_gpus: Count = Field(1, description="GPUs for votes and benchmarks, each with an engine of its own")
+    sampling_tensor_parallel_size: Count = Field(
+        1,
+        description="GPUs over which one engine spreads a model that is too large for one; a divisor of sampling_gpus",
+    )
     sampling_gpu_memory_utilization: Fraction = Field(
         0.9, description="share of each GPU's memory that vLLM has for these"
     )
     memory_gb: Count = Field(64, description="main memory of a job; doubled when it is tried again")
     cores: Count = Field(8, description="processor cores of a job")
+
+    @model_validator(mode="after")
+    def _engines_share_the_gpus(self) -> "Resources":
+        if self.sampling_gpus % self.sampling_tensor_parallel_size:
+            raise ValueError(
+                f"sampling_gpus = {self.sampling_gpus}: engines of sampling_tensor_parallel_size = "
+                f"{self.sampling_tensor_parallel_size} GPUs do not share them out; allowed: its multiples"
+            )
+        return self

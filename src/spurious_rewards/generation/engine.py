@@ -4,6 +4,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from spurious_rewards.models.prompts import texts, trim
@@ -20,8 +21,22 @@ class Completion(NamedTuple):
     truncated: bool
 
 
+class Request(NamedTuple):
+    """A prompt to answer once; greedily at temperature 0. Another sample of it is another request, with another seed."""
+
+    prompt: Sequence[int]
+    """Token ids."""
+    temperature: float
+    seed: int
+    """Of 63 bits; with the model it decides the response, whatever is answered beside it."""
+
+
 class Engine(Protocol):
-    """A loaded model that answers; the same seed, prompts and machine give the same completions."""
+    """A loaded model that answers.
+
+    A response depends on its request and on the weights. Beside which others it is drawn shows in the last digits of
+    logits, and so in a token now and then, unless the engine is batch-invariant.
+    """
 
     tokenizer: "PreTrainedTokenizerBase"
 
@@ -30,20 +45,16 @@ class Engine(Protocol):
         """Tokens that prompt and response together may have; infinity if nothing limits them."""
 
     def complete(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        max_new_tokens: int,
-        stop: Sequence[str],
-        seed: int,
-        prefix: Sequence[int] = (),
+        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
     ) -> list[Completion]:
-        """One completion for each prompt (token ids, at least one prompt), in order; greedy at temperature 0.
+        """One completion for each request (at least one), in order.
 
         Every prompt ends with `prefix`, and every completion begins with it; `max_new_tokens` counts it.
-        Samples of the same problem are repeated prompts. Sampling has no top-p, top-k or penalty (paper, App. A).
+        Sampling has no top-p, top-k or penalty (paper, App. A).
         """
+
+    def load(self, folder: Path) -> None:
+        """Go on with the model of another folder, such as the next checkpoint of a run."""
 
     def close(self) -> None:
         """Give back the memory of the model, which is loaded again if it is needed once more."""

@@ -5,8 +5,11 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial as partial_of
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 import torch
@@ -18,8 +21,9 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation import pruning
-from spurious_rewards.generation.engine import Engine, batches, derived_seed
+from spurious_rewards.generation.engine import Engine, Request, batches, derived_seed
 from spurious_rewards.generation.engines import engine, versions
+from spurious_rewards.generation.sharing import Part, share_out
 from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.models.prompts import encode, prefix, room
 from spurious_rewards.runtime.errors import UserError
@@ -29,6 +33,19 @@ from spurious_rewards.runtime.locks import exclusive
 from spurious_rewards.runtime.progress import Progress
 
 KEY = ["seed", "step", "benchmark", "id", "sample"]
+
+Key: TypeAlias = tuple[int, int, str, str, int]
+"""What `KEY` names, of one row."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be answered: every checkpoint does every task."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    tasks: tuple[Task, ...]
+    prompt: Prompt
+    sampling: Sampling
 
 
 def generate(
@@ -44,8 +61,9 @@ def generate(
 ) -> bool:
     """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
 
-    Each checkpoint is loaded once. Batches are kept in a hidden folder beside `output` as they are done, under a digest
-    of the whole request, so an interrupted job goes on and nothing of another request, or of another `version` of the
+    Each request has a seed of its own (`derived_seed`), so that what is drawn depends neither on how the work is cut into
+    batches nor on how many engines share it. Batches are kept in a hidden folder beside `output` as they are done, under a
+    digest of the whole request, so an interrupted job goes on and nothing of another request, or of another `version` of the
     stage that asks, is ever used; that folder goes when `output` stands. On a CPU the file is the same to the bit with
     or without interruptions, and for the same `threads` (torch's) on any number of cores.
 
@@ -60,7 +78,9 @@ def generate(
             asked for and not installed.
     """
     torch.set_num_threads(threads)
-    request = _digest(checkpoints, tasks, prompt, sampling, version, threads)
+    there = tuple(checkpoint for checkpoint in checkpoints if not gone(checkpoint.path))
+    asked = Asked(there, tuple(tasks), prompt, sampling)
+    request = _digest(checkpoints, asked, version, threads)
     with exclusive(output, request) as made:
         if made:
             return False
@@ -71,33 +91,21 @@ def generate(
         for other in partial.iterdir():
             if other != shards:
                 remove(other)
-        progress = Progress(
-            "responses",
-            total=sum(not gone(checkpoint.path) for checkpoint in checkpoints)
-            * sum(task.samples * len(task.problems) for task in tasks),
-            done=sum(tables.rows(shard) for shard in shards.glob("[!.]*.parquet")),
-        )
-        frames: list[pd.DataFrame] = []
-        gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again
+        share_out(partial_of(answer, asked, shards, threads, hardware), hardware)
+        frames = [tables.read(shard, tables.Responses) for shard in sorted(shards.glob("[!.]*.parquet"))]
         for checkpoint in checkpoints:
             if gone(checkpoint.path):
-                frames += _answered(checkpoint, tasks, prompt, sampling, output)
-                continue
-            with closing(engine(checkpoint.path, sampling, hardware)) as loaded:
-                done = _answer(checkpoint, tasks, prompt, sampling, loaded, shards, progress)
-                frames += [tables.read(shard, tables.Responses) for shard in done]
+                frames += _answered(checkpoint, asked, output)
         answers = pd.concat(frames or [tables.empty(tables.Responses)])
         tables.write(answers.sort_values(KEY), tables.Responses, output)
         remove(partial)
         return True
 
 
-def _answered(
-    checkpoint: Checkpoint, tasks: Sequence[Task], prompt: Prompt, sampling: Sampling, output: Path
-) -> Iterator[pd.DataFrame]:
+def _answered(checkpoint: Checkpoint, asked: Asked, output: Path) -> Iterator[pd.DataFrame]:
     """What a checkpoint that is gone answered to the tasks that it was asked."""
-    for task in tasks:
-        kept = pruning.answered(output, checkpoint.path, task, prompt, sampling)
+    for task in asked.tasks:
+        kept = pruning.answered(output, checkpoint.path, task, asked.prompt, asked.sampling)
         if kept is not None:
             yield kept
         else:
@@ -108,69 +116,72 @@ def _answered(
             )
 
 
-def _answer(
-    checkpoint: Checkpoint,
-    tasks: Sequence[Task],
-    prompt: Prompt,
-    sampling: Sampling,
-    engine: Engine,
-    shards: Path,
-    progress: Progress,
-) -> Iterator[Path]:
-    """Do the tasks with one checkpoint, batch by batch; yields the file of each batch, new or found."""
-    begun = prefix(prompt, engine.tokenizer)
-    for task in tasks:
-        ids = task.problems["id"].tolist()
-        prompts = [encode(prompt, engine.tokenizer, problem) for problem in task.problems["problem"]]
-        requests = [(row, sample) for row in range(len(ids)) for sample in range(task.samples)]
-        lengths = [len(prompts[row]) for row, _ in requests]
-        cut = batches(lengths, room(sampling.max_new_tokens, begun), sampling.batch_tokens)
-        for number, positions in enumerate(cut):
-            shard = shards / f"{checkpoint.seed}_{checkpoint.step}_{task.benchmark}_{number}.parquet"
-            if not shard.exists():
-                batch = [requests[position] for position in positions]
-                longest = batch[0][0]
-                _check_positions(
-                    ids[longest], len(prompts[longest]) - len(begun), sampling.max_new_tokens, engine, checkpoint, task
-                )
-                completions = engine.complete(
-                    [prompts[row] for row, _ in batch],
-                    temperature=task.temperature,
-                    max_new_tokens=sampling.max_new_tokens,
-                    stop=prompt.stop,
-                    seed=derived_seed(checkpoint.seed, checkpoint.step, task.benchmark, number),
+def answer(asked: Asked, shards: Path, threads: int, hardware: Hardware, part: Part) -> None:
+    """Answer the batches of one part, with one engine; each leaves a file in `shards`, and those that are there stay.
+
+    The tasks of a checkpoint are one list of requests, so that an engine is kept busy until the last of them.
+    """
+    torch.set_num_threads(threads)
+    gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again
+    rows = sum(task.samples * len(task.problems) for task in asked.tasks)
+    progress = Progress(f"responses{part}", total=len(asked.checkpoints) * rows)
+    loaded: Engine | None = None
+    with ExitStack() as stack:
+        for place, checkpoint in enumerate(asked.checkpoints):
+            if loaded is None:
+                loaded = stack.enter_context(closing(engine(checkpoint.path, asked.sampling, hardware)))
+            else:
+                loaded.load(checkpoint.path)
+            work = _requests(checkpoint, asked, loaded)
+            lengths = [len(request.prompt) for _, request in work]
+            begun = prefix(asked.prompt, loaded.tokenizer)
+            room_left = room(asked.sampling.max_new_tokens, begun)
+            for number, positions in enumerate(batches(lengths, room_left, asked.sampling.batch_tokens)):
+                shard = shards / f"{checkpoint.seed}_{checkpoint.step}_{number}.parquet"
+                if shard.exists() or not part.has(place + number):
+                    progress.skip(len(positions))
+                    continue
+                batch = [work[position] for position in positions]
+                _check_positions(batch[0], len(begun), loaded, checkpoint, asked.sampling)
+                completions = loaded.complete(
+                    [request for _, request in batch],
+                    max_new_tokens=asked.sampling.max_new_tokens,
+                    stop=asked.prompt.stop,
                     prefix=begun,
                 )
-                rows = [
-                    (checkpoint.seed, checkpoint.step, task.benchmark, ids[row], sample, *completion)
-                    for (row, sample), completion in zip(batch, completions, strict=True)
-                ]
+                answers = [(*key, *completion) for (key, _), completion in zip(batch, completions, strict=True)]
                 columns = [*KEY, "response", "tokens", "truncated"]
-                tables.write(pd.DataFrame(rows, columns=columns), tables.Responses, shard)
-                progress.advance(len(batch), f"seed {checkpoint.seed}, step {checkpoint.step}, {task.benchmark}")
-            yield shard
+                tables.write(pd.DataFrame(answers, columns=columns), tables.Responses, shard)
+                progress.advance(len(batch), f"seed {checkpoint.seed}, step {checkpoint.step}")
+
+
+def _requests(checkpoint: Checkpoint, asked: Asked, engine: Engine) -> list[tuple[Key, Request]]:
+    """Every sample of every problem of every task, each with its row's key."""
+    found = []
+    for task in asked.tasks:
+        for id_, problem in zip(task.problems["id"], task.problems["problem"], strict=True):
+            prompt = encode(asked.prompt, engine.tokenizer, problem)
+            for sample in range(task.samples):
+                key = (checkpoint.seed, checkpoint.step, task.benchmark, id_, sample)
+                found.append((key, Request(prompt, task.temperature, derived_seed(*key))))
+    return found
 
 
 def _check_positions(
-    problem: str, prompt_tokens: int, max_new_tokens: int, engine: Engine, checkpoint: Checkpoint, task: Task
+    longest: tuple[Key, Request], prefix_tokens: int, engine: Engine, checkpoint: Checkpoint, sampling: Sampling
 ) -> None:
     """Complain of a batch's longest prompt if the model has too few positions for it."""
-    if prompt_tokens + max_new_tokens > engine.positions:
+    (_, _, benchmark, problem, _), request = longest
+    prompt_tokens = len(request.prompt) - prefix_tokens
+    if prompt_tokens + sampling.max_new_tokens > engine.positions:
         raise UserError(
-            f"{task.benchmark}, problem {problem}: a prompt of {prompt_tokens} tokens and sampling.max_new_tokens "
-            f"{max_new_tokens} do not fit into the {engine.positions} positions of {checkpoint.path}; "
+            f"{benchmark}, problem {problem}: a prompt of {prompt_tokens} tokens and sampling.max_new_tokens "
+            f"{sampling.max_new_tokens} do not fit into the {engine.positions} positions of {checkpoint.path}; "
             "lower max_new_tokens or leave the problem out"
         )
 
 
-def _digest(
-    checkpoints: Sequence[Checkpoint],
-    tasks: Sequence[Task],
-    prompt: Prompt,
-    sampling: Sampling,
-    version: int,
-    threads: int,
-) -> str:
+def _digest(checkpoints: Sequence[Checkpoint], asked: Asked, version: int, threads: int) -> str:
     """Sixteen hex digits that change with anything that responses depend on, but for the `Hardware`.
 
     Name, size and time of a checkpoint's files stand for their content: to read the weights of large models takes
@@ -178,14 +189,14 @@ def _digest(
     """
     request = {
         "code": [version, tables.Responses._VERSION],
-        "versions": versions(sampling),
+        "versions": versions(asked.sampling),
         "checkpoints": [[checkpoint.seed, checkpoint.step, listing(checkpoint.path)] for checkpoint in checkpoints],
         "tasks": [
             [task.benchmark, task.samples, task.temperature, task.problems[["id", "problem"]].to_numpy().tolist()]
-            for task in tasks
+            for task in asked.tasks
         ],
-        "prompt": prompt.hash,
-        "sampling": sampling.model_dump(),
+        "prompt": asked.prompt.hash,
+        "sampling": asked.sampling.model_dump(),
         "threads": threads,
     }
     return hashlib.sha256(json.dumps(request).encode()).hexdigest()[:16]

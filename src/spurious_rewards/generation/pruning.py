@@ -19,7 +19,7 @@ from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 
 ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
-"""Keys of `Sampling` that say how the work is cut up. Other values draw other samples, but from the same distribution."""
+"""Keys of `Sampling` that say how the work is cut up. Other values show in the last digits of logits, if at all."""
 
 NOT_REMADE = (
     "keep it: the weights that gave these answers are deleted (keep_weights: reported). Convert it to this version, or train "

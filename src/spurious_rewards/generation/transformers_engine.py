@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from spurious_rewards.generation.engine import Completion, read
+from spurious_rewards.generation.drawing import Noise, StopStrings
+from spurious_rewards.generation.engine import Completion, Request, read
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import room
 
@@ -34,38 +35,34 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def complete(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        max_new_tokens: int,
-        stop: Sequence[str],
-        seed: int,
-        prefix: Sequence[int] = (),
+        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
     ) -> list[Completion]:
-        """See `Engine`. Seeds torch's global generator."""
+        """See `Engine`."""
         ending = loading.ending_tokens(self.model.generation_config, self.tokenizer)
-        drawing = {"temperature": temperature, "top_p": 1.0, "top_k": 0} if temperature else {}
         # Finished rows are filled up with an ending token, so that the first of those is where a response ends.
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
-            do_sample=temperature > 0,
-            **drawing,
+            do_sample=False,
             max_new_tokens=room(max_new_tokens, prefix),
             eos_token_id=ending,
             pad_token_id=ending[0],
-            stop_strings=list(stop) or None,
         )
+        prompts = [request.prompt for request in requests]
         width = max(map(len, prompts))
         ids = torch.tensor([[ending[0]] * (width - len(prompt)) + list(prompt) for prompt in prompts])
         mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        torch.manual_seed(seed)
         output = self.model.generate(
             ids.to(self.model.device),
             attention_mask=mask.to(self.model.device),
             generation_config=settings,
-            tokenizer=self.tokenizer if stop else None,
+            logits_processor=LogitsProcessorList([Noise(requests, width, ending)]),
+            stopping_criteria=StoppingCriteriaList([StopStrings(self.tokenizer, stop)] if stop else []),
         )
         return read(output[:, width:].tolist(), self.tokenizer, ending, stop, prefix)
+
+    def load(self, folder: Path) -> None:
+        """See `Engine`."""
+        self.close()
+        self.folder, self.tokenizer = folder, loading.load_tokenizer(folder)
 
     def close(self) -> None:
         """See `Engine`."""

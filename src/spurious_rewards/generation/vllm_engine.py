@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
-from spurious_rewards.generation.engine import Completion, derived_seed, read
+from spurious_rewards.generation.engine import Completion, Request, read
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import room
 from spurious_rewards.runtime.errors import UserError
@@ -33,43 +32,52 @@ def version() -> str:
 
 
 class VllmEngine:
-    """Offline `vllm.LLM` in this process, its weights spread over all GPUs of the job.
+    """Offline `vllm.LLM` in this process, one for all checkpoints of a model: to make one takes a minute, most of it compiling.
 
-    vLLM takes and gives token ids; text is made of them as with transformers. The same batch gives the same responses,
-    whatever was drawn before it.
+    vLLM takes and gives token ids; text is made of them as with transformers.
     """
 
     def __init__(self, folder: Path, sampling: Sampling, hardware: Hardware):
         version()
         self.folder, self.sampling, self.hardware = folder, sampling, hardware
         self.tokenizer = loading.load_tokenizer(folder)
+        self._llm: Any = None
+        self._holds: Path | None = None
 
-    @cached_property
+    @property
     def llm(self) -> Any:
-        """The `vllm.LLM`, loaded when first needed: an interrupted job may not need it again."""
+        """The `vllm.LLM` with the weights of `folder`, made when first needed: an interrupted job may not need it again."""
+        if self._holds != self.folder:
+            loading.check_finite(self.folder)
+            # Too little memory, too few positions, tensors that are missing, unknown models.
+            with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
+                if self._llm is None:
+                    self._llm = self._make()
+                else:
+                    self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(self.folder)})
+            self._holds = self.folder
+            # For stop strings alone; vLLM's own would have transformers' rules (see `models.loading.load_tokenizer`).
+            self._llm.llm_engine.output_processor.tokenizer = self.tokenizer
+        return self._llm
+
+    def _make(self) -> Any:
         _set_environment(self.sampling)
         from vllm import LLM
 
-        loading.check_finite(self.folder)
-        # Too little memory, too few positions, tensors that are missing, unknown models.
-        with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
-            llm = LLM(
-                str(self.folder),
-                trust_remote_code=False,
-                dtype=self.sampling.dtype,
-                generation_config="vllm",  # none of the folder's own: no top-k, no penalties
-                skip_tokenizer_init=True,
-                max_model_len=self.sampling.max_model_len,
-                tensor_parallel_size=self.hardware.gpus or 1,
-                gpu_memory_utilization=self.hardware.gpu_memory_utilization,
-                enable_prefix_caching=True,
-                # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
-                enable_chunked_prefill=torch.cuda.is_available(),
-                use_tqdm_on_load=False,
-            )
-        # For stop strings alone; vLLM's own would have transformers' rules (see `models.loading.load_tokenizer`).
-        llm.llm_engine.output_processor.tokenizer = self.tokenizer
-        return llm
+        return LLM(
+            str(self.folder),
+            trust_remote_code=False,
+            dtype=self.sampling.dtype,
+            generation_config="vllm",  # none of the folder's own: no top-k, no penalties
+            skip_tokenizer_init=True,
+            max_model_len=self.sampling.max_model_len,
+            tensor_parallel_size=self.hardware.tensor_parallel_size,
+            gpu_memory_utilization=self.hardware.gpu_memory_utilization,
+            enable_prefix_caching=True,
+            # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
+            enable_chunked_prefill=torch.cuda.is_available(),
+            use_tqdm_on_load=False,
+        )
 
     @property
     def positions(self) -> float:
@@ -77,45 +85,46 @@ class VllmEngine:
         return self.sampling.max_model_len or loading.positions(self.folder)
 
     def complete(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        max_new_tokens: int,
-        stop: Sequence[str],
-        seed: int,
-        prefix: Sequence[int] = (),
+        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
     ) -> list[Completion]:
-        """See `Engine`. Every request has a seed of its own: with a common one, samples of a prompt would be equal."""
+        """See `Engine`."""
         llm = self.llm
         from vllm import SamplingParams
 
         ending = loading.ending_tokens(loading.generation_settings(self.folder), self.tokenizer)
         settings = [
             SamplingParams(
-                temperature=temperature,
+                temperature=request.temperature,
                 max_tokens=room(max_new_tokens, prefix),
-                seed=derived_seed(seed, place),
+                seed=request.seed,
                 stop_token_ids=ending,
                 stop=list(stop),
                 include_stop_str_in_output=True,
                 detokenize=bool(stop),
             )
-            for place in range(len(prompts))
+            for request in requests
         ]
-        # What earlier batches left would change how this one is cut up, and with it the last digits of its logits.
+        # Of other weights, or of earlier batches: these would change how this one is cut up, and with it the last digits of
+        # its logits.
         llm.reset_prefix_cache()
-        outputs = llm.generate([{"prompt_token_ids": list(prompt)} for prompt in prompts], settings, use_tqdm=False)
+        prompts = [{"prompt_token_ids": list(request.prompt)} for request in requests]
+        outputs = llm.generate(prompts, settings, use_tqdm=False)
         return read([output.outputs[0].token_ids for output in outputs], self.tokenizer, ending, stop, prefix)
+
+    def load(self, folder: Path) -> None:
+        """See `Engine`. A model of the same architecture gets the weights into the engine that is there."""
+        if loading.architecture(folder) != loading.architecture(self.folder):
+            self.close()
+        self.folder, self.tokenizer = folder, loading.load_tokenizer(folder)
 
     def close(self) -> None:
         """See `Engine`."""
-        if "llm" not in self.__dict__:
+        if self._llm is None:
             return
         from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
 
-        self.llm.llm_engine.engine_core.shutdown()
-        del self.llm
+        self._llm.llm_engine.engine_core.shutdown()
+        self._llm = self._holds = None
         cleanup_dist_env_and_memory()
 
 

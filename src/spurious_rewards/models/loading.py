@@ -296,6 +296,17 @@ def configuration(folder: Path) -> Any:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
+def architecture(folder: Path) -> dict[str, Any]:
+    """What config.json says of a model; a base model and its checkpoints have the same.
+
+    Raises:
+        UserError: see `configuration`.
+    """
+    config = configuration(folder).to_dict()
+    of_the_file = {"_name_or_path", "transformers_version", "dtype", "use_cache"}
+    return {name: config[name] for name in sorted(config) if name not in of_the_file and not name.endswith("_token_id")}
+
+
 def positions(folder: Path) -> float:
     """Tokens that prompt and response may have together, by the folder's config.json; infinity if nothing limits them."""
     config = configuration(folder)

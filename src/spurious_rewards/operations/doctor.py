@@ -118,13 +118,15 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
             f"{node}: the suite's engine is vllm, and vLLM is not installed; run `pip install -e '.[vllm]'`"
         )
     smallest = min(gpu.gb for gpu in found)
-    parts = [
-        gpu_memory.states(hardware.num_parameters, config)
+    phases = (
+        [[gpu_memory.updating(hardware.num_parameters, config)]]
         if config
-        else gpu_memory.weights(hardware.num_parameters, hardware.gpus)
-    ]
+        else [[gpu_memory.weights(hardware.num_parameters, hardware.tensor_parallel_size)]]
+    )
     if config and engine == "vllm" and not hardware.server_gpus:
-        parts.append(gpu_memory.engine(hardware.gpu_memory_utilization, smallest))
+        share = gpu_memory.engine(hardware.gpu_memory_utilization, smallest)
+        phases.append([gpu_memory.drawing(hardware.num_parameters, config), share])
+    parts = max(phases, key=gpu_memory.total)
     if gpu_memory.total(parts) > smallest:
         raise UserError(
             f"{node}: the job needs {gpu_memory.added_up(parts)} of a GPU at least, and the smallest here has {smallest:.1f} GB; "

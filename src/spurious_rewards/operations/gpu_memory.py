@@ -1,8 +1,11 @@
 """What a job needs of each GPU's memory, by arithmetic: GB are 10^9 bytes.
 
 Training holds float32 weights, their gradients and Adam's two moments, 16 bytes a weight: shared out among the processes of a
-sharded config, whole in each of another one. To that come vLLM's share where it is colocated, and what a micro-batch leaves
-behind. Of that the logits are the most; the rest is an allowance.
+sharded config, whole in each of another one. It has two phases, whose needs do not add up. While it *draws* rollouts, a
+colocated vLLM has its share beside weights and moments. While it *updates*, vLLM sleeps, and gradients and what a micro-batch
+leaves behind take its place.
+
+No figure here was measured on a GPU.
 """
 
 from collections.abc import Sequence
@@ -12,17 +15,26 @@ from typing import Literal
 from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.training import Training
 
-TRAINING_BYTES = 16
-"""A weight in training: weight 4, gradient 4, Adam's moments 8."""
+HELD_BYTES = 12
+"""A weight in training, also between updates: weight 4, Adam's moments 8."""
+
+GRADIENT_BYTES = 4
+"""A gradient, from the first micro-batch of an update to its end."""
 
 BUCKET_BYTES = 4
 """A gradient once more, in the buckets by which several processes that each hold all add theirs up (torch's DDP)."""
 
-VOCABULARY = 151_936
-"""Of Qwen2.5, the largest of the paper's models."""
+CAST_BYTES = 2
+"""A weight in bfloat16, which autocast keeps for the length of a pass; a sharded model casts layer by layer."""
 
-LOGIT_BYTES = 12
-"""A logit: in bfloat16, in float32, and the gradient of both. TRL 1.16 took 11.8 at its peak, measured on a CPU."""
+VOCABULARY, HIDDEN = 151_936, 4096
+"""The largest of the paper's models: Qwen2.5's vocabulary, Llama-3.1-8B's hidden size."""
+
+TILE_GB = 4096 * 32_768 * 2 / 1e9
+"""The logits that TRL 1.16 makes at once, in bfloat16: never those of a whole response (`trl/kernels/chunked_logprob.py`)."""
+
+HEAD_GB = VOCABULARY * HIDDEN * 4 / 1e9
+"""The gradient of the head, which TRL adds up in float32 beside the other gradients."""
 
 TOKEN_BYTES = 500_000
 """A token of a micro-batch with gradient checkpointing, for the inputs of all layers and one layer at work: an allowance."""
@@ -39,11 +51,17 @@ class Part:
     said: str
 
 
-def states(parameters: float, config: AccelerateConfig) -> Part:
-    """Weights, gradients and moments of a process of training."""
+def drawing(parameters: float, config: AccelerateConfig) -> Part:
+    """What a process of training holds while rollouts are drawn: weights and moments."""
+    return _of_weights(HELD_BYTES, parameters, config.processes if config.sharding else 1, "processes")
+
+
+def updating(parameters: float, config: AccelerateConfig) -> Part:
+    """What a process of training holds in an update: weights, moments and gradients."""
+    held = HELD_BYTES + GRADIENT_BYTES
     if config.sharding or config.processes == 1:
-        return _of_weights(TRAINING_BYTES, parameters, config.processes, "processes")
-    return _of_weights(TRAINING_BYTES + BUCKET_BYTES, parameters, 1, "processes")
+        return _of_weights(held, parameters, config.processes, "processes")
+    return _of_weights(held + BUCKET_BYTES, parameters, 1, "processes")
 
 
 def weights(parameters: float, gpus: int) -> Part:
@@ -62,18 +80,19 @@ def engine_needs(parameters: float, dtype: Literal["bfloat16", "float32"], gpus:
     return [held, Part(ENGINE_GB, "to work with")]
 
 
-def activations(training: Training) -> Part:
-    """What a micro-batch of the longest prompts and responses leaves for the backward pass."""
-    logits = training.micro_batch * training.max_new_tokens * VOCABULARY * LOGIT_BYTES
-    tokens = training.micro_batch * (training.max_prompt_tokens + training.max_new_tokens) * TOKEN_BYTES
-    return Part((logits + tokens) / 1e9, f"a micro-batch of {training.micro_batch}")
+def micro_batch(training: Training, parameters: float, config: AccelerateConfig) -> list[Part]:
+    """What a micro-batch of the longest prompts and responses adds to `updating`."""
+    tokens = training.micro_batch * (training.max_prompt_tokens + training.max_new_tokens) * TOKEN_BYTES / 1e9
+    parts = [Part(tokens, f"a micro-batch of {training.micro_batch}"), Part(TILE_GB + HEAD_GB, "logits and their head")]
+    if training.dtype == "bfloat16" and not config.sharding:
+        parts.append(_of_weights(CAST_BYTES, parameters, 1, "processes", "in bfloat16"))
+    return parts
 
 
-def _of_weights(size: int, parameters: float, sharers: int, what: str) -> Part:
+def _of_weights(size: int, parameters: float, sharers: int, what: str, remark: str = "") -> Part:
+    said = f"{size} bytes for each of {parameters / 1e9:.3g} billion weights"
     spread = f" over {sharers} {what}" if sharers > 1 else ""
-    return Part(
-        size * parameters / sharers / 1e9, f"{size} bytes for each of {parameters / 1e9:.3g} billion weights{spread}"
-    )
+    return Part(size * parameters / sharers / 1e9, f"{said}{spread}{', ' if remark else ''}{remark}")
 
 
 def total(parts: Sequence[Part]) -> float:

@@ -78,12 +78,14 @@ def prepare(
 
     clean, dropped["overlap"] = _clean(unique, against, rule) if against and rule else (unique, [])
     wanted = _wanted(clean, problem_set.only, source)
-    shuffled = [wanted[index] for index in _generator(data_seed, source.label).permutation(len(wanted))]
+    short = [row for row in wanted if len(row.problem) <= (problem_set.max_characters or math.inf)]
+    shuffled = [short[index] for index in _generator(data_seed, source.label).permutation(len(short))]
     after = shuffled[problem_set.skip :]
     kept = [(row.id, row.problem, row.answer) for row in after[: problem_set.limit]]
     counts = {
         **{reason: len(places) for reason, places in dropped.items()},
         "only": len(clean) - len(wanted),
+        "long": len(wanted) - len(short),
         "skip": len(shuffled) - len(after),
         "limit": len(after) - len(kept),
     }

@@ -19,7 +19,7 @@ from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
-VERSION = 1
+VERSION = 2
 
 
 class GenerateJob(JobSpec):

@@ -41,20 +41,17 @@ def every_grade(study: Study) -> list[Path]:
     return list(dict.fromkeys(path for name in study.suite.experiments for path in grades(study, name)))
 
 
-def work(job: GradeJob, inputs: Inputs, outputs: Outputs) -> None:
+def work(job: GradeJob, inputs: Inputs, outputs: Outputs, cores: int) -> None:
     """Read and judge the answers in responses."""
-    from spurious_rewards.answers import grading
-    from spurious_rewards.answers.verifier import Verifier
+    from spurious_rewards.answers import grading_in_parts
 
     recorder = Recorder("grade", job.model_dump(mode="json"))
     [responses], problems = inputs["responses"], inputs["problems"]
-    truths = true_answers(job.benchmarks, problems)
-    with Verifier() as verifier:
-        grades = grading.grade(
-            tables.read(responses, tables.Responses), truths, job.answer_in, job.strategies, verifier
-        )
-    tables.write(grades, tables.Grades, outputs["grades"])
-    failed = grades["status"].value_counts().drop("graded", errors="ignore").to_dict()
+    asked = grading_in_parts.Asked(true_answers(job.benchmarks, problems), job.answer_in, job.strategies)
+    grading_in_parts.grade_table(responses, outputs["grades"], asked, cores)
+    failed = (
+        tables.read(outputs["grades"], tables.Grades)["status"].value_counts().drop("graded", errors="ignore").to_dict()
+    )
     recorder.write(outputs["grades"], [responses, *problems], not_graded=failed)
     if failed:
         print(f"not graded, counted as wrong: {failed}", file=sys.stderr)

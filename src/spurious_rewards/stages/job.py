@@ -30,7 +30,8 @@ class Stage:
     Attributes:
         job: what it is told.
         work: `work(job, inputs, outputs)`, with `hardware` besides where the stage has an `engine`, and `locations` where it
-            reads local copies. It imports what is heavy inside, so that planning loads no torch.
+            reads local copies, and `cores` where it can use several. It imports what is heavy inside, so that planning
+            loads no torch.
         reads: names of the inputs that it must have.
         may_read: names of optional inputs.
         writes: names of its outputs.
@@ -51,3 +52,8 @@ class Stage:
     def reads_copies(self) -> bool:
         """Whether files or model folders of the user's may be among what it reads: `work` is told where they lie."""
         return "locations" in inspect.signature(self.work).parameters
+
+    @property
+    def uses_cores(self) -> bool:
+        """Whether it takes as many processes as it has cores."""
+        return "cores" in inspect.signature(self.work).parameters

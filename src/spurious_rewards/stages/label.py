@@ -1,12 +1,16 @@
 """label: grade the votes and count them, which gives majority labels."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.artifacts.paths import group_of
+from spurious_rewards.config import costs
 from spurious_rewards.config.training import Strategies
+from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.reading import true_answers
 from spurious_rewards.stages.study import Study
@@ -33,6 +37,27 @@ def job(study: Study, model: str, prompt: str) -> LabelJob:
     )
 
 
+def cores(study: Study, model: str) -> int:
+    """Processor cores of a job: to grade so many votes is hours of one."""
+    return resources.cores(study, model) if study.suite.resources else 1
+
+
+def minutes(study: Study, model: str, bases: str) -> int:
+    """Time limit: half an hour, and twice what grading is estimated to take."""
+    return 30 + math.ceil(2 * 60 * _votes(study, bases) * costs.GRADING_SECONDS / 3600 / cores(study, model))
+
+
+def megabytes(study: Study, model: str, bases: str) -> int:
+    """Main memory: of each process, and of the grades that are counted."""
+    return 1000 + 1000 * cores(study, model) + math.ceil(_votes(study, bases) * costs.GRADE_BYTES / 1e6)
+
+
+def _votes(study: Study, bases: str) -> int:
+    voters = len(model_refs.untrained_seeds(group_of(bases)))
+    there = costs.problems_of(study.suite.problems[study.suite.training_problems]) or study.suite.pool_size
+    return voters * min(study.suite.pool_size, there) * study.suite.vote.samples
+
+
 def labels(study: Study, experiment: str) -> list[Path]:
     """Labels of each model that an experiment trains on votes."""
     return [folder / "labels.parquet" for folder in _voters(study, experiment)]
@@ -53,19 +78,19 @@ def _voters(study: Study, experiment: str) -> Iterable[Path]:
     return dict.fromkeys(study.base_folder(run.model, run.prompt, run.seeds) for run in on_votes)
 
 
-def work(job: LabelJob, inputs: Inputs, outputs: Outputs) -> None:
+def work(job: LabelJob, inputs: Inputs, outputs: Outputs, cores: int) -> None:
     """Grade the votes (kept, for pass@k) and count them."""
-    from spurious_rewards.answers import grading, majority_vote
+    from spurious_rewards.answers import grading_in_parts, majority_vote
     from spurious_rewards.answers.verifier import Verifier
 
     recorder = Recorder("label", job.model_dump(mode="json"))
     [votes], [problems] = inputs["votes"], inputs["problems"]
     pool = tables.read(problems, tables.Problems)
-    truths = true_answers({"vote": problems.stem}, [problems])
-    with Verifier() as verifier:
-        grades = grading.grade(tables.read(votes, tables.Responses), truths, job.answer_in, job.strategies, verifier)
+    asked = grading_in_parts.Asked(true_answers({"vote": problems.stem}, [problems]), job.answer_in, job.strategies)
+    grading_in_parts.grade_table(votes, outputs["grades"], asked, cores)
+    with Verifier(cores) as verifier:
+        grades = tables.read(outputs["grades"], tables.Grades)
         labels = majority_vote.label(grades, pool, job.equivalence, verifier)
-    tables.write(grades, tables.Grades, outputs["grades"])
     tables.write(labels, tables.Labels, outputs["labels"])
     for artifact in (outputs["grades"], outputs["labels"]):
         recorder.write(artifact, [votes, problems])

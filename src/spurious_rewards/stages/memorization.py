@@ -15,7 +15,7 @@ from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
-VERSION = 2
+VERSION = 3
 
 
 class MemorizationJob(JobSpec):

@@ -18,7 +18,9 @@ def of_sampling(study: Study, model: str) -> Hardware:
     weights = study.suite.num_parameters(model)
     return Hardware(
         gpus=asked_for.sampling_gpus,
+        tensor_parallel_size=asked_for.sampling_tensor_parallel_size,
         gpu_memory_utilization=asked_for.sampling_gpu_memory_utilization,
+        cores=asked_for.cores,
         num_parameters=weights,
     )
 
@@ -43,6 +45,7 @@ def of_training(study: Study, run: Run) -> Hardware:
         gpu_memory_utilization=asked_for.training_gpu_memory_utilization,
         server_gpus=server_gpus,
         exclusive_node=served and asked_for.exclusive_node,
+        cores=asked_for.cores,
         num_parameters=study.suite.num_parameters(run.model),
     )
 

@@ -20,7 +20,7 @@ from spurious_rewards.stages import model_refs, resources
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
-VERSION = 1
+VERSION = 2
 
 
 class TrainJob(JobSpec):

@@ -20,11 +20,12 @@ def grpo_arguments(
     output: Path,
     processes: int,
     gpu: bool,
+    sharded: bool = False,
     gpu_memory_utilization: float = 0.3,
     stop_strings: Sequence[str] = (),
     server: Address | None = None,
 ) -> dict[str, Any]:
-    """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes.
+    """Arguments of `trl.GRPOConfig` to train up to rollout step `stop` on `processes` processes, `sharded` or not.
 
     The last three are read where vLLM draws the rollouts: its share of each GPU's memory, the prompt's stop strings, and
     where it serves in mode server.
@@ -95,23 +96,29 @@ def grpo_arguments(
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": not gpu,
-        **(_vllm(training, gpu_memory_utilization, stop_strings, server) if training.engine == "vllm" else {}),
+        # else each process keeps gradients of the whole model from one micro-batch to the next
+        **({"accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}} if sharded else {}),
+        **(_vllm(training, gpu, gpu_memory_utilization, stop_strings, server) if training.engine == "vllm" else {}),
     }
 
 
 def _vllm(
-    training: Training, gpu_memory_utilization: float, stop_strings: Sequence[str], server: Address | None
+    training: Training, gpu: bool, gpu_memory_utilization: float, stop_strings: Sequence[str], server: Address | None
 ) -> dict[str, Any]:
     serving = {"vllm_server_base_url": server.url, "vllm_group_port": server.group_port} if server else {}
     return {
         "use_vllm": True,
         "vllm_mode": training.vllm_mode,
         "vllm_tensor_parallel_size": 1,
+        # between two rollouts it holds neither weights nor cache; vLLM has no such mode on a CPU
+        "vllm_enable_sleep_mode": gpu and training.vllm_mode == "colocate",
         "vllm_gpu_memory_utilization": gpu_memory_utilization,
         "vllm_max_model_length": training.max_model_len,
         # as the paper: a token weighs the same whatever probability vLLM gave it
         "vllm_importance_sampling_correction": False,
         # never a seed: TRL submits a prompt once for each of its responses, which would all be the same
-        "generation_kwargs": {"stop": list(stop_strings), "include_stop_str_in_output": True} if stop_strings else {},
+        "generation_kwargs": {"stop": list(stop_strings), "include_stop_str_in_output": True}
+        if stop_strings
+        else {"detokenize": False},  # text is for stop strings alone
         **serving,
     }

@@ -155,9 +155,11 @@ def _train_seed(
     folder = done.with_name(f"{done.name}.unfinished")
     first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
     source = folder / f"step{first}" if first > segment.start else start
+    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
     if source:
-        check_resumable(source, accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None)
+        check_resumable(source, config)
         check_state(source, first * training.optimizer_steps)
+    graders = max(1, hardware.cores * hardware.machines // processes.num_processes)
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
@@ -178,7 +180,7 @@ def _train_seed(
 
     if first < segment.stop:
         with ExitStack() as stack:
-            verifier, track = stack.enter_context(Verifier()), stack.enter_context(tracker.run(f"seed{seed}"))
+            verifier, track = stack.enter_context(Verifier(graders)), stack.enter_context(tracker.run(f"seed{seed}"))
             server = None
             if training.engine == "vllm" and training.vllm_mode == "server":
                 server = stack.enter_context(
@@ -193,6 +195,7 @@ def _train_seed(
                     output=folder,
                     processes=processes.num_processes,
                     gpu=processes.device.type == "cuda",
+                    sharded=config is not None and config.sharding is not None,
                     gpu_memory_utilization=hardware.gpu_memory_utilization,
                     stop_strings=segment.prompt.stop,
                     server=server,

@@ -13,13 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import set_seed
 from datasets import Dataset
-from transformers import AutoConfig, PreTrainedTokenizerBase
+from torch.distributed.fsdp import MixedPrecisionPolicy
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 from trl.generation import vllm_generation
 from trl.trainer import utils as trl_utils
@@ -56,7 +59,7 @@ LOGIT_COLUMNS: int = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
 """Columns of the buffer in which TRL makes logits, tile by tile of the vocabulary."""
 
 ENGINES: dict[str, Any] = {}
-"""The colocated vLLM of this process: one for all seeds of a job, since a deleted one keeps its memory (vLLM issue 21073)."""
+"""The colocated vLLM of this process: one for all seeds of a job, for to make one takes a minute, most of it compiling."""
 
 
 class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -101,6 +104,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
+        if self.is_fsdp_enabled:
+            outputs_in_float32(self.accelerator.state.fsdp_plugin)
         if training.engine == "vllm":
             # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
             set_seed(self.args.seed, device_specific=True)
@@ -206,26 +211,35 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
         logits_to_keep: int,
-        *arguments: Any,
+        batch_size: int | None = None,
         **keywords: Any,
     ) -> Any:
-        """Sum entropy and probability of the sampled tokens under the policy that sampled them, in passes made anyhow.
+        """Leave out what is padding in every row of a micro-batch, and sum entropy and probability of the sampled tokens.
 
-        With several updates a rollout batch that is TRL's pass for the old log-probabilities, without gradient; with a single
-        one TRL makes none, and the passes of that update are still of the policy that sampled.
+        TRL pads each micro-batch to the longest prompt and response of the whole rollout batch. The sums are under the policy
+        that sampled, in passes made anyhow: with several updates a rollout batch that is TRL's pass for the old
+        log-probabilities, without gradient; with a single one TRL makes none, and the passes of that update are still of the
+        policy that sampled.
         """
         old = not torch.is_grad_enabled()
         keywords["compute_entropy"] = True
-        logps, entropies, auxiliary = super()._get_per_token_logps_and_entropies(
-            model, input_ids, attention_mask, logits_to_keep, *arguments, **keywords
-        )
+        parts = []
+        rows = batch_size or len(input_ids)
+        for ids, mask in zip(torch.split(input_ids, rows), torch.split(attention_mask, rows), strict=True):
+            shown = slice(*without_padding(mask, logits_to_keep))
+            kept = shown.stop - (ids.shape[1] - logits_to_keep)
+            logps, entropies, _ = super()._get_per_token_logps_and_entropies(
+                model, ids[:, shown], mask[:, shown], kept, **keywords
+            )
+            parts.append([functional.pad(values, (0, logits_to_keep - kept)) for values in (logps, entropies)])
+        logps, entropies = (torch.cat(values) for values in zip(*parts, strict=True))
         if old or self.training_settings.optimizer_steps == 1:
             mask = attention_mask[:, -logits_to_keep:]
             self.sums["policy_tokens"] += mask.sum().item()
             self.sums["entropy"] += (entropies.detach() * mask).sum().item()
             self.sums["probability"] += (logps.detach().exp() * mask).sum().item()
         self._latest_logps = logps.detach()
-        return logps, entropies, auxiliary
+        return logps, entropies, None  # no loss of a router: `router_aux_loss_coef` is 0
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """Sum the tokens whose gradient the clip removes; TRL logs means of micro-batch means."""
@@ -323,6 +337,34 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
                 os.environ[name] = value
 
 
+def outputs_in_float32(plugin: Any) -> None:
+    """Have FSDP2 compute in the dtype of training, and leave outputs and sums of gradients in float32, as one GPU does.
+
+    accelerate asks for one dtype for all three (`FullyShardedDataParallelPlugin.set_mixed_precision`). In bfloat16 a
+    log-probability between -1 and -2 has steps of 0.008, and the ratio to the old policy with it.
+    Called before the model is sharded, which `train` does.
+
+    Args:
+        plugin: accelerate's plugin of this process, for FSDP2.
+    """
+    if plugin.mixed_precision_policy is not None:
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=plugin.mixed_precision_policy.param_dtype, reduce_dtype=torch.float32
+        )
+
+
+def without_padding(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
+    """The first column of a micro-batch that is no padding in some row, and the one behind the last; one response column stays.
+
+    Args:
+        mask: 1 where a token counts, shape (rows, columns); prompts are padded on the left, responses on the right.
+        logits_to_keep: columns of responses.
+    """
+    of_prompts = mask.shape[1] - logits_to_keep
+    columns = mask.any(dim=0).nonzero()
+    return min(int(columns.min()), of_prompts - 1), max(int(columns.max()) + 1, of_prompts + 1)
+
+
 def without_dropout(model: Any) -> Any:
     """The model with no dropout in its layers: the ratio to the old policy, which the clip is about, would be noise."""
     for module in model.modules():
@@ -336,15 +378,8 @@ def without_dropout(model: Any) -> Any:
 
 def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """The engine of this process for a model of this architecture; TRL puts the trainer's weights in before each rollout."""
-    key = repr((_architecture(arguments["model"]), {**arguments, "model": None}))
+    key = repr((loading.architecture(Path(arguments["model"])), {**arguments, "model": None}))
     if key not in ENGINES:
         ENGINES[key] = make(**arguments)
         gc.unfreeze()  # vLLM exempts all that lives by now from collection, the model in training included
     return ENGINES[key]
-
-
-def _architecture(folder: str) -> dict[str, Any]:
-    """What config.json says of a model; a base model and its checkpoints have the same."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False).to_dict()
-    of_the_file = {"_name_or_path", "transformers_version", "dtype", "use_cache"}
-    return {name: config[name] for name in sorted(config) if name not in of_the_file and not name.endswith("_token_id")}

@@ -109,31 +109,31 @@ def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
             yield from _training_fits(training, weights, asked_for, config, gpu_gb)
         if study.suite.sampling.engine == "vllm":
             sampling, room = study.suite.sampling, asked_for.sampling_gpu_memory_utilization * gpu_gb
-            needed = gpu_memory.engine_needs(weights, sampling.dtype, asked_for.sampling_gpus)
+            needed = gpu_memory.engine_needs(weights, sampling.dtype, asked_for.sampling_tensor_parallel_size)
             yield from _fits(
                 "vLLM in sampling",
                 needed,
                 room,
-                "raise sampling_gpus or sampling_gpu_memory_utilization under `resources`",
+                "raise sampling_tensor_parallel_size or sampling_gpu_memory_utilization under `resources`",
             )
 
 
 def _training_fits(
     training: Training, weights: float, asked_for: Resources, config: accelerate.AccelerateConfig, gpu_gb: float
 ) -> Iterator[Finding]:
-    parts = [gpu_memory.states(weights, config), gpu_memory.activations(training)]
     if training.engine == "vllm" and training.vllm_mode == "colocate":
-        parts.append(gpu_memory.engine(asked_for.training_gpu_memory_utilization, gpu_gb))
+        share = gpu_memory.engine(asked_for.training_gpu_memory_utilization, gpu_gb)
+        parts = [gpu_memory.drawing(weights, config), share]
+        mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller training_gpu_memory_utilization"
+        yield from _fits(f"drawing rollouts on {config.name}", parts, gpu_gb, mend)
         needed = gpu_memory.engine_needs(weights, training.dtype, 1)
         mend = "raise training_gpu_memory_utilization under `resources` of the suite"
         yield from _fits(
             f"vLLM beside training on {config.name}", needed, asked_for.training_gpu_memory_utilization * gpu_gb, mend
         )
-    mend = (
-        "take an accelerate_config that shards (over more GPUs, if it does), a smaller training_gpu_memory_utilization, "
-        "or a smaller micro_batch"
-    )
-    yield from _fits(f"training on {config.name}", parts, gpu_gb, mend)
+    parts = [gpu_memory.updating(weights, config), *gpu_memory.micro_batch(training, weights, config)]
+    mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller micro_batch"
+    yield from _fits(f"updates on {config.name}", parts, gpu_gb, mend)
 
 
 def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> Iterator[Finding]:
@@ -195,7 +195,8 @@ def trained(suite: Suite) -> list[Run]:
 def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
     """The ways in which these models are trained, one of each need of memory."""
     ways = [suite.algorithms[run.variant] for run in trained(suite) if run.model in models]
-    return list({(way.engine, way.vllm_mode, way.dtype, gpu_memory.activations(way)): way for way in ways}.values())
+    needs = ("engine", "vllm_mode", "dtype", "micro_batch", "max_prompt_tokens", "max_new_tokens")
+    return list({tuple(getattr(way, name) for name in needs): way for way in ways}.values())
 
 
 def _planned(study: Study) -> Iterator[Planned]:

@@ -77,7 +77,8 @@ def heads(study: Study) -> Iterator[Finding]:
         asked_for, count = study.suite.resources_of(name), config.get("num_attention_heads")
         if not asked_for or not isinstance(count, int) or count < 1:
             continue
-        uses = {"sampling_gpus": asked_for.sampling_gpus, "server_gpus": asked_for.server_gpus * served}
+        spread = "sampling_tensor_parallel_size"
+        uses = {spread: asked_for.sampling_tensor_parallel_size, "server_gpus": asked_for.server_gpus * served}
         for key, gpus in uses.items():
             if gpus and count % gpus and (key == "server_gpus" or study.suite.sampling.engine == "vllm"):
                 possible = ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
