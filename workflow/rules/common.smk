@@ -44,6 +44,7 @@ try:
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
+    paper = load(Path(os.path.relpath(ROOT / ledgers.PAPER)))
 except UserError as error:
     sys.exit(f"error: {error}")
 

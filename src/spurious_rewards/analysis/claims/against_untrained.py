@@ -1,0 +1,69 @@
+"""How training metrics changed: those of a run less those of a run in which nothing is learned, on the same prompts."""
+
+import pandas as pd
+
+from spurious_rewards.analysis.claims.conditions import select
+from spurious_rewards.analysis.claims.evidence import Evidence
+from spurious_rewards.analysis.claims.measurement import Condition, Measurement, of_seeds
+from spurious_rewards.analysis.claims.values import Measure
+from spurious_rewards.config.claims import Rule
+from spurious_rewards.config.endpoints import CONDITION, untrained_rewards
+from spurious_rewards.config.suite import Suite
+
+OF_ROLLOUTS = ("rollout_prompts", "rollouts_per_prompt", "temperature", "max_prompt_tokens", "max_new_tokens")
+"""Keys of `training` that decide what a policy that never moves answers at a step."""
+
+
+def change_in_training(quantity: str) -> Measure:
+    """A metric over the last fifth of the steps, less that of the run whose rewards are always 0, on the same steps, by seed.
+
+    Such rewards move no weight. So the two differ by what training did: they have the same prompts, which differ
+    from those of the first steps. Where the suite has no such run, nothing can be said.
+    """
+
+    def measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
+        everything = evidence.frames["training"]
+        chosen = select(everything, rule, evidence.suite)
+        found = []
+        for key, runs in chosen.groupby(["experiment", *CONDITION], observed=True, sort=False):
+            condition = Condition.of(dict(zip(["experiment", *CONDITION], key, strict=True)))
+            steps = int(runs["steps"].max())
+            trained = _by_seed(runs[runs["steps"] == steps], quantity)
+            still = _by_seed(_untrained(everything, condition, steps, evidence.suite), quantity)
+            shared = trained.index.intersection(still.index)
+            if shared.empty:
+                alone = of_seeds(condition, trained * float("nan"), steps)
+                found.append(alone.untestable(_missing(condition, steps)))
+            else:
+                found.append(of_seeds(condition, trained.loc[shared] - still.loc[shared], steps))
+        return found
+
+    return measurements
+
+
+def _untrained(frame: pd.DataFrame, condition: Condition, steps: int, suite: Suite) -> pd.DataFrame:
+    """Rows of the runs whose rewards are always 0 and that saw the condition's prompts."""
+    algorithms = suite.algorithms
+    alike = [
+        name
+        for name, training in algorithms.items()
+        if all(getattr(training, key) == getattr(algorithms[condition.variant], key) for key in OF_ROLLOUTS)
+    ]
+    return frame[
+        frame["reward"].isin(untrained_rewards(suite))
+        & frame["variant"].isin(alike)
+        & (frame["model"] == condition.model)
+        & (frame["prompt"] == condition.prompt)
+        & (frame["steps"] == steps)
+    ]
+
+
+def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
+    """A run that several experiments have is one."""
+    values = rows.drop_duplicates("seed").set_index("seed")[f"{quantity}_last"].astype(float)
+    return values[values.notna()]
+
+
+def _missing(condition: Condition, steps: int) -> str:
+    of = " and ".join(filter(None, (condition.model, condition.prompt)))
+    return f"no run with rewards that are always 0 of {of} over {steps} steps and with the same seeds to compare with"
