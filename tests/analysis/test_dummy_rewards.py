@@ -18,10 +18,11 @@ CONDITION = {
 }
 
 
-def row(baseline: str, low: float, high: float) -> dict[str, object]:
+def row(baseline: str, low: float, high: float, seeds: int = 3) -> dict[str, object]:
     return {
         **CONDITION,
         "baseline": baseline,
+        "seeds": seeds,
         "difference": (low + high) / 2,
         "difference_low": low,
         "difference_high": high,
@@ -43,6 +44,13 @@ def test_all_dummies_must_be_beaten(random: tuple[float, float], format_: tuple[
     rows = [row("random_0.5", *random), row("format", *format_), row("ground_truth", -0.5, -0.4)]
     (found,) = against_dummies(pd.DataFrame(rows), SUITE).to_dict("records")
     assert found["against_dummies"] == verdict
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_beat_no_dummy(seeds: int) -> None:
+    rows = [row("random_0.5", 0.1, 0.2, seeds), row("format", 0.1, 0.2, 5)]
+    (found,) = against_dummies(pd.DataFrame(rows), SUITE).to_dict("records")
+    assert found["against_dummies"] == "too few seeds"
 
 
 @pytest.mark.parametrize("there", [["ground_truth"], ["format"], ["random_0.5", "ground_truth"]])

@@ -178,6 +178,49 @@ def test_each_condition_has_the_seeds_and_steps_of_its_own_runs():
     assert np.isnan(found.loc[0, "over_random"]), "random was trained for fewer steps"
 
 
+def test_comparisons_carry_the_seeds_that_both_have():
+    """Five seeds of one reward against one seed of another are one seed, whatever stands in `seeds`."""
+    the_suite = with_experiment(
+        {
+            "rewards": ["ground_truth", "format"],
+            "seeds": ["0-4"],
+            "steps": 25,
+            "benchmarks": ["math500"],
+            "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["3"], "steps": 25}],
+        }
+    )
+    generator = np.random.default_rng(0)
+    frames = [responses(coins(generator, range(5), 0.2), np.zeros((5, 30)), seeds=range(5))]
+    for reward, seeds in (("ground_truth", range(5)), ("format", range(5)), ("random_0.5", [3])):
+        rate = 0.8 if reward == "ground_truth" else 0.3
+        answers = coins(generator, seeds, rate)
+        frames.append(responses(answers, answers, seeds=seeds, step=25, reward=reward))
+    graded, experiment = together(*frames), the_suite.experiments["headline"]
+    row = row_of(headline(graded, the_suite, experiment, NO_METRICS), reward="ground_truth")
+    assert (row["seeds"], row["over_random_seeds"]) == (5, 1)
+    assert len(row["difference_by_seed"].split()) == 5
+    assert [float(value) for value in row["over_random_by_seed"].split()] == pytest.approx([row["over_random"]])
+    share = row_of(headline(graded, the_suite, experiment, NO_METRICS), reward="random_0.5")
+    assert (share["share_of_ground_truth_seeds"], share["share_of_ground_truth_pieces"]) == (1, 1)
+    beside = row_of(baselines(graded, the_suite, experiment), reward="ground_truth", baseline="random_0.5")
+    assert (beside["seeds"], beside["difference_by_seed"]) == (1, row["over_random_by_seed"])
+
+
+def test_seeds_in_two_groups_are_told():
+    the_suite = with_experiment({"rewards": ["format"], "seeds": ["0-4"], "steps": 25, "benchmarks": ["math500"]})
+    generator = np.random.default_rng(0)
+    before = coins(generator, range(5), 0.3, 60)
+    for gaining in ([], [2]):
+        after = coins(generator, range(5), 0.3, 60)
+        after[gaining] |= coins(generator, gaining, 0.8, 60)
+        graded = together(
+            responses(before, before, seeds=range(5)),
+            responses(after, after, seeds=range(5), step=25, reward="format"),
+        )
+        found = headline(graded, the_suite, the_suite.experiments["headline"], NO_METRICS)
+        assert found["difference_split"].tolist() == [len(gaining)]
+
+
 def test_the_highest_share_of_code_is_of_the_mean_over_seeds():
     the_suite = with_experiment({"rewards": ["python"], "seeds": ["0-1"], "steps": 15, "benchmarks": ["math500"]})
     right = np.zeros((2, 4))

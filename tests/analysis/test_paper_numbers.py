@@ -9,7 +9,7 @@ from invented import NO_METRICS, responses, row_of, suite, together
 
 from spurious_rewards.analysis import paper_numbers
 from spurious_rewards.analysis.headline import headline
-from spurious_rewards.analysis.strategy_switches import GROUPS, contributions, switches
+from spurious_rewards.analysis.strategy_switches import GROUPS, contributions
 from spurious_rewards.analysis.untrained import before
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import ends
@@ -96,7 +96,7 @@ def made():
         found[name, "before"] = before(graded, the_suite, experiment)
         found[name, "headline"] = headline(graded, the_suite, experiment, NO_METRICS)
         if name == "main":
-            found[name, "contributions"] = contributions(switches(graded, the_suite, experiment, 150))
+            found[name, "contributions"] = contributions(graded, the_suite, experiment, NO_METRICS, 150)
     return {key: paper_numbers.beside(table, the_suite, key[0]) for key, table in found.items()}
 
 

@@ -1,11 +1,12 @@
 """Switches of strategy: the four groups counted by hand, and what hypothesis finds to hold for any answers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from invented import responses, row_of, suite, together
+from invented import NO_METRICS, responses, row_of, suite, together
 
 from spurious_rewards.analysis.strategy_switches import GROUPS, STEERED_RULE, contributions, switches
 from spurious_rewards.config.suite import Suite
@@ -47,7 +48,7 @@ def test_groups_by_hand(by_hand):
     for name, values in expected.items():
         row = row_of(by_hand, group=name)
         assert row[["size", "before", "after", "net"]].tolist() == pytest.approx(values)
-        assert row["partial_contribution"] == pytest.approx(values[3] / (2 / 8))
+    assert by_hand["partial_contribution"].isna().all(), "of 8 problems 2 more are no clear gain"
     assert set(by_hand["step"]) == {25}
     assert by_hand["difference"].tolist() == pytest.approx([2 / 8] * 4)
     assert by_hand["code_change"].tolist() == pytest.approx([1 / 8] * 4)
@@ -65,9 +66,8 @@ def test_groups_share_out_the_problems_and_the_gain(before, after, code_before, 
         trained(after, code_after, seeds=[0, 1]),
     )
     assert found["size"].sum() == pytest.approx(1)
-    difference = after.mean() - before.mean()
-    assert found["net"].sum() == pytest.approx(difference)
-    if difference > 0:
+    assert found["net"].sum() == pytest.approx(after.mean() - before.mean())
+    if (found["difference_low"] > 0).any():
         assert found["partial_contribution"].sum() == pytest.approx(1)
     else:
         assert found["partial_contribution"].isna().all()
@@ -101,7 +101,7 @@ def test_steered(changed, least, expected):
     assert "report.steered" in STEERED_RULE
 
 
-def test_contributions_are_over_clear_gains_and_the_difference_over_all_that_steered():
+def test_contributions_are_over_all_that_steered_and_could_learn():
     rewards = ["format", "python", "random_0.5", "incorrect", "majority_vote"]
     the_suite = steering_suite(rewards)
     base_right, base_code = np.arange(100) < 20, np.arange(100) < 50
@@ -111,39 +111,84 @@ def test_contributions_are_over_clear_gains_and_the_difference_over_all_that_ste
         "python": (np.arange(100) < 30) | (np.arange(100) >= 90),  # half of it
         "random_0.5": np.arange(100) < 90,  # gains without a change of strategy
         "incorrect": np.arange(100) < 10,  # steers and loses
-        "majority_vote": (np.arange(100) >= 10) & (np.arange(100) < 31),  # steers; 1 more right is no clear gain
+        "majority_vote": np.arange(100) < 90,  # steers, but no two of its rewards ever differed
     }
-    switched = of(
-        the_suite,
+    graded = together(
         responses([base_right], [base_code]),
         *(trained([right[r]], [as_before if r == "random_0.5" else all_code], reward=r) for r in rewards),
     )
-    noise = switched[switched["reward"] == "majority_vote"].iloc[0]
-    assert noise["difference_low"] < 0 < noise["difference"]
-    found = contributions(switched)
+    could = pd.DataFrame({"reward": rewards, "zero_variance_groups": [0.1, 0.1, 0.1, 0.1, 1.0]})
+    metrics = could.assign(model="strong", prompt="plain", variant="default")
+    found = contributions(graded, the_suite, the_suite.experiments["headline"], metrics)
     assert found["group"].tolist() == list(GROUPS)
-    assert set(found["rewards"]) == {"format, python"}
-    assert set(found["without_gain"]) == {"incorrect, majority_vote"}
-    assert found["difference"].tolist() == pytest.approx([(0.2 + 0.2 - 0.1 + 0.01) / 4] * 4)
-    assert found["partial_contribution"].tolist() == pytest.approx([0.75, 0, 0.25, 0])
+    assert set(found["rewards"]) == {"format, python, incorrect"}
+    assert found["difference"].tolist() == pytest.approx([(0.2 + 0.2 - 0.1) / 3] * 4)
+    assert found["partial_contribution"].tolist() == pytest.approx([(0.2 + 0.1 - 0.1) / 0.3, 0, 0.1 / 0.3, 0])
     row = row_of(found, group="code_to_code")
-    assert row["partial_contribution_low"] < 0.75 < row["partial_contribution_high"]
+    assert row["partial_contribution_low"] < 2 / 3 < row["partial_contribution_high"]
+
+
+def pooled(the_suite, *frames):
+    return contributions(together(*frames), the_suite, the_suite.experiments["headline"], NO_METRICS)
 
 
 def test_without_a_clear_gain_there_is_a_mean_difference_and_no_contribution():
     right = np.arange(100) < 20
-    found = contributions(
-        of(steering_suite(), responses([right], [right]), trained([np.arange(100) < 21], [np.ones(100)]))
-    )
+    found = pooled(steering_suite(), responses([right], [right]), trained([np.arange(100) < 21], [np.ones(100)]))
     assert found["difference"].tolist() == pytest.approx([0.01] * 4)
     assert found["partial_contribution"].isna().all()
-    assert set(found["without_gain"]) == {"format"}
+    assert set(found["rewards"]) == {"format"}
 
 
 def test_contributions_where_nothing_steered():
-    found = contributions(
-        of(steering_suite(), responses([BEFORE_____], [CODE_BEFORE]), trained([AFTER______], [CODE_BEFORE]))
-    )
+    found = pooled(steering_suite(), responses([BEFORE_____], [CODE_BEFORE]), trained([AFTER______], [CODE_BEFORE]))
     assert len(found) == 4
     assert found["rewards"].tolist() == [""] * 4
     assert found[["partial_contribution", "difference"]].isna().all(axis=None)
+
+
+def test_contributions_are_over_the_seeds_that_all_rewards_have():
+    content = steering_suite(["format", "python"]).model_dump(mode="json")
+    grid = {"rewards": ["python"], "seeds": ["1-3"], "steps": 25}
+    content["experiments"]["headline"] |= {"rewards": ["format"], "seeds": ["0-2"], "extra_grids": [grid]}
+    the_suite = Suite.model_validate(content)
+    generator = np.random.default_rng(0)
+    right, code = generator.random((4, 200)) < 0.3, generator.random((4, 200)) < 0.5
+    more = right | (generator.random((2, 4, 200)) < 0.3)
+    found = pooled(
+        the_suite,
+        responses(right, code, seeds=range(4)),
+        trained(more[0][:3], np.ones((3, 200)), seeds=range(3)),
+        trained(more[1][1:], np.ones((3, 200)), "python", seeds=range(1, 4)),
+    )
+    assert set(found["seeds"]) == {2}
+    assert found["difference"].iloc[0] == pytest.approx((more.mean(axis=0) - right)[1:3].mean())
+
+
+def test_rewards_that_share_seeds_and_problems_do_not_count_as_independent():
+    """Ten rewards that are one and the same are no more certain than one."""
+    rewards = [f"random_0.{number}" for number in range(1, 10)] + ["format"]
+    generator = np.random.default_rng(0)
+    right, code = generator.random((5, 60)) < 0.3, generator.random((5, 60)) < 0.5
+    more = right | (generator.random((5, 60)) < 0.4)
+    wide = []
+    for those in (["format"], rewards):
+        answers = [trained(more, np.ones((5, 60)), reward, seeds=range(5)) for reward in those]
+        found = pooled(steering_suite(those), responses(right, code, seeds=range(5)), *answers)
+        row = row_of(found, group="code_to_code")
+        wide.append((row["partial_contribution_low"], row["partial_contribution_high"]))
+    assert wide[0] == pytest.approx(wide[1])
+    assert wide[0][1] - wide[0][0] > 0.1
+
+
+def test_steered_is_corrected_for_the_number_of_rewards():
+    """Six problems more with code are clear of one reward, and not where the best of twenty is looked for."""
+    few, more = np.arange(100) < 50, np.arange(100) < 56
+    nothing = np.zeros((1, 100))
+    steered = []
+    for number in (1, 20):
+        names = [f"random_0.{index + 10}" for index in range(number)]
+        answers = [trained(nothing, [more if name == names[0] else few], name) for name in names]
+        found = of(steering_suite(names, steered=0.01), responses(nothing, [few]), *answers)
+        steered.append(bool(found.loc[found["reward"] == names[0], "steered"].all()))
+    assert steered == [True, False]

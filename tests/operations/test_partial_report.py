@@ -212,14 +212,13 @@ def unless(frame: pd.DataFrame, lost: set[tuple[str, str, bool]]) -> pd.DataFram
 
 def numbers(the_suite, graded: pd.DataFrame, training: pd.DataFrame) -> dict[str, pd.DataFrame]:
     experiment = the_suite.experiments["headline"]
-    switched = switches(graded, the_suite, experiment)
     return {
         "headline": headline(graded, the_suite, experiment, training),
         "comparisons": comparisons(graded, the_suite, experiment, training),
         "before": before(graded, the_suite, experiment),
         "scores": scores(graded),
-        "switches": switched,
-        "contributions": contributions(switched),
+        "switches": switches(graded, the_suite, experiment),
+        "contributions": contributions(graded, the_suite, experiment, training),
     }
 
 
@@ -246,7 +245,7 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
         return kept.drop(columns=[name for name in kept if name.startswith(PARTNERS)]).reset_index(drop=True)
 
     found = numbers(the_suite, unless(graded, lost), unless(training, lost))
-    for name in set(found) - {"contributions"}:  # which are means over rewards
+    for name in set(found) - {"contributions"}:  # which pool rewards
         pd.testing.assert_frame_equal(of_whole(found[name]), of_whole(expected[name]), check_dtype=False)
     # A condition of which some seeds are lost has the others.
     for row in found["headline"].to_dict("records"):

@@ -66,7 +66,6 @@ def frames(tmp_path_factory, the_suite):
             )
         ]
     )
-    switched = switches(graded, the_suite, experiment)
     of_csv = {
         "headline": headline(graded, the_suite, experiment, training),
         "comparisons": comparisons(graded, the_suite, experiment, training),
@@ -79,8 +78,8 @@ def frames(tmp_path_factory, the_suite):
     return {
         **{name: artifacts.read_csv(folder / f"{name}.csv") for name in of_csv},
         "scores": scores(graded),
-        "switches": switched,
-        "contributions": contributions(switched),
+        "switches": switches(graded, the_suite, experiment),
+        "contributions": contributions(graded, the_suite, experiment, training),
         "metrics": training,
     }
 
@@ -97,7 +96,7 @@ def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
     table = texts(made(the_suite, frames, "baselines", rewards=["ground_truth"]).page)[0]
     assert {"Over format", "Over random_0.5", "The dummies"} <= set(table.columns)
     assert "Over ground_truth" not in table.columns
-    assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown"}
+    assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown", "too few seeds"}
 
 
 def test_of_a_model_that_a_baseline_is_missing_for_nothing_is_said_of_the_dummies(the_suite, frames):
@@ -111,6 +110,7 @@ def test_of_a_model_that_a_baseline_is_missing_for_nothing_is_said_of_the_dummie
 
 def with_forced(before):
     over = {"over_own_prompt": 0.1, "over_own_prompt_low": 0.04, "over_own_prompt_high": 0.16}
+    over |= {"over_own_prompt_seeds": before["seeds"], "over_own_prompt_by_seed": "0.1 0.1 0.1 0.1 0.1"}
     forced = before.assign(prompt="forced_python", accuracy=before["accuracy"] + 0.1, code_rate=1.0, **over)
     return pd.concat([before, forced])
 
@@ -191,6 +191,43 @@ def test_p_is_adjusted_for_the_rows_of_the_table(the_suite, frames):
     assert whole["p_adjusted"].tolist() == pytest.approx(statistics.holm(whole["p"]).tolist())
     assert part["p_adjusted"].tolist() == pytest.approx(statistics.holm(part["p"]).tolist())
     assert len(part) < len(whole)
+
+
+def test_gains_show_every_seed(the_suite, frames):
+    result = made(the_suite, frames, "gains", models=["strong"], benchmarks=["math500"])
+    table = texts(result.page)[0]
+    ax = result.figures["math500"].axes[0]
+    circles = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
+    one = frames["seeds"].query("model == 'strong' and benchmark == 'math500'")
+    assert np.concatenate(circles) == pytest.approx(100 * one["difference"].to_numpy())
+    for cell, (_, of) in zip(table["Each seed"], one.groupby("reward", sort=False), strict=True):
+        assert cell == ", ".join(map(numerals.points, of["difference"]))
+
+
+@pytest.mark.parametrize("kind", ["gains", "curves"])
+def test_seeds_in_two_groups_and_few_right_answers_are_told(the_suite, frames, kind):
+    chosen = {"models": ["strong"], "benchmarks": ["math500"]}
+    before = made(the_suite, frames, kind, **chosen).page
+    assert "two groups" not in str(before)
+    assert "few right" not in str(before)
+    changed = frames["headline"].copy()
+    here = (changed["model"] == "strong") & (changed["reward"] == "format")
+    changed.loc[here, "difference_split"] = 1
+    changed.loc[here, ["before", "after"]] = 0.03
+    page = made(the_suite, {**frames, "headline": changed}, kind, **chosen).page
+    said = [page["tables"][0]["note"], *([each["caption"] for each in page["pictures"]] if kind == "gains" else [])]
+    for text in said:
+        assert "two groups: format (1 of 5 above the others)" in text
+        assert "Differences of which this is true: format." in text
+    row = texts(page)[0].set_index("Reward").loc["format"]
+    assert all(row[column].endswith("(few right)") for column in ("Before", "After", "Difference"))
+
+
+def test_a_comparison_says_how_many_seeds_the_two_share(the_suite, frames):
+    few = frames["headline"].assign(over_random_seeds=1)
+    table = texts(made(the_suite, {**frames, "headline": few}, "gains").page)[0].set_index("Reward")
+    assert table["Over random"].iloc[0].endswith("(1 seed)")
+    assert "seed" not in texts(made(the_suite, frames, "gains").page)[0]["Over random"].iloc[0]
 
 
 def test_gains_show_the_differences_of_the_headline(the_suite, frames):
@@ -415,13 +452,12 @@ def test_rewards_that_did_not_steer_say_so(the_suite, frames):
 
 
 def test_contributions_name_rewards_by_their_titles(the_suite, frames):
-    rows = frames["contributions"].assign(rewards="format, random_0.5", without_gain="")
+    rows = frames["contributions"].assign(rewards="format, random_0.5")
     content = the_suite.model_dump(exclude_unset=True)
     content["rewards"]["random_0.5"]["title"] = "A coin"
     titled = Suite.model_validate(content)
     text = texts(made(titled, {**frames, "contributions": rows}, "contributions").page)[0]
-    assert set(text["Steered with a clear gain"]) == {"format, A coin"}
-    assert "Steered without one" not in text
+    assert set(text["Steered, pooled"]) == {"format, A coin"}
 
 
 # ---------------------------------------------------------------- before training

@@ -27,6 +27,7 @@ def bars():
     rows = [
         {"panel": panel, "line": line, "value": value, "low": value - 3, "high": value + 4, "text": f"{value:+}"}
         | {"paper": 13.8 if line == "Format" else np.nan, "note": "before training 40 %"}
+        | {"seeds_drawn": [value - 2, value + 2]}
         for panel, values in (("strong", (12.0, -5.0)), ("weak", (1.0, 0.0)))
         for line, value in zip(LOOKS, values, strict=True)
     ]
@@ -49,7 +50,7 @@ def points():
 def groups():
     rows = [
         {"panel": "strong", "line": line, "group": group, "size": 50.0, "before": 30.0, "after": 60.0}
-        | {"net": 15.0, "net_low": 10.0, "net_high": 20.0}
+        | {"net": 15.0, "net_low": 10.0, "net_high": 20.0, "seeds_drawn": [12.0, 18.0]}
         for line in LOOKS
         for group in ("code → code", "language → code")
     ]
@@ -82,11 +83,22 @@ def test_the_papers_value_is_a_diamond_explained_in_the_legend(bars, points):
     figure = figures.bars(bars, "T", "points", LOOKS)
     diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
     assert [line.get_xdata()[0] for line in diamonds] == [13.8]
-    assert [text.get_text() for text in figure.legends[0].texts] == ["the paper's value"]
-    assert not figures.bars(bars.assign(paper=np.nan), "T", "points", LOOKS).legends
+    assert [text.get_text() for text in figure.legends[0].texts] == ["a seed", "the paper's value"]
+    plain = bars.assign(paper=np.nan, seeds_drawn=[[] for _ in bars.index])
+    assert not figures.bars(plain, "T", "points", LOOKS).legends
     assert "the paper's value" not in [text.get_text() for text in drawn(points).legends[0].texts]
     last = drawn(points.assign(paper=points["value"].where(points["x"] == 10)))
     assert sum(line.get_marker() == "D" for line in last.axes[0].lines) == 2
+
+
+def test_each_seed_is_a_circle_inside_the_axis(bars, groups):
+    seeds = [[value, 40.0] for value in bars["value"]]
+    ax = figures.bars(bars.assign(seeds_drawn=seeds), "T", "points", LOOKS).axes[0]
+    circles = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
+    assert circles == seeds[:2]
+    assert ax.get_xlim()[1] > 40
+    net = figures.switches(groups, "T", dict.fromkeys(groups["group"], "#336699")).axes[2]
+    assert [list(line.get_xdata()) for line in net.lines if line.get_marker() == "o"] == [[12.0, 18.0]] * len(groups)
 
 
 def test_a_line_that_a_panel_lacks_reads_not_run(bars):

@@ -458,7 +458,7 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
 
 
 def test_findings_in_words(the_suite):
-    untestable = of_headline(verdict="not testable", over_random=float("nan"))
+    untestable = of_headline(verdict="not testable", over_random=float("nan"), over_random_seeds=float("nan"))
     strong, weak = findings(named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
     assert strong.startswith(
         "strong, Sums, 30.0 % before training: not testable with ground_truth +20.0 [10.0, 30.0], "
@@ -466,6 +466,8 @@ def test_findings_in_words(the_suite):
     assert "random reward" not in weak
     (better, _) = findings(named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
     assert better.endswith("Better than the random reward: ground_truth, TTRL, random_0.5.")
+    (single, _) = findings(named(of_headline(over_random_low=0.1, over_random_seeds=1), the_suite).iloc[::2], "Sums")
+    assert "random reward" not in single
 
 
 def test_what_stands_under_the_headline_is_of_each_benchmark(the_suite):

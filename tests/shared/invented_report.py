@@ -20,6 +20,8 @@ def of_headline(**changes: object) -> pd.DataFrame:
     condition = dict.fromkeys(HEADLINE, 0.0) | {"prompt": "plain", "variant": "default", "verdict": "gain"}
     condition |= {"steps": 25, "updates": 200, "problems": 40, "samples": 1, "seeds": 5, "before": 0.3}
     condition |= {"difference": 0.2, "difference_low": 0.1, "difference_high": 0.3}
+    condition |= {"difference_by_seed": "0.1 0.2 0.2 0.2 0.3", "over_random_seeds": 5, "over_best_prompt_seeds": 5}
+    condition |= {"share_of_ground_truth_seeds": 5, "share_of_ground_truth_pieces": 1}
     rows = [
         condition | {"model": model, "reward": reward, "benchmark": benchmark} | changes
         for model in MODELS

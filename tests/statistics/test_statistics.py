@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats import contingency_tables, proportion
+from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from spurious_rewards import statistics
+from spurious_rewards.statistics.crossed import crossed
 
 rates = arrays(
     float,
@@ -283,7 +285,8 @@ def test_a_contrast_is_the_mean_of_the_weighted_sum():
     one, other, third, fourth = np.random.default_rng(0).random((4, 3, 20)) / 2
     found = statistics.linear([one, other, third, fourth], [1, -1, -1, 1])
     expected = statistics.difference(other + third, one + fourth)
-    assert found == expected
+    assert astuple(found)[:8] == pytest.approx(astuple(expected)[:8])
+    assert found.by_seed == pytest.approx(expected.by_seed)
     assert statistics.linear([one], [1]).value == pytest.approx(one.mean())
 
 
@@ -381,7 +384,7 @@ def test_a_ratio_to_everything_is_the_mean(values):
 def test_problems_without_a_whole_count_as_absent():
     part, whole = np.random.default_rng(0).random((2, 3, 20))
     more = np.hstack([part, np.zeros((3, 7))]), np.hstack([whole, np.zeros((3, 7))])
-    found, expected = (astuple(statistics.ratio(*each))[:-1] for each in (more, (part, whole)))
+    found, expected = (astuple(statistics.ratio(*each))[:8] for each in (more, (part, whole)))
     assert found == pytest.approx(expected)
 
 
@@ -465,3 +468,109 @@ def test_there_is_no_share_of_what_is_no_gain():
     for nothing in (-whole, whole - whole.mean(), np.zeros_like(whole)):
         found = statistics.share(part, nothing)
         assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def held(part, whole, confidence=0.95):
+    """Of many shares those whose rest may be 0, one after the other."""
+    at = np.linspace(-20, 20, 4001)
+    left = [crossed(part - share * whole, largest=1 + abs(share)).at(confidence) for share in at]
+    return at[[found.low <= 0 <= found.high for found in left]]
+
+
+def test_a_piece_of_a_share_that_lies_apart_is_not_missed():
+    part = np.array([[-0.6, -0.4, -0.5, -0.8, -0.4], [-0.3, -0.6, -0.7, -0.6, -0.9]])
+    whole = np.array([[0.5, 0.5, 0.5, 0.3, 0.3], [0.6, 0.5, 0.5, 0.4, 0.5]])
+    found, inside = statistics.share(part, whole), held(part, whole)
+    assert (found.low, found.high) == pytest.approx((inside.min(), inside.max()), abs=0.011)
+    assert found.pieces == 1 + (np.diff(inside) > 0.02).sum() == 2
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_share_holds_what_a_search_of_all_shares_finds(number):
+    part, whole = gains(np.random.default_rng(number))
+    found, inside = statistics.share(part, whole).at(0.8), held(part, whole, 0.8)
+    assert (found.low, found.high) == pytest.approx((inside.min(), inside.max()), abs=0.011)
+
+
+def test_where_the_whole_may_be_nothing_a_share_is_unbounded():
+    part, whole = gains(np.random.default_rng(0), seeds=3, problems=20)
+    found = statistics.share(part, whole)
+    assert np.isfinite([found.low, found.high]).all()
+    unbounded = found.at(1 - 1e-9)
+    assert (unbounded.low, unbounded.high) == (-np.inf, np.inf)
+
+
+# ---------------------------------------------------------------- ratios and kappas as values
+
+
+def test_values_of_a_ratio_have_its_mean_and_its_error():
+    part, whole = np.random.default_rng(0).random((2, 1, 40))
+    values, found = statistics.ratio_values(part, whole), statistics.ratio(part, whole)
+    assert values.shape == part.shape
+    assert values.mean() == pytest.approx(found.value)
+    assert statistics.linear([values], [1]).error == pytest.approx(found.error)
+    several = statistics.ratio_values(*np.random.default_rng(0).random((2, 3, 40)))
+    assert several.mean(axis=1) == pytest.approx(
+        [each[0].sum() / each[1].sum() for each in zip(*np.random.default_rng(0).random((2, 3, 40)), strict=True)]
+    )
+
+
+def test_a_seed_with_nothing_to_count_of_has_no_ratio():
+    values = statistics.ratio_values(np.array([[0.0, 0], [1, 0]]), np.array([[0.0, 0], [1, 1]]))
+    assert np.isnan(values[0]).all()
+    assert values[1].mean() == pytest.approx(0.5)
+
+
+def test_values_of_kappa_have_its_mean_and_move_as_it_does():
+    one, other = (np.random.default_rng(number).random((1, 200)) < 0.4 for number in (0, 1))
+    other[:, :120] = one[:, :120]
+
+    def values(keep):
+        agreed = (one == other)[:, keep].astype(float)
+        return statistics.kappa_values(agreed, one[:, keep].astype(float), other[:, keep].astype(float))
+
+    every = np.arange(200)
+    found = values(every)
+    expected = cohens_kappa(contingency_tables.Table(np.histogram2d(one[0], other[0], 2)[0]).table).kappa
+    assert found.mean() == pytest.approx(expected)
+    without = [values(np.delete(every, left_out)).mean() for left_out in every]
+    jackknife = 200 * found.mean() - 199 * np.array(without)
+    assert found[0] == pytest.approx(jackknife, abs=0.02)
+
+
+def test_where_both_always_agree_by_chance_there_is_no_kappa():
+    always = np.ones((1, 5))
+    assert np.isnan(statistics.kappa_values(always, always, always)).all()
+
+
+# ---------------------------------------------------------------- cautions
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_seeds_of_a_normal_distribution_rarely_fall_into_two_groups(seeds):
+    drawn = np.random.default_rng(1).normal(size=(4000, seeds, 1))
+    alarms = np.mean([statistics.split(values) > 0 for values in drawn])
+    assert 0.035 < alarms < 0.065
+
+
+def test_seeds_of_which_few_gain_fall_into_two_groups():
+    generator = np.random.default_rng(0)
+    change = generator.normal(0.01, 0.01, (5, 1)) + generator.normal(0, 0.2, 60) + generator.normal(0, 0.1, (5, 60))
+    assert statistics.split(change) == 0
+    change[3] += 0.4
+    assert statistics.split(change) == 1
+    change[[0, 1]] += 0.4
+    assert statistics.split(change) == 3
+    assert statistics.split(change[:4]) == 0
+
+
+def test_one_right_answer_more_makes_no_group():
+    change = np.zeros((5, 30))
+    assert statistics.split(change) == 0
+    change[2, 7] = 1
+    assert statistics.split(change) == 0
+
+
+@pytest.mark.parametrize(("rate", "problems", "few"), [(0.03, 30, True), (0.2, 30, False), (0.9, 30, True)])
+def test_few_right_answers(rate, problems, few):
+    assert statistics.few_right(rate, problems) == few

@@ -15,7 +15,8 @@ FUNCTIONS = ("random", "format", "ground_truth", "majority_vote", "incorrect")
 
 BASELINES = [
     *(*CONDITION, "benchmark", "baseline", "steps", "problems", "samples", "seeds"),
-    *("difference", "difference_low", "difference_high", "p", "minimum_detectable"),
+    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
+    *("p", "minimum_detectable"),
 ]
 
 
@@ -46,7 +47,7 @@ def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.
                         **dict(zip(CONDITION, condition, strict=True)),
                         **{"benchmark": benchmark, "baseline": reward, "steps": last[condition].step},
                         **{"problems": over.problems, "samples": pair.samples, "seeds": over.seeds},
-                        **over.columns("difference"),
+                        **over.columns_of_seeds("difference"),
                         **{"p": over.p, "minimum_detectable": over.minimum_detectable},
                     }
                 )

@@ -5,17 +5,20 @@ import pandas as pd
 from spurious_rewards.config.endpoints import CONDITION, DUMMIES
 from spurious_rewards.config.suite import Suite
 
+LEAST_SEEDS = 3
+
 DUMMY_RULE = (
     "A reward beats the dummy baselines, random and format, if the 95 % intervals of its accuracy after training minus theirs, "
     "paired by seed and problem, all lie above 0; it falls behind if one of them lies below 0; otherwise it is not shown to "
-    "beat them. It passes if it beats them on every model."
+    "beat them. It passes if it beats them on every model. With fewer than "
+    f"{LEAST_SEEDS} seeds that it shares with each of them nothing is said: one or two seeds do not tell how another would do."
 )
 
 AGAINST = [*CONDITION, "benchmark", "against_dummies"]
 
 
 def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind" or "not shown".
+    """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind", "not shown" or "too few seeds".
 
     Conditions that have not both dummies beside them have no row.
 
@@ -31,12 +34,19 @@ def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
             dummies=("baseline", "size"),
             least=("difference_low", "min"),
             most=("difference_high", "min"),
+            seeds=("seeds", "min"),
         )
         .reset_index()
     )
     found = found[found["dummies"] == len(DUMMIES)].reset_index(drop=True)
     verdicts = [
-        "beats" if least > 0 else "falls behind" if most < 0 else "not shown"
-        for least, most in zip(found["least"], found["most"], strict=True)
+        "too few seeds"
+        if seeds < LEAST_SEEDS
+        else "beats"
+        if least > 0
+        else "falls behind"
+        if most < 0
+        else "not shown"
+        for least, most, seeds in zip(found["least"], found["most"], found["seeds"], strict=True)
     ]
     return found.assign(against_dummies=verdicts)[AGAINST]

@@ -23,8 +23,8 @@ VERDICT_RULE = (
     'before the run. The verdict is "gain" if the whole 95 % interval lies above 0, "loss" if it lies below 0, '
     'otherwise "no clear change"; it is "not testable" if in no rollout group of the whole training, of any seed, two '
     "rewards differed, for then there was nothing to learn from. A reward beats the random reward, where an "
-    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0; "
-    "rewards are compared after equally many steps or not at all. Intervals take seeds and "
+    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0 and "
+    "the two share more than one seed; rewards are compared after equally many steps or not at all. Intervals take seeds and "
     "problems as drawn at random and crossed (two-way random effects, Cochran's quantile); with one "
     "seed they are over problems only. p is of the test that the interval inverts: it is below 0.05 exactly where the "
     "interval does not hold 0. Intervals and verdicts are not corrected for the number of comparisons; beside p stands "
@@ -34,11 +34,14 @@ VERDICT_RULE = (
 HEADLINE = [
     *(*CONDITION, "benchmark", "steps", "updates", "problems", "samples", "seeds"),
     *("before", "before_low", "before_high", "after", "after_low", "after_high"),
-    *("difference", "difference_low", "difference_high", "p", "minimum_detectable", "interquartile_mean", "verdict"),
+    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
+    *("p", "minimum_detectable", "interquartile_mean", "verdict"),
     *("gained", "lost", "code_before", "code_after", "highest_code_rate", "after_smoothed"),
-    *("over_random", "over_random_low", "over_random_high"),
+    *("over_random", "over_random_low", "over_random_high", "over_random_seeds", "over_random_by_seed"),
     *("share_of_ground_truth", "share_of_ground_truth_low", "share_of_ground_truth_high"),
+    *("share_of_ground_truth_seeds", "share_of_ground_truth_pieces"),
     *("best_prompt", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high"),
+    *("over_best_prompt_seeds", "over_best_prompt_by_seed"),
 ]
 
 
@@ -62,7 +65,10 @@ def headline(
     model, prompt and variant, over the seeds that both have; `share_of_ground_truth` is the difference over ground truth's,
     over the seeds that both have, where that one is a gain (`statistics.share`). Both are NaN where the experiment has
     several plain rewards of that function: none of them is the one to compare with. `over_best_prompt` is accuracy after
-    training minus accuracy before it under the model's `best_prompt`, over the seeds that both have. Verdicts: `VERDICT_RULE`.
+    training minus accuracy before it under the model's `best_prompt`, over the seeds that both have. How many seeds two
+    conditions share, which may be fewer than `seeds`, stands beside each comparison in `*_seeds`; `*_by_seed` holds each seed's
+    difference, in the order of seeds, with blanks between; `difference_split` and `*_pieces`: `statistics.Estimate`.
+    Verdicts: `VERDICT_RULE`.
 
     Args:
         graded: tables.Grades, collected.
@@ -112,7 +118,7 @@ def _compare(
 ) -> pd.DataFrame:
     paired = pairs(graded, ends, suite.benchmarks_of(experiment))
     random, truth = (only_reward(suite, experiment, function) for function in ("random", "ground_truth"))
-    testable = _testable(metrics)
+    could_learn = testable(metrics)
     keys = [*CONDITION, "benchmark", "seed", "step"]
     rates = graded.groupby(keys, observed=True)[["correct", "has_code"]].mean()
     best = best_prompt.untrained(prompts, suite) if prompts is not None else {}
@@ -130,14 +136,17 @@ def _compare(
             "highest_code_rate": along["has_code"].max(),
             "after_smoothed": along.loc[window(end.step, suite.report.smoothing_steps) :, "correct"].mean(),
         }
-        if not testable.get(condition, True):
+        if not could_learn.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
         if over := over_reward(paired, condition, benchmark, random):
-            row |= over.columns("over_random")
+            row |= over.columns_of_seeds("over_random")
         if share := _share(paired, condition, benchmark, truth):
-            row |= share.columns("share_of_ground_truth")
+            row |= {
+                **share.columns("share_of_ground_truth"),
+                **{"share_of_ground_truth_seeds": share.seeds, "share_of_ground_truth_pieces": share.pieces},
+            }
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
-            row |= {"best_prompt": chosen.prompt, **over_best.columns("over_best_prompt")}
+            row |= {"best_prompt": chosen.prompt, **over_best.columns_of_seeds("over_best_prompt")}
         rows.append(row)
     return pd.DataFrame(rows, columns=HEADLINE)
 
@@ -176,8 +185,12 @@ def _beside(paired: Paired, condition: Condition, benchmark: str, reward: str) -
     return None if seeds.empty else (here, other, seeds)
 
 
-def _testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
-    """Whether any rollout group of a condition's training had rewards that differ."""
+def testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
+    """Whether any rollout group of a condition's training had rewards that differ: without, there was nothing to learn from.
+
+    Args:
+        metrics: tables.Metrics, collected.
+    """
     least = metrics.groupby(CONDITION, observed=True)["zero_variance_groups"].min()
     return {condition: share < 1 for condition, share in least.items()}  # type: ignore[misc]
 
@@ -192,7 +205,7 @@ def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
         "seeds": difference.seeds,
         **statistics.mean(before).columns("before"),
         **statistics.mean(after).columns("after"),
-        **difference.columns("difference"),
+        **difference.columns_of_seeds("difference"),
         "p": difference.p,
         "minimum_detectable": difference.minimum_detectable,
         "interquartile_mean": statistics.interquartile_mean((after - before).mean(axis=1)),

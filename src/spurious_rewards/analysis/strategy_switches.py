@@ -1,5 +1,8 @@
 """Which problems changed their strategy in training, and what that did to accuracy (paper, Fig. 7 and Tab. 2)."""
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,7 +10,8 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import Pair, pairs
-from spurious_rewards.config.endpoints import CONDITION, End, ends
+from spurious_rewards.analysis.headline import testable
+from spurious_rewards.config.endpoints import CONDITION, Condition, End, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
@@ -20,9 +24,10 @@ GROUPS = {
 """Group of problems -> whether their response had code before and after training."""
 
 STEERED_RULE = (
-    "A reward steered the strategy if the 95 % interval of the change in the share of responses with code, from before "
+    "A reward steered the strategy if the interval of the change in the share of responses with code, from before "
     "training to the step that is looked at, does not hold 0, and the change is larger than the share that the suite "
-    "names (report.steered), up or down."
+    "names (report.steered), up or down. The interval is the 95 % one corrected for the number of rewards among which it "
+    "chooses (Bonferroni)."
 )
 
 MEASURES = ["size", "before", "after", "net", "partial_contribution"]
@@ -30,14 +35,15 @@ MEASURES = ["size", "before", "after", "net", "partial_contribution"]
 SWITCHES = [
     *(*CONDITION, "benchmark", "group", "step", "problems", "seeds"),
     *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")),
-    *("difference", "difference_low", "difference_high", "code_before", "code_after"),
+    *("net_by_seed", "net_split"),
+    *("difference", "difference_low", "difference_high", "difference_by_seed", "code_before", "code_after"),
     *("code_change", "code_change_low", "code_change_high", "steered"),
 ]
 
 CONTRIBUTIONS = [
-    *("model", "prompt", "variant", "benchmark", "group", "step", "problems", "seeds", "rewards", "without_gain"),
-    *("partial_contribution", "partial_contribution_low", "partial_contribution_high"),
-    *("difference", "difference_low", "difference_high"),
+    *("model", "prompt", "variant", "benchmark", "group", "step", "problems", "seeds", "rewards"),
+    *("partial_contribution", "partial_contribution_low", "partial_contribution_high", "partial_contribution_pieces"),
+    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
 ]
 
 
@@ -47,8 +53,8 @@ def switches(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: i
     Only benchmarks of one greedy response a problem. `size` is the group's share of the problems, `before` and `after`
     are the accuracies within it (NaN for an empty group), `net` are its newly right less its newly wrong, as a share of
     all problems, and `partial_contribution` is that over the `difference`, the net of all groups (paper's C_d); it is
-    NaN where the difference is not above 0, for there is no gain to share. Shares are of all seeds together; 95 %
-    intervals are over problems and seeds (`statistics`). Steered: `STEERED_RULE`.
+    NaN where the difference is not clearly above 0, for there is no gain to share (`statistics.share`). Shares are of all
+    seeds together; 95 % intervals are over problems and seeds (`statistics`). Steered: `STEERED_RULE`.
 
     Args:
         graded: tables.Grades, collected.
@@ -56,78 +62,153 @@ def switches(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: i
         experiment: one of the suite's.
         step: the rollout step that is after training; None: each condition's last. Conditions without it have no rows.
     """
+    rows = []
+    for choice in _choices(graded, suite, experiment, step):
+        for condition, pair in choice.pairs.items():
+            shared = {
+                **dict(zip(CONDITION, condition, strict=True)),
+                **{"benchmark": choice.benchmark, "step": pair.step},
+                **_of_all(pair),
+                "steered": choice.steered(condition, suite),
+            }
+            rows += [{**shared, "group": name, **_of_group(pair, *group)} for name, group in GROUPS.items()]
+    return pd.DataFrame(rows, columns=SWITCHES)
+
+
+def contributions(
+    graded: pd.DataFrame,
+    suite: Suite,
+    experiment: Experiment,
+    metrics: pd.DataFrame,
+    step: int | None = None,
+    rewards: Collection[str] = (),
+) -> pd.DataFrame:
+    """What each switch adds to the gain of the rewards that steered, one row (model, prompt, variant, benchmark, group).
+
+    Rewards of one model share seeds and problems, so that their contributions hang together: they are pooled within each
+    seed and problem, and the ratio is taken of the sums. `difference` is the mean gain of the pooled `rewards`, over
+    the seeds that all of them have, and `partial_contribution` a group's part of it, with Fieller's interval
+    (`statistics.share`): NaN where that gain is not clear. A reward is chosen by how it steered (`STEERED_RULE`) and never
+    by its gain; one under which nothing could be learned is none of them.
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: the suite of the experiment.
+        experiment: one of the suite's.
+        metrics: tables.Metrics of its runs, collected; a condition without any is taken to have learned.
+        step: as of `switches`.
+        rewards: only these may count; none named: all.
+    """
+    learned, rows = testable(metrics), []
+    for choice in _choices(graded, suite, experiment, step):
+        shown = {key: pair for key, pair in choice.pairs.items() if not rewards or key[2] in rewards}
+        pooled = {key: pair for key, pair in shown.items() if learned.get(key, True) and choice.steered(key, suite)}
+        for name, group in GROUPS.items() if shown else ():
+            rows.append(
+                {
+                    **dict(zip(("model", "prompt", "variant"), choice.alike, strict=True)),
+                    **{"benchmark": choice.benchmark, "group": name},
+                    "step": max(pair.step for pair in shown.values()),
+                    "problems": max(len(pair.after.columns) for pair in shown.values()),
+                    "rewards": ", ".join(reward for _, _, reward, _ in pooled),
+                    **_pooled(list(pooled.values()), *group),
+                }
+            )
+    return pd.DataFrame(rows, columns=CONTRIBUTIONS)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The rewards of one model, prompt and variant on one benchmark, among which those that steered are looked for."""
+
+    alike: tuple[str, str, str]
+    benchmark: str
+    planned: int
+    """How many rewards the experiment has here, with grades or not."""
+    pairs: dict[Condition, Pair]
+
+    def steered(self, condition: Condition, suite: Suite) -> bool:
+        """`STEERED_RULE`."""
+        of = _of_seeds(self.pairs[condition])
+        change = statistics.difference(of.code_before, of.code_after)
+        corrected = change.at(1 - (1 - statistics.CONFIDENCE) / self.planned)
+        return not corrected.low <= 0 <= corrected.high and abs(change.value) > suite.report.steered
+
+
+def _choices(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: int | None) -> list[_Choice]:
     looked_at = {
         condition: End(step or end.step, end.seeds)
         for condition, end in ends(suite, experiment).items()
         if end.step >= (step or 0)
     }
+    planned = Counter((model, prompt, variant) for model, prompt, _, variant in looked_at)
     greedy = [name for name in suite.benchmarks_of(experiment) if suite.benchmarks[name].temperature == 0]
-    rows = []
+    found: dict[tuple[tuple[str, str, str], str], dict[Condition, Pair]] = {}
     for (condition, benchmark), pair in pairs(graded, looked_at, greedy).items():
-        shared = {
-            **dict(zip(CONDITION, condition, strict=True)),
-            "benchmark": benchmark,
-            "step": looked_at[condition].step,
-            **_of_all(pair, suite.report.steered),
-        }
-        rows += [{**shared, "group": name, **_of_group(pair, *group)} for name, group in GROUPS.items()]
-    return pd.DataFrame(rows, columns=SWITCHES)
+        model, prompt, _, variant = condition
+        found.setdefault(((model, prompt, variant), benchmark), {})[condition] = pair
+    return [_Choice(alike, benchmark, planned[alike], those) for (alike, benchmark), those in found.items()]
 
 
-def contributions(switches: pd.DataFrame) -> pd.DataFrame:
-    """Means over the rewards that steered the strategy, one row (model, prompt, variant, benchmark, group).
-
-    `difference` is the mean over all that steered it, as the paper's is. `partial_contribution` is over `rewards`: those
-    of them whose gain is clear, the 95 % interval of their difference above 0. A contribution to a gain that may be none is
-    noise over noise, so that the others, in `without_gain`, do not count in it. Low and high are Student's 95 % interval
-    over the rewards, NaN for fewer than two; `seeds` are the fewest that a reward has.
-
-    Args:
-        switches: what `switches` gives.
-    """
-    rows = []
-    keys = ["model", "prompt", "variant", "benchmark", "group"]
-    for key, group in switches.groupby(keys, observed=True, sort=False):
-        steered = group[group["steered"].astype(bool)]
-        clear = steered["difference_low"] > 0
-        row: dict[str, Any] = {
-            **dict(zip(keys, key, strict=True)),
-            "step": group["step"].max(),
-            "problems": group["problems"].max(),
-            "seeds": group["seeds"].min(),
-            "rewards": ", ".join(steered.loc[clear, "reward"]),
-            "without_gain": ", ".join(steered.loc[~clear, "reward"]),
-        }
-        for name, over in (("partial_contribution", steered[clear]), ("difference", steered)):
-            values = over[name].to_numpy(float)
-            low, high = statistics.seed_band(values)
-            row |= {name: values.mean() if len(values) else np.nan, f"{name}_low": low, f"{name}_high": high}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=CONTRIBUTIONS)
-
-
-def _of_all(pair: Pair, least: float) -> dict[str, Any]:
-    change = statistics.difference(pair.code_before.to_numpy(), pair.code_after.to_numpy())
+def _pooled(pairs: Sequence[Pair], code_before: bool, code_after: bool) -> dict[str, Any]:
+    """A group's part of the mean gain of several rewards, over the seeds that they share."""
+    shared = [
+        seed for seed in (pairs[0].after.index if pairs else ()) if all(seed in each.after.index for each in pairs)
+    ]
+    if not shared:
+        return {"seeds": 0}
+    of_seeds = [_of_seeds(pair, shared) for pair in pairs]
+    before, after = (np.mean([getattr(of, name) for of in of_seeds], axis=0) for name in ("before", "after"))
+    part = np.mean([(of.after - of.before) * _inside(of, code_before, code_after) for of in of_seeds], axis=0)
+    contribution = statistics.share(part, after - before)
     return {
-        "problems": change.problems,
-        "seeds": change.seeds,
-        **statistics.difference(pair.before.to_numpy(), pair.after.to_numpy()).columns("difference"),
-        "code_before": pair.code_before.to_numpy().mean(),
-        "code_after": pair.code_after.to_numpy().mean(),
-        **change.columns("code_change"),
-        "steered": not change.low <= 0 <= change.high and abs(change.value) > least,
+        "seeds": len(shared),
+        **statistics.difference(before, after).columns_of_seeds("difference"),
+        **contribution.columns("partial_contribution"),
+        "partial_contribution_pieces": contribution.pieces,
     }
 
 
-def _of_group(pair: Pair, code_before: bool, code_after: bool) -> dict[str, float]:
-    before, after = pair.before.to_numpy(), pair.after.to_numpy()
-    inside = (pair.code_before.to_numpy() == code_before) & (pair.code_after.to_numpy() == code_after)
-    share, change = inside.astype(float), after - before
-    contribution = statistics.ratio(change * share, change if change.sum() > 0 else np.zeros_like(change))
+@dataclass(frozen=True)
+class _Grids:
+    """Rates of one reward, seeds x problems."""
+
+    before: statistics.Array
+    after: statistics.Array
+    code_before: statistics.Array
+    code_after: statistics.Array
+
+
+def _of_seeds(pair: Pair, seeds: Sequence[int] | None = None) -> _Grids:
+    frames = (pair.before, pair.after, pair.code_before, pair.code_after)
+    return _Grids(*((frame.loc[list(seeds)] if seeds else frame).to_numpy() for frame in frames))
+
+
+def _inside(of: _Grids, code_before: bool, code_after: bool) -> statistics.Array:
+    """1 for the problems whose response had code before, and after, or had none."""
+    return np.asarray((of.code_before == code_before) & (of.code_after == code_after), dtype=float)
+
+
+def _of_all(pair: Pair) -> dict[str, Any]:
+    of = _of_seeds(pair)
+    change = statistics.difference(of.code_before, of.code_after)
     return {
-        **statistics.mean(share).columns("size"),
-        **statistics.ratio(before * share, share, proportion=True).columns("before"),
-        **statistics.ratio(after * share, share, proportion=True).columns("after"),
-        **statistics.difference(before * share, after * share).columns("net"),
-        **contribution.columns("partial_contribution"),
+        "problems": change.problems,
+        "seeds": change.seeds,
+        **statistics.difference(of.before, of.after).columns_of_seeds("difference"),
+        "code_before": of.code_before.mean(),
+        "code_after": of.code_after.mean(),
+        **change.columns("code_change"),
+    }
+
+
+def _of_group(pair: Pair, code_before: bool, code_after: bool) -> dict[str, Any]:
+    of = _of_seeds(pair)
+    inside = _inside(of, code_before, code_after)
+    return {
+        **statistics.mean(inside).columns("size"),
+        **statistics.ratio(of.before * inside, inside, proportion=True).columns("before"),
+        **statistics.ratio(of.after * inside, inside, proportion=True).columns("after"),
+        **statistics.difference(of.before * inside, of.after * inside).columns_of_seeds("net"),
+        **statistics.share((of.after - of.before) * inside, of.after - of.before).columns("partial_contribution"),
     }

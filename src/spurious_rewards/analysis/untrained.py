@@ -17,6 +17,7 @@ SHARES = ["accuracy", "code_rate", "box_rate", "accuracy_with_code", "accuracy_w
 BEFORE = [
     *("model", "prompt", "benchmark", "problems", "samples", "seeds", "responses_with_code", "responses_with_language"),
     *(f"{name}{end}" for name in (*SHARES, "over_own_prompt") for end in ("", "_low", "_high")),
+    *("over_own_prompt_seeds", "over_own_prompt_by_seed", "over_own_prompt_split"),
 ]
 
 
@@ -27,7 +28,7 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
     and with language over the others; NaN where there are none. 95 % intervals: Wilson's where there is one seed and
     one response a problem, else over problems and seeds, crossed (`statistics.mean`, `statistics.ratio`). `over_own_prompt`
     is the difference from the accuracy under the model's own prompt, over the same problems and the seeds that both
-    prompts have; NaN if they have none in common.
+    prompts have, `over_own_prompt_seeds`; NaN if they have none in common. `over_own_prompt_by_seed` holds each seed's.
 
     Args:
         graded: tables.Grades, collected.
@@ -57,7 +58,7 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
             seeds_of_both = own.index.intersection(other.index)
             if len(seeds_of_both):
                 pair = own.loc[seeds_of_both].to_numpy(), other.loc[seeds_of_both].to_numpy()
-                row |= statistics.difference(*pair).columns("over_own_prompt")
+                row |= statistics.difference(*pair).columns_of_seeds("over_own_prompt")
     return pd.DataFrame(rows, columns=BEFORE)
 
 

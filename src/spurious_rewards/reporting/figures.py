@@ -34,6 +34,14 @@ PAPER: dict[str, Any] = {
     "linestyle": "none",
 }
 """The paper's value: an open diamond."""
+SEED: dict[str, Any] = {
+    "marker": "o",
+    "markerfacecolor": "white",
+    "markeredgecolor": "#222222",
+    "markeredgewidth": 0.8,
+    "linestyle": "none",
+}
+"""One seed: an open circle."""
 DASHES = (0, (4, 3))
 
 
@@ -51,8 +59,8 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
     """A panel for each `panel`, a bar for each `line` with its interval (paper, Fig. 1).
 
     Args:
-        rows: panel, line, value, low, high, text (right of the bar), paper (NaN: it prints none) and note (under the
-            panel's title).
+        rows: panel, line, value, low, high, text (right of the bar), paper (NaN: it prints none), note (under the panel's
+            title) and seeds_drawn (a list: a circle each).
         title: stands over the figure.
         x_label: names the axis and its unit.
         looks: of the lines.
@@ -77,11 +85,12 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
             ax.tick_params(axis="y", length=0, labelcolor="#222222")
             ax.spines["left"].set_visible(False)
         axes.flat[0].set_ylim(len(lines) - 0.4, -0.6)
-        shown = rows[["value", "low", "high", "paper"]].to_numpy(dtype=float)
-        low, high = min(0.0, np.nanmin(shown)), max(0.0, np.nanmax(shown))
+        shown = rows[["value", "low", "high", "paper"]].to_numpy(dtype=float).ravel()
+        shown = np.concatenate([[0.0], shown, rows["seeds_drawn"].explode().to_numpy(dtype=float)])
+        low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         span = high - low or 1
         axes.flat[0].set_xlim(low - 0.04 * span, high + 0.32 * span)  # the numbers stand on the right
-        _finish(figure, axes, len(panels), title, x_label, _paper_key(rows))
+        _finish(figure, axes, len(panels), title, x_label, [*_seed_key(rows), *_paper_key(rows)])
     return figure
 
 
@@ -90,9 +99,15 @@ def _bar(ax: Axes, position: int, row: Mapping[Any, Any], look: Look) -> None:
     hatch = "////" if look.dotted else None
     ax.barh(position, value, height=0.66, color=look.colour, hatch=hatch, edgecolor="white" if hatch else look.colour)
     ax.errorbar(value, position, xerr=[[value - low], [high - value]], color="#333333", linewidth=1.2, capsize=2.5)
+    _seeds(ax, position, row, 4.5)
     if pd.notna(row["paper"]):
         ax.plot([row["paper"]], [position], zorder=5, **PAPER)
     ax.text(1, position, row["text"], transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=9)
+
+
+def _seeds(ax: Axes, position: float, row: Mapping[Any, Any], size: float) -> None:
+    """A circle for each seed: of few, an interval says less than they do."""
+    ax.plot(row["seeds_drawn"], [position] * len(row["seeds_drawn"]), markersize=size, zorder=4, **SEED)
 
 
 # ---------------------------------------------------------------- curves
@@ -214,8 +229,8 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
     """A row of panels for each `panel`: how large each group is, its accuracy before and after, and what it brings.
 
     Args:
-        rows: panel, line, group (a categorical), size, before, after (within the group; NaN if it is empty) and net (of
-            all problems) with its interval net_low to net_high, in percent (paper, Fig. 7).
+        rows: panel, line, group (a categorical), size, before, after (within the group; NaN if it is empty), net (of
+            all problems) with its interval net_low to net_high, in percent, and seeds_drawn, its circles (paper, Fig. 7).
         title: stands over the figure.
         colours: of the groups.
     """
@@ -235,6 +250,7 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 size.barh(height, row["size"], height=0.85, color=colour)
                 net.barh(height, row["net"], height=0.85, color=colour)
                 net.plot([row["net_low"], row["net_high"]], [height] * 2, color="#333333", linewidth=1.1)
+                _seeds(net, height, row, 3)
                 accuracy.plot([row["before"], row["after"]], [height] * 2, color=colour, linewidth=1.6)
                 accuracy.plot([row["before"]], [height], "o", markersize=4.5, markerfacecolor="white", color=colour)
                 accuracy.plot([row["after"]], [height], "o", markersize=4.5, color=colour)
@@ -250,6 +266,7 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 ax.set_yticks([step * place + (len(groups) - 1) / 2 for place in range(len(lines))], lines)
             size.set_ylim(step * len(lines) - 1.3, -0.7)
         key: list[Line2D | Patch] = [Patch(color=colours[group], label=group) for group in groups]
+        key += _seed_key(rows)
         for ax, head in zip(axes[-1], heads, strict=True):
             ax.set_xlabel(head)
         _finish(figure, axes, axes.size, title, "", key)
@@ -341,6 +358,11 @@ def _line_key(points: pd.DataFrame) -> list[Line2D]:
     if points["raw"].notna().any():
         key.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=DASHES, label="not smoothed"))
     return key
+
+
+def _seed_key(rows: pd.DataFrame) -> list[Line2D]:
+    any_drawn = rows["seeds_drawn"].map(len).any()
+    return [Line2D([], [], markersize=4.5, label="a seed", **SEED)] if any_drawn else []
 
 
 def _paper_key(rows: pd.DataFrame) -> list[Line2D]:

@@ -42,6 +42,31 @@ def percent_interval(row: Row, name: str) -> str:
     return f"{percent(row[name])} {interval(row[f'{name}_low'], row[f'{name}_high'])}".strip()
 
 
+def by_seed(row: Row, name: str) -> list[float]:
+    """Each seed's value out of the column `{name}_by_seed`, where they stand in one cell."""
+    cell = row.get(f"{name}_by_seed")
+    return [] if pd.isna(cell) else [float(value) for value in str(cell).split()]
+
+
+def each_seed(row: Row, name: str) -> str:
+    """+0.1, +0.3, +25.0: each seed's difference in percentage points."""
+    return ", ".join(map(points, by_seed(row, name)))
+
+
+def shared_seeds(row: Row, name: str) -> str:
+    """+30.1 [27.1, 33.5] (2 seeds): a comparison, and over how many seeds where these are fewer than the row's."""
+    text, seeds = points_interval(row, name), row[f"{name}_seeds"]
+    return (
+        text if pd.isna(seeds) or seeds == row["seeds"] else f"{text} ({seeds:.0f} {'seed' if seeds == 1 else 'seeds'})"
+    )
+
+
+def share_of_gain(row: Row, name: str) -> str:
+    """51.0 [40.1, 62.3]: a share, and in how many pieces those lie that it may be, where these are several."""
+    pieces = row.get(f"{name}_pieces", 1)
+    return percent_interval(row, name) + (f" (in {pieces:.0f} pieces)" if pieces > 1 else "")
+
+
 def p_value(p: float) -> str:
     """0.012; <0.001."""
     return MISSING if pd.isna(p) else "<0.001" if p < 0.0005 else f"{p:.3f}"

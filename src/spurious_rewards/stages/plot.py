@@ -29,7 +29,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "switches": ("switches",),
     "clipping": ("probe", "bandit"),
     "strategies": ("before",),
-    "contributions": ("contributions",),
+    "contributions": ("contributions", "metrics"),
     "forcing": ("before",),
     "prompts": ("before", "headline"),
     "qualitative": ("responses", "perturbation"),
@@ -127,7 +127,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
 def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
     import pandas as pd
 
-    from spurious_rewards.analysis import conditions, paper_numbers, strategy_switches
+    from spurious_rewards.analysis import conditions, paper_numbers, scores, strategy_switches
     from spurious_rewards.reporting.exhibits.exhibit import ResultTables
 
     shown = job.suite.exhibits[job.exhibit]
@@ -140,8 +140,13 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
             switches = strategy_switches.switches(graded, job.suite, experiment, shown.step)
             switches = switches[switches["reward"].isin(shown.rewards or switches["reward"])]
             frames["switches"] = switches
-            contributions = strategy_switches.contributions(switches)
-            frames["contributions"] = paper_numbers.beside(contributions, job.suite, shown.experiment)
+            if shown.kind == "contributions":
+                metrics = conditions.collect(conditions.sources(inputs.get("metrics", [])), tables.Metrics)
+                metrics = scores.of_experiment(metrics, job.suite, experiment)
+                contributions = strategy_switches.contributions(
+                    graded, job.suite, experiment, metrics, shown.step, shown.rewards
+                )
+                frames["contributions"] = paper_numbers.beside(contributions, job.suite, shown.experiment)
         elif kind == "metrics":
             frames[kind] = conditions.collect(conditions.sources(paths), tables.Metrics)
         elif kind == "probe":

@@ -1,22 +1,29 @@
 """Intervals, tests and corrections: thin, on scipy and statsmodels. What each is, and why this one: docs/statistics.md."""
 
+from spurious_rewards.statistics.cautions import FEW_RIGHT, few_right, split
 from spurious_rewards.statistics.crossed import difference, linear, mean
 from spurious_rewards.statistics.estimate import Array, Estimate
-from spurious_rewards.statistics.ratios import ratio, share
+from spurious_rewards.statistics.fieller import share
+from spurious_rewards.statistics.ratios import kappa_values, ratio, ratio_values
 from spurious_rewards.statistics.textbook import CONFIDENCE, holm, interquartile_mean, mcnemar, seed_band, wilson
 
 __all__ = [
     "CONFIDENCE",
+    "FEW_RIGHT",
     "Array",
     "Estimate",
     "difference",
+    "few_right",
     "holm",
     "interquartile_mean",
+    "kappa_values",
     "linear",
     "mcnemar",
     "mean",
     "ratio",
+    "ratio_values",
     "seed_band",
     "share",
+    "split",
     "wilson",
 ]

@@ -7,11 +7,12 @@ test, and why: docs/statistics.md, whose figures `benchmarks/coverage.py` simula
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, special, stats
 
+from spurious_rewards.statistics.cautions import split
 from spurious_rewards.statistics.estimate import Array, Estimate, unknown
 from spurious_rewards.statistics.textbook import CONFIDENCE, wilson
 
@@ -39,7 +40,10 @@ def linear(grids: Sequence[Array], weights: Sequence[float]) -> Estimate:
         )
     values = sum(weight * grid for weight, grid in zip(weights, grids, strict=True))
     least, most = (float(sum(side(weight, 0) for weight in weights)) for side in (min, max))
-    return crossed(np.asarray(values), largest=max(-least, most)).within(least, most)
+    values = np.asarray(values)
+    by_seed = tuple(values.mean(axis=1).tolist())
+    found = crossed(values, largest=max(-least, most)).within(least, most)
+    return replace(found, by_seed=by_seed, split=split(values))
 
 
 def as_proportion(found: Estimate) -> Estimate:
@@ -116,7 +120,7 @@ def _without_variance(centre: float, seeds: int, problems: int, largest: float) 
 
     off = min(abs(centre) / largest, 1.0)
     p = float(2 * stats.norm.sf(np.sqrt(problems * off / (1 - off)))) if off < 1 else 0.0
-    return Estimate(centre, *ends(CONFIDENCE), seeds, problems, p, 0.0, math.nan, ends)
+    return Estimate(centre, *ends(CONFIDENCE), seeds, problems, p, 0.0, math.nan, ends=ends)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
 from statsmodels.stats.power import ttest_power
 
-from spurious_rewards.statistics.textbook import CONFIDENCE
+from spurious_rewards.statistics.textbook import CONFIDENCE, Array
 
-Array = NDArray[np.float64]
+__all__ = ["Array", "Ends", "Estimate", "unknown"]
+
 Ends = Callable[[float], tuple[float, float]]
 """The ends of the interval of a confidence, in (0, 1)."""
 
@@ -34,7 +33,9 @@ class Estimate:
     interval does not hold 0, and below any other level where the interval of that level does not. `error` is the standard
     error, and `freedom` the degrees of freedom at which Student's quantile is that of the interval. Error is 0 and freedom NaN
     where no value differed from another; where there is no interval, as over one problem, all three are NaN.
-    `ends` gives the ends at any confidence.
+    `ends` gives the ends at any confidence. Of how many `pieces` the interval consists: one, but for some shares
+    (`fieller.share`), where the ends are the outermost. Of a difference, `by_seed` has each seed's mean, in the order of
+    seeds, and `split` says how many of them are the upper of two groups (`cautions.split`).
     """
 
     value: float
@@ -45,6 +46,9 @@ class Estimate:
     p: float
     error: float
     freedom: float
+    pieces: int = 1
+    by_seed: tuple[float, ...] = ()
+    split: int = 0
     ends: Ends = field(default=_none, repr=False, compare=False)
 
     def at(self, confidence: float) -> "Estimate":
@@ -87,6 +91,11 @@ class Estimate:
     def columns(self, name: str) -> dict[str, float]:
         """The value and the ends of its interval as the columns `name`, `name_low` and `name_high`."""
         return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+    def columns_of_seeds(self, name: str) -> dict[str, float | str]:
+        """Those of a difference, and how many seeds it is over, each seed's in one cell, and `split`."""
+        each = " ".join(map(repr, self.by_seed))
+        return {**self.columns(name), f"{name}_seeds": self.seeds, f"{name}_by_seed": each, f"{name}_split": self.split}
 
 
 def unknown(value: float, seeds: int, problems: int) -> Estimate:

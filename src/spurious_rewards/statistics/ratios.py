@@ -1,9 +1,8 @@
-"""Ratios of sums over seeds and problems, and shares of a gain, with their intervals."""
+"""Ratios of sums over seeds and problems, with their interval, and ratios and kappas as values of single problems."""
 
 import math
-from collections.abc import Callable
 
-from scipy import optimize
+import numpy as np
 
 from spurious_rewards.statistics.crossed import as_proportion, crossed
 from spurious_rewards.statistics.estimate import Array, Estimate, unknown
@@ -30,38 +29,42 @@ def ratio(part: Array, whole: Array, proportion: bool = False) -> Estimate:
     return as_proportion(found) if proportion else found
 
 
-def share(part: Array, whole: Array) -> Estimate:
-    """Mean of `part` over mean of `whole`, differences of shape (seeds, problems) whose seeds and problems are the same.
+def ratio_values(part: Array, whole: Array) -> Array:
+    """Each seed's ratio of sums as values of its problems: their mean over a row is that seed's ratio.
 
-    Fieller's interval: the shares s for which the interval of the mean of `part - s * whole` holds 0. So it does not hold 0
-    exactly where the interval of `part` does not, nor 1 where that of the difference of the two does not; the delta
-    method and a bootstrap of the ratio promise neither, and the tails of a ratio are long where the whole is small. It is
-    an interval where that of `whole` lies above 0; elsewhere there is nothing to have a share of, and all is NaN.
+    To first order a problem moves the ratio as it moves the mean of these (the delta method). So ratios of the same seeds and
+    problems can be paired (`linear`), as accuracy among responses with code and that among the others.
+
+    Args:
+        part: what is counted, shape (seeds, problems).
+        whole: what it is counted of.
+
+    Returns:
+        The same shape; NaN for a seed whose `whole` sums to 0.
     """
-    of_whole = crossed(whole)
-    if not of_whole.low > 0:
-        return unknown(math.nan, *whole.shape)
-    value = float(part.mean() / whole.mean())
-
-    def ends(confidence: float) -> tuple[float, float]:
-        if not of_whole.at(confidence).low > 0:
-            return -math.inf, math.inf
-
-        def outside(at: float) -> float:
-            """Above 0 where the interval of what such a share leaves over does not hold 0."""
-            left = crossed(part - at * whole, largest=1 + abs(at)).at(confidence)
-            return max(left.low, -left.high)
-
-        return _where_it_leaves(outside, value, -1), _where_it_leaves(outside, value, 1)
-
-    return unknown(value, *whole.shape).with_ends(ends)
+    per_seed = whole.mean(axis=1, keepdims=True)
+    per_seed = np.where(per_seed, per_seed, np.nan)
+    of_seed = part.mean(axis=1, keepdims=True) / per_seed
+    return np.asarray(of_seed + (part - of_seed * whole) / per_seed)
 
 
-def _where_it_leaves(outside: Callable[[float], float], inside: float, side: int) -> float:
-    """The first place on one side, in doubling steps, at which a function is above 0."""
-    near, step = inside, 0.01
-    while outside(inside + side * step) <= 0:
-        near, step = inside + side * step, 2 * step
-        if step > 1e6:
-            return side * math.inf
-    return float(optimize.brentq(outside, near, inside + side * step))
+def kappa_values(agreed: Array, one: Array, other: Array) -> Array:
+    """Each seed's Cohen's kappa between two yes-or-no answers, as values of its problems in the manner of `ratio_values`.
+
+    Kappa is how much more often the two agree than they would by chance, over how much more often they could.
+
+    Args:
+        agreed: how often the two agree on a problem, in [0, 1], shape (seeds, problems).
+        one: how often the one is yes.
+        other: how often the other is yes.
+
+    Returns:
+        The same shape; NaN for a seed where chance alone makes the two agree always.
+    """
+    mean_one, mean_other = (each.mean(axis=1, keepdims=True) for each in (one, other))
+    by_chance = mean_one * mean_other + (1 - mean_one) * (1 - mean_other)
+    room = np.where(by_chance < 1, 1 - by_chance, np.nan)
+    mean_agreed = agreed.mean(axis=1, keepdims=True)
+    kappa = (mean_agreed - by_chance) / room
+    moves_chance = (2 * mean_other - 1) * (one - mean_one) + (2 * mean_one - 1) * (other - mean_other)
+    return np.asarray(kappa + (agreed - mean_agreed - (1 - kappa) * moves_chance) / room)

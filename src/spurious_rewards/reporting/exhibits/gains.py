@@ -8,13 +8,16 @@ from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, numerals
+from spurious_rewards.reporting.exhibits.cautions import accuracy_interval, cautions, difference_interval, of_seeds
 from spurious_rewards.reporting.exhibits.headline import headline_tables
 from spurious_rewards.reporting.exhibits.shared import (
+    WHISKERS,
     Parts,
     Picture,
     ResultTables,
     as_table,
     by_benchmark,
+    drawn_seeds,
     laid_out,
     looks,
     name_of,
@@ -23,7 +26,7 @@ from spurious_rewards.reporting.exhibits.shared import (
     sizes_of,
     title_of,
 )
-from spurious_rewards.reporting.numerals import MISSING, Row, percent_interval, points_interval
+from spurious_rewards.reporting.numerals import MISSING, Row, share_of_gain, shared_seeds
 from spurious_rewards.reporting.text_tables import identity_cells, size_cells, text_rows
 from spurious_rewards.runtime.errors import UserError
 
@@ -37,10 +40,11 @@ def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
         marks[drawn] = 100 * marks[column].astype(float) if column in marks else np.nan
     tested = marks["verdict"] != "not testable"
     marks["text"] = marks["difference"].map(numerals.points).where(tested, "not testable")
+    marks["seeds_drawn"] = drawn_seeds(marks, "difference")
     of_panel = marks.groupby(["benchmark", "panel"], observed=True)["before"]
     marks["note"] = "before training " + of_panel.transform(numerals.percent_range) + " %"
     return Parts(
-        caption="How much training under each reward changes accuracy. Whiskers: 95 % intervals.",
+        caption=f"How much training under each reward changes accuracy. {WHISKERS}",
         numbers=rows,
         pictures=[
             Picture(
@@ -51,7 +55,7 @@ def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
                     "change in accuracy (percentage\N{NO-BREAK SPACE}points)",
                     looks(suite, exhibit),
                 ),
-                f"Change in accuracy on {name_of(suite, key)}. {sizes_of(here, suite, key)}",
+                f"Change in accuracy on {name_of(suite, key)}. {WHISKERS} {sizes_of(here, suite, key)}{cautions(here)}",
             )
             for key, here in by_benchmark(marks, suite, exhibit)
         ],
@@ -76,7 +80,10 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
     for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():
         marks[drawn] = 100 * marks[column].astype(float)
     marks = marks.assign(
-        paper=np.nan, text=marks["difference"].map(numerals.points), note=marks["against_dummies"].fillna("")
+        paper=np.nan,
+        text=marks["difference"].map(numerals.points),
+        note=marks["against_dummies"].fillna(""),
+        seeds_drawn=drawn_seeds(marks, "difference"),
     )
     judged = naming.named(judged, suite)
     answers = [
@@ -94,8 +101,9 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
                 figures.bars(
                     here, title_of(suite, exhibit, key), "over each baseline (percentage points)", looks(suite, exhibit)
                 ),
-                "Accuracy after training minus that under each baseline, with the same model. Whiskers: 95 % intervals. "
-                + sizes_of(here, suite, key),
+                f"Accuracy after training minus that under each baseline, with the same model. {WHISKERS} "
+                + sizes_of(here, suite, key)
+                + cautions(here),
             )
             for key, here in by_benchmark(marks, suite, exhibit)
         ],
@@ -103,7 +111,9 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
             as_table(
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
                 baselines_text(here, naming.named(rows[rows["benchmark"] == key], suite), suite),
-                sizes_of(here, suite, key) + " Percent, differences in percentage points, [95 % intervals].",
+                sizes_of(here, suite, key)
+                + " Percent, differences in percentage points, [95 % intervals]. A number of seeds beside a difference: the two "
+                "share so many." + cautions(here),
             )
             for key, here in by_benchmark(naming.named(headline, suite), suite, exhibit)
         ],
@@ -127,14 +137,19 @@ def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite
         return {
             **identity_cells(headline, of, "reward"),
             **size_cells(of),
-            "Before": percent_interval(of, "before"),
-            "After": percent_interval(of, "after"),
-            "Difference": points_interval(of, "difference"),
+            "Before": accuracy_interval(of, "before"),
+            "After": accuracy_interval(of, "after"),
+            "Difference": difference_interval(of, "difference", "before", "after"),
+            "Each seed": of_seeds(of, "difference"),
             **{
-                f"Over {names[each['baseline']]}": points_interval(each, "difference")
+                f"Over {names[each['baseline']]}{what}": text
                 for each in beside.to_dict("records")
+                for what, text in (
+                    ("", shared_seeds({**each, "difference_seeds": each["seeds"], "seeds": of["seeds"]}, "difference")),
+                    (", each seed", of_seeds(each, "difference")),
+                )
             },
-            "Share of ground truth's gain": percent_interval(of, "share_of_ground_truth"),
+            "Share of ground truth's gain": share_of_gain(of, "share_of_ground_truth"),
             "The dummies": next(iter(beside["against_dummies"].dropna()), MISSING),
         }
 

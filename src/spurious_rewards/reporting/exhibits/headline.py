@@ -5,6 +5,7 @@ import pandas as pd
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting.exhibits.cautions import accuracy_interval, cautions, difference_interval, of_seeds
 from spurious_rewards.reporting.exhibits.shared import LAST, Table, as_table, by_benchmark, name_of, sizes_of
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import (
@@ -14,9 +15,9 @@ from spurious_rewards.reporting.numerals import (
     p_value,
     paper,
     percent,
-    percent_interval,
     points,
-    points_interval,
+    share_of_gain,
+    shared_seeds,
 )
 from spurious_rewards.reporting.text_tables import constant_left_out, identity_cells, size_cells, text_rows
 
@@ -25,7 +26,8 @@ FEW_SEEDS = 3
 
 HEADLINE_NOTE = (
     "Percent, differences in percentage points, [95 % intervals] over problems and seeds. Detectable: the difference that "
-    "this many seeds and problems would show with 80 % power."
+    "this many seeds and problems would show with 80 % power. Each seed: its own difference. A number of seeds beside a "
+    "comparison: the two share so many."
 )
 
 MIDDLE_NOTE = " Middle seeds: interquartile mean of the seeds' differences."
@@ -51,20 +53,21 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
             **{name.capitalize(): str(of[name]) for name in identity},
             **{name.capitalize(): number(of[name], 0) for name in lengths},
             **size_cells(of),
-            "Before": percent_interval(of, "before"),
+            "Before": accuracy_interval(of, "before"),
             "Paper: before": paper(of, "before"),
-            "After": percent_interval(of, "after"),
+            "After": accuracy_interval(of, "after"),
             "Paper: after": paper(of, "after"),
             "Smoothed, for the paper only": percent(of["after_smoothed"]) if paper(of, "after") else "",
-            "Difference": points_interval(of, "difference"),
+            "Difference": difference_interval(of, "difference", "before", "after"),
+            "Each seed": of_seeds(of, "difference"),
             "Paper: difference": paper(of, "difference", points),
             "Verdict": of["verdict"],
             "p (Holm)": "" if pd.isna(of["p"]) else f"{p_value(of['p'])} ({p_value(of['p_adjusted'])})",
             "Detectable": percent(of["minimum_detectable"]),
             "Middle seeds": points(of["interquartile_mean"]) if of["seeds"] > FEW_SEEDS else "",
             "Gained / lost": _counts(of, "gained", "lost"),
-            "Over random": points_interval(of, "over_random"),
-            "Share of ground truth's gain": percent_interval(of, "share_of_ground_truth"),
+            "Over random": shared_seeds(of, "over_random"),
+            "Share of ground truth's gain": share_of_gain(of, "share_of_ground_truth"),
             "Over best prompt": _over_best_prompt(of),
             "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Paper: code after": paper(of, "code_after"),
@@ -77,7 +80,7 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
 
 def _over_best_prompt(of: Row) -> str:
     """+3.1 [1.0, 5.2] (math problem): the prompt is the one that served the model best before training."""
-    text = points_interval(of, "over_best_prompt")
+    text = shared_seeds(of, "over_best_prompt")
     return text if pd.isna(of["best_prompt"]) else f"{text} ({str(of['best_prompt']).replace('_', ' ')})"
 
 
@@ -131,7 +134,7 @@ def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = 
     chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
     tests = rows["p"].notna().sum()
     holm = f" p (Holm) is corrected for the {tests} tests of this table." if tests > 1 else ""
-    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{holm}{middle}{chosen}"
+    return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{holm}{middle}{chosen}{cautions(rows)}"
 
 
 def seeds_note(seeds: pd.DataFrame) -> str:

@@ -11,6 +11,7 @@ from spurious_rewards.config.experiments import Exhibit, Experiment
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import naming, palette
 from spurious_rewards.reporting.exhibits import kinds
+from spurious_rewards.reporting.numerals import by_seed
 from spurious_rewards.runtime.errors import UserError
 
 Table = dict[str, Any]
@@ -103,6 +104,16 @@ def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
         if exhibit.lines == "reward"
         else palette.variants(naming.titles(suite)["variant"].values())
     )
+
+
+WHISKERS = "Whiskers: 95 % intervals; circles: seeds."
+"""What a figure of bars shows beside them."""
+
+
+def drawn_seeds(rows: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Each seed's difference in percentage points, a list a row; empty where there is one seed, which the bar itself is."""
+    each = [[100 * value for value in by_seed(of, name)] for of in rows.to_dict("records")]
+    return pd.Series([values if len(values) > 1 else [] for values in each], index=rows.index, dtype=object)
 
 
 def by_benchmark(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> list[tuple[str, pd.DataFrame]]:

@@ -6,6 +6,7 @@ from spurious_rewards.analysis.strategy_switches import STEERED_RULE
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, palette
+from spurious_rewards.reporting.exhibits.cautions import cautions, of_seeds
 from spurious_rewards.reporting.exhibits.shared import (
     LAST,
     Parts,
@@ -13,6 +14,7 @@ from spurious_rewards.reporting.exhibits.shared import (
     ResultTables,
     as_table,
     by_benchmark,
+    drawn_seeds,
     laid_out,
     name_of,
     needed,
@@ -21,7 +23,16 @@ from spurious_rewards.reporting.exhibits.shared import (
     title_of,
     whole_range,
 )
-from spurious_rewards.reporting.numerals import Row, paper, percent, percent_interval, points, points_interval
+from spurious_rewards.reporting.numerals import (
+    Row,
+    number,
+    paper,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    share_of_gain,
+)
 from spurious_rewards.reporting.text_tables import identity_cells, text_rows, words
 
 
@@ -32,18 +43,21 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     marks = laid_out(named, exhibit)
     rule = "fixed in the suite" if exhibit.step else LAST
     marks["line"] = _with_remark(marks["line"], ~marks["steered"].astype(bool), "not steered")
+    marks["seeds_drawn"] = drawn_seeds(marks, "net")
     for column in ("size", "before", "after", "net", "net_low", "net_high"):
         marks[column] = 100 * marks[column].astype(float)
     colours = {naming.GROUPS[key]: colour for key, colour in palette.GROUPS.items()}
     caption = (
         "Problems by whether the response used code before training and after it: the share of each group, its accuracy "
-        "before (open) and after (full), and how many more of all problems it gets right, with 95 % intervals. "
+        "before (open) and after (full), and how many more of all problems it gets right, with 95 % intervals; "
+        "circles: seeds. "
     )
     tables = [
         as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             switches_text(here),
-            "Percent; net in points of all problems. Share of the gain: net of the group over net of all. [95 % intervals] "
+            "Percent; net in points of all problems, and each seed's. Share of the gain: net of the group over net of all, where "
+            "that is clearly above 0. [95 % intervals] "
             f"over problems and seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
         )
         for key, here in by_benchmark(named, suite, exhibit)
@@ -77,6 +91,7 @@ def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
             "Before": percent(of["before"]),
             "After": percent(of["after"]),
             "Net newly right": points_interval(of, "net"),
+            "Each seed": of_seeds(of, "net"),
             "Share of the gain": percent_interval(of, "partial_contribution"),
             "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Steered": "yes" if of["steered"] else "no",
@@ -90,19 +105,20 @@ def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTable
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
         "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
-        "in percent, mean over the rewards that steered the strategy with a clear gain (95 % interval above 0); the mean "
-        "difference is over all rewards that steered it."
+        "in percent, of all rewards that steered the strategy and could learn together. Rewards of a model share seeds and "
+        "problems, so they are pooled within each; where their mean difference is not clearly above 0 there is nothing to "
+        "share out."
     )
     rewards = naming.titles(suite)["reward"]
     entitled = {
-        column: [", ".join(rewards[key] for key in keys.split(", ") if key) for keys in rows[column].fillna("")]
-        for column in ("rewards", "without_gain")
+        "rewards": [", ".join(rewards[key] for key in keys.split(", ") if key) for keys in rows["rewards"].fillna("")]
     }
     tables = [
         as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             contributions_text(here),
-            f"After step {whole_range(here['step'])}. [95 % intervals] over rewards. {STEERED_RULE}",
+            f"After step {whole_range(here['step'])}. [95 % intervals] over problems and the seeds that all pooled rewards have. "
+            f"{STEERED_RULE}{cautions(here)}",
         )
         for key, here in by_benchmark(naming.named(rows.assign(**entitled), suite), suite, exhibit)
     ]
@@ -115,13 +131,14 @@ def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
     def row(of: Row) -> dict[str, str]:
         return {
             **identity_cells(contributions, of),
+            "Seeds": number(of["seeds"], 0),
             "Group": str(of["group"]),
-            "Share of the gain": percent_interval(of, "partial_contribution"),
+            "Share of the gain": share_of_gain(of, "partial_contribution"),
             "Paper: share of the gain": paper(of, "partial_contribution"),
             "Mean difference": points_interval(of, "difference"),
+            "Each seed": of_seeds(of, "difference"),
             "Paper: mean difference": paper(of, "difference", points),
-            "Steered with a clear gain": words(of["rewards"]),
-            "Steered without one": words(of["without_gain"]),
+            "Steered, pooled": words(of["rewards"]),
         }
 
     return text_rows(contributions, row)

@@ -8,6 +8,7 @@ import pandas as pd
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import naming
+from spurious_rewards.reporting.exhibits.cautions import FEW_NOTE, accuracy_interval, cautions, of_seeds
 from spurious_rewards.reporting.exhibits.shared import (
     Parts,
     ResultTables,
@@ -18,7 +19,7 @@ from spurious_rewards.reporting.exhibits.shared import (
     needed,
     rows_shown,
 )
-from spurious_rewards.reporting.numerals import MISSING, Row, paper, percent, percent_interval, points_interval
+from spurious_rewards.reporting.numerals import MISSING, Row, paper, percent, percent_interval, shared_seeds
 from spurious_rewards.reporting.text_tables import identity_cells, size_cells, text_rows
 from spurious_rewards.runtime.errors import UserError
 
@@ -91,11 +92,12 @@ def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
             "Model": str(of["model"]),
             "Prompt": str(of["prompt"]),
             **size_cells(of),
-            "Own prompt": percent_interval(of, "own"),
+            "Own prompt": accuracy_interval(of, "own"),
             "Paper: own prompt": paper(of, "own"),
-            "Code forced": percent_interval(of, "forced"),
+            "Code forced": accuracy_interval(of, "forced"),
             "Paper: code forced": paper(of, "forced"),
-            "Difference": points_interval(of, "over_own_prompt"),
+            "Difference": shared_seeds(of, "over_own_prompt"),
+            "Each seed": of_seeds(of, "over_own_prompt"),
             "Code before": percent(of["code_own"]),
             "Code when forced": percent(of["code_forced"]),
         }
@@ -132,7 +134,8 @@ def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
             "Prompt": str(of["prompt"]),
             **size_cells(of),
             **_quantities(of, quantities),
-            "Over own prompt": MISSING if pd.isna(of["over_own_prompt"]) else points_interval(of, "over_own_prompt"),
+            "Over own prompt": MISSING if pd.isna(of["over_own_prompt"]) else shared_seeds(of, "over_own_prompt"),
+            "Over own prompt, each seed": of_seeds(of, "over_own_prompt"),
             **{
                 f"After {reward}": percent_interval(trained.loc[reward], "after")
                 if reward in trained.index
@@ -148,7 +151,7 @@ def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
     """Each quantity with its interval, and the paper's beside it."""
     cells = {}
     for name, title in titles.items():
-        cells[title] = percent_interval(of, name)
+        cells[title] = accuracy_interval(of, name) if name == "accuracy" else percent_interval(of, name)
         cells[f"Paper: {title[0].lower()}{title[1:]}"] = paper(of, name)
     return cells
 
@@ -157,7 +160,10 @@ def _before_tables(
     rows: pd.DataFrame, suite: Suite, exhibit: Exhibit, as_text: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> list[Table]:
     note = "n problems, k responses to each; [95 % intervals]."
-    return [
-        as_table(f"{suite.title}: {exhibit.title}, {name_of(suite, key)}", as_text(here), note)
-        for key, here in by_benchmark(naming.named(rows, suite), suite, exhibit)
-    ]
+    tables = []
+    for key, here in by_benchmark(naming.named(rows, suite), suite, exhibit):
+        text = as_text(here)
+        few = FEW_NOTE if text.astype(str).map(lambda cell: "(few " in cell).to_numpy().any() else ""
+        title = f"{suite.title}: {exhibit.title}, {name_of(suite, key)}"
+        tables.append(as_table(title, text, note + few + cautions(here, "over_own_prompt")))
+    return tables

@@ -53,11 +53,11 @@ def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
             having = group[group["verdict"] == verdict]
             if len(having):
                 parts.append(f"{verdict} with " + ", ".join(map(_with_difference, having.to_dict("records"))))
-        beats = group[group["over_random_low"] > 0]
-        compared = group["over_random"].notna().any()
+        compared = group[group["over_random_seeds"] > 1]
+        beats = compared[compared["over_random_low"] > 0]
         sentences.append(
             f"{model}, {benchmark}, {percent_range(group['before'])} % before training: {'; '.join(parts)}."
-            + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if compared else "")
+            + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if len(compared) else "")
         )
     return sentences
 

@@ -1,0 +1,80 @@
+"""What a reader must know of some rows before their intervals are believed: seeds in two groups, and few right answers."""
+
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.reporting.numerals import Row, each_seed, percent_interval, points_interval
+from spurious_rewards.reporting.text_tables import constant_left_out
+
+FEW_NOTE = (
+    f" Few right: the interval rests on fewer than {statistics.FEW_RIGHT} problems' worth of right answers (few wrong: of "
+    "wrong ones) and covers the truth less often than 95 %."
+)
+
+SPLIT_NOTE = (
+    " The interval takes seeds to be spread around one mean; where few gain much and the others little it can miss the true "
+    "mean far more often than 5 %. Look at each seed, and run more."
+)
+
+
+def accuracy_interval(of: Row, name: str) -> str:
+    """51.0 [49.4, 52.6] out of the columns of an accuracy, and whether it rests on few answers."""
+    return _marked(percent_interval(of, name), _few(of, name))
+
+
+def difference_interval(of: Row, name: str, before: str, after: str) -> str:
+    """+30.1 [27.1, 33.5] of the difference of two accuracies, and whether both rest on few answers."""
+    few = _few(of, before)
+    return _marked(points_interval(of, name), few if few == _few(of, after) else "")
+
+
+def of_seeds(of: Row, name: str) -> str:
+    """+0.1, +0.3, +25.0: each seed's difference; nothing where there is one, which the difference itself is."""
+    return each_seed(of, name) if len(each_seed(of, name).split(", ")) > 1 else ""
+
+
+def cautions(rows: pd.DataFrame, difference: str = "difference") -> str:
+    """The sentences that belong under a figure or table of these rows, of one benchmark, named; "" if none do.
+
+    Args:
+        rows: each with `problems`, `before` and `after` if it is of accuracies, and the columns of `difference`.
+        difference: the start of the names of these columns.
+    """
+    said = ""
+    split = rows[rows[f"{difference}_split"].fillna(0) > 0] if f"{difference}_split" in rows else rows.iloc[:0]
+    if len(split):
+        each = [
+            f"{name} ({of[f'{difference}_split']:.0f} of {len(str(of[f'{difference}_by_seed']).split())} above the others)"
+            for name, of in zip(_names(rows).loc[split.index], split.to_dict("records"), strict=True)
+        ]
+        said += f" Seeds fall into two groups: {'; '.join(each)}.{SPLIT_NOTE}"
+    if {"problems", "before", "after"} <= set(rows) and any(
+        _few(of, name) for of in rows.to_dict("records") for name in ("before", "after")
+    ):
+        few = [bool(_few(of, "before") and _few(of, "before") == _few(of, "after")) for of in rows.to_dict("records")]
+        said += FEW_NOTE
+        if any(few):
+            said += f" Differences of which this is true: {'; '.join(_names(rows)[few])}."
+    return said
+
+
+def _names(rows: pd.DataFrame) -> "pd.Series[str]":
+    """What tells the rows apart."""
+    told = constant_left_out(
+        rows, [name for name in ("comparison", "model", "prompt", "reward", "variant") if name in rows]
+    )
+    columns = [rows[name].astype(str) for name in told or ["model"]]
+    names = columns[0]
+    for column in columns[1:]:
+        names = names + ", " + column
+    return names
+
+
+def _few(of: Row, name: str) -> str:
+    if pd.isna(of[name]) or not statistics.few_right(of[name], of["problems"]):
+        return ""
+    return "few right" if of[name] < 0.5 else "few wrong"
+
+
+def _marked(text: str, few: str) -> str:
+    return f"{text} ({few})" if few else text
