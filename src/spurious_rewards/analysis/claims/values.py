@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from spurious_rewards import statistics
 from spurious_rewards.analysis.claims.conditions import select
 from spurious_rewards.analysis.claims.evidence import BEFORE, Evidence
 from spurious_rewards.analysis.claims.measurement import Condition, Grid, Measurement, of_grid, of_seeds, ready
@@ -189,56 +190,46 @@ def over_own_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def code_over_language(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy of responses with code less that of the others, before training."""
+    """Accuracy of responses with code less that of the others, before training; the mean of the seeds that have both."""
     found = []
     for row, here, rates in _before(rule, evidence):
-        code, right, both = (cast(pd.DataFrame, rates[name]) for name in ("code_rate", "accuracy", "right_with_code"))
-        if not code.to_numpy().sum() or not (1 - code).to_numpy().sum():
-            found.append(_unknown(here, row, "all responses have code, or none has"))
-        else:
-            of_code, of_language = _ratio(both, code), _ratio(right - both, 1 - code)
-            found.append(of_grid(here, Grid(of_code - of_language, -1, 1), row["samples"]))
+        code, right, both = (rates[name].to_numpy(float) for name in ("code_rate", "accuracy", "right_with_code"))
+        values = statistics.ratio_values(both, code) - statistics.ratio_values(right - both, 1 - code)
+        found.append(_of_values(values, cast(pd.DataFrame, rates["code_rate"]), here, row))
     return found
-
-
-def _ratio(part: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """Values whose mean is the ratio of the sums, and whose spread is that of the ratio (delta method)."""
-    ratio = part.to_numpy().sum() / whole.to_numpy().sum()
-    return cast(pd.DataFrame, ratio + (part - ratio * whole) / whole.to_numpy().mean())
 
 
 def same_strategy(rule: Rule, evidence: Evidence) -> list[Measurement]:
     """Cohen's kappa between code in responses to problems and to the changed ones of the same ids, before training."""
     found = []
     for row, here, rates in _before(rule, evidence):
-        suite = evidence.suite
-        asked = suite.benchmarks_of(suite.experiments[here.experiment])
-        others = (evidence.untrained(here.experiment, here.run, name) for name in asked if name != here.benchmark)
         changed = cast(pd.DataFrame, rates["code_rate"])
-        original = next(
-            (code for each in others if each is not None and set((code := each["code_rate"]).columns) & set(changed)),
-            None,
-        )
+        original = _original(here, changed, evidence)
         if original is not None:
             seeds, ids = (a.intersection(b) for a, b in zip(original.axes, changed.axes, strict=True))
-            grid = _kappa(original.loc[seeds, ids], changed.loc[seeds, ids])
-            if grid is None:
-                found.append(_unknown(here, row, "all responses have code, or none has"))
-            else:
-                found.append(of_grid(here, Grid(grid, -1, 1), row["samples"]))
+            both = changed.loc[seeds, ids]
+            a, b = original.loc[seeds, ids].to_numpy(float), both.to_numpy(float)
+            values = statistics.kappa_values(a * b + (1 - a) * (1 - b), a, b)
+            found.append(_of_values(values, both, here, row))
     return found
 
 
-def _kappa(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame | None:
-    """Values whose mean is Cohen's kappa of two grids of 0 and 1, and whose spread is its (delta method); None without one."""
-    agree = a * b + (1 - a) * (1 - b)
-    p, q, observed = (each.to_numpy().mean() for each in (a, b, agree))
-    chance = p * q + (1 - p) * (1 - q)
-    if chance == 1:
-        return None
-    of_chance = (2 * q - 1) * (a - p) + (2 * p - 1) * (b - q)
-    spread = ((agree - observed) * (1 - chance) - of_chance * (1 - observed)) / (1 - chance) ** 2
-    return cast(pd.DataFrame, (observed - chance) / (1 - chance) + spread)
+def _original(of: Condition, changed: pd.DataFrame, evidence: Evidence) -> pd.DataFrame | None:
+    """Code in responses to the first other benchmark of the experiment that has the ids of the changed problems."""
+    suite = evidence.suite
+    for name in suite.benchmarks_of(suite.experiments[of.experiment]):
+        rates = evidence.untrained(of.experiment, of.run, name) if name != of.benchmark else None
+        if rates is not None and set(rates["code_rate"].columns) & set(changed.columns):
+            return cast(pd.DataFrame, rates["code_rate"])
+    return None
+
+
+def _of_values(values: statistics.Array, like: pd.DataFrame, of: Condition, row: Row) -> Measurement:
+    """The mean of values of seeds and problems, over the seeds that have one."""
+    frame = pd.DataFrame(values, index=like.index, columns=like.columns).dropna()
+    if frame.empty:
+        return _unknown(of, row, "all responses have code, or none has")
+    return of_grid(of, Grid(frame, -1, 1), row["samples"])
 
 
 def _unknown(of: Condition, row: Row, why: str) -> Measurement:
