@@ -67,6 +67,41 @@ def test_the_claims_read_the_runs_in_which_nothing_is_learned():
     assert study.paths.experiment("gamma") / "training.csv" in claims_stage.numbers(study, only)
 
 
+def test_marks_stand_where_the_families_were_tuned_to_show_it():
+    marked = {claim.id for claim in SHIPPED.claims if claim.by_construction}
+    tuned = {
+        "code-leaves-bad",
+        "switch-to-code",
+        "switch-to-language",
+        "clean-correct",
+        "bad-format",
+        "headline-families",
+    }
+    tuned |= {f"{family}-ground-truth" for family in ("effective", "bad", "none")} | {"code-rises-format"}
+    tuned |= {f"none-{reward}" for reward in ("format", "random", "incorrect")}
+    assert tuned <= marked
+    assert not {"gamma-0", "code-rises"} & marked
+
+
+def test_rules_that_presuppose_something_ask_for_it():
+    presupposed = {
+        claim.id: {where.measure for where in claim.rule.where} for claim in SHIPPED.claims if claim.rule.where
+    }
+    assert presupposed == {
+        "python-more-code": {"change of code"},
+        "without-code-format": {"gain"},
+        "without-code-incorrect": {"gain"},
+        "without-code-loses": {"gain"},
+        "entropy-is-not-enough": {"entropy"},
+    }
+
+
+def test_what_no_suite_can_have_says_so():
+    found = ledger(SHIPPED, ORGANISM, {}, PAPER).set_index("id")
+    cannot = found.index[found["verdict"] == "cannot run"]
+    assert set(cannot) == {"clip-high-lowers-entropy", "clip-low-raises-entropy"}
+
+
 @pytest.mark.parametrize("claim", SHIPPED.claims, ids=lambda claim: claim.id)
 def test_a_rule_in_words_says_all_that_decides(claim):
     words = in_words(claim.rule, SHIPPED.smallest)
