@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from spurious_rewards.analysis.bandit import advantages, bandits, gradient, train
 from spurious_rewards.artifacts import tables
@@ -65,7 +65,7 @@ def test_the_clip_does_nothing_to_a_single_update(optimizer: str) -> None:
 
 
 def test_adam_takes_its_first_step_by_the_sign_alone() -> None:
-    moved = {name: logit(train(ONCE, name, 0.1, clip=0.2)[1]) - logit(0.65) for name in ("sgd", "adamw")}
+    moved = {name: train(ONCE, name, 0.1, clip=0.2)[1] - logit(0.65) for name in ("sgd", "adamw")}
     assert np.abs(moved["adamw"]) == pytest.approx(np.full(20, 0.1), abs=1e-5)
     assert (np.sign(moved["adamw"]) == np.sign(moved["sgd"])).all()
 
@@ -84,16 +84,25 @@ def test_the_table_is_whole_and_the_same_for_the_same_seed(tmp_path) -> None:
     assert not found.equals(bandits(FEW.model_copy(update={"seed": 1})))
     assert len(found) == 3 * 2 * 4
     start = found.query("step == 0")
-    assert start["probability"].to_numpy() == pytest.approx(np.full(6, 0.65))
-    inside = found["low"].le(found["probability"] + 1e-9) & found["probability"].le(found["high"] + 1e-9)
+    assert start["log_odds"].to_numpy() == pytest.approx(np.full(6, logit(0.65)))
+    inside = found["low"].le(found["log_odds"] + 1e-9) & found["log_odds"].le(found["high"] + 1e-9)
     assert inside.all()
 
 
 def test_the_clip_pulls_towards_the_likelier_action() -> None:
     for start, sign in ((0.65, 1), (0.35, -1)):
         after = train(Bandit(runs=3000, steps=1, start=start), "sgd", 2.0, clip=0.2)[1]
-        pushed = sign * (logit(after) - logit(start))
+        pushed = sign * (after - logit(start))
         assert pushed.mean() > 3 * pushed.std() / np.sqrt(3000)
+
+
+def test_noise_alone_moves_the_mean_probability_but_not_the_mean_log_odds() -> None:
+    """What is called bias must not come of the curve between the two: one update without a clip has none."""
+    settings = Bandit(runs=3000, steps=3, start=0.9, updates_per_rollout=1, num_iterations=1)
+    moved = train(settings, "sgd", 20.0, clip=None)[1] - logit(0.9)
+    assert abs(moved.mean()) < 3 * moved.std() / np.sqrt(3000)
+    probability = expit(logit(0.9) + moved) - 0.9
+    assert probability.mean() < -3 * probability.std() / np.sqrt(3000)
 
 
 def test_mini_batches_must_divide() -> None:

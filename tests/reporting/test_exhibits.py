@@ -514,7 +514,7 @@ def alone():
     )
     bandit = pd.DataFrame(
         [
-            {"variant": variant, "optimizer": optimizer, "step": step, "probability": 0.65 + drift * step, "runs": 600}
+            {"variant": variant, "optimizer": optimizer, "step": step, "log_odds": 0.65 + drift * step, "runs": 600}
             for variant, drift in (("clip", 0.002), ("no clip", -0.002), ("one update", 0.0))
             for optimizer in ("sgd", "adamw")
             for step in range(26)
@@ -522,7 +522,7 @@ def alone():
     )
     return {
         "probe": probe,
-        "bandit": bandit.assign(low=bandit["probability"] - 0.01, high=bandit["probability"] + 0.01),
+        "bandit": bandit.assign(low=bandit["log_odds"] - 0.01, high=bandit["log_odds"] + 0.01),
     }
 
 
@@ -546,5 +546,6 @@ def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):
     of_probe, of_bandit = texts(result.page)
     assert of_probe["Variant"].tolist() == ["default", "one update"] * 2
     assert of_probe["Model"].nunique() == 2
-    assert of_bandit.loc[0, "Probability of the first action"] == "0.650 → 0.700 [0.690, 0.710]"
+    assert [len(cell.split(", ")) for cell in of_probe["Each seed"]] == [3] * 4
+    assert of_bandit.loc[0, "Log odds of the first action"] == "0.650 → 0.700 [0.690, 0.710]"
     assert len(result.numbers) == 2 * 2 + 3 * 2 * 26

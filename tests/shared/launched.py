@@ -63,8 +63,9 @@ def run(
         "version": 1,
         "hardware": hardware or Hardware(),
     } | changes
-    start = int(arguments.pop("start", 0))
-    train(Segment(start, stop, training, reward, Prompt(kind="raw", user="compute {} ="), Strategies()), **arguments)
+    start, reaches = int(arguments.pop("start", 0)), arguments.pop("reaches", ())
+    prompt = Prompt(kind="raw", user="compute {} =")
+    train(Segment(start, stop, training, reward, prompt, Strategies(), reaches), **arguments)
     return output
 
 

@@ -10,6 +10,7 @@ from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.reward_file import digest
 from spurious_rewards.config.settings import Settings
+from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import (
     generate,
     grade,
@@ -22,6 +23,7 @@ from spurious_rewards.stages import (
     score,
     train,
     training_summary,
+    vote,
 )
 from spurious_rewards.stages.job import JobSpec
 from spurious_rewards.stages.study import Study
@@ -73,6 +75,23 @@ def test_rewards_with_problems_of_their_own_are_trained_on_them(study: Study) ->
     assert train.data(study, run("ttrl")).stem == "sums"
     assert train.data(study, run("format_without_python")).stem == "reinforcement"
     assert train.data(study, run("incorrect_without_python")).name == "labels.parquet"
+
+
+def test_an_order_for_each_seed_is_told_to_training_alone(study: Study) -> None:
+    """And where there is none, training is told what it was told before there was a choice."""
+    job = train.job(study, run(), 0, 25)
+    assert "data_order" not in job.as_json()
+    assert "reaches" not in job.as_json()
+    assert train.TrainJob.model_validate_json(job.as_json()) == job
+    content = study.suite.model_dump(exclude_unset=True)
+    content["training"]["data_order"] = "per_seed"
+    other = Study(Suite.model_validate(content), study.settings, study.suite_path)
+    told = train.job(other, run(), 0, 25)
+    prompts = study.suite.algorithms["default"].rollout_prompts
+    assert told.reaches[-1] == prompts * study.suite.runs[run()]
+    assert set(told.reaches) == {prompts * steps for steps in study.suite.asked_steps(run())}
+    assert train.TrainJob.model_validate_json(told.as_json()) == told
+    assert vote.job(other, "placebo", "seeds0-4", "plain") == vote.job(study, "placebo", "seeds0-4", "plain")
 
 
 def test_the_headline_comes_first(study: Study) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import launched
 import pandas as pd
 import pytest
-from launched import ONE_UPDATE, TRAINING, at_call, fixed, generating, run, terminate
+from launched import ONE_UPDATE, PROBLEMS, TRAINING, at_call, fixed, generating, run, terminate
 from model_folders import BROKEN_INSIDE, add_token, broken, change, make
 
 from spurious_rewards.artifacts import tables
@@ -22,6 +22,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.models.loading import load_tokenizer
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training import launching
+from spurious_rewards.training.segment import in_order_of
 
 STEPS = 4
 
@@ -61,6 +62,37 @@ def counting(calls: list[int]) -> Callable[..., Any]:
 @pytest.fixture(scope="module")
 def undisturbed(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(organism_model, tmp_path_factory.mktemp("undisturbed"), STEPS, TRAINING)
+
+
+# ---------------------------------------------------------------- the order of prompts
+
+
+def test_a_seeds_own_order_takes_the_same_problems_up_to_each_reach() -> None:
+    """What is held out of the shared order is held out of every seed's."""
+    problems = pd.DataFrame({"id": range(100)})
+    orders = {seed: in_order_of(seed, problems, (30, 80))["id"].tolist() for seed in range(5)}
+    for order in orders.values():
+        assert [sorted(order[:30]), sorted(order[30:80]), order[80:]] == [
+            *([*range(30)], [*range(30, 80)]),
+            [*range(80, 100)],
+        ]
+    assert len(set(map(tuple, orders.values()))) == 5
+    assert in_order_of(3, problems, (30, 100))["id"].tolist()[:30] == orders[3][:30], "a longer run begins as a shorter"
+    assert in_order_of(3, problems, ())["id"].tolist() == [*range(100)]
+    assert sorted(in_order_of(3, problems, (30, 250))["id"]) == [*range(100)], "more prompts than problems"
+
+
+def test_seeds_are_trained_in_orders_of_their_own(organism_model: Path, tmp_path: Path) -> None:
+    bases = dict.fromkeys(range(4), str(organism_model))
+    sets = {seed: PROBLEMS.assign(seed=seed) for seed in bases}
+    found = {}
+    for name, reaches in (("shared", ()), ("own", (4,))):
+        segment = run(organism_model, tmp_path / name, 2, ONE_UPDATE, bases=bases, training_sets=sets, reaches=reaches)
+        steps = rollouts(segment).groupby(["seed", "step"])["id"].agg(lambda ids: tuple(dict.fromkeys(ids)))
+        found[name] = {tuple(steps[seed]) for seed in bases}
+    assert len(found["shared"]) == 1
+    assert len(found["own"]) > 1
+    assert all(sorted(first + second) == list(PROBLEMS["id"]) for first, second in found["own"])
 
 
 # ---------------------------------------------------------------- crashes

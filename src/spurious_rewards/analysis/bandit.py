@@ -1,7 +1,8 @@
 """The two-action bandit: GRPO under coin-flip rewards with a policy of one number, the smallest thing a clip can bias.
 
 No problem, no text, no model: action 1 stands for code, action 0 for language, and neither earns more than the other. So
-whatever the mean probability does is the work of the estimator.
+whatever the mean log odds do is the work of the estimator. Log odds are what an update adds to; a mean of probabilities moves
+by noise alone, towards a half, because a step down from 0.65 costs more probability than a step up brings.
 """
 
 import numpy as np
@@ -26,21 +27,22 @@ def bandits(settings: Bandit) -> pd.DataFrame:
     All conditions draw the same random numbers, so that they differ by the algorithm alone.
 
     Returns:
-        tables.Bandit, a row a (variant, optimizer, step), step 0 being the start; the interval is Student's over the runs.
+        tables.Bandit, a row a (variant, optimizer, step), step 0 being the start: the mean of log odds over the runs, with
+        Student's interval of it.
     """
     once = settings.model_copy(update={"updates_per_rollout": 1, "num_iterations": 1})
     variants = {"clip": (settings, settings.clip), "no clip": (settings, None), "one update": (once, settings.clip)}
     rows = []
     for variant, (changed, clip) in variants.items():
         for optimizer, learning_rate in settings.learning_rates.items():
-            for step, probabilities in enumerate(train(changed, optimizer, learning_rate, clip)):
-                low, high = statistics.seed_band(probabilities)
-                rows.append((variant, optimizer, step, probabilities.mean(), low, high, settings.runs))
-    return pd.DataFrame(rows, columns=["variant", "optimizer", "step", "probability", "low", "high", "runs"])
+            for step, log_odds in enumerate(train(changed, optimizer, learning_rate, clip)):
+                low, high = statistics.seed_band(log_odds)
+                rows.append((variant, optimizer, step, log_odds.mean(), low, high, settings.runs))
+    return pd.DataFrame(rows, columns=["variant", "optimizer", "step", "log_odds", "low", "high", "runs"])
 
 
 def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | None) -> Array:
-    """Probabilities of action 1 before training and after each rollout batch, shape (steps + 1, runs).
+    """Log odds of action 1 before training and after each rollout batch, shape (steps + 1, runs).
 
     As in TRL, a rollout batch is shuffled once and cut into the same mini-batches in every pass.
     """
@@ -49,7 +51,7 @@ def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | 
     logits = np.full(settings.runs, logit(settings.start))
     moments = np.zeros((2, settings.runs))
     updates = 0
-    history = [expit(logits)]
+    history = [logits]
     for _ in range(settings.steps):
         actions = (random.random(shape) < expit(logits)[:, None, None]).astype(float)
         advantage = advantages((random.random(shape) < 0.5).astype(float))
@@ -65,7 +67,7 @@ def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | 
             if optimizer == "adamw":
                 slope, moments = _adam(slope, moments, updates)
             logits = logits + learning_rate * slope
-        history.append(expit(logits))
+        history.append(logits)
     return np.stack(history)
 
 

@@ -190,14 +190,14 @@ class Probe(Table):
 
 
 class Bandit(Table):
-    """Mean probability of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
+    """Mean log odds of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
 
-    _VERSION = 2
+    _VERSION = 3
 
     variant: str = pa.Field(isin=["clip", "no clip", "one update"])
     optimizer: str
     step: int = pa.Field(ge=0)
-    probability: float = pa.Field(ge=0, le=1)
+    log_odds: float
     low: float
     high: float
     runs: int = pa.Field(ge=2)

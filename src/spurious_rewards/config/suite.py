@@ -94,6 +94,11 @@ class Suite(SuiteFile):
         ends = (self.runs_of(experiment).get(run) for experiment in self.experiments.values())
         return {steps for steps in ends if steps is not None}
 
+    def reaches(self, run: Run) -> tuple[int, ...]:
+        """How many prompts the run takes up to each step that an experiment ends it at, and in all."""
+        steps = sorted({*self.asked_steps(run), self.runs[run]})
+        return tuple(each * self.algorithms[run.variant].rollout_prompts for each in steps)
+
     def run_of_import(self, imported: Import) -> Run:
         """The run whose place an import takes."""
         return Run(

@@ -75,6 +75,13 @@ class Training(Frozen):
         50, description="steps a job trains; a crash costs the steps since the last evaluated one"
     )
     eval_every: Count = Field(10, description="steps between evaluated checkpoints")
+    # Left out where it is as it always was, so that runs made before there was a choice stay as they are.
+    data_order: Literal["shared", "per_seed"] = Field(
+        "shared",
+        description="whether all seeds take the training problems in one order; per_seed: each in one of its own",
+        exclude_if=lambda order: order == "shared",
+        repr=False,
+    )
     rollouts_every: Count | None = Field(None, description="keep the rollouts of every so many steps; null: of none")
 
     @property

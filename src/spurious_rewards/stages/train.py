@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from pydantic import Field
+
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.local_copies import LocalCopy, Locations, locate
 from spurious_rewards.artifacts.manifests import Recorder
@@ -36,22 +38,26 @@ class TrainJob(JobSpec):
     prompt: Prompt
     strategies: Strategies
     threads: int
+    reaches: tuple[int, ...] = Field((), exclude_if=lambda reaches: not reaches)
+    """Where `data_order` is per_seed: how many prompts the run takes in all, and up to where experiments end it."""
 
 
 def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
     """Job of a segment."""
+    training = study.suite.algorithms[run.variant]
     return TrainJob(
         version=VERSION,
         run=run,
         start=start,
         stop=stop,
         bases=model_refs.untrained(study, run.model, run.seeds),
-        training=study.suite.algorithms[run.variant],
+        training=training,
         reward=study.reward(run.reward),
         reward_code=study.reward_code(run.reward),
         prompt=study.prompt(run.model, run.prompt),
         strategies=study.suite.strategies,
         threads=study.settings.threads,
+        reaches=study.suite.reaches(run) if training.data_order == "per_seed" else (),
     )
 
 
@@ -127,7 +133,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
         bases = {seed: str(references.locate(weights, locations)) for seed, weights in job.bases.items()}
     segment = checkpoints.parent
     made = train(
-        Segment(job.start, job.stop, job.training, job.reward, job.prompt, job.strategies),
+        Segment(job.start, job.stop, job.training, job.reward, job.prompt, job.strategies, job.reaches),
         bases=bases,
         previous=previous,
         training_sets={seed: tables.of_seed(sets, seed) for seed in seeds},

@@ -6,10 +6,12 @@ It may run as several processes, which go through this code side by side. The fi
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from accelerate import PartialState
@@ -26,6 +28,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.reward_file import Code
 from spurious_rewards.config.training import Reward, Strategies, Training
+from spurious_rewards.generation.engine import derived_seed
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import fitting
 from spurious_rewards.rewards import registry
@@ -66,6 +69,8 @@ class Segment:
     reward: Reward
     prompt: Prompt
     strategies: Strategies
+    reaches: tuple[int, ...] = field(default=(), repr=False)
+    """Each seed has an order of its own, within these numbers of prompts; none: the order is that of the training set."""
 
     @property
     def evaluated(self) -> set[int]:
@@ -102,7 +107,10 @@ def train(
     made_by = [version, *(table._VERSION for table in TABLES.values())]
     sets = [frame.to_csv() for frame in training_sets.values()]
     contents = {seed: listing(Path(base)) for seed, base in bases.items()}  # a path can come to hold another model
-    request = hashlib.sha256(repr((made_by, segment, code and code.digest, contents, sets)).encode()).hexdigest()
+    ordered = [segment.reaches] if segment.reaches else []  # a work begun before there was a choice is gone on with
+    request = hashlib.sha256(
+        repr((made_by, segment, code and code.digest, contents, sets, *ordered)).encode()
+    ).hexdigest()
     with ExitStack() as stack:
         if by_main_process(lambda: stack.enter_context(exclusive(output / "checkpoints", request))):
             return False
@@ -186,7 +194,9 @@ def _train_seed(
                     stop_strings=segment.prompt.stop,
                     server=server,
                 ),
-                dataset=prompts_in_order(usable, training.rollout_prompts * segment.stop),
+                dataset=prompts_in_order(
+                    in_order_of(seed, usable, segment.reaches), training.rollout_prompts * segment.stop
+                ),
                 tokenizer=tokenizer,
                 prompt=segment.prompt,
                 training=training,
@@ -250,10 +260,23 @@ def _tensor(file: Path, name: str) -> torch.Tensor:
     return tensor
 
 
+def in_order_of(seed: int, training_set: pd.DataFrame, reaches: Sequence[int]) -> pd.DataFrame:
+    """The training set in a seed's own order, shuffled between one number of prompts and the next.
+
+    So a run of as many prompts as one of `reaches` takes the problems that it takes in the set's order, and no others: what
+    is held out stays so, and votes are on what is trained on. A longer run begins with the shorter one.
+    """
+    order = np.arange(len(training_set))
+    generator = np.random.default_rng(derived_seed("data order", seed))
+    for start, stop in pairwise((0, *reaches)):
+        generator.shuffle(order[start:stop])  # in place; beyond its end the set begins anew, in the same order
+    return training_set.iloc[order]
+
+
 def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:
     """The first `count` prompts of endless passes over the training set, as TRL takes them.
 
-    The order is that of the set, for every seed and every length of run: so a longer run begins with the shorter one.
+    The order is that of the set, for every length of run: so a longer run begins with the shorter one.
     """
     rows = training_set.iloc[[i % len(training_set) for i in range(count)]]
     return Dataset.from_dict(

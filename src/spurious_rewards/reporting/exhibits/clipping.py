@@ -8,7 +8,7 @@ from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, palette
 from spurious_rewards.reporting.exhibits.shared import Parts, Picture, ResultTables, as_table, needed, whole_range
-from spurious_rewards.reporting.numerals import ends, number, plain_interval, signed
+from spurious_rewards.reporting.numerals import by_seed, ends, number, plain_interval, signed
 from spurious_rewards.reporting.text_tables import text_rows
 
 
@@ -23,8 +23,8 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
         f"with its rewards and with the opposite ones: 0 without bias. Whisker: 95 % interval over {sampled}; marks: models."
     )
     bandit_caption = (
-        f"Two actions that earn the same coin flips: mean probability of the first over {whole_range(of_bandit['runs'])} "
-        "runs. Band: 95 % interval of the mean."
+        f"No model: two actions that earn the same coin flips. Mean log odds of the first over {whole_range(of_bandit['runs'])} "
+        "runs; 0 is a probability of a half. Band: 95 % interval of the mean."
     )
 
     looks_of = palette.variants(naming.titles(suite)["variant"].values())
@@ -43,8 +43,8 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     line = pd.Categorical(named["variant"], named["variant"].unique(), ordered=True)
     marks = named.assign(panel=named["optimizer"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
     paths = figures.curves(
-        marks.assign(label="mean probability"),
-        f"{exhibit.title}\nTwo-action bandit",
+        marks.assign(label="mean log odds"),
+        f"{exhibit.title}\nTwo-action bandit, no model",
         "rollout batch",
         palette.variants(of_bandit["variant"].unique()),
     )
@@ -56,7 +56,7 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
             as_table(
                 f"{suite.title}: bias of one rollout batch", probe_text(naming.named(of_probe, suite)), probe_caption
             ),
-            as_table("Two-action bandit, first → last step", bandit_text(named), bandit_caption),
+            as_table("Two-action bandit (no model), first → last step", bandit_text(named), bandit_caption),
         ],
     )
 
@@ -65,8 +65,8 @@ def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
     """The numbers about the clip alone, in parts "probe" and "bandit".
 
     The probe's `value` is the mean bias of a model and variant in logits; pairs lie within seeds, so that its 95 % interval is
-    Student's over the means of the seeds, or over the pairs where there is one seed. The bandit's is the mean probability
-    of the first action at a step, with its interval over runs.
+    Student's over the means of the seeds, or over the pairs where there is one seed. The bandit's is the mean log
+    odds of the first action at a step, with its interval over runs.
     """
     rows = []
     for (model, variant), group in probe.groupby(["model", "variant"], sort=False, observed=True):
@@ -76,12 +76,25 @@ def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 **{"model": model, "variant": variant, "value": seeds.mean(), "low": low, "high": high},
-                **{"seeds": len(seeds), "pairs": pairs},
+                **{"seeds": len(seeds), "pairs": pairs, "value_by_seed": " ".join(map(repr, seeds.tolist()))},
             }
         )
-    parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"probability": "value"})}
+    parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"log_odds": "value"})}
     return pd.concat([frame.assign(part=part) for part, frame in parts.items()], ignore_index=True)[
-        ["part", "model", "variant", "optimizer", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+        [
+            "part",
+            "model",
+            "variant",
+            "optimizer",
+            "step",
+            "value",
+            "low",
+            "high",
+            "value_by_seed",
+            "seeds",
+            "pairs",
+            "runs",
+        ]
     ]
 
 
@@ -102,6 +115,7 @@ def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
             "Seeds": number(of["seeds"], 0),
             "Pairs of each": number(of["pairs"], 0),
             "Bias (logit)": f"{signed(of['value'])} {plain_interval(of)}".strip(),
+            "Each seed": ", ".join(map(signed, by_seed(of, "value"))) if of["seeds"] > 1 else "",
         },
     )
 
@@ -115,7 +129,7 @@ def bandit_text(bandit: pd.DataFrame) -> pd.DataFrame:
                 "Optimiser": str(optimizer),
                 "Runs": number(along["runs"].max(), 0),
                 "Steps": number(along["step"].max(), 0),
-                "Probability of the first action": ends(along),
+                "Log odds of the first action": ends(along),
             }
             for (variant, optimizer), along in bandit.groupby(["variant", "optimizer"], observed=True, sort=False)
         ]

@@ -131,7 +131,7 @@ def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
     def row(of: Row) -> dict[str, str]:
         return {
             **identity_cells(contributions, of),
-            "Seeds": number(of["seeds"], 0),
+            "Seeds": number(of["seeds"], 0) if of["seeds"] else "",
             "Group": str(of["group"]),
             "Share of the gain": share_of_gain(of, "partial_contribution"),
             "Paper: share of the gain": paper(of, "partial_contribution"),
