@@ -381,6 +381,11 @@ def test_without_a_run_that_learns_nothing_a_change_over_training_is_not_testabl
         assert row["verdict"] == "not testable"
         assert row["remark"].startswith(said)
     assert judged(rule, run)["verdict"] == "not testable"
+    votes = {**rule, "experiments": ["main"], "rewards": ["majority_vote"]}
+    row = judged(
+        votes, joined(training(0.4, "majority_vote", experiment="main"), training(0.5, "random_0", experiment="gamma"))
+    )
+    assert row["remark"] == "majority_vote trains on other problems than a run with rewards that are always 0"
     one = judged(rule, joined(run, training(0.5, "random_0", experiment="gamma", seeds=[3])))
     assert (one["verdict"], one["seeds"]) == ("inconclusive", 1)
 
@@ -417,22 +422,41 @@ def clipping(**values: float) -> pd.DataFrame:
     for name, value in values.items():
         ends = {"value": value, "low": value - 0.01, "high": value + 0.01}
         if name in ORGANISM.variants:
-            made.append({"part": "probe", "model": "effective-code", "variant": name, "seeds": 5, "pairs": 24, **ends})
+            each = " ".join(
+                repr(value + (0.001 if name == "unclipped" else 0.002) * seed) for seed in (-2, -1, 0, 1, 2)
+            )
+            probed = {"part": "probe", "model": "effective-code", "variant": name, "seeds": 5, "pairs": 24}
+            made.append({**probed, **ends, "value_by_seed": each})
         else:
             variant, optimizer = re.fullmatch(r"(.+)_(sgd|adamw)", name).groups()  # type: ignore[union-attr]
             path = {"part": "bandit", "variant": variant.replace("_", " "), "optimizer": optimizer, "runs": 600}
             made += [{**path, "step": 25, **ends}, {**path, "step": 0, "value": 0.6, "low": 0.6, "high": 0.6}]
-    columns = ["part", "model", "variant", "optimizer", "step", "value", "low", "high", "seeds", "pairs", "runs"]
+    columns = [
+        "part",
+        "model",
+        "variant",
+        "optimizer",
+        "step",
+        "value",
+        "low",
+        "high",
+        "value_by_seed",
+        "seeds",
+        "pairs",
+    ]
+    columns.append("runs")
     return pd.DataFrame(made, columns=columns).assign(experiment="")
 
 
 def test_the_probe():
     rule = {"measure": "probe", "models": "effective code", "optimizer": "sgd", "expect": "above"}
     against = {**rule, "against": {"variants": ["unclipped"]}}
-    for value, verdict in ((0.1, "supported"), (-0.1, "contradicted"), (0.0, "inconclusive")):
+    for value, verdict in ((0.1, "supported"), (-0.1, "contradicted"), (0.005, "inconclusive")):
         row = judged(rule, {"clipping": clipping(default=value)})
         assert (row["verdict"], row["n"], row["n_of"], row["seeds"]) == (verdict, 24, "pairs", 5)
-        assert judged(against, {"clipping": clipping(default=value, unclipped=0.0)})["verdict"] == verdict
+        row = judged(against, {"clipping": clipping(default=value, unclipped=0.0)})
+        assert row["verdict"] == verdict
+        assert row["high"] - row["low"] == pytest.approx(2 * 0.0019632, abs=1e-5)  # paired by seed
     assert judged(against, {"clipping": clipping(default=0.1)})["verdict"] == "not run"
 
 

@@ -1,5 +1,7 @@
 """How training metrics changed: those of a run less those of a run in which nothing is learned, on the same prompts."""
 
+from typing import Any
+
 import pandas as pd
 
 from spurious_rewards.analysis.claims.conditions import select
@@ -10,7 +12,9 @@ from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.endpoints import CONDITION, untrained_rewards
 from spurious_rewards.config.suite import Suite
 
-OF_ROLLOUTS = ("rollout_prompts", "rollouts_per_prompt", "temperature", "max_prompt_tokens", "max_new_tokens")
+OF_ROLLOUTS = (
+    *("rollout_prompts", "rollouts_per_prompt", "temperature", "max_prompt_tokens", "max_new_tokens", "data_order"),
+)
 """Keys of `training` that decide what a policy that never moves answers at a step."""
 
 
@@ -33,7 +37,7 @@ def change_in_training(quantity: str) -> Measure:
             shared = trained.index.intersection(still.index)
             if shared.empty:
                 alone = of_seeds(condition, trained * float("nan"), steps)
-                found.append(alone.untestable(_missing(condition, steps)))
+                found.append(alone.untestable(_missing(condition, steps, evidence.suite)))
             else:
                 found.append(of_seeds(condition, trained.loc[shared] - still.loc[shared], steps))
         return found
@@ -43,19 +47,38 @@ def change_in_training(quantity: str) -> Measure:
 
 def _untrained(frame: pd.DataFrame, condition: Condition, steps: int, suite: Suite) -> pd.DataFrame:
     """Rows of the runs whose rewards are always 0 and that saw the condition's prompts."""
-    algorithms = suite.algorithms
-    alike = [
-        name
-        for name, training in algorithms.items()
-        if all(getattr(training, key) == getattr(algorithms[condition.variant], key) for key in OF_ROLLOUTS)
-    ]
+    if not _on_the_suites_problems(condition, suite):
+        return frame.iloc[:0]
+    orders = _orders(suite)
+    alike = pd.Series(
+        [orders.get(run) == orders[condition.run] for run in frame[CONDITION].itertuples(index=False, name=None)],
+        index=frame.index,
+        dtype=bool,
+    )
     return frame[
         frame["reward"].isin(untrained_rewards(suite))
-        & frame["variant"].isin(alike)
         & (frame["model"] == condition.model)
         & (frame["prompt"] == condition.prompt)
         & (frame["steps"] == steps)
+        & alike
     ]
+
+
+def _on_the_suites_problems(condition: Condition, suite: Suite) -> bool:
+    """Whether a run is trained on all training problems, as rewards on votes are not."""
+    reward = suite.rewards[condition.reward]
+    return reward.training_set == "truth" and reward.problems is None
+
+
+def _orders(suite: Suite) -> dict[tuple[str, ...], tuple[Any, ...]]:
+    """What decides which prompts a run sees at a step, and how often it answers each; an order of each seed by the run's ends."""
+    found: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    for run in suite.runs:
+        training = suite.algorithms[run.variant]
+        ends = suite.reaches(run) if training.data_order == "per_seed" else ()
+        condition = (run.model, run.prompt, run.reward, run.variant)
+        found[condition] = (*(getattr(training, key) for key in OF_ROLLOUTS), ends)
+    return found
 
 
 def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
@@ -64,6 +87,8 @@ def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
     return values[values.notna()]
 
 
-def _missing(condition: Condition, steps: int) -> str:
+def _missing(condition: Condition, steps: int, suite: Suite) -> str:
+    if not _on_the_suites_problems(condition, suite):
+        return f"{condition.reward} trains on other problems than a run with rewards that are always 0"
     of = " and ".join(filter(None, (condition.model, condition.prompt)))
     return f"no run with rewards that are always 0 of {of} over {steps} steps and with the same seeds to compare with"

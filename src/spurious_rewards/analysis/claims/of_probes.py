@@ -7,7 +7,7 @@ import pandas as pd
 
 from spurious_rewards.analysis.claims.conditions import behaving, cannot_be_known, variants
 from spurious_rewards.analysis.claims.evidence import Evidence
-from spurious_rewards.analysis.claims.measurement import Condition, Measurement, ready
+from spurious_rewards.analysis.claims.measurement import Condition, Measurement, of_seeds, ready
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.training import OPTIMIZERS
 
@@ -54,18 +54,17 @@ def probe(rule: Rule, evidence: Evidence) -> list[Measurement]:
     models = behaving(evidence.suite, rule.models) if rule.models else list(evidence.suite.models)
     here = (found["part"] == "probe") & found["variant"].isin(variants(rule, evidence.suite))
     rows = found[here & found["model"].isin(models)].to_dict("records")
-    return [
-        ready(
-            Condition(model=row["model"], variant=row["variant"]),
-            row["value"],
-            row["low"],
-            row["high"],
-            n=row["pairs"],
-            seeds=row["seeds"],
-            freedom=max((row["seeds"] if row["seeds"] > 1 else row["pairs"]) - 1, 1),
-        )
-        for row in rows
-    ]
+    return [_of_batches(row) for row in rows]
+
+
+def _of_batches(row: dict[Any, Any]) -> Measurement:
+    """One value a seed, where there are several; of one, as the exhibit has it, over its pairs."""
+    condition = Condition(model=row["model"], variant=row["variant"])
+    if row["seeds"] > 1:
+        values = pd.Series([float(value) for value in row["value_by_seed"].split()])
+        return of_seeds(condition, values, row["pairs"])
+    freedom = max(row["pairs"] - 1, 1)
+    return ready(condition, row["value"], row["low"], row["high"], row["pairs"], seeds=row["seeds"], freedom=freedom)
 
 
 def bandit(rule: Rule, evidence: Evidence) -> list[Measurement]:
