@@ -1,11 +1,12 @@
 """How training metrics changed: those of a run less those of a run in which nothing is learned, on the same prompts."""
 
-from typing import Any
+from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from spurious_rewards.analysis.claims.conditions import select
-from spurious_rewards.analysis.claims.evidence import Evidence
+from spurious_rewards.analysis.claims.evidence import Evidence, Run
 from spurious_rewards.analysis.claims.measurement import Condition, Measurement, of_seeds
 from spurious_rewards.analysis.claims.values import Measure
 from spurious_rewards.config.claims import Rule
@@ -26,14 +27,15 @@ def change_in_training(quantity: str) -> Measure:
     """
 
     def measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
-        everything = evidence.frames["training"]
+        everything, orders = evidence.frames["training"], _orders(evidence.suite)
+        untrained = everything[everything["reward"].isin(untrained_rewards(evidence.suite))]
         chosen = select(everything, rule, evidence.suite)
         found = []
         for key, runs in chosen.groupby(["experiment", *CONDITION], observed=True, sort=False):
             condition = Condition.of(dict(zip(["experiment", *CONDITION], key, strict=True)))
             steps = int(runs["steps"].max())
             trained = _by_seed(runs[runs["steps"] == steps], quantity)
-            still = _by_seed(_untrained(everything, condition, steps, evidence.suite), quantity)
+            still = _by_seed(_untrained(untrained, condition, steps, evidence.suite, orders), quantity)
             shared = trained.index.intersection(still.index)
             if shared.empty:
                 alone = of_seeds(condition, trained * float("nan"), steps)
@@ -45,23 +47,16 @@ def change_in_training(quantity: str) -> Measure:
     return measurements
 
 
-def _untrained(frame: pd.DataFrame, condition: Condition, steps: int, suite: Suite) -> pd.DataFrame:
-    """Rows of the runs whose rewards are always 0 and that saw the condition's prompts."""
+def _untrained(
+    untrained: pd.DataFrame, condition: Condition, steps: int, suite: Suite, orders: Mapping[Run, object]
+) -> pd.DataFrame:
+    """Of the runs whose rewards are always 0, the rows of those that saw the condition's prompts."""
     if not _on_the_suites_problems(condition, suite):
-        return frame.iloc[:0]
-    orders = _orders(suite)
-    alike = pd.Series(
-        [orders.get(run) == orders[condition.run] for run in frame[CONDITION].itertuples(index=False, name=None)],
-        index=frame.index,
-        dtype=bool,
-    )
-    return frame[
-        frame["reward"].isin(untrained_rewards(suite))
-        & (frame["model"] == condition.model)
-        & (frame["prompt"] == condition.prompt)
-        & (frame["steps"] == steps)
-        & alike
-    ]
+        return untrained.iloc[:0]
+    model, prompt, _, _ = condition.run
+    here = untrained[(untrained["model"] == model) & (untrained["prompt"] == prompt) & (untrained["steps"] == steps)]
+    alike = [orders.get(run) == orders[condition.run] for run in here[CONDITION].itertuples(index=False, name=None)]
+    return here[np.array(alike, dtype=bool)]
 
 
 def _on_the_suites_problems(condition: Condition, suite: Suite) -> bool:
@@ -70,9 +65,9 @@ def _on_the_suites_problems(condition: Condition, suite: Suite) -> bool:
     return reward.training_set == "truth" and reward.problems is None
 
 
-def _orders(suite: Suite) -> dict[tuple[str, ...], tuple[Any, ...]]:
+def _orders(suite: Suite) -> dict[Run, object]:
     """What decides which prompts a run sees at a step, and how often it answers each; an order of each seed by the run's ends."""
-    found: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    found: dict[Run, object] = {}
     for run in suite.runs:
         training = suite.algorithms[run.variant]
         ends = suite.reaches(run) if training.data_order == "per_seed" else ()

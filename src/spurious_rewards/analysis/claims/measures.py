@@ -179,12 +179,16 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
     }
     measured = MEASURES[where.measure]
 
+    # What another measure is not of, as entropy of a benchmark, cannot differ.
+    free = {*changed, *(key for key in ("benchmark",) if key not in READS[where.measure])}
+    there = {
+        name: _measurements(rule.model_copy(update={**asked, "experiments": (name,), **changed}), evidence)
+        for name in {each.condition.experiment for each in found}
+    }
+
     def holds(each: Measurement) -> bool:
         here = replace(each.condition, against=None)
-        there = rule.model_copy(update={**asked, "experiments": (here.experiment,), **changed})
-        # What another measure is not of, as entropy of a benchmark, cannot differ.
-        free = {*changed, *(key for key in ("benchmark",) if key not in READS[where.measure])}
-        others = [other for other in _measurements(there, evidence) if here.matches(other.condition, free)]
+        others = [other for other in there[here.experiment] if here.matches(other.condition, free)]
         smallest = evidence.smallest[measured.unit]
         return bool(others) and all(
             verdict_of(other, where, smallest, confidence, measured.of_training) == "supported" for other in others

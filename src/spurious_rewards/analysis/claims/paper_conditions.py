@@ -31,13 +31,16 @@ def are_the_papers(rule: Rule, found: Sequence[Measurement], suite: Suite, paper
     Compared are models (ids and revisions), prompts, rewards, data sets, evaluation, votes, the algorithm of every variant, and
     the steps of every run; not what a job runs on.
     """
+    measured = {name for each in found for of in each.condition.both for name in of.model.split(" and ")}
+    if not measured <= paper.models.keys():
+        return False
     sides = [rule, *([rule.model_copy(update=rule.against.changed)] if rule.against else [])]
     presupposed = [rule.model_copy(update={"against": None, **where.changed}) for where in rule.where]
     looked_at = [planned(each, suite) for each in (*sides, *presupposed)]
     if looked_at != [planned(each, paper) for each in (*sides, *presupposed)] or not all(looked_at):
         return False
     models = {run.model for each in looked_at[: len(sides)] if each for run in each.runs}
-    if {name for each in found for of in each.condition.both for name in of.model.split(" and ")} != models:
+    if measured != models:
         return False
     return _of_all(suite) == _of_all(paper) and all(
         _defined(each, runs, suite) == _defined(each, runs, paper)
