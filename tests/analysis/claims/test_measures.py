@@ -172,6 +172,24 @@ def test_where_something_else_must_hold_the_others_are_not_testable():
     assert judged(more_code, of_runs(up, none))["verdict"] == "inconclusive"
 
 
+def test_what_cannot_be_presupposed_says_what_is_missing():
+    rule = {
+        **GAIN,
+        "rewards": ["random_0.5"],
+        "expect": "no gain",
+        "where": [{"measure": "entropy", "expect": "below"}],
+    }
+    run = of_runs({"gain": 0.0, "reward": "random_0.5"})
+    row = judged(rule, joined(run, training(0.3, experiment="main")))
+    assert row["verdict"] == "not testable"
+    assert row["remark"].startswith(
+        "entropy, which the rule presupposes, is not testable: no run with rewards that are always 0"
+    )
+    assert judged(rule, run)["remark"] == "entropy, which the rule presupposes, was not measured"
+    fell = joined(run, training(0.3, experiment="main"), training(0.5, "random_0", experiment="gamma"))
+    assert judged(rule, fell)["verdict"] == "supported"
+
+
 def test_where_looks_at_what_is_other():
     taken = {**EFFECTIVE, "rewards": ["format_without_python"], "experiments": ["compound"], "expect": "no gain"}
     taken |= {"where": [{"measure": "gain", "rewards": ["format"], "expect": "above"}]}

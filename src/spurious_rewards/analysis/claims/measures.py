@@ -1,5 +1,6 @@
 """The measures that a claim can be judged by: for each what it reads, what its values are, and how a reader is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from spurious_rewards.analysis.claims import against_untrained, of_probes, values
@@ -186,18 +187,23 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
         for name in {each.condition.experiment for each in found}
     }
 
-    def holds(each: Measurement) -> bool:
+    def judged(each: Measurement) -> Measurement:
         here = replace(each.condition, against=None)
         others = [other for other in there[here.experiment] if here.matches(other.condition, free)]
         smallest = evidence.smallest[measured.unit]
-        return bool(others) and all(
-            verdict_of(other, where, smallest, confidence, measured.of_training) == "supported" for other in others
-        )
+        verdicts = {verdict_of(other, where, smallest, confidence, measured.of_training) for other in others}
+        if not each.testable or verdicts == {"supported"}:
+            return each
+        return each.untestable(_unmet(where, others))
 
-    return [each if not each.testable or holds(each) else each.untestable(_unmet(where)) for each in found]
+    return [judged(each) for each in found]
 
 
-def _unmet(where: Where) -> str:
+def _unmet(where: Where, others: Sequence[Measurement]) -> str:
     of = f" of {', '.join(where.rewards)}" if where.rewards else ""
+    if not others:
+        return f"{where.measure}{of}, which the rule presupposes, was not measured"
+    if whys := ", ".join(dict.fromkeys(other.why for other in others if not other.testable)):
+        return f"{where.measure}{of}, which the rule presupposes, is not testable: {whys}"
     limit = {"above": "be above its limit", "below": "be below its limit", "no gain": "have no gain"}[where.expect]
     return f"{where.measure}{of} was not shown to {limit}, which the rule presupposes"
