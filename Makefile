@@ -8,16 +8,18 @@
 # make test-slurm   the workflow through a real SLURM on this machine (as root)
 # make fuzz         thousands of suites, model folders, data files and answers with one wrong thing; about an hour on two cores
 # make chaos        a run that is killed at random moments comes to the same results; KILLS=20, a minute each
+# make null-studies  the claims ledger on studies in which nothing was learned; STUDIES=20 of each kind
 # make benchmarks   the speed table of docs/benchmarks.md
 
 PYTHON ?= python3
 KILLS ?= 20
+STUDIES ?= 20
 SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce resume smoke test test-all test-vllm test-slurm fuzz chaos lint benchmarks schema
+.PHONY: reproduce resume smoke test test-all test-vllm test-slurm fuzz chaos null-studies lint benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
@@ -49,6 +51,9 @@ fuzz: $(VENV)/installed-dev
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python tests/workflow/chaos.py $(KILLS) --seed $(SEED)
+
+null-studies: $(VENV)/installed-dev
+	$(BIN)/python tests/null_studies/run.py --studies $(STUDIES)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

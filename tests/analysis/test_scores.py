@@ -6,7 +6,7 @@ import pytest
 from invented import GAINS, SMALL, grades, metrics, row_of, study, suite, write
 
 from spurious_rewards.analysis.conditions import collect
-from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, scores, smooth
+from spurious_rewards.analysis.scores import from_base, is_smoothed, of_experiment, rates, scores, smooth
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
@@ -52,6 +52,32 @@ def test_scores_are_means_over_problems_and_samples(graded):
     assert found["accuracy"] == pytest.approx(raw["correct"].mean())
     assert found["code_rate"] == pytest.approx(raw["has_code"].mean())
     assert (found["problems"], found["samples"]) == (40, 4)
+
+
+def test_rates_are_of_each_problem_where_differences_are_taken(graded):
+    the_suite = suite(models=["strong", "weak"])
+    experiment = the_suite.experiments["headline"]
+    found = rates(graded, the_suite, experiment)
+    assert set(found["step"]) == {0, 25}
+    assert len(found) == 2 * (1 + 6) * 5 * (60 + 40)
+    at_end = scores(graded).query("step == 25 and reward == 'format' and model == 'weak' and benchmark == 'amc'")
+    here = found.query("step == 25 and reward == 'format' and model == 'weak' and benchmark == 'amc'")
+    for rate in ("accuracy", "code_rate"):
+        by_seed = here.groupby("seed")[rate].mean().to_numpy()
+        assert by_seed == pytest.approx(at_end.sort_values("seed")[rate].to_numpy())
+    both = graded["correct"] & graded["has_code"] & (graded["step"] == 0) & (graded["model"] == "weak")
+    alone = graded[(graded["step"] == 0) & (graded["model"] == "weak") & (graded["benchmark"] == "math500")]
+    before = found.query("step == 0 and model == 'weak' and benchmark == 'math500'")
+    assert before["right_with_code"].mean() == pytest.approx(both[alone.index].mean())
+
+
+def test_rates_have_the_other_prompts_before_training_too(graded):
+    the_suite = suite(models=["strong", "weak"])
+    of_base = graded[(graded["step"] == 0) & (graded["reward"] == "")]
+    other = of_base.assign(prompt="sober")
+    found = rates(graded, the_suite, the_suite.experiments["headline"], pd.concat([of_base, other]))
+    assert set(found.loc[found["prompt"] == "sober", "step"]) == {0}
+    assert (found["prompt"] == "sober").sum() == len(found.query("prompt == 'plain' and step == 0"))
 
 
 def test_problems_count_alike_whatever_their_samples(tmp_path):

@@ -14,6 +14,7 @@ from case import Wrong
 from spurious_rewards.artifacts import tables
 from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config.experiments import Run, seeds_of
+from spurious_rewards.config.loading import load
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import (
     claims,
@@ -111,9 +112,9 @@ class Rehearsal:
             if path.parent == paths.exhibit(name):
                 return lambda: self._work(plot, path.parent, plot.job(study, name), plot.inputs(study, name))
         if path == paths.claims():
-            ledger = ledgers.read(Path("config/claims.yaml"))
+            ledger, paper = ledgers.read(ledgers.FILE), load(ledgers.PAPER)
             return lambda: self._work(
-                claims, path, claims.job(study, ledger), {"numbers": claims.numbers(study, ledger)}
+                claims, path, claims.job(study, ledger, paper), {"numbers": claims.numbers(study, ledger)}
             )
         if path.parent == paths.contamination():
             inputs = {"problems": contamination.problems(study), "completions": memorization.completions(study)}

@@ -56,6 +56,8 @@ SIZES = {
     "compound": (30, 180, 5, 92_500),
     # 5 x 30: (150 + 1) x 500.
     "gamma": (5, 150, 1, 75_500),
+    # 3 x 30: (90 + 3) x 500.
+    "untrained": (3, 90, 3, 46_500),
     # 3 seeds x (2 variants x 20 + 2 x 64): (504 + 1) x 500. What is before training has no seed.
     "clipping": (12, 504, 1, 252_500),
     # 10 x 15: (150 + 10) x 500.
@@ -90,14 +92,14 @@ def test_an_experiment_has_the_size_worked_out_by_hand(name: str) -> None:
 
 
 def test_shared_runs_are_trained_once() -> None:
-    # Of the 180 above these are another's too: in one_shot 4 (main's), in compound 15 (main's), in gamma 1, in clipping 1,
-    # in prompts 3 (main's under its own prompt), in perturbed 5, in clean 10.
-    assert sum(runs for runs, *_ in SIZES.values()) == 180
-    assert len(suite().runs) == 180 - 4 - 15 - 1 - 1 - 3 - 5 - 10
-    # main 10 x 5 x 300 and one_shot 10 x 2 x 100; python 1000; compound 15 x 60; gamma 4 x 300; clipping 2 x 200 + 3 x 200
-    # + 6 x 640; no_repetition 1500; prompts 12 x 150; rl_trained 900.
-    rollout_steps = 15_000 + 2_000 + 1_000 + 900 + 1_200 + 1_000 + 3_840 + 1_500 + 1_800 + 900
-    assert sum(suite().runs.values()) == rollout_steps == 29_140
+    # Of the 183 above these are another's too: in one_shot 4 (main's), in compound 15 (main's), in gamma 1, in untrained 1
+    # (gamma's), in clipping 1, in prompts 3 (main's under its own prompt), in perturbed 5, in clean 10.
+    assert sum(runs for runs, *_ in SIZES.values()) == 183
+    assert len(suite().runs) == 183 - 4 - 15 - 1 - 1 - 1 - 3 - 5 - 10
+    # main 10 x 5 x 300 and one_shot 10 x 2 x 100; python 1000; compound 15 x 60; gamma 4 x 300; untrained 2 x 300; clipping
+    # 2 x 200 + 3 x 200 + 6 x 640; no_repetition 1500; prompts 12 x 150; rl_trained 900.
+    rollout_steps = 15_000 + 2_000 + 1_000 + 900 + 1_200 + 600 + 1_000 + 3_840 + 1_500 + 1_800 + 900
+    assert sum(suite().runs.values()) == rollout_steps == 29_740
 
 
 def test_clipping_can_be_compared_at_equal_steps_and_at_equal_updates() -> None:
@@ -224,6 +226,7 @@ EXHIBITS = {
     "table5": ("prompts", "prompts"),
     "fig19": ("rl_trained", "curves"),
     "health": ("main", "health"),
+    "untrained": ("untrained", "probability"),
     "qualitative": ("perturbed", "qualitative"),
 }
 

@@ -437,7 +437,8 @@ def test_responses_are_never_set_as_html():
 
 def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, page):
     said = re.sub(r"\s+", " ", page.text)
-    assert "Of 4 claims: 1 supported, 1 contradicted, 1 inconclusive, 1 not run." in said
+    counted = "1 supported (1 by construction, 0 not), 1 contradicted, 1 inconclusive, 1 not run"
+    assert f"Of 4 claims: {counted}. Those with a verdict are 3 distinct findings." in said
     for words in (
         "+12.3 [10.0, 15.0]",
         "50.0 % [40.0, 60.0]",

@@ -181,7 +181,7 @@ def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(fol
             score.job(planned, "main", "own"),
             training_summary.job(planned, "main"),
             plot.job(planned, "fig1"),
-            claims.job(planned, ledgers.read(ROOT / ledgers.FILE)),
+            claims.job(planned, ledgers.read(ROOT / ledgers.FILE), load(ROOT / ledgers.PAPER)),
             report.job(planned),
         ]
         return [job.as_json() for job in jobs]

@@ -12,7 +12,7 @@ rule claims:
     conda:
         environment("analyse")
     params:
-        job=lambda w: claims.job(study, ledger).as_json(),
+        job=lambda w: claims.job(study, ledger, paper).as_json(),
         files=lambda w, input, output: files(claims.STAGE, input, claims=output[0]),
         code=fingerprint("claims"),
     message:

@@ -52,6 +52,7 @@ try:
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
+    paper = load(Path(os.path.relpath(ROOT / ledgers.PAPER)))
     if not PLANNED_BEFORE:
         refuse_links_in(study.paths.root)  # Snakemake deletes and writes there too, and the shell writes logs
 except UserError as error:

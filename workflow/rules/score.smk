@@ -9,6 +9,7 @@ rule score:
         unpack(lambda w: score.inputs(study, w.experiment, w.model)),
     output:
         SCORED / "scores.parquet",
+        SCORED / "rates.parquet",
         [SCORED / f"{name}.csv" for name in score.TABLES],
     log:
         LOGS / "score/{experiment}/{model}.log",

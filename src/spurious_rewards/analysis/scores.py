@@ -6,7 +6,7 @@ from pandera.typing.pandas import DataFrame
 
 from spurious_rewards.analysis.conditions import RATES, bases, per_problem
 from spurious_rewards.artifacts import tables
-from spurious_rewards.config.endpoints import CONDITION, ends
+from spurious_rewards.config.endpoints import CONDITION, compared_steps, ends
 from spurious_rewards.config.experiments import Experiment, seeds_of
 from spurious_rewards.config.suite import Suite
 
@@ -22,6 +22,37 @@ def scores(graded: pd.DataFrame) -> DataFrame[tables.Scores]:
         .astype(dict.fromkeys([*CONDITION, "benchmark"], str))
     )
     return DataFrame[tables.Scores](averaged.sort_values(keys, ignore_index=True))
+
+
+def rates(
+    graded: pd.DataFrame, suite: Suite, experiment: Experiment, prompts: pd.DataFrame | None = None
+) -> DataFrame[tables.Rates]:
+    """Rates by problem, one row (condition, seed, step, benchmark, id), where headline and comparisons look, and before training.
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: names the benchmarks.
+        experiment: one of the suite's.
+        prompts: tables.Grades of the models before training among which `report.best_prompt` chooses, collected.
+    """
+    steps = {condition: {end.step} for condition, end in ends(suite, experiment).items()}
+    for condition, compared in compared_steps(suite, experiment).items():
+        steps[condition] |= compared
+    looked_at = pd.MultiIndex.from_tuples(
+        [(*condition, step) for condition, at in steps.items() for step in at], names=[*CONDITION, "step"]
+    )
+    here = pd.MultiIndex.from_frame(graded[[*CONDITION, "step"]].astype(dict.fromkeys(CONDITION, str)))
+    kept = [graded[here.isin(looked_at) | (graded["step"] == 0)]]
+    if prompts is not None:
+        kept.append(prompts[prompts["step"] == 0])
+    each = pd.concat(kept, ignore_index=True).drop_duplicates([*CONDITION, "seed", "step", "benchmark", "id", "sample"])
+    each = each[each["benchmark"].isin(suite.benchmarks_of(experiment))]
+    each = each.assign(right_with_code=each["correct"] & each["has_code"])
+    by_problem = per_problem(
+        each, {"accuracy": "correct", "code_rate": "has_code", "right_with_code": "right_with_code"}
+    ).astype(dict.fromkeys([*CONDITION, "benchmark", "id"], str))
+    keys = [*CONDITION, "seed", "step", "benchmark", "id"]
+    return DataFrame[tables.Rates](by_problem.sort_values(keys, ignore_index=True))
 
 
 def from_base(scores: pd.DataFrame) -> pd.DataFrame:

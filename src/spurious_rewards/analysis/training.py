@@ -1,6 +1,8 @@
 """What training was like, from its own metrics."""
 
-import numpy as np
+import math
+from collections.abc import Collection
+
 import pandas as pd
 
 from spurious_rewards.config.endpoints import CONDITION
@@ -25,22 +27,22 @@ CHANGING = ["entropy", "token_probability", "code_rate"]
 """Columns of training metrics whose change over training claims are about."""
 
 
-def training_change(metrics: pd.DataFrame) -> pd.DataFrame:
-    """How training metrics changed, one row (condition, seed): `{metric}_first` and `{metric}_last`, and `steps`.
+def last_fifth(metrics: pd.DataFrame, lengths: Collection[int] = ()) -> pd.DataFrame:
+    """Training metrics over the last fifth of the steps (at least one), one row (condition, seed, steps): `{metric}_last`.
 
-    The first is the mean over the first fifth of the steps (at least one), the last over the last fifth: a single rollout batch
-    says little.
+    A single rollout batch says little. Nor does the first fifth say anything of the last, for it has other prompts: what
+    training did shows beside a run in which nothing is learned, on the same steps.
 
     Args:
         metrics: tables.Metrics of all segments, collected.
+        lengths: of each run that has so many steps, also the last fifth of the first so many.
     """
     rows = []
     for key, run in metrics.groupby([*CONDITION, "seed"], observed=True):
         run = run.sort_values("step")
-        fifth = int(np.ceil(len(run) / 5))
-        row = dict(zip([*CONDITION, "seed"], key, strict=True)) | {"steps": run["step"].iloc[-1]}
-        for name in CHANGING:
-            row |= {f"{name}_first": run[name].iloc[:fifth].mean(), f"{name}_last": run[name].iloc[-fifth:].mean()}
-        rows.append(row)
-    ends = [f"{name}_{end}" for name in CHANGING for end in ("first", "last")]
-    return pd.DataFrame(rows, columns=[*CONDITION, "seed", "steps", *ends])
+        whole = int(run["step"].iloc[-1])
+        for steps in sorted({*(length for length in lengths if length < whole), whole}):
+            last = run[(run["step"] <= steps) & (run["step"] > steps - math.ceil(steps / 5))]
+            means = {f"{name}_last": last[name].mean() for name in CHANGING}
+            rows.append(dict(zip([*CONDITION, "seed"], key, strict=True)) | {"steps": steps} | means)
+    return pd.DataFrame(rows, columns=[*CONDITION, "seed", "steps", *(f"{name}_last" for name in CHANGING)])

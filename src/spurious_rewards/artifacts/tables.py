@@ -163,6 +163,27 @@ class Scores(Table):
     truncation_rate: float = pa.Field(ge=0, le=1)
 
 
+class Rates(Table):
+    """One row a (run, step, benchmark, problem), averaged over samples, of the steps that tables of differences look at.
+
+    Step 0 is of the models before training (reward and variant ""), under every prompt that a difference is taken from.
+    `right_with_code` is the share of samples that are right and have code.
+    """
+
+    model: str
+    prompt: str
+    reward: str
+    variant: str
+    seed: int
+    step: int = pa.Field(ge=0)
+    benchmark: str
+    id: str
+    samples: int = pa.Field(ge=1)
+    accuracy: float = pa.Field(ge=0, le=1)
+    code_rate: float = pa.Field(ge=0, le=1)
+    right_with_code: float = pa.Field(ge=0, le=1)
+
+
 class Probe(Table):
     """One row an antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
 

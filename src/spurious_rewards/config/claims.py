@@ -4,17 +4,21 @@ A rule is data and chooses by what a suite is made of: models by behaviour, vari
 share. So one file serves every suite. `analysis.claims` applies the rules.
 """
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import Count, Frozen, Name
+from spurious_rewards.config.base import Frozen, Name
 from spurious_rewards.config.messages import FoundError, validate
 from spurious_rewards.config.yaml_files import read_yaml
 
 FILE = Path("config/claims.yaml")
 """The ledger of the project, from its root."""
+
+PAPER = Path("config/suites/paper.yaml")
+"""The suite that is the paper's, with which its own claims are compared."""
 
 Behaviour = Literal["effective code", "bad code", "no code", "placebo"]
 
@@ -22,9 +26,14 @@ Measure = Literal[
     "gain", "over random", "over best prompt",
     "accuracy over own prompt", "share of code", "code over language",
     "change of code", "contribution", "same strategy", "code with accuracy",
-    "entropy", "token probability", "code of rollouts", "gain where entropy fell",
+    "entropy", "token probability", "code of rollouts",
     "pass@k with gain", "memorization", "probe", "bandit",
 ]  # fmt: skip
+
+Unit = Literal["points", "probability", "share", "r", "nats", "logits", "log odds"]
+"""What measures are in: differences of rates, of token probabilities, rates (all as fractions of 1), and plain numbers."""
+
+Expectation = Literal["above", "below", "no gain"]
 
 OF_RUNS = {"experiments", "models", "rewards", "prompts", "variants", "optimizer", "benchmark"}
 BEFORE_TRAINING = {"experiments", "models", "prompts", "benchmark"}
@@ -37,12 +46,11 @@ READS: dict[Measure, set[str]] = {
     "code over language": BEFORE_TRAINING,
     "change of code": OF_RUNS,
     "contribution": OF_RUNS - {"rewards"} | {"group"},
-    "same strategy": OF_RUNS,
+    "same strategy": BEFORE_TRAINING,
     "code with accuracy": OF_RUNS,
     "entropy": OF_RUNS - {"benchmark"},
     "token probability": OF_RUNS - {"benchmark"},
     "code of rollouts": OF_RUNS - {"benchmark"},
-    "gain where entropy fell": OF_RUNS,
     "pass@k with gain": OF_RUNS,
     "memorization": {"models", "benchmark"},
     "probe": {"models", "variants", "optimizer"},
@@ -54,14 +62,24 @@ READS: dict[Measure, set[str]] = {
 class Others(Frozen):
     """What is other in the conditions that a rule compares with."""
 
+    experiments: tuple[Name, ...] = ()
     models: Behaviour | None = None
     rewards: tuple[Name, ...] = ()
     variants: tuple[str, ...] = ()
+    benchmark: Name | None = None
 
     @property
     def changed(self) -> dict[str, Any]:
         """What is given."""
         return {key: value for key in Others.model_fields if (value := getattr(self, key))}
+
+
+class Where(Others):
+    """What must hold of a condition for it to count: another measure of it, or of what is other."""
+
+    measure: Measure
+    expect: Expectation
+    threshold: float | None = Field(None, description="as a rule's")
 
 
 class Rule(Frozen):
@@ -80,22 +98,31 @@ class Rule(Frozen):
     )
     group: Literal["language_to_code", "code_to_language"] | None = Field(None, description="contribution: of which")
     against: Others | None = Field(None, description="measure the difference from these conditions")
-    expect: Literal["above", "below", "no gain"] = Field(description="where the interval must lie")
-    margin: float | None = Field(
-        None, description="above, below: of what (null: 0); no gain: what counts as none (null: the ledger's)"
+    where: tuple[Where, ...] = Field((), description="what must hold of a condition for it to count")
+    expect: Expectation = Field(description="where the interval must lie")
+    threshold: float | None = Field(
+        None, description="a limit of its own, as half of a share; null: the smallest effect that matters"
     )
     across: Literal["all", "any"] = Field("all", description="of several conditions, whether all must support it")
 
     @model_validator(mode="after")
-    def _measure_reads_its_keys(self) -> "Rule":
+    def _measures_read_their_keys(self) -> "Rule":
         reads = READS[self.measure]
         conditions = OF_RUNS | {"equal", "group"}
         given = {key for key in conditions if getattr(self, key) != Rule.model_fields[key].default}
-        if foreign := sorted((given | (self.against.changed.keys() if self.against else set())) - reads):
-            raise ValueError(f"measure {self.measure} does not read {foreign[0]}; it reads {', '.join(sorted(reads))}")
+        _check_reads(self.measure, given | (self.against.changed.keys() if self.against else set()))
+        for where in self.where:
+            _check_reads(where.measure, where.changed)
+            if "group" in READS[where.measure]:
+                raise ValueError(f"where cannot look at measure {where.measure}, which needs group")
         if missing := sorted(key for key in {"experiments", "group"} & reads if not getattr(self, key)):
             raise ValueError(f"measure {self.measure} needs {missing[0]}")
         return self
+
+
+def _check_reads(measure: Measure, given: Collection[str]) -> None:
+    if foreign := sorted(set(given) - READS[measure]):
+        raise ValueError(f"measure {measure} does not read {foreign[0]}; it reads {', '.join(sorted(READS[measure]))}")
 
 
 class Claim(Frozen):
@@ -110,17 +137,22 @@ class Claim(Frozen):
     rule: Rule
     of_paper: bool = Field(True, description="false: a control of ours, or the claim of a later paper")
     by_construction: str = Field("", description="why the organism shows it whatever training does")
+    cannot_run: str = Field("", description="why no suite can have its conditions yet")
 
 
 class Ledger(Frozen):
     """All claims, and what their rules share."""
 
-    margin: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="a gain that is surely smaller counts as none; a fraction of 1"
+    smallest: dict[Unit, Annotated[float, Field(gt=0)]] = Field(
+        description="of each unit, the smallest effect that matters; points, probability and share as fractions of 1"
     )
-    paper_models: tuple[Name, ...] = Field(description="models on which the paper's own claims stand")
-    paper_steps: dict[Name, Count] = Field(description="rollout steps of the paper's runs of an experiment")
     claims: tuple[Claim, ...]
+
+    @model_validator(mode="after")
+    def _every_unit_has_its_smallest(self) -> "Ledger":
+        if missing := sorted(set(get_args(Unit)) - self.smallest.keys()):
+            raise ValueError(f"smallest lacks {', '.join(missing)}; give the smallest effect that matters in each unit")
+        return self
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "Ledger":
@@ -134,7 +166,11 @@ class Ledger(Frozen):
     @property
     def experiments(self) -> set[str]:
         """Every experiment that some rule looks at."""
-        return {name for claim in self.claims for name in claim.rule.experiments}
+        rules = [claim.rule for claim in self.claims]
+        others: list[Others] = [other for rule in rules for other in (*rule.where, *filter(None, [rule.against]))]
+        return {name for of_rule in rules for name in of_rule.experiments} | {
+            name for other in others for name in other.experiments
+        }
 
 
 def read(path: Path) -> Ledger:

@@ -86,3 +86,20 @@ def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
         == (function, None, None)
     ]
     return plain[0] if len(plain) == 1 else ""
+
+
+def untrained_rewards(suite: Suite) -> list[str]:
+    """The rewards that are always 0 on the suite's training problems: in their runs no weight moves."""
+    return [
+        name
+        for name, reward in suite.rewards.items()
+        if (reward.function, reward.gamma, reward.file, reward.problems) == ("random", 0, None, None)
+    ]
+
+
+def untrained_lengths(suite: Suite, experiment: Experiment) -> tuple[int, ...]:
+    """How long the runs are that those of an experiment in which no weight moves are compared with; none without such runs."""
+    rewards = untrained_rewards(suite)
+    here = {run.model for run in suite.runs_of(experiment) if run.reward in rewards}
+    every = (suite.runs_of(each).items() for each in suite.experiments.values())
+    return tuple(sorted({steps for runs in every for run, steps in runs if run.model in here}))

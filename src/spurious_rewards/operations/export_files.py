@@ -24,6 +24,7 @@ from spurious_rewards.stages.study import Study
 CODE = (
     *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
     *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
+    "config/suites/paper.yaml",  # with which claims compare a suite
 )
 """The workflow and all that it runs."""
 

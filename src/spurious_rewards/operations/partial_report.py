@@ -211,7 +211,8 @@ class PartialReport:
         judged = [
             path for path in map(self._in_tree, claims.numbers(self.study, ledger)) if path.exists() and _has_rows(path)
         ]
-        claims.work(claims.job(self.study, ledger), {"numbers": judged}, {"claims": self.tree.claims()})
+        paper = load(self.study.root / ledgers.PAPER)
+        claims.work(claims.job(self.study, ledger, paper), {"numbers": judged}, {"claims": self.tree.claims()})
 
     # ------------------------------------------------------------ of what is there
 

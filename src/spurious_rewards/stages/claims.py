@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
-from spurious_rewards.config.claims import Ledger
+from spurious_rewards.config.claims import PAPER, Ledger
+from spurious_rewards.config.endpoints import untrained_rewards
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -16,41 +17,55 @@ from spurious_rewards.stages.study import Study
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+PARQUET: dict[str, type[tables.Table]] = {"scores": tables.Scores, "rates": tables.Rates}
+"""Name of a file -> its table."""
+
 JUDGED = {
-    "switches": "switches",
     "contributions": "contributions",
     "clipping": "clipping",
-    "qualitative": "perturbation",
 }
 """Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
 
 
 class ClaimsJob(JobSpec):
-    """The claims ledger of a suite."""
+    """The claims ledger of a suite; `paper` is the suite that is the paper's, of which its own claims are."""
 
     suite: Suite
     ledger: Ledger
+    paper: Suite
 
     def as_json(self) -> str:
         """Without what is as by default: the whole suite is long."""
         return self.model_dump_json(exclude_defaults=True, ensure_ascii=True)
 
 
-def job(study: Study, ledger: Ledger) -> ClaimsJob:
+def job(study: Study, ledger: Ledger, paper: Suite) -> ClaimsJob:
     """Job of the claims ledger."""
-    return ClaimsJob(suite=study.suite_as_told, ledger=ledger)
+    told = Study(paper, study.settings, PAPER).suite_as_told
+    needless: dict[str, Any] = {"title": "", "note": "", "resources": ()}  # words, and what jobs ask for
+    return ClaimsJob(suite=study.suite_as_told, ledger=ledger, paper=told.model_copy(update=needless))
 
 
 def numbers(study: Study, ledger: Ledger) -> list[Path]:
     """What the claims are judged by: the numbers of the experiments that they name, and of the exhibits of some kinds."""
-    experiments = [name for name in study.suite.experiments if name in ledger.experiments]
+    experiments = _experiments(study.suite, ledger)
     folders = [folder for name in experiments for folder in score.folders(study, name)]
     return [
-        *(folder / "scores.parquet" for folder in folders),
+        *(folder / f"{table}.parquet" for folder in folders for table in PARQUET),
         *(folder / f"{table}.csv" for folder in folders for table in ("headline", "comparisons", "before")),
         *(study.paths.experiment(name) / f"{table}.csv" for name in experiments for table in ("labels", "training")),
         *(study.paths.exhibit(name) / "table.csv" for name in _judging(study.suite)),
         study.paths.contamination() / "memorization.csv",
+    ]
+
+
+def _experiments(suite: Suite, ledger: Ledger) -> list[str]:
+    """Those that rules name, and those with runs in which nothing is learned, which training metrics are compared with."""
+    untrained = set(untrained_rewards(suite))
+    return [
+        name
+        for name, each in suite.experiments.items()
+        if name in ledger.experiments or untrained & {run.reward for run in suite.runs_of(each)}
     ]
 
 
@@ -61,15 +76,14 @@ def _judging(suite: Suite) -> dict[str, str]:
 
 def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
     """Judge each claim by the numbers that the stages before left."""
-    from spurious_rewards.analysis.claims.ledger import ledger
+    from spurious_rewards.analysis.claims.ledger import counts, ledger
 
     recorder = Recorder("claims", job.model_dump(mode="json"))
     numbers, output = inputs.get("numbers", []), outputs["claims"]
-    frame = ledger(job.ledger, job.suite, _evidence(job, output.parent, numbers))
+    frame = ledger(job.ledger, job.suite, _evidence(job, output.parent, numbers), job.paper)
     tables.write_csv(frame, output)
     recorder.write(output, numbers)
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in frame["verdict"].value_counts().items())
-    print(f"{len(frame)} claims: {counts}", file=sys.stderr)
+    print(f"{len(frame)} claims: {counts(frame)}", file=sys.stderr)
 
 
 def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, DataFrame]":
@@ -85,7 +99,7 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
         # What models know by heart is of no experiment.
         of = next((name for folder, name in experiments.items() if folder in path.parents), "")
         what, experiment = shown.get(path.parent) or (path.stem, of)
-        frame = tables.read(path, tables.Scores) if path.suffix == ".parquet" else tables.read_csv(path)
+        frame = tables.read(path, PARQUET[path.stem]) if path.suffix == ".parquet" else tables.read_csv(path)
         if len(frame):
             words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
             found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))

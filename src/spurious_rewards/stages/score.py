@@ -12,7 +12,7 @@ from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 TABLES = ("headline", "seeds", "baselines", "comparisons", "before", "grading")
-"""Names of the CSV files that are written beside scores.parquet."""
+"""Names of the CSV files that are written beside scores.parquet and rates.parquet."""
 
 
 class ScoreJob(JobSpec):
@@ -69,7 +69,7 @@ def _prompts(study: Study, experiment: str, model: str) -> list[Path]:
 
 
 def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Write scores.parquet and the tables into the folder."""
+    """Write scores.parquet, rates.parquet and the tables into the folder."""
     from spurious_rewards.analysis import (
         baselines,
         conditions,
@@ -100,7 +100,8 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
     for name in TABLES:
         tables.write_csv(found[name], folder / f"{name}.csv")
     tables.write(scores.scores(graded), tables.Scores, folder / "scores.parquet")
-    written = [folder / "scores.parquet", *(folder / f"{name}.csv" for name in TABLES)]
+    tables.write(scores.rates(graded, suite, experiment, prompts), tables.Rates, folder / "rates.parquet")
+    written = [folder / "scores.parquet", folder / "rates.parquet", *(folder / f"{name}.csv" for name in TABLES)]
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
+from spurious_rewards.config.endpoints import untrained_lengths
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import label, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -11,15 +12,20 @@ from spurious_rewards.stages.study import Study
 
 
 class TrainingSummaryJob(JobSpec):
-    """What the votes and the training of an experiment were like; `suite` holds no other."""
+    """What the votes and the training of an experiment were like; `suite` holds no other.
+
+    `lengths` are those of the runs that others in which nothing is learned are compared with; none if it has no such runs.
+    """
 
     suite: Suite
     experiment: str
+    lengths: tuple[int, ...] = ()
 
 
 def job(study: Study, experiment: str) -> TrainingSummaryJob:
     """Job of an experiment."""
-    return TrainingSummaryJob(suite=study.alone(experiment), experiment=experiment)
+    lengths = untrained_lengths(study.suite, study.suite.experiments[experiment])
+    return TrainingSummaryJob(suite=study.alone(experiment), experiment=experiment, lengths=lengths)
 
 
 def inputs(study: Study, experiment: str) -> dict[str, list[Path]]:
@@ -36,7 +42,7 @@ def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
     from spurious_rewards.analysis.conditions import collect, sources
     from spurious_rewards.analysis.labels import labels_summary
     from spurious_rewards.analysis.scores import of_experiment
-    from spurious_rewards.analysis.training import training_change, training_health
+    from spurious_rewards.analysis.training import last_fifth, training_health
 
     recorder = Recorder("training_summary", job.model_dump(mode="json"))
     labels, votes, metrics = (inputs.get(name, []) for name in ("labels", "votes", "metrics"))
@@ -47,7 +53,7 @@ def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
     folder = outputs["folder"]
     tables.write_csv(labels_summary(*of_votes), folder / "labels.csv")
     tables.write_csv(training_health(of_training), folder / "health.csv")
-    tables.write_csv(training_change(of_training), folder / "training.csv")
+    tables.write_csv(last_fifth(of_training, job.lengths), folder / "training.csv")
     recorder.write(folder / "labels.csv", [*labels, *votes])
     for name in ("health.csv", "training.csv"):
         recorder.write(folder / name, metrics)

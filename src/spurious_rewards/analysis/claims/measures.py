@@ -1,160 +1,209 @@
 """The measures that a claim can be judged by: for each what it reads, what its values are, and how a reader is told."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import pandas as pd
-
-from spurious_rewards.analysis.claims import values
-from spurious_rewards.analysis.claims.rows import ROWS, Frames, difference
-from spurious_rewards.config.claims import Rule
-from spurious_rewards.config.suite import Suite
+from spurious_rewards.analysis.claims import against_untrained, of_probes, values
+from spurious_rewards.analysis.claims.evidence import Evidence
+from spurious_rewards.analysis.claims.measurement import Measurement
+from spurious_rewards.analysis.claims.verdicts import corrected, verdict_of
+from spurious_rewards.config.claims import READS, Measure, Rule, Unit, Where
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The frames that a measure reads, how its rows come about, and what its values are.
+    """The frames that a measure reads, how its measurements come about, and what its values are.
 
-    `of` is what its n counts, `over` what an interval needs two of, `untestable` what it means that no condition is testable.
+    `of` is what its n counts, `over` what an interval needs two of. `of_training` says that its seeds are runs of training: one
+    seed says nothing of how another would have come out.
     """
 
     frames: tuple[str, ...]
-    rows: Callable[[Rule, Suite, Frames], pd.DataFrame]
-    unit: str
+    measurements: values.Measure
+    unit: Unit
     words: str
     of: str = "problems"
-    over: str = "seeds"
-    untestable: str = (
-        "nothing to learn from: no rewards of a group differed, or no condition shows what the rule looks at"
+    over: str = "problems"
+    of_training: bool = False
+
+
+def _over_training(quantity: str, unit: Unit, what: str) -> Measured:
+    return Measured(
+        ("training",),
+        against_untrained.change_in_training(quantity),
+        unit,
+        f"{what} in the last fifth of the steps, less that of a run whose rewards are always 0",
+        of="steps",
+        over="seeds",
+        of_training=True,
     )
 
 
-POINTS, SHARE, LOGITS, R, NATS = "points", "share", "logits", "r", "nats"
-"""Units: differences of rates, rates (both as fractions of 1), and plain numbers."""
-
-MEASURES: dict[str, Measured] = {
+MEASURES: dict[Measure, Measured] = {
     "gain": Measured(
-        ("headline",),
-        values.of_headline("difference"),
-        POINTS,
+        ("headline", "rates"),
+        values.change_of("accuracy"),
+        "points",
         "change of accuracy from before training to its end",
+        of_training=True,
     ),
     "over random": Measured(
-        ("headline",),
-        values.of_headline("over_random"),
-        POINTS,
+        ("headline", "rates"),
+        values.over_random,
+        "points",
         "accuracy after training less the random reward's",
+        of_training=True,
     ),
     "over best prompt": Measured(
-        ("headline",),
-        values.of_headline("over_best_prompt"),
-        POINTS,
+        ("headline", "rates"),
+        values.over_best_prompt,
+        "points",
         "accuracy after training less that before it under the best prompt, which held-out problems chose",
+        of_training=True,
     ),
     "accuracy over own prompt": Measured(
-        ("before",), values.over_own_prompt, POINTS, "accuracy before training less the own prompt's"
+        ("before", "rates"), values.over_own_prompt, "points", "accuracy before training less the own prompt's"
     ),
     "share of code": Measured(
-        ("before",), values.of_frame("before", "code_rate"), SHARE, "share of responses with code before training"
+        ("before", "rates"), values.share_of_code, "share", "share of responses with code before training"
     ),
     "code over language": Measured(
-        ("before",),
+        ("before", "rates"),
         values.code_over_language,
-        POINTS,
+        "points",
         "accuracy before training of responses with code less that of the others",
     ),
     "change of code": Measured(
-        ("switches",),
-        values.of_frame("switches", "code_change"),
-        POINTS,
-        "change of the share of code in training",
+        ("headline", "rates"),
+        values.change_of("code_rate"),
+        "points",
+        "change of the share of code from before training to its end",
+        of_training=True,
     ),
     "contribution": Measured(
         ("contributions",),
-        values.of_frame("contributions", "partial_contribution"),
-        SHARE,
-        "what a switch of strategy contributes to the gain, mean and interval over the rewards that steered the strategy",
-        over="rewards that steered the strategy",
+        values.contribution,
+        "share",
+        "what a switch of strategy contributes to the gain of the rewards that steered the strategy",
+        of_training=True,
     ),
     "same strategy": Measured(
-        ("perturbation",),
-        values.of_frame("perturbation", "same_strategy"),
-        SHARE,
-        "share of responses in the original's strategy",
+        ("before", "rates"),
+        values.same_strategy,
+        "r",
+        "Cohen's kappa of code in responses to a problem and to the original one before training",
     ),
     "code with accuracy": Measured(
         ("scores",),
         values.code_with_accuracy,
-        R,
+        "r",
         "correlation of the changes of code and accuracy since the start, over rewards and evaluations of a seed",
         of="evaluations",
+        over="seeds",
+        of_training=True,
     ),
-    "entropy": Measured(
-        ("training",),
-        values.change_in_training("entropy"),
-        NATS,
-        "change of the rollouts' entropy per token, last fifth of the steps less first",
-        of="steps",
-    ),
-    "token probability": Measured(
-        ("training",),
-        values.change_in_training("token_probability"),
-        POINTS,
-        "change of the rollouts' mean token probability, last fifth of the steps less first",
-        of="steps",
-    ),
-    "code of rollouts": Measured(
-        ("training",),
-        values.change_in_training("code_rate"),
-        POINTS,
-        "change of the rollouts' share of code, last fifth of the steps less first",
-        of="steps",
-    ),
-    "gain where entropy fell": Measured(
-        ("headline", "training"),
-        values.gain_where_entropy_fell,
-        POINTS,
-        "change of accuracy in the conditions whose entropy fell in training (interval below 0)",
-    ),
+    "entropy": _over_training("entropy", "nats", "the rollouts' entropy per token"),
+    "token probability": _over_training("token_probability", "probability", "the rollouts' mean token probability"),
+    "code of rollouts": _over_training("code_rate", "points", "the rollouts' share of code"),
     "pass@k with gain": Measured(
-        ("labels", "headline"),
+        ("labels", "headline", "rates"),
         values.pass_at_k_with_gain,
-        R,
+        "r",
         f"correlation over models (at least {values.LEAST_MODELS}) of pass@k before training with the mean gain",
         of="models",
+        of_training=True,
     ),
     "memorization": Measured(
         ("memorization",),
-        values.memorization,
-        POINTS,
+        of_probes.memorization,
+        "points",
         "share of problems completed word for word from their beginning, less that of problems no corpus holds",
-        untestable="no corpus can hold the benchmark's problems",
     ),
     "probe": Measured(
         ("clipping",),
-        values.probe,
-        LOGITS,
+        of_probes.probe,
+        "logits",
         "bias of one rollout batch on the logit of code",
         of="pairs",
+        over="pairs",
     ),
     "bandit": Measured(
         ("clipping",),
-        values.bandit,
-        POINTS,
-        "change of the bandit's mean probability of its first action",
+        of_probes.bandit,
+        "log odds",
+        "change of the mean log odds of the bandit's first action",
         of="runs",
+        over="runs",
     ),
 }
 
 
-def rows_of(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """A row a condition of the rule; with `against`, differences between conditions."""
+def measure(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """A measurement a condition of the rule; with `against`, differences between conditions.
+
+    A condition of which something in `where` does not hold stays, and is not testable.
+    """
+    found = _measurements(rule, evidence)
+    if rule.against is not None:
+        changed = rule.against.changed
+        others = _measurements(rule.model_copy(update=changed), evidence)
+        found = [
+            here.untestable("both sides are the same") if here.condition == other.condition else here.less(other)
+            for here in found
+            for other in others
+            if here.condition.matches(other.condition, changed)
+        ]
+    for where in rule.where:
+        found = _holding(found, where, rule, evidence)
+    return found
+
+
+def _measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
     measured = MEASURES[rule.measure]
-    needed = measured.frames if rule.equal is None else ("comparisons",)
-    if not set(needed) <= frames.keys():
-        return pd.DataFrame(columns=ROWS)
-    rows = measured.rows(rule, suite, frames).reindex(columns=ROWS)
-    if rule.against is None or rows.empty:
-        return rows
-    others = measured.rows(rule.model_copy(update=rule.against.changed), suite, frames).reindex(columns=ROWS)
-    return difference(rows, others, rule.against.changed)
+    needed = measured.frames if rule.equal is None else ("comparisons", "rates")
+    return measured.measurements(rule, evidence) if evidence.has(*needed) else []
+
+
+def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """The measurements, with those not testable of whose condition `where` does not hold.
+
+    Since many are looked at to find some, the interval is corrected for how many (Bonferroni).
+    """
+    confidence = corrected(len(found))
+    changed = where.changed
+    asked = {
+        "measure": where.measure,
+        "expect": where.expect,
+        "threshold": where.threshold,
+        "against": None,
+        "where": (),
+    }
+    measured = MEASURES[where.measure]
+
+    # What another measure is not of, as entropy of a benchmark, cannot differ.
+    free = {*changed, *(key for key in ("benchmark",) if key not in READS[where.measure])}
+    there = {
+        name: _measurements(rule.model_copy(update={**asked, "experiments": (name,), **changed}), evidence)
+        for name in {each.condition.experiment for each in found}
+    }
+
+    def judged(each: Measurement) -> Measurement:
+        here = replace(each.condition, against=None)
+        others = [other for other in there[here.experiment] if here.matches(other.condition, free)]
+        smallest = evidence.smallest[measured.unit]
+        verdicts = {verdict_of(other, where, smallest, confidence, measured.of_training) for other in others}
+        if not each.testable or verdicts == {"supported"}:
+            return each
+        return each.untestable(_unmet(where, others))
+
+    return [judged(each) for each in found]
+
+
+def _unmet(where: Where, others: Sequence[Measurement]) -> str:
+    of = f" of {', '.join(where.rewards)}" if where.rewards else ""
+    if not others:
+        return f"{where.measure}{of}, which the rule presupposes, was not measured"
+    if whys := ", ".join(dict.fromkeys(other.why for other in others if not other.testable)):
+        return f"{where.measure}{of}, which the rule presupposes, is not testable: {whys}"
+    limit = {"above": "be above its limit", "below": "be below its limit", "no gain": "have no gain"}[where.expect]
+    return f"{where.measure}{of} was not shown to {limit}, which the rule presupposes"

@@ -1,49 +1,83 @@
-"""Whether what a claim was judged by is of the paper's own models, trained and tested as there."""
+"""Whether what a claim was judged by is the paper's own: all that its suite has for the rule, defined as there."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
-from spurious_rewards.config.claims import Ledger
+from spurious_rewards.analysis.claims.conditions import Planned, benchmark_of, planned
+from spurious_rewards.analysis.claims.measurement import Measurement
+from spurious_rewards.config.base import Frozen
+from spurious_rewards.config.claims import READS, Rule
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.config.training import Training
 
-ALGORITHM = (
-    *("rollout_prompts", "rollouts_per_prompt", "updates_per_rollout", "num_iterations", "clip", "loss", "temperature"),
-    *("optimizer", "learning_rate", "adam_betas", "weight_decay", "max_grad_norm", "max_new_tokens"),
-)
-"""Keys of `training` whose defaults are the paper's values, and with which its claims stand."""
+NO_RESULT = {
+    *("title", "about", "license", "origin", "paper", "gated", "num_parameters"),  # words, and what planning needs
+    *(
+        "engine",
+        "vllm_mode",
+        "max_model_len",
+        "micro_batch",
+        "gradient_checkpointing",
+        "batch_tokens",
+        "batch_invariant",
+    ),
+    *("segment_steps", "eval_every", "rollouts_every"),
+}
+"""Keys of models, problems, training and so on that say nothing of what is measured."""
 
 
-def are_the_papers(rows: pd.DataFrame, suite: Suite, claims: Ledger) -> bool:
-    """Whether the rows are of the paper's own models, trained as there for at least as many steps, on whole benchmarks."""
-    models, rewards, variants = (_names(rows[name]) for name in ("model", "reward", "variant"))
-    if not models or not all(_is_the_papers_model(suite, key, claims) for key in models):
+def are_the_papers(rule: Rule, found: Sequence[Measurement], suite: Suite, paper: Suite) -> bool:
+    """Whether all models that the paper's suite has for the rule were measured, and no other, and all is defined as there.
+
+    Compared are models (ids and revisions), prompts, rewards, data sets, evaluation, votes, the algorithm of every variant, and
+    the steps of every run; not what a job runs on.
+    """
+    measured = {name for each in found for of in each.condition.both for name in of.model.split(" and ")}
+    if not measured <= paper.models.keys():
         return False
-    if any(getattr(suite.algorithms["default"], key) != getattr(Training(), key) for key in ALGORITHM):
+    sides = [rule, *([rule.model_copy(update=rule.against.changed)] if rule.against else [])]
+    presupposed = [rule.model_copy(update={"against": None, **where.changed}) for where in rule.where]
+    looked_at = [planned(each, suite) for each in (*sides, *presupposed)]
+    if looked_at != [planned(each, paper) for each in (*sides, *presupposed)] or not all(looked_at):
         return False
-    asked = [
-        suite.benchmarks[name].problems for name in rows["benchmark"].dropna().unique() if name in suite.benchmarks
-    ]
-    if any(suite.problems[name].limit or suite.problems[name].only or suite.problems[name].skip for name in asked):
+    models = {run.model for each in looked_at[: len(sides)] if each for run in each.runs}
+    if measured != models:
         return False
-    return all(
-        steps >= claims.paper_steps.get(name, 0)
-        for name in rows["experiment"].unique()
-        if name
-        for run, steps in suite.runs_of(suite.experiments[name]).items()
-        if run.model in models and (not rewards or run.reward in rewards) and (not variants or run.variant in variants)
+    return _of_all(suite) == _of_all(paper) and all(
+        _defined(each, runs, suite) == _defined(each, runs, paper)
+        for each, runs in zip((*sides, *presupposed), looked_at, strict=True)
+        if runs
     )
 
 
-def _names(column: "pd.Series[Any]") -> set[str]:
-    """The names in a column, also in the differences between conditions that `difference` makes."""
-    joined = column.dropna().astype(str)
-    return {name for names in joined for both in names.split(" and ") for name in both.split(" against ") if name}
+def _of_all(suite: Suite) -> dict[str, Any]:
+    """What every number depends on."""
+    keys = ("data_seed", "overlap", "organism", "vote", "vote_problems", "sampling", "strategies", "imports")
+    return {key: _plain(getattr(suite, key)) for key in keys}
 
 
-def _is_the_papers_model(suite: Suite, key: str, claims: Ledger) -> bool:
-    """Whether a model is the paper's of this name: on the hub the names are the same, behind their owner's."""
-    model = suite.models.get(key)
-    named = model is not None and (model.id or "").rpartition("/")[2] == key
-    return named and key in claims.paper_models and suite.models[key].source == "hub"
+def _defined(rule: Rule, runs: Planned, suite: Suite) -> dict[str, Any]:
+    """What the numbers of a rule depend on, by what it is."""
+    models = {run.model for run in runs.runs}
+    rewards = {run.reward for run in runs.runs if run.reward}
+    sets = {suite.training_problems, *filter(None, (suite.rewards[name].problems for name in rewards))}
+    found: dict[str, Any] = {
+        "models": {name: _plain(suite.models[name]) for name in models},
+        "prompts": {run.prompt: _plain(suite.prompt(run.model, run.prompt)) for run in runs.runs},
+        "rewards": {name: _plain(suite.rewards[name]) for name in rewards},
+        "algorithms": {run.variant: _plain(suite.algorithms[run.variant]) for run in runs.runs if run.variant},
+    }
+    if "benchmark" in READS[rule.measure]:
+        benchmark = benchmark_of(runs.experiment, rule, suite)
+        found["benchmark"] = _plain(suite.benchmarks[benchmark]) if benchmark in suite.benchmarks else None
+        sets |= {suite.benchmarks[benchmark].problems} if benchmark in suite.benchmarks else set()
+    if rule.group:
+        shown = [each for each in suite.exhibits.values() if each.kind == "contributions"]
+        found["exhibits"] = [_plain(each) for each in shown if each.experiment == runs.experiment]
+    found["problems"] = {name: _plain(suite.problems[name]) for name in sets}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, Frozen):
+        return value
+    return {key: each for key, each in value.model_dump(mode="json").items() if key not in NO_RESULT}

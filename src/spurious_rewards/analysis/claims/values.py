@@ -1,82 +1,106 @@
-"""What each measure of a claim reads out of a suite's numbers: one row a condition, with a value and its 95 % interval."""
+"""What each measure of accuracies and code reads out of a suite's numbers: one measurement a condition."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.claims.rows import ROWS, Frames, behaving, cannot_be_known, difference, select, variants
+from spurious_rewards.analysis.claims.conditions import select
+from spurious_rewards.analysis.claims.evidence import BEFORE, Evidence
+from spurious_rewards.analysis.claims.measurement import Condition, Grid, Measurement, of_grid, of_seeds, ready
+from spurious_rewards.analysis.conditions import of_seeds as of_the_seeds
 from spurious_rewards.analysis.scores import from_base, of_experiment
 from spurious_rewards.config.claims import Rule
-from spurious_rewards.config.endpoints import CONDITION
-from spurious_rewards.config.suite import Suite
-from spurious_rewards.config.training import OPTIMIZERS
+from spurious_rewards.config.endpoints import only_reward
+
+Row: TypeAlias = dict[Any, Any]
+
+Measure: TypeAlias = Callable[[Rule, Evidence], list[Measurement]]
 
 LEAST_MODELS = 4
 """With fewer, Fisher's interval of a correlation does not exist."""
 
-
-def of_headline(column: str) -> Callable[[Rule, Suite, Frames], pd.DataFrame]:
-    """A column of headline or comparisons, with its interval."""
-
-    def rows(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-        frame = frames["comparisons" if rule.equal else "headline"]
-        if column not in frame:
-            return pd.DataFrame(columns=ROWS)
-        if rule.equal:
-            frame = frame[frame["comparison"] == f"equal {rule.equal}"]
-        chosen = select(frame[frame[column].notna()], rule, suite)
-        return _as_rows(chosen, column).assign(testable=chosen["verdict"] != "not testable")
-
-    return rows
+NOTHING_TO_LEARN = "nothing to learn from: no rewards of a group differed"
 
 
-def of_frame(frame: str, column: str) -> Callable[[Rule, Suite, Frames], pd.DataFrame]:
-    """A column of another frame that has its interval beside it."""
-
-    def rows(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-        chosen = select(frames[frame], rule, suite)
-        if rule.group:
-            chosen = chosen[chosen["group"] == rule.group]
-        return _as_rows(chosen, column).drop_duplicates(ROWS[:-1])  # change of code stands once a group
-
-    return rows
+# ---------------------------------------------------------------- of runs
 
 
-def _as_rows(chosen: pd.DataFrame, column: str) -> pd.DataFrame:
-    return chosen.assign(
-        **{"value": chosen[column], "low": chosen[f"{column}_low"], "high": chosen[f"{column}_high"]},
-        n=chosen.get("problems", np.nan),
-        k=chosen.get("samples", np.nan),
-        seeds=chosen.get("seeds", np.nan),
-        testable=chosen[column].notna(),
-    ).reindex(columns=ROWS)
+def change_of(rate: str) -> Measure:
+    """Change of a rate of responses from before training to its end, or to where variants are equally long."""
+
+    def measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
+        found = []
+        for row in _at_the_end(rule, evidence):
+            condition = Condition.of(row)
+            grid = evidence.change(condition.experiment, condition.run, condition.benchmark, row["steps"], rate)
+            if grid is not None:
+                found.append(_of_run(row, Grid(grid, -1, 1)))
+        return found
+
+    return measurements
 
 
-def over_own_prompt(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """Accuracy of prompts that are not the model's own, less its own prompt's."""
-    before = frames["before"]
-    return of_frame("before", "over_own_prompt")(rule, suite, {"before": before[before["over_own_prompt"].notna()]})
+def over_random(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Accuracy after training less that of the experiment's random reward after as many steps, over the seeds of both."""
+    found = []
+    for row in _at_the_end(rule, evidence):
+        here = Condition.of(row)
+        random = only_reward(evidence.suite, evidence.suite.experiments[here.experiment], "random")
+        after, other = (
+            evidence.grid(
+                here.experiment, (here.model, here.prompt, reward, here.variant), here.benchmark, row["steps"]
+            )
+            for reward in (here.reward, random)
+        )
+        if after is not None and other is not None and here.reward != random:
+            grid = _accuracy(after).less(_accuracy(other))
+            if grid is not None:
+                found.append(_of_run(row, grid))
+    return found
 
 
-def code_over_language(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """Accuracy of responses with code less that of the others, before training."""
-    code, language = (
-        of_frame("before", f"accuracy_with_{how}")(rule, suite, frames).assign(reward="")
-        for how in ("code", "language")
-    )
-    return difference(code.assign(variant=""), language.assign(variant=""))
+def over_best_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Accuracy after training less that before it under the model's best prompt, over the seeds of both."""
+    found = []
+    for row in _at_the_end(rule, evidence):
+        here, best = Condition.of(row), row.get("best_prompt")
+        after = evidence.grid(here.experiment, here.run, here.benchmark, row["steps"])
+        before = evidence.untrained(here.experiment, (here.model, str(best), *BEFORE), here.benchmark)
+        if after is not None and before is not None:
+            of_best = of_the_seeds(cast(pd.DataFrame, before["accuracy"]), after.index).dropna()
+            grid = _accuracy(after).less(Grid(of_best, 0, 1))
+            if grid is not None:
+                found.append(_of_run(row, grid))
+    return found
 
 
-def code_with_accuracy(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
+def _at_the_end(rule: Rule, evidence: Evidence) -> list[Row]:
+    """Rows of headline, or of comparisons where a rule says at equal what, of the rule's conditions."""
+    frame = evidence.frames["comparisons" if rule.equal else "headline"]
+    if rule.equal:
+        frame = frame[frame["comparison"] == f"equal {rule.equal}"]
+    return select(frame, rule, evidence.suite).to_dict("records")
+
+
+def _of_run(row: Row, grid: Grid) -> Measurement:
+    found = of_grid(Condition.of(row), grid, row["samples"])
+    return found.untestable(NOTHING_TO_LEARN) if row["verdict"] == "not testable" else found
+
+
+def _accuracy(rates: pd.DataFrame) -> Grid:
+    return Grid(cast(pd.DataFrame, rates["accuracy"]), 0, 1)
+
+
+def code_with_accuracy(rule: Rule, evidence: Evidence) -> list[Measurement]:
     """For each model Pearson's r between changes of code and of accuracy since the start, over rewards and evaluations.
 
     One r a seed that has all the rewards; the interval is Student's over seeds, cut off at -1 and 1.
     """
-    scores = frames["scores"]
+    scores, suite = evidence.frames["scores"], evidence.suite
     kept = []
     for name in rule.experiments:
         here = scores[scores["experiment"] == name]
@@ -84,120 +108,153 @@ def code_with_accuracy(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame
             runs = of_experiment(from_base(here.drop(columns="experiment")), suite, suite.experiments[name])
             kept.append(runs.assign(experiment=name))
     chosen = select(pd.concat(kept), rule, suite) if kept else scores.iloc[:0]
-    rows = []
-    for (experiment, model, prompt, benchmark), runs in chosen.groupby(
-        ["experiment", "model", "prompt", "benchmark"], observed=True
-    ):
+    found = []
+    of_model = ["experiment", "model", "prompt", "benchmark"]
+    for key, runs in chosen.groupby(of_model, observed=True):
         keys = ["reward", "variant", "seed"]
         start = runs[runs["step"] == 0].set_index(keys)[["accuracy", "code_rate"]]
         points = runs[runs["step"] > 0].set_index(keys)[["accuracy", "code_rate"]]
         changes = (points - start.reindex(points.index)).reset_index()
         every = changes["reward"].nunique()
-        by_seed = [of for _, of in changes.groupby("seed") if of["reward"].nunique() == every]
-        values = np.array([of["code_rate"].corr(of["accuracy"]) for of in by_seed])
-        values = values[~np.isnan(values)]
-        low, high = np.clip(statistics.seed_band(values), -1, 1)
-        rows.append(
-            {
-                **{"experiment": experiment, "model": model, "prompt": prompt, "benchmark": benchmark},
-                **{"value": values.mean() if len(values) else np.nan, "low": low, "high": high},
-                **{"n": len(by_seed[0]) if by_seed else 0, "seeds": len(values), "testable": len(values) > 0},
-            }
-        )
-    return pd.DataFrame(rows, columns=ROWS)
+        by_seed = {seed: of for seed, of in changes.groupby("seed") if of["reward"].nunique() == every}
+        values = pd.Series({seed: of["code_rate"].corr(of["accuracy"]) for seed, of in by_seed.items()}, dtype=float)
+        condition = Condition.of(dict(zip(of_model, key, strict=True)))
+        evaluations = max(map(len, by_seed.values()), default=0)
+        each = of_seeds(condition, values.dropna(), evaluations, least=-1, most=1)
+        found.append(each if each.seeds else each.untestable("code or accuracy never changed"))
+    return found
 
 
-def change_in_training(quantity: str) -> Callable[[Rule, Suite, Frames], pd.DataFrame]:
-    """Change of a training metric from the first fifth of the steps to the last; Student's interval over seeds."""
-
-    def rows(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-        found = []
-        for key, runs in select(frames["training"], rule, suite).groupby(
-            ["experiment", *CONDITION], observed=True, sort=False
-        ):
-            changes = (runs[f"{quantity}_last"] - runs[f"{quantity}_first"]).to_numpy(float)
-            low, high = statistics.seed_band(changes)
-            found.append(
-                {
-                    **dict(zip(["experiment", *CONDITION], key, strict=True)),
-                    **{"value": changes.mean(), "low": low, "high": high, "n": runs["steps"].max()},
-                    **{"seeds": len(changes), "testable": True},
-                }
-            )
-        return pd.DataFrame(found, columns=ROWS)
-
-    return rows
+def contribution(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """What a group of problems contributes to the gain."""
+    chosen = select(evidence.frames["contributions"], rule, evidence.suite)
+    chosen = chosen[chosen["group"] == rule.group]
+    return [_from_columns(row, "partial_contribution", "there is no clear gain to share") for row in _rows(chosen)]
 
 
-def gain_where_entropy_fell(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """Gains of the conditions whose entropy clearly fell in training; where it fell in none, all of them, untestable."""
-    gains = of_headline("difference")(rule, suite, frames)
-    entropy = change_in_training("entropy")(rule, suite, frames)
-    fell = entropy.loc[entropy["high"] < 0, ["experiment", *CONDITION]]
-    there = pd.MultiIndex.from_frame(gains[fell.columns]).isin(pd.MultiIndex.from_frame(fell))
-    return gains[there] if there.any() else gains.assign(testable=False)
-
-
-def pass_at_k_with_gain(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
+def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
     """Pearson's r over models between pass@k before training and the mean gain under the rewards (scipy's interval)."""
-    gains = of_headline("difference")(rule, suite, frames)
-    mean = gains.groupby(["experiment", "model", "prompt", "benchmark"], as_index=False)["value"].mean()
-    both = mean.merge(frames["labels"].drop(columns="seeds", errors="ignore"), on=["experiment", "model", "prompt"])
+    gains = [each for each in change_of("accuracy")(rule, evidence) if each.testable]
+    if not gains:
+        return []
+    of_run = [
+        {"experiment": of.experiment, "model": of.model, "prompt": of.prompt, "gain": each.value, "seeds": each.seeds}
+        for each in gains
+        for of in [each.condition]
+    ]
+    by_model = ["experiment", "model", "prompt"]
+    mean = pd.DataFrame(of_run).groupby(by_model, as_index=False).agg(gain=("gain", "mean"), seeds=("seeds", "min"))
+    both = mean.merge(evidence.frames["labels"].drop(columns="seeds", errors="ignore"), on=by_model)
     if both.empty:
-        return pd.DataFrame(columns=ROWS)
-    row: dict[str, Any] = {
-        **{"experiment": both["experiment"].iloc[0], "model": " and ".join(both["model"])},
-        **{"benchmark": both["benchmark"].iloc[0], "n": len(both), "seeds": gains["seeds"].min()},
-        "testable": len(both) >= LEAST_MODELS and both["value"].nunique() > 1 and both["pass_at_k"].nunique() > 1,
-    }
-    if row["testable"]:
-        found = stats.pearsonr(both["pass_at_k"].astype(float), both["value"].astype(float))
-        interval = found.confidence_interval(statistics.CONFIDENCE)
-        row |= {"value": found.statistic, "low": interval.low, "high": interval.high}
-    return pd.DataFrame([row], columns=ROWS)
-
-
-def memorization(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """How much more often a model completes a benchmark's problems than problems that it cannot know."""
-    benchmark = suite.benchmarks.get(rule.benchmark)
-    if benchmark is None:
-        return pd.DataFrame(columns=ROWS)
-    found = frames["memorization"]
-    if rule.models:
-        found = found[found["model"].isin(behaving(suite, rule.models))]
-    unknown = [name for name in suite.problems if cannot_be_known(suite, name)]
-    known, others = (
-        _as_rows(found[found["problem_set"].isin(sets)].assign(experiment=""), "word_for_word").assign(
-            **dict.fromkeys(["prompt", "reward", "variant", "benchmark"], "")
-        )
-        for sets in ([benchmark.problems], unknown)
+        return []
+    condition = Condition(
+        experiment=gains[0].condition.experiment,
+        model=" and ".join(both["model"]),
+        benchmark=gains[0].condition.benchmark,
     )
-    if cannot_be_known(suite, benchmark.problems):
-        return known.assign(testable=False)
-    return difference(known, others)
+    few = len(both) < LEAST_MODELS or both["gain"].nunique() < 2 or both["pass_at_k"].nunique() < 2
+    if few:
+        unknown = ready(condition, np.nan, np.nan, np.nan, len(both), seeds=both["seeds"].min())
+        return [unknown.untestable(f"a correlation needs {LEAST_MODELS} models that differ")]
+    found = stats.pearsonr(both["pass_at_k"].astype(float), both["gain"].astype(float))
+
+    def ends(confidence: float) -> tuple[float, float]:
+        interval = found.confidence_interval(confidence)
+        return float(interval.low), float(interval.high)
+
+    return [Measurement(condition, float(found.statistic), len(both), np.nan, both["seeds"].min(), ends)]
 
 
-def probe(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """The bias of one rollout batch, for each model and variant."""
-    found = frames["clipping"]
-    models = behaving(suite, rule.models) if rule.models else list(suite.models)
-    found = found[(found["part"] == "probe") & found["variant"].isin(variants(rule, suite))]
-    found = found[found["model"].isin(models)]
-    return found.assign(
-        n=found["pairs"], k=np.nan, testable=True, **dict.fromkeys(["prompt", "reward", "benchmark"], "")
-    )
+# ---------------------------------------------------------------- before training
 
 
-def bandit(rule: Rule, suite: Suite, frames: Frames) -> pd.DataFrame:
-    """Change of the mean probability from the start, which is the same in every run, to the last step."""
-    found = frames["clipping"]
-    found = found[(found["part"] == "bandit") & found["variant"].isin(rule.variants)]
-    found = found[found["optimizer"] == rule.optimizer] if rule.optimizer else found
-    rows = []
-    for (variant, optimizer), path in found.sort_values("step").groupby(["variant", "optimizer"], sort=False):
-        start, last = path["value"].iloc[0], path.iloc[-1]
-        ends = {name: last[name] - start for name in ("value", "low", "high")}
-        condition = {"model": f"bandit ({OPTIMIZERS[str(optimizer)]})", "variant": variant}
-        rows.append({**condition, **ends, "n": last["runs"], "testable": True})
-    frame = pd.DataFrame(rows, columns=ROWS)
-    return frame.assign(**dict.fromkeys(["experiment", "prompt", "reward", "benchmark"], ""))
+def share_of_code(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Share of responses with code before training."""
+    return [
+        of_grid(condition, Grid(cast(pd.DataFrame, rates["code_rate"]), 0, 1), row["samples"])
+        for row, condition, rates in _before(rule, evidence)
+    ]
+
+
+def over_own_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Accuracy before training under prompts that are not the model's own, less its own prompt's."""
+    found = []
+    for row, here, rates in _before(rule, evidence):
+        own = evidence.suite.models[here.model].prompt
+        of_own = evidence.untrained(here.experiment, (here.model, own, *BEFORE), here.benchmark)
+        if here.prompt != own and of_own is not None:
+            grid = _accuracy(rates).less(_accuracy(of_own))
+            if grid is not None:
+                found.append(of_grid(here, grid, row["samples"]))
+    return found
+
+
+def code_over_language(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Accuracy of responses with code less that of the others, before training; the mean of the seeds that have both."""
+    found = []
+    for row, here, rates in _before(rule, evidence):
+        code, right, both = (rates[name].to_numpy(float) for name in ("code_rate", "accuracy", "right_with_code"))
+        values = statistics.ratio_values(both, code) - statistics.ratio_values(right - both, 1 - code)
+        found.append(_of_values(values, cast(pd.DataFrame, rates["code_rate"]), here, row))
+    return found
+
+
+def same_strategy(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Cohen's kappa between code in responses to problems and to the changed ones of the same ids, before training."""
+    found = []
+    for row, here, rates in _before(rule, evidence):
+        changed = cast(pd.DataFrame, rates["code_rate"])
+        original = _original(here, changed, evidence)
+        if original is not None:
+            seeds, ids = (a.intersection(b) for a, b in zip(original.axes, changed.axes, strict=True))
+            both = changed.loc[seeds, ids]
+            a, b = original.loc[seeds, ids].to_numpy(float), both.to_numpy(float)
+            values = statistics.kappa_values(a * b + (1 - a) * (1 - b), a, b)
+            found.append(_of_values(values, both, here, row))
+    return found
+
+
+def _original(of: Condition, changed: pd.DataFrame, evidence: Evidence) -> pd.DataFrame | None:
+    """Code in responses to the first other benchmark of the experiment that has the ids of the changed problems."""
+    suite = evidence.suite
+    for name in suite.benchmarks_of(suite.experiments[of.experiment]):
+        rates = evidence.untrained(of.experiment, of.run, name) if name != of.benchmark else None
+        if rates is not None and set(rates["code_rate"].columns) & set(changed.columns):
+            return cast(pd.DataFrame, rates["code_rate"])
+    return None
+
+
+def _of_values(values: statistics.Array, like: pd.DataFrame, of: Condition, row: Row) -> Measurement:
+    """The mean of values of seeds and problems, over the seeds that have one."""
+    frame = pd.DataFrame(values, index=like.index, columns=like.columns).dropna()
+    if frame.empty:
+        return _unknown(of, row, "all responses have code, or none has")
+    return of_grid(of, Grid(frame, -1, 1), row["samples"])
+
+
+def _unknown(of: Condition, row: Row, why: str) -> Measurement:
+    """Of a model before training of which there is no value."""
+    return ready(of, np.nan, np.nan, np.nan, row["problems"], row["samples"], row["seeds"]).untestable(why)
+
+
+def _before(rule: Rule, evidence: Evidence) -> Iterator[tuple[Row, Condition, pd.DataFrame]]:
+    """Rows of the rule's models before training, each with its condition and rates, seeds x problems."""
+    for row in _rows(select(evidence.frames["before"], rule, evidence.suite)):
+        condition = Condition.of(row)
+        rates = evidence.untrained(condition.experiment, condition.run, condition.benchmark)
+        if rates is not None:
+            yield row, condition, rates
+
+
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    return frame.to_dict("records")
+
+
+def _from_columns(row: Row, column: str, why: str) -> Measurement:
+    """A value of a table whose interval stands beside it; untestable where there is no value."""
+    value, low, high = (float(row[f"{column}{end}"]) for end in ("", "_low", "_high"))
+    seeds = row.get("seeds", np.nan)
+    freedom = max(seeds - 1, 1) if seeds > 1 else np.inf
+    n, k = row.get("problems", np.nan), row.get("samples", np.nan)
+    found = ready(Condition.of(row), value, low, high, n, k, seeds, freedom)
+    return found.untestable(why) if np.isnan(found.value) else found

@@ -1,62 +1,102 @@
-"""Verdicts on claims: what the intervals of a measure's rows say of the rule that they are held against."""
+"""Verdicts on claims: what the intervals of measurements say of the rule that they are held against."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from spurious_rewards.config.claims import READS, Rule
+from spurious_rewards import statistics
+from spurious_rewards.analysis.claims.measurement import Measurement
+from spurious_rewards.config.claims import Rule, Where
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "not testable", "not run")
+Verdict = Literal["supported", "contradicted", "inconclusive", "not testable", "not run", "cannot run"]
+
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not testable", "not run", "cannot run")
 
 
-def verdict_of(row: Mapping[Any, Any], expect: str, margin: float) -> str:
-    """What the interval of one condition says of a claim; no interval says nothing."""
-    low, high = row["low"], row["high"]
-    if not row["testable"]:
+def limit_of(rule: Rule | Where, smallest: float) -> float:
+    """Where the interval must end or begin: the rule's threshold, or the smallest effect that matters, below 0 for "below"."""
+    if rule.threshold is not None:
+        return rule.threshold
+    return -smallest if rule.expect == "below" else smallest
+
+
+def verdict_of(
+    of: Measurement, rule: Rule | Where, smallest: float, confidence: float, of_training: bool
+) -> Literal["supported", "contradicted", "inconclusive", "not testable"]:
+    """What the interval of one condition says of a claim; no interval says nothing.
+
+    Nor does what one seed showed of training: its interval is over problems only, and says nothing of how another seed would
+    have come out. "no gain" is the denial of "above": with the same interval never both are supported.
+    """
+    if not of.testable:
         return "not testable"
-    if pd.isna(low) or pd.isna(high):
+    low, high = of.interval(confidence)
+    if np.isnan(low) or np.isnan(high) or alone(of, of_training):
         return "inconclusive"
-    if expect == "above":
-        return "supported" if low > margin else "contradicted" if high < margin else "inconclusive"
-    if expect == "below":
-        return "supported" if high < margin else "contradicted" if low > margin else "inconclusive"
-    return "supported" if high < margin else "contradicted" if low > 0 else "inconclusive"
+    limit = limit_of(rule, smallest)
+    if low > limit:
+        return "supported" if rule.expect == "above" else "contradicted"
+    if high < limit:
+        return "contradicted" if rule.expect == "above" else "supported"
+    return "inconclusive"
 
 
-def judge(rows: pd.DataFrame, rule: Rule, margin: float) -> tuple[str, dict[Any, Any]]:
-    """The verdict of all conditions together, and the condition that decides (none where there are no rows).
+def corrected(conditions: int) -> float:
+    """The confidence at which one of so many intervals is looked at, where one is enough (Bonferroni)."""
+    return statistics.CONFIDENCE if conditions <= 1 else 1 - (1 - statistics.CONFIDENCE) / conditions
+
+
+def alone(of: Measurement, of_training: bool) -> bool:
+    """Whether a measurement of training has one seed."""
+    return of_training and of.seeds <= 1
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict of all conditions together, and which of them decides; `confidence` is that of the interval that decided."""
+
+    verdict: Verdict
+    decisive: Measurement | None = None
+    confidence: float = statistics.CONFIDENCE
+
+
+def judge(found: Sequence[Measurement], rule: Rule, smallest: float, of_training: bool) -> Judgement:
+    """The verdict of all conditions together, and the condition that decides (none where nothing was measured).
 
     all: contradicted if any contradicts, supported if all support. any: supported if any supports, contradicted if all
-    contradict. Otherwise inconclusive. Where no condition is testable, so is the claim; a condition that is not testable
-    beside others neither supports nor contradicts. Nor does what one seed showed of training: its interval is over problems
-    only, and says nothing of how another seed would have come out.
+    contradict. Otherwise inconclusive. Where one of several is enough, chance has as many tries: its interval is corrected for
+    their number (Bonferroni). Where no condition is testable, neither is the claim; a condition that is not testable beside
+    others neither supports nor contradicts.
     """
-    if rows.empty:
-        return "not run", {}
-    limit = rule.margin if rule.margin is not None else margin if rule.expect == "no gain" else 0.0
-    verdicts = [
-        "inconclusive" if alone and verdict != "not testable" else verdict
-        for row, alone in zip(rows.to_dict("records"), of_one_seed(rows, rule), strict=True)
-        for verdict in [verdict_of(row, rule.expect, limit)]
-    ]
+    if not found:
+        return Judgement("not run")
+    stricter = corrected(len(found))
+    plain, strict = (
+        [verdict_of(each, rule, smallest, confidence, of_training) for each in found]
+        for confidence in (statistics.CONFIDENCE, stricter)
+    )
+    eager: Verdict
+    unanimous: Verdict
     eager, unanimous = ("contradicted", "supported") if rule.across == "all" else ("supported", "contradicted")
-    if set(verdicts) == {"not testable"}:
-        overall = "not testable"
-    elif eager in verdicts:
-        overall = eager
-    else:
-        overall = unanimous if set(verdicts) == {unanimous} else "inconclusive"
-    wanted = [overall] if overall in verdicts else [verdict for verdict in verdicts if verdict != "not testable"]
-    deciding = rows[np.isin(verdicts, wanted)]
-    # Nearest to supporting first: with "above" the highest interval.
-    ordered = deciding.sort_values(["low", "value"] if rule.expect == "above" else ["high", "value"], kind="stable")
-    ordered = ordered[::-1] if rule.expect == "above" else ordered
-    return overall, ordered.iloc[-1 if rule.across == "all" else 0].to_dict()
+    if set(plain) == {"not testable"}:
+        return Judgement("not testable", found[0])
+    if eager in strict:
+        return Judgement(eager, _deciding(found, strict, [eager], rule), stricter)
+    overall: Verdict = unanimous if set(plain) == {unanimous} else "inconclusive"
+    wanted = [overall] if overall in plain else [each for each in plain if each != "not testable"]
+    return Judgement(overall, _deciding(found, plain, wanted, rule))
 
 
-def of_one_seed(rows: pd.DataFrame, rule: Rule) -> "pd.Series[bool]":
-    """Which rows are of training with one seed; a model before training that all seeds share has no other seed."""
-    of_training = "variants" in READS[rule.measure] and "experiments" in READS[rule.measure]
-    return rows["seeds"].eq(1) & rows["reward"].ne("") & of_training
+def _deciding(found: Sequence[Measurement], verdicts: Sequence[str], wanted: Sequence[str], rule: Rule) -> Measurement:
+    """Of the conditions with these verdicts the one that supports the claim least, or most where one is enough."""
+    deciding = [each for each, verdict in zip(found, verdicts, strict=True) if verdict in wanted]
+
+    def supports(each: Measurement) -> tuple[float, float]:
+        low, high = each.interval()
+        # What has no interval supports nothing.
+        near = (low, each.value) if rule.expect == "above" else (-high, -each.value)
+        return tuple(-np.inf if np.isnan(end) else float(end) for end in near)  # type: ignore[return-value]
+
+    return (min if rule.across == "all" else max)(deciding, key=supports)

@@ -1,41 +1,70 @@
-"""A claim's rule, the condition that decided it, and what stands in the way of a verdict, in words."""
+"""A claim's rule, the condition that decided it, how its interval reads, and what stands in the way of a verdict, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from spurious_rewards.analysis.claims.measures import MEASURES, POINTS, SHARE
-from spurious_rewards.analysis.claims.rows import behaving
-from spurious_rewards.analysis.claims.verdicts import of_one_seed
-from spurious_rewards.config.claims import READS, Rule
+from spurious_rewards import statistics
+from spurious_rewards.analysis.claims.conditions import behaving
+from spurious_rewards.analysis.claims.measurement import Measurement
+from spurious_rewards.analysis.claims.measures import MEASURES
+from spurious_rewards.analysis.claims.verdicts import Judgement, alone, limit_of
+from spurious_rewards.config.claims import READS, Claim, Others, Rule, Unit, Where
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import OPTIMIZERS
 
+IN_PERCENT: tuple[Unit, ...] = ("points", "probability", "share")
+"""Units that are fractions of 1 and shown times 100."""
 
-def in_words(rule: Rule, margin: float) -> str:
+# ---------------------------------------------------------------- the rule
+
+
+def in_words(rule: Rule, smallest: Mapping[Unit, float]) -> str:
     """A rule as a sentence, made from its data: what is measured, where, and what decides."""
-    scale = 100 if MEASURES[rule.measure].unit in (POINTS, SHARE) else 1
-    limit = scale * (rule.margin if rule.margin is not None else margin if rule.expect == "no gain" else 0)
-    parts = [MEASURES[rule.measure].words[0].upper() + MEASURES[rule.measure].words[1:], *_where(rule)]
+    measured = MEASURES[rule.measure]
+    parts = [measured.words[0].upper() + measured.words[1:], *_conditions(rule)]
     if rule.against:
-        parts.append(
-            f"less the same of {' and '.join(map(_said, rule.against.changed.values()))} (its interval is as wide as those "
-            "of both sides together)"
-        )
+        parts.append(f"less the same of {_others(rule.against)}")
+    parts += [_presupposed(where, smallest) for where in rule.where]
     several = {
         "all": "every condition must support it",
-        "any": "one condition that supports it is enough, however many there are",
+        "any": "one condition that supports it is enough, with an interval corrected for how many there are",
     }
-    decides = {
-        "above": f"supported if the 95 % interval lies above {limit:g}, contradicted if below",
-        "below": f"supported if the 95 % interval lies below {limit:g}, contradicted if above",
-        "no gain": f"supported if the 95 % interval ends below {limit:g}, else contradicted if it begins above 0",
-    }
-    return f"{', '.join(parts)}: {decides[rule.expect]}; {several[rule.across]}."
+    return f"{', '.join(parts)}: {_decides(rule, smallest)}; {several[rule.across]}."
 
 
-def _where(rule: Rule) -> list[str]:
+def _decides(rule: Rule, smallest: Mapping[Unit, float]) -> str:
+    limit = _limit(rule, smallest)
+    return {
+        "above": f"supported if the 95 % interval lies above {limit}, contradicted if below",
+        "below": f"supported if the 95 % interval lies below {limit}, contradicted if above",
+        "no gain": f"supported if the 95 % interval ends below {limit}, contradicted if it begins above",
+    }[rule.expect]
+
+
+def _limit(rule: Rule | Where, smallest: Mapping[Unit, float]) -> str:
+    unit = MEASURES[rule.measure].unit
+    return f"{(100 if unit in IN_PERCENT else 1) * limit_of(rule, smallest[unit]):g}"
+
+
+def _presupposed(where: Where, smallest: Mapping[Unit, float]) -> str:
+    words = {"above": "above", "below": "below", "no gain": "not above"}[where.expect]
+    of = f" of {_others(where)}" if where.changed else ""
+    return f"of conditions whose {where.measure}{of} lies {words} {_limit(where, smallest)}"
+
+
+def _others(others: Others) -> str:
+    return " and ".join(_said(key, value) for key, value in others.changed.items())
+
+
+def _said(key: str, value: Any) -> str:
+    if key == "models":
+        return f"models with {value}"
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def _conditions(rule: Rule) -> list[str]:
     reads = READS[rule.measure]
     said = []
     if rule.experiments:
@@ -43,9 +72,9 @@ def _where(rule: Rule) -> list[str]:
     if "models" in reads:
         said.append(f"models with {rule.models}" if rule.models else "all models")
     if rule.rewards:
-        said.append("reward " + _said(rule.rewards))
+        said.append("reward " + ", ".join(rule.rewards))
     if rule.prompts != "own":
-        said.append("prompt " + ("any" if rule.prompts == "all" else _said(rule.prompts)))
+        said.append("prompt " + ("any" if rule.prompts == "all" else ", ".join(rule.prompts)))
     if rule.variants != ("default",):
         said.append("variant " + " or ".join(rule.variants))
     if rule.optimizer:
@@ -59,49 +88,82 @@ def _where(rule: Rule) -> list[str]:
     return said
 
 
-def measured_on(row: Mapping[Any, Any], conditions: int, rule: Rule, suite: Suite) -> str:
+# ---------------------------------------------------------------- the condition that decided
+
+
+def measured_on(decisive: Measurement, conditions: int, rule: Rule, suite: Suite) -> str:
     """The condition that decided, and of how many it is the worst or the best."""
-    titles = {
-        **{key: model.title for key, model in suite.models.items() if model.title},
-        **{key: reward.title for key, reward in suite.rewards.items() if reward.title},
-        **{key: benchmark.title for key, benchmark in suite.benchmarks.items() if benchmark.title},
-    }
-    named = {
-        name: str(row[name]) for name in ("model", "reward", "prompt", "variant", "benchmark") if pd.notna(row[name])
-    }
-    if rule.prompts == "own":
-        named.pop("prompt", None)
-    if named.get("variant") == "default":
-        named.pop("variant")
-    words = [_titled(value, titles).replace("_", " ") for value in named.values() if value]
-    if rule.against:
-        changed = [value for key, value in rule.against.changed.items() if key != "models"]  # which stand in `model`
-        words += [f"against {_titled(_said(value), titles).replace('_', ' ')}" for value in changed]
+    titles = _titles(suite)
+    here, against = decisive.condition, decisive.condition.against
+    words = []
+    for name in ("model", "reward", "prompt", "variant", "benchmark"):
+        value, other = getattr(here, name), getattr(against, name) if against else ""
+        differs = against is not None and other != value
+        if value and not (differs is False and _goes_without_saying(name, value, rule)):
+            said = " and ".join(titles.get(each, each) for each in value.split(" and "))
+            other = f" against {titles.get(other, other)}" if differs and other else ""
+            words.append((said + other).replace("_", " "))
     if conditions > 1:
         words.append(f"{'the worst' if rule.across == 'all' else 'the best'} of {conditions} conditions")
     return ", ".join(words) or "no model"
 
 
-def _said(value: Any) -> str:
-    return f"models with {value}" if isinstance(value, str) else ", ".join(value)
+def _goes_without_saying(name: str, value: str, rule: Rule) -> bool:
+    return (name == "prompt" and rule.prompts == "own") or (name == "variant" and value == "default")
 
 
-def _titled(keys: str, titles: Mapping[str, str]) -> str:
-    for separator in (" against ", " and "):
-        if separator in keys:
-            return separator.join(_titled(key, titles) for key in keys.split(separator))
-    return titles.get(keys, keys)
+def _titles(suite: Suite) -> dict[str, str]:
+    titles = {
+        **{key: model.title for key, model in suite.models.items()},
+        **{key: reward.title for key, reward in suite.rewards.items()},
+        **{key: benchmark.title for key, benchmark in suite.benchmarks.items()},
+    }
+    return {key: title for key, title in titles.items() if title}
 
 
-def remark(rule: Rule, rows: pd.DataFrame, suite: Suite, verdict: str) -> str:
+# ---------------------------------------------------------------- how it reads
+
+
+def reading(found: Judgement, conditions: int, rule: Rule, smallest: Mapping[Unit, float]) -> str:
+    """How the interval that decided reads: whether what it leaves is too small to matter, and if it is corrected."""
+    if found.decisive is None or not found.decisive.testable:
+        return ""
+    unit = MEASURES[rule.measure].unit
+    low, high = found.decisive.interval()
+    least = smallest[unit]
+    said = []
+    if rule.threshold is None and -least <= low and high <= least:
+        said.append(f"negligible: the interval lies within {_number(least, unit)} of 0")
+    if found.confidence != statistics.CONFIDENCE:
+        low, high = found.decisive.interval(found.confidence)
+        said.append(
+            f"corrected for {conditions} conditions (Bonferroni): [{_number(low, unit)}, {_number(high, unit)}]"
+        )
+    return "; ".join(said)
+
+
+def _number(value: float, unit: Unit) -> str:
+    return f"{100 * value:.3g} {'%' if unit == 'share' else 'points'}" if unit in IN_PERCENT else f"{value:.3g}"
+
+
+# ---------------------------------------------------------------- what stands in the way
+
+
+def remark(claim: Claim, found: Sequence[Measurement], suite: Suite, verdict: str) -> str:
     """Why there is no verdict, or what stands in its way."""
+    rule = claim.rule
+    measured = MEASURES[rule.measure]
+    whys = "; ".join(dict.fromkeys(each.why for each in found if each.why))
     if verdict == "not testable":
-        return MEASURES[rule.measure].untestable
+        return whys
+    if verdict == "cannot run":
+        return claim.cannot_run
     if verdict != "not run":
+        ends = [each.interval() for each in found]
         remarks = {
-            f"no interval: it needs two {MEASURES[rule.measure].over}": rows["low"].isna().all(),
-            "one seed, and another may come out otherwise": (of_one_seed(rows, rule) & rows["low"].notna()).any(),
-            "some conditions were not testable": not rows["testable"].astype(bool).all(),
+            f"no interval: it needs two {measured.over}": all(np.isnan(low) for low, _ in ends),
+            "one seed, and another may come out otherwise": any(alone(each, measured.of_training) for each in found),
+            f"some conditions were not testable: {whys}": not all(each.testable for each in found),
         }
         return "; ".join(remark for remark, holds in remarks.items() if holds)
     if rule.experiments and not set(rule.experiments) & suite.experiments.keys():

@@ -1,24 +1,14 @@
-"""The rows of a suite's numbers that a claim's rule looks at, and the differences between two such choices."""
+"""The rows of a suite's numbers that a claim's rule looks at."""
 
-from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from spurious_rewards.config.claims import READS, Rule
 from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.suite import Suite
-
-ROWS = ["experiment", *CONDITION, "benchmark", "value", "low", "high", "n", "k", "seeds", "testable"]
-"""Columns of a measure: a row a condition; `n` problems (or what `Measured.of` says) with `k` responses to each."""
-
-Frames = Mapping[str, pd.DataFrame]
-"""The numbers of a suite by what they are, each with a column `experiment`; what was not made is not there.
-
-headline, comparisons, before: as the stage `score` leaves them; scores: tables.Scores; labels: `analysis.labels`; training:
-`analysis.training.training_change`; switches, contributions, perturbation, clipping: the numbers of the exhibits of these
-kinds; memorization: `analysis.contamination.memorization`.
-"""
 
 
 def select(frame: pd.DataFrame, rule: Rule, suite: Suite) -> pd.DataFrame:
@@ -39,9 +29,9 @@ def _of_conditions(frame: pd.DataFrame, experiment: str, rule: Rule, suite: Suit
     if rule.rewards:
         wanted["reward"] = rule.rewards
     if "variant" in frame:
-        wanted["variant"] = ["", *variants(rule, suite)]  # before training there is none
+        wanted["variant"] = variants(rule, suite)
     if "benchmark" in frame and "benchmark" in READS[rule.measure]:
-        wanted["benchmark"] = [_benchmark(experiment, rule, suite)]
+        wanted["benchmark"] = [benchmark_of(experiment, rule, suite)]
     if isinstance(rule.prompts, tuple):
         wanted["prompt"] = rule.prompts
     for column, values in wanted.items():
@@ -61,9 +51,38 @@ def _has_all(rows: pd.DataFrame, experiment: str, rule: Rule, suite: Suite) -> b
     if not rule.rewards or not set(CONDITION) <= set(rows.columns):
         return True
     runs = suite.runs_of(suite.experiments[experiment])
-    planned = pd.DataFrame([{name: getattr(run, name) for name in CONDITION} for run in runs], columns=CONDITION)
-    planned = _of_conditions(planned[planned["model"].isin(rows["model"])], experiment, rule, suite)
-    return set(planned.itertuples(index=False, name=None)) <= set(rows[CONDITION].itertuples(index=False, name=None))
+    asked = pd.DataFrame([{name: getattr(run, name) for name in CONDITION} for run in runs], columns=CONDITION)
+    asked = _of_conditions(asked[asked["model"].isin(rows["model"])], experiment, rule, suite)
+    return set(asked.itertuples(index=False, name=None)) <= set(rows[CONDITION].itertuples(index=False, name=None))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The runs that a suite has for a rule, without their seeds, and the steps of each; 0 of models before training."""
+
+    experiment: str
+    runs: dict[Run, int]
+
+
+def planned(rule: Rule, suite: Suite) -> Planned | None:
+    """What a suite has for a rule: of the first of its experiments that has all its conditions; None if none has."""
+    for name in rule.experiments:
+        if name in suite.experiments:
+            experiment = suite.experiments[name]
+            before = {
+                Run(model=model, prompt=prompt, reward="", variant="", seeds=""): 0
+                for model, prompt, _ in suite.bases_of(experiment)
+            }
+            of_runs = "variants" in READS[rule.measure]
+            runs = suite.runs_of(experiment) if of_runs else before
+            columns = CONDITION if of_runs else ["model", "prompt"]
+            each = list(runs.items())
+            frame = pd.DataFrame([{key: getattr(run, key) for key in columns} for run, _ in each], columns=columns)
+            kept = _of_conditions(frame, name, rule, suite)
+            if _has_all(kept, name, rule, suite):
+                of_rule = [each[int(index)] for index in kept.index]
+                return Planned(name, {run.model_copy(update={"seeds": ""}): steps for run, steps in of_rule})
+    return None
 
 
 def behaving(suite: Suite, behaviour: str) -> list[str]:
@@ -80,7 +99,8 @@ def variants(rule: Rule, suite: Suite) -> list[str]:
     ]
 
 
-def _benchmark(experiment: str, rule: Rule, suite: Suite) -> str:
+def benchmark_of(experiment: str, rule: Rule, suite: Suite) -> str:
+    """The benchmark that a rule looks at in an experiment; "" where that has none that cannot be known."""
     if rule.benchmark != "generated":
         return rule.benchmark
     asked = suite.benchmarks_of(suite.experiments[experiment])
@@ -91,24 +111,3 @@ def cannot_be_known(suite: Suite, problems: str) -> bool:
     """Whether no pretraining corpus can hold a problem set: it is drawn from a seed, and not for pretraining."""
     found = suite.problems[problems]
     return bool(found.reasoning_gym) or (found.generated is not None and found.generated.part != "pretraining")
-
-
-def difference(rows: pd.DataFrame, others: pd.DataFrame, changed: Collection[str] = ()) -> pd.DataFrame:
-    """The rows less the others, matched by the conditions that are not `changed` (the keys of `config.claims.Others`).
-
-    The interval reaches from the one's lower end less the other's upper end to the reverse. Since no standard error of a
-    difference is larger than the sum of the two, it is wide enough however the two hang together.
-    """
-    keys = [name for name in ("experiment", *CONDITION, "benchmark") if f"{name}s" not in changed]
-    if "models" in changed:
-        keys.remove("prompt")  # each model has its own
-    both = rows.merge(others, on=keys, suffixes=("", "_other"))
-    seeds = both[["seeds", "seeds_other"]].min(axis=1)
-    return both.assign(
-        value=both["value"] - both["value_other"],
-        low=both["low"] - both["high_other"],
-        high=both["high"] - both["low_other"],
-        seeds=seeds,
-        testable=both["testable"].astype(bool) & both["testable_other"].astype(bool),
-        model=both["model"] + " against " + both["model_other"] if "models" in changed else both["model"],
-    )[ROWS]

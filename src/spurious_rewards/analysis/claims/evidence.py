@@ -1,0 +1,66 @@
+"""The numbers that a suite's claims are judged by."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias, cast
+
+import pandas as pd
+
+from spurious_rewards.analysis.conditions import of_seeds
+from spurious_rewards.config.endpoints import CONDITION
+from spurious_rewards.config.suite import Suite
+
+Frames = Mapping[str, pd.DataFrame]
+"""The numbers by what they are, each with a column `experiment`; what was not made is not there.
+
+headline, comparisons, before: as the stage `score` leaves them; rates: tables.Rates; scores: tables.Scores; labels:
+`analysis.labels`; training: `analysis.training.last_fifth`; contributions, clipping: the numbers of the exhibits of these
+kinds; memorization: `analysis.contamination.memorization`.
+"""
+
+Run: TypeAlias = tuple[str, str, str, str]
+"""Model, prompt, reward and variant."""
+
+BEFORE: tuple[str, str] = "", ""
+"""Reward and variant of a model before training."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A suite as it ran, its numbers, and the smallest effect that matters in each unit."""
+
+    suite: Suite
+    frames: Frames
+    smallest: Mapping[str, float]
+
+    def has(self, *frames: str) -> bool:
+        """Whether all of these were made."""
+        return set(frames) <= self.frames.keys()
+
+    def grid(self, experiment: str, run: Run, benchmark: str, step: int) -> pd.DataFrame | None:
+        """Rates of a run at a step, a row a seed, columns (rate or "samples", id); None where there are none."""
+        rows = self._rates.get((experiment, *run, benchmark, step))
+        if rows is None:
+            return None
+        grid = rows.pivot(index="seed", columns="id", values=["samples", "accuracy", "code_rate", "right_with_code"])
+        return grid.dropna()  # a seed that lacks problems
+
+    def untrained(self, experiment: str, run: Run, benchmark: str) -> pd.DataFrame | None:
+        """Rates of the model that a run started from, or of which it is; a row a seed, -1 where seeds share it."""
+        return self.grid(experiment, (*run[:2], *BEFORE), benchmark, 0)
+
+    def change(self, experiment: str, run: Run, benchmark: str, step: int, rate: str) -> pd.DataFrame | None:
+        """Change of a rate from before training to a step, seeds x problems; None where either was not measured."""
+        after = self.grid(experiment, run, benchmark, step)
+        before = self.untrained(experiment, run, benchmark)
+        if after is None or before is None:
+            return None
+        at, start = (cast(pd.DataFrame, grid[rate]) for grid in (after, before))
+        found = at - of_seeds(start, at.index).reindex(columns=at.columns)
+        return None if (found := found.dropna()).empty else found
+
+    @cached_property
+    def _rates(self) -> dict[Hashable, pd.DataFrame]:
+        keys = ["experiment", *CONDITION, "benchmark", "step"]
+        return dict(iter(self.frames["rates"].groupby(keys, observed=True, sort=False)))

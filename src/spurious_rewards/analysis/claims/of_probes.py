@@ -1,0 +1,85 @@
+"""Measures of what no run of the suite is: what models know by heart, one rollout batch, and the bandit."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards.analysis.claims.conditions import behaving, cannot_be_known, variants
+from spurious_rewards.analysis.claims.evidence import Evidence
+from spurious_rewards.analysis.claims.measurement import Condition, Measurement, of_seeds, ready
+from spurious_rewards.config.claims import Rule
+from spurious_rewards.config.training import OPTIMIZERS
+
+NOT_KNOWABLE = "no corpus can hold the benchmark's problems"
+NO_CONTROL = "partial_prompt has no problems that no corpus can hold, to compare with"
+NOT_ASKED = "partial_prompt does not ask for this benchmark's problems"
+
+
+def memorization(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """How much more often a model completes a benchmark's problems than problems that it cannot know."""
+    suite, found = evidence.suite, evidence.frames["memorization"]
+    benchmark = suite.benchmarks.get(rule.benchmark)
+    if benchmark is None:
+        return []
+    if rule.models:
+        found = found[found["model"].isin(behaving(suite, rule.models))]
+    measured = []
+    for model, rows in found.groupby("model", sort=False, observed=True):
+        of_set = {
+            row["problem_set"]: _of_problem_set(str(model), rule.benchmark, row) for row in rows.to_dict("records")
+        }
+        others = [each for name, each in of_set.items() if name != benchmark.problems and cannot_be_known(suite, name)]
+        known = of_set.get(benchmark.problems)
+        if known is None:
+            measured.append(next(iter(of_set.values())).untestable(NOT_ASKED))
+        elif cannot_be_known(suite, benchmark.problems):
+            measured.append(known.untestable(NOT_KNOWABLE))
+        elif not others:
+            measured.append(known.untestable(NO_CONTROL))
+        else:
+            measured += [known.less(other) for other in others]
+    return measured
+
+
+def _of_problem_set(model: str, benchmark: str, row: dict[Any, Any]) -> Measurement:
+    value, low, high = (row[f"word_for_word{end}"] for end in ("", "_low", "_high"))
+    condition = Condition(model=model, benchmark=benchmark)
+    return ready(condition, value, low, high, row["problems"], 1, row["seeds"], freedom=row["problems"] - 1)
+
+
+def probe(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """The bias of one rollout batch, for each model and variant."""
+    found = evidence.frames["clipping"]
+    models = behaving(evidence.suite, rule.models) if rule.models else list(evidence.suite.models)
+    here = (found["part"] == "probe") & found["variant"].isin(variants(rule, evidence.suite))
+    rows = found[here & found["model"].isin(models)].to_dict("records")
+    return [_of_batches(row) for row in rows]
+
+
+def _of_batches(row: dict[Any, Any]) -> Measurement:
+    """One value a seed, where there are several; of one, as the exhibit has it, over its pairs."""
+    condition = Condition(model=row["model"], variant=row["variant"])
+    if row["seeds"] > 1:
+        values = pd.Series([float(value) for value in row["value_by_seed"].split()])
+        return of_seeds(condition, values, row["pairs"])
+    freedom = max(row["pairs"] - 1, 1)
+    return ready(condition, row["value"], row["low"], row["high"], row["pairs"], seeds=row["seeds"], freedom=freedom)
+
+
+def bandit(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Change of the bandit's mean log odds from the start, which is the same in every run, to the last step."""
+    found = evidence.frames["clipping"]
+    found = found[(found["part"] == "bandit") & found["variant"].isin(rule.variants)]
+    found = found[found["optimizer"] == rule.optimizer] if rule.optimizer else found
+    return [
+        _of_path(str(variant), str(optimizer), path.sort_values("step"))
+        for (variant, optimizer), path in found.groupby(["variant", "optimizer"], sort=False, observed=True)
+    ]
+
+
+def _of_path(variant: str, optimizer: str, path: pd.DataFrame) -> Measurement:
+    start, last = path["value"].iloc[0], path.iloc[-1]
+    value, low, high = (float(last[name] - start) for name in ("value", "low", "high"))
+    condition = Condition(model=f"no model (bandit, {OPTIMIZERS[optimizer]})", variant=variant)
+    return ready(condition, value, low, high, n=last["runs"], seeds=math.nan, freedom=last["runs"] - 1)

@@ -1,0 +1,495 @@
+"""Every measure on invented numbers: what it reads, what it is paired with, and when it says nothing."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from invented_claims import EFFECTIVE, GAIN, HALF, ORGANISM, PAPER, SUITES, joined, judged, of_runs, training
+
+from spurious_rewards.analysis.claims.conditions import behaving
+
+# ---------------------------------------------------------------- gains
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.2, "supported"), (-0.2, "contradicted"), (0.05, "inconclusive")])
+def test_a_gain(gain, verdict):
+    row = judged(EFFECTIVE, of_runs({"gain": gain}))
+    assert (row["verdict"], row["paper_claim"]) == (verdict, "not run")
+    assert (row["effect"], row["low"], row["high"]) == pytest.approx((gain, gain - HALF, gain + HALF))
+    assert (row["n"], row["n_of"], row["k"], row["seeds"]) == (100, "problems", 1, 5)
+    assert row["measured_on"] == "Effective code, Format, Sums (as MATH-500)"
+
+
+def test_a_gain_too_small_to_matter_is_negligible():
+    row = judged(EFFECTIVE, of_runs({"gain": 0.02}))
+    assert (row["verdict"], row["reading"]) == ("contradicted", "negligible: the interval lies within 5 points of 0")
+    assert judged({**EFFECTIVE, "expect": "no gain"}, of_runs({"gain": 0.02}))["verdict"] == "supported"
+
+
+def test_a_gain_without_variance_is_not_testable():
+    row = judged(EFFECTIVE, of_runs({"gain": 0.0}, verdict="not testable"))
+    assert row["verdict"] == "not testable"
+    assert pd.isna(row["effect"])
+    assert "no rewards of a group differed" in row["remark"]
+
+
+def test_all_rewards_that_a_rule_names_must_be_there():
+    both = {**EFFECTIVE, "rewards": ["format", "incorrect"]}
+    assert judged(both, of_runs({"gain": 0.2, "reward": "format"}))["verdict"] == "not run"
+    row = judged(both, of_runs({"gain": 0.2}, {"gain": 0.05, "reward": "incorrect"}))
+    assert (row["verdict"], row["effect"]) == ("inconclusive", pytest.approx(0.05))
+    assert row["measured_on"].endswith("Incorrect, Sums (as MATH-500), the worst of 2 conditions")
+
+
+def test_of_a_model_that_was_measured_all_that_the_suite_has_must_be_there():
+    of_math = {"prompt": "chat_default", "gain": 0.2}
+    big, small = ({**of_math, "model": f"Qwen2.5-Math-{size}"} for size in ("7B", "1.5B"))
+    three = {**EFFECTIVE, "rewards": ["format", "incorrect", "random_0.5"]}
+    scattered = [{**big, "reward": "format"}, {**big, "reward": "incorrect"}, {**small, "reward": "random_0.5"}]
+    assert judged(three, of_runs(*scattered), PAPER)["verdict"] == "not run"
+    whole = [{**big, "reward": reward} for reward in three["rewards"]]
+    assert judged(three, of_runs(*whole), PAPER)["verdict"] == "supported"
+    under_all = {**EFFECTIVE, "experiments": ["prompts"], "prompts": "all"}
+    assert judged(under_all, of_runs({"gain": 0.2}, experiment="prompts"))["verdict"] == "not run"
+
+
+def test_models_are_chosen_by_behaviour_and_those_trained_already_left_out():
+    assert behaving(ORGANISM, "effective code") == ["effective-code"]
+    assert behaving(PAPER, "effective code") == ["Qwen2.5-Math-7B", "Qwen2.5-Math-1.5B"]
+    trained = of_runs({"gain": 0.0}, model="rl-trained", experiment="rl_trained")
+    little = {**GAIN, "experiments": ["rl_trained"], "expect": "no gain"}
+    assert judged(little, trained)["verdict"] == "supported"
+    assert judged({**little, "models": "effective code"}, trained)["verdict"] == "not run"
+
+
+def test_the_first_experiment_that_has_the_conditions_is_looked_at():
+    rule = {**EFFECTIVE, "experiments": ["clipping", "adam"], "variants": ["default", "adam"], "optimizer": "adamw"}
+    clipping, adam = {"gain": -0.2, "experiment": "clipping"}, {"gain": 0.2, "experiment": "adam", "variant": "adam"}
+    assert (
+        judged(rule, of_runs(clipping, {**adam, "variant": "default"}))["verdict"] == "not run"
+    )  # default is SGD here
+    row = judged(rule, of_runs(clipping, adam))
+    assert (row["verdict"], row["measured_on"]) == ("supported", "Effective code, Format, adam, Sums (as MATH-500)")
+    assert judged({**rule, "optimizer": "sgd"}, of_runs(clipping, adam))["verdict"] == "contradicted"
+
+
+def test_prompts_are_the_models_own_unless_a_rule_says_otherwise():
+    frames = of_runs({"gain": 0.2}, {"gain": -0.2, "prompt": "sober"})
+    assert judged(EFFECTIVE, frames)["verdict"] == "supported"
+    assert judged({**EFFECTIVE, "prompts": "all"}, frames)["verdict"] == "contradicted"
+    assert judged({**EFFECTIVE, "prompts": ["sober"]}, frames)["verdict"] == "contradicted"
+
+
+def test_a_benchmark_that_no_corpus_holds():
+    clean = {**EFFECTIVE, "benchmark": "generated"}
+    assert judged(clean, of_runs({"gain": 0.2}, {"gain": -0.2, "benchmark": "amc"}))["verdict"] == "supported"
+    paper = of_runs({"gain": 0.2}, model="Qwen2.5-Math-7B", prompt="chat_default")
+    assert judged(clean, paper, PAPER)["verdict"] == "not run"
+    assert judged(EFFECTIVE, paper, PAPER)["verdict"] == "supported"
+
+
+# ---------------------------------------------------------------- against
+
+
+@pytest.mark.parametrize("other", [0.0, 0.15, 0.4])
+def test_families_and_rewards_are_compared_by_seed_and_problem(other):
+    verdict = {0.0: "supported", 0.15: "inconclusive", 0.4: "contradicted"}[other]
+    families = of_runs({"gain": 0.2}, {"gain": other, "model": "no-code", "half": HALF / 2})
+    row = judged({**EFFECTIVE, "against": {"models": "no code"}}, families)
+    assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(0.2 - other))
+    assert row["high"] - row["low"] == pytest.approx(HALF)  # added, the widths would come to three times as much
+    assert row["measured_on"].startswith("Effective code against No code, Format")
+    rewards = of_runs({"gain": 0.2}, {"gain": other, "reward": "incorrect", "half": HALF / 2})
+    row = judged({**EFFECTIVE, "against": {"rewards": ["incorrect"]}}, rewards)
+    assert (row["verdict"], row["low"]) == (verdict, pytest.approx(0.2 - other - HALF / 2))
+    assert "Format against Incorrect" in row["measured_on"]
+
+
+def test_variants_are_compared_where_they_are_equally_long():
+    rule = {**EFFECTIVE, "experiments": ["clipping"], "equal": "rollout steps", "against": {"variants": ["unclipped"]}}
+    frames = of_runs({"gain": 0.3}, {"gain": 0.0, "variant": "unclipped", "half": HALF / 2}, experiment="clipping")
+    updates = frames["comparisons"].assign(comparison="equal updates")
+    assert judged(rule, {**frames, "comparisons": updates})["verdict"] == "not run"
+    row = judged(rule, {name: frames[name] for name in ("comparisons", "rates")})
+    assert (row["verdict"], row["effect"]) == ("supported", pytest.approx(0.3))
+    assert "against unclipped" in row["measured_on"]
+
+
+def test_another_benchmark_and_another_experiment_may_be_compared_with():
+    rule = {
+        **{**EFFECTIVE, "experiments": ["perturbed"], "benchmark": "story", "expect": "below"},
+        "against": {"experiments": ["main"], "benchmark": "math500"},
+    }
+    frames = of_runs({"gain": 0.3}, {"gain": 0.1, "experiment": "perturbed", "benchmark": "story", "half": HALF / 2})
+    row = judged(rule, frames)
+    assert (row["verdict"], row["effect"]) == ("supported", pytest.approx(-0.2))
+    same = {**rule, "experiments": ["main"], "benchmark": "math500"}
+    row = judged(same, frames)
+    assert (row["verdict"], row["remark"]) == ("not testable", "both sides are the same")
+
+
+def test_what_was_compared_has_the_seeds_that_both_have():
+    rule = {**EFFECTIVE, "measure": "over random", "rewards": ["ground_truth"]}
+    truth = {"gain": 0.4, "reward": "ground_truth"}
+    five = of_runs(truth, {"gain": 0.0, "reward": "random_0.5"})
+    assert judged(rule, five)["verdict"] == "supported"
+    one = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "seeds": [2]})
+    row = judged(rule, one)
+    assert (row["verdict"], row["seeds"]) == ("inconclusive", 1)
+    assert row["remark"] == "one seed, and another may come out otherwise"
+    none = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "seeds": [7, 8]})
+    assert judged(rule, none)["verdict"] == "not run"
+    shorter = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "step": 20})
+    assert judged(rule, shorter)["verdict"] == "not run"
+
+
+def test_a_gain_over_the_best_prompt_is_of_the_seeds_of_both():
+    rule = {**EFFECTIVE, "measure": "over best prompt"}
+    run = {"gain": 0.2, "best_prompt": "sober"}
+    best = {"gain": None, "prompt": "sober", "base": 0.5}
+    row = judged(rule, of_runs(run, best))
+    assert (row["verdict"], row["effect"], row["seeds"]) == ("supported", pytest.approx(0.1), 5)
+    row = judged(rule, of_runs(run, {**best, "seeds": [0]}))
+    assert (row["verdict"], row["seeds"]) == ("inconclusive", 1)
+    assert judged(rule, of_runs(run, {**best, "seeds": [-1]}))["seeds"] == 5  # of a model that all seeds share
+    assert judged(rule, of_runs({"gain": 0.2}, best))["verdict"] == "not run"
+
+
+# ---------------------------------------------------------------- where
+
+
+def test_where_something_else_must_hold_the_others_are_not_testable():
+    more_code = {**EFFECTIVE, "rewards": [], "where": [{"measure": "change of code", "expect": "above"}]}
+    up, none = {"gain": 0.2, "code": 0.2}, {"gain": -0.2, "reward": "incorrect", "code": 0.0}
+    assert judged(more_code, of_runs(up))["verdict"] == "supported"
+    row = judged(more_code, of_runs(none))
+    assert row["verdict"] == "not testable"
+    assert row["remark"] == "change of code was not shown to be above its limit, which the rule presupposes"
+    row = judged({**more_code, "across": "any"}, of_runs(up, none))  # what does not count is not dropped
+    assert (row["verdict"], row["measured_on"].endswith("the best of 2 conditions")) == ("supported", True)
+    assert judged(more_code, of_runs(up, none))["verdict"] == "inconclusive"
+
+
+def test_what_cannot_be_presupposed_says_what_is_missing():
+    rule = {
+        **GAIN,
+        "rewards": ["random_0.5"],
+        "expect": "no gain",
+        "where": [{"measure": "entropy", "expect": "below"}],
+    }
+    run = of_runs({"gain": 0.0, "reward": "random_0.5"})
+    row = judged(rule, joined(run, training(0.3, experiment="main")))
+    assert row["verdict"] == "not testable"
+    assert row["remark"].startswith(
+        "entropy, which the rule presupposes, is not testable: no run with rewards that are always 0"
+    )
+    assert judged(rule, run)["remark"] == "entropy, which the rule presupposes, was not measured"
+    fell = joined(run, training(0.3, experiment="main"), training(0.5, "random_0", experiment="gamma"))
+    assert judged(rule, fell)["verdict"] == "supported"
+
+
+def test_where_looks_at_what_is_other():
+    taken = {**EFFECTIVE, "rewards": ["format_without_python"], "experiments": ["compound"], "expect": "no gain"}
+    taken |= {"where": [{"measure": "gain", "rewards": ["format"], "expect": "above"}]}
+    without = {"gain": 0.0, "reward": "format_without_python"}
+    helped, not_helped = ({"gain": gain, "reward": "format"} for gain in (0.2, 0.0))
+    assert judged(taken, of_runs(without, helped, experiment="compound"))["verdict"] == "supported"
+    assert judged(taken, of_runs(without, not_helped, experiment="compound"))["verdict"] == "not testable"
+    assert judged(taken, of_runs(without, experiment="compound"))["verdict"] == "not testable"
+
+
+def test_choosing_among_many_uses_a_corrected_interval():
+    rule = {**GAIN, "where": [{"measure": "change of code", "expect": "above"}], "expect": "no gain", "across": "any"}
+    chosen = {"gain": 0.0, "code": 0.057, "half": 0.006}
+    assert judged(rule, of_runs(chosen))["verdict"] == "supported"
+    others = [
+        {"gain": 0.2, "reward": reward} for reward in ("incorrect", "ground_truth", "majority_vote", "random_0.5")
+    ]
+    row = judged(rule, of_runs(chosen, *others))
+    assert row["verdict"] == "not testable"  # of five, one such interval is to be expected
+
+
+# ---------------------------------------------------------------- code
+
+
+def test_before_training():
+    rule = {**GAIN, "measure": "accuracy over own prompt", "experiments": ["forcing"], "prompts": ["forced_python"]}
+    frames = of_runs({"gain": None}, {"gain": None, "prompt": "forced_python", "base": 0.6}, experiment="forcing")
+    row = judged(rule, frames)
+    assert (row["verdict"], row["effect"], row["seeds"]) == ("supported", pytest.approx(0.2), 5)
+    assert judged({**rule, "expect": "below"}, frames)["verdict"] == "contradicted"
+    assert judged({**rule, "prompts": "all", "across": "any"}, frames)["verdict"] == "supported"
+    share = {**GAIN, "measure": "share of code", "threshold": 0.5}
+    for of, verdict in ((0.9, "supported"), (0.1, "contradicted"), (0.5, "inconclusive")):
+        assert judged(share, of_runs({"gain": None, "code_base": of}))["verdict"] == verdict
+
+
+def right_in_code(with_code: float, with_language: float, code: float = 0.5) -> dict[str, pd.DataFrame]:
+    frames = of_runs({"gain": None, "code_base": code, "base": code * with_code + (1 - code) * with_language})
+    rates = frames["rates"]
+    return {**frames, "rates": rates.assign(right_with_code=with_code * rates["code_rate"])}
+
+
+def test_code_over_language():
+    rule = {**GAIN, "measure": "code over language"}
+    for language, verdict in ((0.3, "supported"), (0.9, "contradicted")):
+        row = judged(rule, right_in_code(0.6, language))
+        assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(0.6 - language))
+    assert judged(rule, right_in_code(0.6, 0.3, code=1.0))["verdict"] == "not testable"
+
+
+def test_what_training_did_to_code():
+    rule = {**EFFECTIVE, "measure": "change of code"}
+    for code, verdict in ((0.2, "supported"), (-0.2, "contradicted"), (0.05, "inconclusive")):
+        row = judged(rule, of_runs({"gain": 0.0, "code": code}))
+        assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(code))
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.8, "supported"), (0.2, "contradicted"), (0.5, "inconclusive"), (np.nan, "not testable")]
+)
+def test_contributions(value, verdict):
+    rule = {**GAIN, "measure": "contribution", "group": "language_to_code", "threshold": 0.5}
+    shared = {"experiment": "main", "model": "effective-code", "prompt": "plain", "variant": "default"}
+    shared |= {"benchmark": "math500", "problems": 100, "seeds": 5}
+    made = [
+        {**shared, "group": group, "partial_contribution": of}
+        | {"partial_contribution_low": of - 0.05, "partial_contribution_high": of + 0.05}
+        for group, of in (("language_to_code", value), ("code_to_code", 1 - value))
+    ]
+    frame = pd.DataFrame(made)
+    row = judged(rule, {"contributions": frame})
+    assert row["verdict"] == verdict
+    if verdict != "not testable":
+        assert (row["n"], row["seeds"]) == (100, 5)
+        assert judged(rule, {"contributions": frame.assign(seeds=1)})["verdict"] == "inconclusive"
+
+
+def of_changed(agree: float) -> dict[str, pd.DataFrame]:
+    """Greedy code on problems and on changed ones before training, of which a share uses code as the original does."""
+    frames = of_runs(
+        *({"gain": None, "benchmark": name} for name in ("math500", "other_numbers")), experiment="perturbed"
+    )
+    rates = frames["rates"].copy()
+    number = rates["id"].str.removeprefix("problem-").astype(int)
+    code = (number % 2 == 0) ^ ((rates["benchmark"] == "other_numbers") & (number >= agree * 100))
+    return {**frames, "rates": rates.assign(code_rate=code.astype(float))}
+
+
+def test_the_same_strategy_on_changed_problems_is_kappa():
+    rule = {"measure": "same strategy", "experiments": ["perturbed"], "models": "effective code", "expect": "above"}
+    rule |= {"benchmark": "other_numbers", "threshold": 0.6}
+    row = judged(rule, of_changed(1.0))
+    assert (row["verdict"], row["effect"]) == ("supported", pytest.approx(1))
+    row = judged(rule, of_changed(0.5))
+    assert (row["verdict"], row["effect"]) == ("contradicted", pytest.approx(0))
+    always = of_changed(1.0)
+    always["rates"] = always["rates"].assign(code_rate=1.0)  # agreement by chance alone, which is no agreement
+    assert judged(rule, always)["verdict"] == "not testable"
+
+
+def scores(slope: float, noise: float, seeds: int = 5) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    made = []
+    for seed in range(seeds):
+        base = {
+            "experiment": "main",
+            "model": "effective-code",
+            "prompt": "plain",
+            "benchmark": "math500",
+            "seed": seed,
+        }
+        made.append({**base, "reward": "", "variant": "", "step": 0, "accuracy": 0.4, "code_rate": 0.5})
+        for reward in ("format", "incorrect"):
+            for step in (5, 10, 15, 20, 25):
+                code = generator.uniform(-0.3, 0.3)
+                rates = {"accuracy": 0.4 + slope * code + noise * generator.normal(), "code_rate": 0.5 + code}
+                made.append({**base, "reward": reward, "variant": "default", "step": step, **rates})
+    return pd.DataFrame(made)
+
+
+TRACKS = {**GAIN, "measure": "code with accuracy", "models": "effective code", "rewards": ["format", "incorrect"]}
+
+
+@pytest.mark.parametrize(
+    ("frame", "verdict"),
+    [
+        (scores(0.5, 0.01), "supported"),
+        (scores(-0.5, 0.01), "contradicted"),
+        (scores(0.07, 0.1), "inconclusive"),
+        (scores(0.5, 0.01, seeds=1), "inconclusive"),
+        (scores(0.5, 0.01).assign(code_rate=0.5), "not testable"),
+    ],
+)
+def test_code_with_accuracy(frame, verdict):
+    row = judged(TRACKS, {"scores": frame})
+    assert row["verdict"] == verdict
+    if verdict == "supported":
+        assert 0.95 < row["low"] < row["effect"] < row["high"] <= 1
+        assert (row["n"], row["n_of"], row["seeds"]) == (10, "evaluations", 5)
+    if frame["seed"].nunique() == 1:
+        assert row["remark"].startswith("no interval: it needs two seeds")
+
+
+def test_no_correlation_is_above_one():
+    row = judged(TRACKS, {"scores": scores(0.5, 0.05, seeds=2)})
+    assert row["low"] < row["effect"] < row["high"] == 1
+
+
+def test_a_seed_that_lacks_a_reward_has_no_correlation_of_its_own():
+    five = scores(0.5, 0.01)
+    row = judged(TRACKS, {"scores": five[(five["seed"] < 4) | (five["reward"] != "incorrect")]})
+    assert (row["seeds"], row["n"]) == (4, 10)
+
+
+MODELS = ["effective-code", "no-code", "bad-code", "placebo"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "models", "verdict"),
+    [
+        ([0.11, 0.19, 0.31, 0.4], 4, "supported"),
+        ([0.4, 0.31, 0.19, 0.11], 4, "contradicted"),
+        ([0.1, 0.4, 0.1, 0.3], 4, "inconclusive"),
+        ([0.1, 0.2, 0.3, 0.4], 3, "not testable"),
+    ],
+)
+def test_pass_at_k_with_gains(gains, models, verdict):
+    rule = {**GAIN, "measure": "pass@k with gain", "rewards": ["format"]}
+    conditions = [{"gain": gain, "model": model} for gain, model in zip(gains, MODELS, strict=True)]
+    labels = pd.DataFrame({"experiment": "main", "model": MODELS[:models], "prompt": "plain", "seeds": 1})
+    frames = of_runs(*conditions) | {"labels": labels.assign(pass_at_k=[0.2, 0.4, 0.6, 0.8][:models])}
+    row = judged(rule, frames)
+    assert row["verdict"] == verdict
+    if verdict == "supported":
+        assert (row["n"], row["n_of"], row["seeds"]) == (4, "models", 5)
+
+
+# ---------------------------------------------------------------- training metrics
+
+
+@pytest.mark.parametrize(
+    ("measure", "quantity"),
+    [("entropy", "entropy"), ("token probability", "token_probability"), ("code of rollouts", "code_rate")],
+)
+def test_a_change_over_training_is_less_that_of_a_run_that_learns_nothing(measure, quantity):
+    rule = {**GAIN, "measure": measure, "experiments": ["clipping"], "rewards": ["random_0.5"]}
+    still = training(0.5, "random_0", quantity, spread=0.001, experiment="gamma")
+    for change, verdict in ((0.1, "supported"), (-0.1, "contradicted")):
+        row = judged(rule, joined(training(0.5 + change, quantity=quantity), still))
+        assert (row["verdict"], row["effect"], row["seeds"]) == (verdict, pytest.approx(change), 5)
+        unclipped = training(0.5, quantity=quantity, variant="unclipped")
+        against = {**rule, "against": {"variants": ["unclipped"]}}
+        row = judged(against, joined(training(0.5 + change, quantity=quantity), unclipped, still))
+        assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(change))
+        assert row["measured_on"].endswith("default against unclipped")
+    unmoved = judged(rule, joined(training(0.5, quantity=quantity, spread=0.001), still))
+    assert (unmoved["verdict"], unmoved["effect"]) == ("contradicted", 0)
+
+
+def test_without_a_run_that_learns_nothing_a_change_over_training_is_not_testable():
+    rule = {**GAIN, "measure": "entropy", "experiments": ["clipping"], "rewards": ["random_0.5"]}
+    run = training(0.4)
+    said = "no run with rewards that are always 0 of effective-code and plain over 25 steps"
+    others: list[dict[str, Any]] = [{"steps": 20}, {"model": "no-code"}, {"variant": "one_update_small_rollout"}]
+    for other in others:  # which did not see the same prompts
+        row = judged(rule, joined(run, training(0.5, "random_0", experiment="gamma", **other)))
+        assert row["verdict"] == "not testable"
+        assert row["remark"].startswith(said)
+    assert judged(rule, run)["verdict"] == "not testable"
+    votes = {**rule, "experiments": ["main"], "rewards": ["majority_vote"]}
+    row = judged(
+        votes, joined(training(0.4, "majority_vote", experiment="main"), training(0.5, "random_0", experiment="gamma"))
+    )
+    assert row["remark"] == "majority_vote trains on other problems than a run with rewards that are always 0"
+    one = judged(rule, joined(run, training(0.5, "random_0", experiment="gamma", seeds=[3])))
+    assert (one["verdict"], one["seeds"]) == ("inconclusive", 1)
+
+
+# ---------------------------------------------------------------- apart from runs
+
+
+def completed(model: str, **shares: float) -> pd.DataFrame:
+    rows = [
+        {"model": model, "problem_set": name, "problems": 100, "seeds": 5, "word_for_word": share}
+        | {"word_for_word_low": share - 0.02, "word_for_word_high": share + 0.02}
+        for name, share in shares.items()
+    ]
+    return pd.DataFrame(rows).assign(experiment="")
+
+
+def test_memorization_of_a_benchmark_that_may_be_known():
+    rule = {"measure": "memorization", "models": "effective code", "expect": "above"}
+    row = judged(rule, {"memorization": completed("effective-code", sums=0.5)})
+    assert (row["verdict"], row["remark"]) == ("not testable", "no corpus can hold the benchmark's problems")
+    for value, verdict in ((0.5, "supported"), (0.02, "inconclusive")):
+        found = {"memorization": completed("Qwen2.5-Math-7B", math500=value, calculation=0.0)}
+        assert judged(rule, found, PAPER)["verdict"] == verdict
+    alone = judged(rule, {"memorization": completed("Qwen2.5-Math-7B", math500=0.5)}, PAPER)
+    assert (alone["verdict"], alone["remark"]) == (
+        "not testable",
+        "partial_prompt has no problems that no corpus can hold, to compare with",
+    )
+
+
+def clipping(**values: float) -> pd.DataFrame:
+    """Probe rows of effective-code, or paths of the bandit whose last value is given."""
+    made: list[dict[str, Any]] = []
+    for name, value in values.items():
+        ends = {"value": value, "low": value - 0.01, "high": value + 0.01}
+        if name in ORGANISM.variants:
+            each = " ".join(
+                repr(value + (0.001 if name == "unclipped" else 0.002) * seed) for seed in (-2, -1, 0, 1, 2)
+            )
+            probed = {"part": "probe", "model": "effective-code", "variant": name, "seeds": 5, "pairs": 24}
+            made.append({**probed, **ends, "value_by_seed": each})
+        else:
+            variant, optimizer = re.fullmatch(r"(.+)_(sgd|adamw)", name).groups()  # type: ignore[union-attr]
+            path = {"part": "bandit", "variant": variant.replace("_", " "), "optimizer": optimizer, "runs": 600}
+            made += [{**path, "step": 25, **ends}, {**path, "step": 0, "value": 0.6, "low": 0.6, "high": 0.6}]
+    columns = [
+        "part",
+        "model",
+        "variant",
+        "optimizer",
+        "step",
+        "value",
+        "low",
+        "high",
+        "value_by_seed",
+        "seeds",
+        "pairs",
+    ]
+    columns.append("runs")
+    return pd.DataFrame(made, columns=columns).assign(experiment="")
+
+
+def test_the_probe():
+    rule = {"measure": "probe", "models": "effective code", "optimizer": "sgd", "expect": "above"}
+    against = {**rule, "against": {"variants": ["unclipped"]}}
+    for value, verdict in ((0.1, "supported"), (-0.1, "contradicted"), (0.005, "inconclusive")):
+        row = judged(rule, {"clipping": clipping(default=value)})
+        assert (row["verdict"], row["n"], row["n_of"], row["seeds"]) == (verdict, 24, "pairs", 5)
+        row = judged(against, {"clipping": clipping(default=value, unclipped=0.0)})
+        assert row["verdict"] == verdict
+        assert row["high"] - row["low"] == pytest.approx(2 * 0.0019632, abs=1e-5)  # paired by seed
+    assert judged(against, {"clipping": clipping(default=0.1)})["verdict"] == "not run"
+
+
+def test_the_bandit_has_no_model_and_is_in_log_odds():
+    rule = {"measure": "bandit", "variants": ["clip"], "optimizer": "sgd", "expect": "above"}
+    for value, verdict in ((1.0, "supported"), (0.6, "contradicted"), (0.8, "inconclusive")):
+        row = judged(rule, {"clipping": clipping(clip_sgd=value, clip_adamw=0.1)})
+        assert (row["verdict"], row["effect"], row["unit"]) == (verdict, pytest.approx(value - 0.6), "log odds")
+        assert (row["n"], row["n_of"], row["measured_on"]) == (600, "runs", "no model (bandit, SGD), clip")
+    both = {**rule, "against": {"variants": ["no clip"]}}
+    assert judged(both, {"clipping": clipping(clip_sgd=0.8, no_clip_sgd=0.5)})["effect"] == pytest.approx(0.3)
+    flat = {"measure": "bandit", "variants": ["one update"], "expect": "no gain"}
+    assert judged(flat, {"clipping": clipping(one_update_sgd=0.6, one_update_adamw=0.9)})["verdict"] == "contradicted"
+
+
+def test_every_suite_has_a_link_to_what_it_shows():
+    assert judged(EFFECTIVE, of_runs({"gain": 0.2}), SUITES["smoke"])["exhibit"] == "fig1"
+    assert judged(EFFECTIVE, {})["exhibit"] == ""
