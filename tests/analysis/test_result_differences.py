@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from spurious_rewards.analysis import result_differences
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.manifests import Recorder, manifest_path
 from spurious_rewards.operations import diff
 from spurious_rewards.runtime.errors import UserError
@@ -121,7 +121,7 @@ def test_versions_and_commits_that_differ_are_found() -> None:
 
 def results(root: Path, *rows: dict[str, object]) -> diff.Results:
     """Results with one experiment and model, a figure and a report."""
-    tables.write_csv(frame(*rows).drop(columns="experiment"), root / "experiments/main/m/headline.csv")
+    csv_files.write(frame(*rows).drop(columns="experiment"), root / "experiments/main/m/headline.csv")
     page = root / "exhibits/fig1/page.json"
     page.parent.mkdir(parents=True)
     page.write_text("{}")
@@ -181,8 +181,8 @@ def test_suites_of_results_without_a_report_are_said_to_be_unknown(tmp_path: Pat
 
 def test_the_numbers_can_be_read_back(tmp_path: Path) -> None:
     a, b = (results(tmp_path / name, row("format", value)) for name, value in (("a", 0.1), ("b", 1 / 3)))
-    tables.write_csv(diff.numbers(a, b), tmp_path / "diff.csv")
-    back = tables.read_csv(tmp_path / "diff.csv")
+    csv_files.write(diff.numbers(a, b), tmp_path / "diff.csv")
+    back = csv_files.read(tmp_path / "diff.csv")
     assert back["difference_b"].tolist() == [1 / 3]
     assert back["change"].tolist() == [1 / 3 - 0.1]
 

@@ -17,6 +17,7 @@ from spurious_rewards.analysis.scores import from_base, scores, smooth
 from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.analysis.strategy_switches import contributions, switches
 from spurious_rewards.analysis.untrained import before
+from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts import tables as artifacts
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
@@ -74,9 +75,9 @@ def frames(tmp_path_factory, the_suite):
         "before": before(graded, the_suite, experiment),
     }
     for name, frame in of_csv.items():
-        artifacts.write_csv(frame, folder / f"{name}.csv")
+        csv_files.write(frame, folder / f"{name}.csv")
     return {
-        **{name: artifacts.read_csv(folder / f"{name}.csv") for name in of_csv},
+        **{name: csv_files.read(folder / f"{name}.csv") for name in of_csv},
         "scores": scores(graded),
         "switches": switches(graded, the_suite, experiment),
         "contributions": contributions(graded, the_suite, experiment, training),

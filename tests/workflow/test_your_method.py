@@ -9,7 +9,7 @@ import pytest
 import yaml
 from checkout import ROOT, Ended
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 
 RESULTS = Path("results/your_method")
 
@@ -55,7 +55,7 @@ def finished(folder: Path, study: Path) -> Path:
 
 @pytest.mark.rare
 def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
-    judged = tables.read_csv(finished / RESULTS / "exhibits/verdict/table.csv")
+    judged = csv_files.read(finished / RESULTS / "exhibits/verdict/table.csv")
     assert set(judged["model"]) == {"effective-code"}
     assert set(judged["baseline"]) == {"random_0.5", "format", "ground_truth"}
     assert set(judged["against_dummies"]) <= {"beats", "falls behind", "not shown", "too few seeds"}

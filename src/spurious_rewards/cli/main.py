@@ -174,7 +174,7 @@ def diff(
     """Set two result folders side by side.
     Example: spurious-rewards diff results/organism ../other/results/organism
     """
-    from spurious_rewards.artifacts import tables
+    from spurious_rewards.artifacts import csv_files
     from spurious_rewards.operations import diff
 
     if csv and csv.is_dir():
@@ -182,7 +182,7 @@ def diff(
     one, other = diff.Results(a), diff.Results(b)
     show(diff.report(one, other))
     if csv:
-        tables.write_csv(diff.numbers(one, other), csv)
+        csv_files.write(diff.numbers(one, other), csv)
 
 
 @app.command()

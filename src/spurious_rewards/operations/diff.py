@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spurious_rewards.analysis import result_differences
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.reporting.numerals import MISSING, points, points_interval
@@ -40,7 +40,7 @@ class Results:
         """
         files = sorted(self.root.glob(str(ResultPaths(Path()).scored("*", "*") / "headline.csv")))
         columns = [*result_differences.ROW[1:], *result_differences.VALUES]
-        frames = [tables.read_csv(file, columns=columns).assign(experiment=file.parent.parent.name) for file in files]
+        frames = [csv_files.read(file, columns=columns).assign(experiment=file.parent.parent.name) for file in files]
         if not (frames := [frame for frame in frames if len(frame)]):
             raise UserError(
                 f"{self.root}: no experiment has a headline there; give the results of a run: results/SUITE"
@@ -51,7 +51,7 @@ class Results:
     def claims(self) -> pd.DataFrame | None:
         """The ledger's claims and verdicts (`analysis.claims.ledger`), if there is one."""
         path = self.root / "claims.csv"
-        return tables.read_csv(path, columns=["id", "verdict"]) if path.exists() else None
+        return csv_files.read(path, columns=["id", "verdict"]) if path.exists() else None
 
     @cached_property
     def exhibits(self) -> list[str]:

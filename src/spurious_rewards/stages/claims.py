@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.claims import PAPER, Ledger
@@ -81,7 +81,7 @@ def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder = Recorder("claims", job.model_dump(mode="json"))
     numbers, output = inputs.get("numbers", []), outputs["claims"]
     frame = ledger(job.ledger, job.suite, _evidence(job, output.parent, numbers), job.paper)
-    tables.write_csv(frame, output)
+    csv_files.write(frame, output)
     recorder.write(output, numbers)
     print(f"{len(frame)} claims: {counts(frame)}", file=sys.stderr)
 
@@ -99,7 +99,7 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
         # What models know by heart is of no experiment.
         of = next((name for folder, name in experiments.items() if folder in path.parents), "")
         what, experiment = shown.get(path.parent) or (path.stem, of)
-        frame = tables.read(path, PARQUET[path.stem]) if path.suffix == ".parquet" else tables.read_csv(path)
+        frame = tables.read(path, PARQUET[path.stem]) if path.suffix == ".parquet" else csv_files.read(path)
         if len(frame):
             words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
             found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))

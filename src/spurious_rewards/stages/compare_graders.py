@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
@@ -56,7 +56,7 @@ def work(job: CompareGradersJob, inputs: Inputs, outputs: Outputs) -> None:
     }
     for name, frame in found.items():
         path = outputs["folder"] / f"{name}.csv"
-        tables.write_csv(frame, path)
+        csv_files.write(frame, path)
         recorder.write(path, [*inputs["grades"], *inputs["problems"]])
 
 

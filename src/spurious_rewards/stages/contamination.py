@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.problems import Overlap
 from spurious_rewards.stages import memorization
@@ -70,7 +70,7 @@ def work(job: ContaminationJob, inputs: Inputs, outputs: Outputs) -> None:
     folder = outputs["folder"]
     written = [folder / f"{name}.csv" for name in frames]
     for path, frame in zip(written, frames.values(), strict=True):
-        tables.write_csv(frame, path)
+        csv_files.write(frame, path)
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.exhibits.kinds import ENDINGS, pictures
@@ -112,7 +112,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
         for ending in ENDINGS:
             written.append(folder / f"{stem}.{ending}")
             figures.save(figure, written[-1])
-    tables.write_csv(made.numbers, folder / "table.csv")
+    csv_files.write(made.numbers, folder / "table.csv")
     texts = {
         "table.md": markdown(page),
         "table.tex": latex.document_part(page),
@@ -154,7 +154,7 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
         elif kind in PARQUET:
             frames[kind] = pd.concat([tables.read(path, PARQUET[kind]) for path in paths], ignore_index=True)
         else:
-            frames[kind] = tables.read_csvs(paths)
+            frames[kind] = csv_files.read_all(paths)
     return ResultTables(**frames)
 
 

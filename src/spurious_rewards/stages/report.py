@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.ancestry import ancestry
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
@@ -74,10 +74,10 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
         *graders.values(),
     ]
     shown = report.Numbers(
-        claims=tables.read_csv(paths.claims()),
-        headline=tables.read_csvs([folder / "headline.csv" for folder in scored[suite.report.headline]]),
-        seeds=tables.read_csvs([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
-        judged={name: tables.read_csv(path, ("answer", "extracted")) for name, path in graders.items()},
+        claims=csv_files.read(paths.claims()),
+        headline=csv_files.read_all([folder / "headline.csv" for folder in scored[suite.report.headline]]),
+        seeds=csv_files.read_all([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
+        judged={name: csv_files.read(path, ("answer", "extracted")) for name, path in graders.items()},
         **_before_training(paths),
         **_of_experiments(paths, scored),
     )
@@ -102,7 +102,7 @@ def _before_training(paths: ResultPaths) -> "dict[str, DataFrame]":
     from spurious_rewards.analysis.contamination import LEAKAGE, MEMORIZATION
 
     return {
-        name: tables.read_csv(path)
+        name: csv_files.read(path)
         if (path := paths.contamination() / f"{name}.csv").exists()
         else pd.DataFrame(columns=columns)
         for name, columns in (("leakage", LEAKAGE), ("memorization", MEMORIZATION))
@@ -120,7 +120,7 @@ def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[
     }
     frames = {
         kind: pd.concat(
-            [tables.read_csvs(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True
+            [csv_files.read_all(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True
         )
         for kind, of in files.items()
     }

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.experiments import BestPrompt
 from spurious_rewards.config.suite import Suite
@@ -98,7 +98,7 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
     }
     folder = outputs["folder"]
     for name in TABLES:
-        tables.write_csv(found[name], folder / f"{name}.csv")
+        csv_files.write(found[name], folder / f"{name}.csv")
     tables.write(scores.scores(graded), tables.Scores, folder / "scores.parquet")
     tables.write(scores.rates(graded, suite, experiment, prompts), tables.Rates, folder / "rates.parquet")
     written = [folder / "scores.parquet", folder / "rates.parquet", *(folder / f"{name}.csv" for name in TABLES)]

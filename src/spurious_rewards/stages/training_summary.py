@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.endpoints import untrained_lengths
 from spurious_rewards.config.suite import Suite
@@ -51,9 +51,9 @@ def work(job: TrainingSummaryJob, inputs: Inputs, outputs: Outputs) -> None:
         collect(sources(metrics), tables.Metrics), job.suite, job.suite.experiments[job.experiment]
     )
     folder = outputs["folder"]
-    tables.write_csv(labels_summary(*of_votes), folder / "labels.csv")
-    tables.write_csv(training_health(of_training), folder / "health.csv")
-    tables.write_csv(last_fifth(of_training, job.lengths), folder / "training.csv")
+    csv_files.write(labels_summary(*of_votes), folder / "labels.csv")
+    csv_files.write(training_health(of_training), folder / "health.csv")
+    csv_files.write(last_fifth(of_training, job.lengths), folder / "training.csv")
     recorder.write(folder / "labels.csv", [*labels, *votes])
     for name in ("health.csv", "training.csv"):
         recorder.write(folder / name, metrics)
