@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from asking import complete
-from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, broken, byte_level, make
+from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, TEMPLATE, broken, byte_level, make
 from tokenizers import Tokenizer
 
 from spurious_rewards.artifacts import tables
@@ -401,6 +401,24 @@ def test_each_architecture_answers_by_the_token_ids_of_its_tokenizer_json(
     text = "<|system|>Be plain.</s><|user|>1+1</s><|assistant|>"
     assert own.encode(text, add_special_tokens=False).ids in given
     assert len(pq.read_table(tmp_path / "responses.parquet")) == 4 * len(PROBLEMS)
+
+
+def test_a_chat_response_ends_where_the_template_closes_the_turn(tmp_path: Path):
+    """Its token is not one of the model's own ends; what a base model writes behind it would be read as its answer."""
+    model = make(tmp_path / "model")
+    (model / "chat_template.jinja").write_text(TEMPLATE.replace("</s>", "<|user|>"))
+    long = SAMPLING.model_copy(update={"max_new_tokens": 60, "batch_tokens": 10_000})
+    tasks = [Task("drawn", PROBLEMS, 20, 1.0)]
+    ask(model, tmp_path / "chat.parquet", steps=(0,), tasks=tasks, prompt=Prompt(kind="chat"), sampling=long)
+    raw = Prompt(kind="raw", user="<|user|>{}<|user|><|assistant|>")
+    ask(model, tmp_path / "raw.parquet", steps=(0,), tasks=tasks, prompt=raw, sampling=long)
+    chat, free = (tables.read(tmp_path / f"{name}.parquet", tables.Responses) for name in ("chat", "raw"))
+    ended = chat["tokens"] < free["tokens"]
+    assert ended.sum() > 5
+    assert (chat["tokens"] <= free["tokens"]).all()
+    assert not chat.loc[ended, "truncated"].any()
+    both = zip(chat["response"], free["response"], strict=True)
+    assert all(whole.startswith(short.rstrip("\ufffd")) for short, whole in both)  # bytes of half a character
 
 
 @pytest.mark.parametrize("architecture", ["bloom", "mamba", "mpt"])

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from spurious_rewards.artifacts.checkpoints import write_stub
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.models.loading import load_tokenizer
-from spurious_rewards.models.prompts import encode, fitting, hashes, prefix, room, texts, trim
+from spurious_rewards.models.prompts import encode, fitting, hashes, prefix, room, texts, trim, turn_end
 from spurious_rewards.runtime.errors import UserError
 
 
@@ -54,6 +54,29 @@ def test_a_chat_prompt_needs_a_chat_template(tiny_model: Path):
     tokenizer.chat_template = None
     with pytest.raises(UserError, match=r"tiny: its tokenizer has no chat template, but the prompt is of kind chat"):
         encode(Prompt(kind="chat"), tokenizer, "a")
+
+
+ENDS = {
+    "the model's own": (TEMPLATE, ["</s>"]),
+    "another special token": (TEMPLATE.replace("</s>", "<|user|>\n"), ["<|user|>"]),
+    "a word": (TEMPLATE.replace("</s>", " END"), []),
+    "nothing": (TEMPLATE.replace("</s>", ""), []),
+    "no words of the assistant's": (
+        "{% if messages[-1]['role'] == 'assistant' %}{{ raise_exception('no') }}{% endif %}" + TEMPLATE,
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_special_token_that_closes_a_turn_in_the_template_is_an_end_of_the_prompt_s(name: str, tmp_path: Path):
+    template, expected = ENDS[name]
+    tokenizer = load_tokenizer(make(tmp_path / "model", chat_template=template))
+    (tmp_path / "model" / "chat_template.jinja").write_text(template)
+    tokenizer.chat_template = template
+    found = turn_end(Prompt(kind="chat"), tokenizer)
+    assert tokenizer.convert_ids_to_tokens(found) == expected
+    assert turn_end(Prompt(kind="raw"), tokenizer) == []
 
 
 # ---------------------------------------------------------------- the prompts of the paper, token for token

@@ -45,11 +45,18 @@ class Engine(Protocol):
         """Tokens that prompt and response together may have; infinity if nothing limits them."""
 
     def complete(
-        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
+        self,
+        requests: Sequence[Request],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        prefix: Sequence[int] = (),
+        turn_end: Sequence[int] = (),
     ) -> list[Completion]:
         """One completion for each request (at least one), in order.
 
-        Every prompt ends with `prefix`, and every completion begins with it; `max_new_tokens` counts it.
+        It ends with one of the model's own ending tokens, one of `turn_end`, or a string of `stop`. Every prompt ends with
+        `prefix`, and every completion begins with it; `max_new_tokens` counts it.
         Sampling has no top-p, top-k or penalty (paper, App. A).
         """
 

@@ -25,7 +25,7 @@ from spurious_rewards.generation.engine import Engine, Request, batches, derived
 from spurious_rewards.generation.engines import engine, versions
 from spurious_rewards.generation.sharing import Part, share_out
 from spurious_rewards.generation.tasks import Checkpoint, Task
-from spurious_rewards.models.prompts import encode, prefix, room
+from spurious_rewards.models.prompts import encode, prefix, room, turn_end
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.runtime.links import refuse_links_below
@@ -148,6 +148,7 @@ def answer(asked: Asked, shards: Path, threads: int, hardware: Hardware, part: P
                     max_new_tokens=asked.sampling.max_new_tokens,
                     stop=asked.prompt.stop,
                     prefix=begun,
+                    turn_end=turn_end(asked.prompt, loaded.tokenizer),
                 )
                 answers = [(*key, *completion) for (key, _), completion in zip(batch, completions, strict=True)]
                 columns = [*KEY, "response", "tokens", "truncated"]

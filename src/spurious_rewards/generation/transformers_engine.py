@@ -35,10 +35,16 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def complete(
-        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
+        self,
+        requests: Sequence[Request],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        prefix: Sequence[int] = (),
+        turn_end: Sequence[int] = (),
     ) -> list[Completion]:
         """See `Engine`."""
-        ending = loading.ending_tokens(self.model.generation_config, self.tokenizer)
+        ending = loading.ending_tokens(self.model.generation_config, self.tokenizer, turn_end)
         # Finished rows are filled up with an ending token, so that the first of those is where a response ends.
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=False,

@@ -85,13 +85,19 @@ class VllmEngine:
         return self.sampling.max_model_len or loading.positions(self.folder)
 
     def complete(
-        self, requests: Sequence[Request], *, max_new_tokens: int, stop: Sequence[str], prefix: Sequence[int] = ()
+        self,
+        requests: Sequence[Request],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str],
+        prefix: Sequence[int] = (),
+        turn_end: Sequence[int] = (),
     ) -> list[Completion]:
         """See `Engine`."""
         llm = self.llm
         from vllm import SamplingParams
 
-        ending = loading.ending_tokens(loading.generation_settings(self.folder), self.tokenizer)
+        ending = loading.ending_tokens(loading.generation_settings(self.folder), self.tokenizer, turn_end)
         settings = [
             SamplingParams(
                 temperature=request.temperature,

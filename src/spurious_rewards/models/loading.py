@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -314,15 +314,18 @@ def positions(folder: Path) -> float:
         return config_file.positions(config.get_text_config().to_dict())
 
 
-def ending_tokens(settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """Ids that end a response: those of the model's generation settings and the tokenizer's own, as in TRL and vLLM.
+def ending_tokens(
+    settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase", of_turn: Sequence[int] = ()
+) -> list[int]:
+    """Ids that end a response: those of the model's generation settings and the tokenizer's own, as in TRL and vLLM; `of_turn`
+    too, those that end a turn in the prompt's template (`prompts.turn_end`).
 
     Raises:
         UserError: there is none.
     """
     configured = settings.eos_token_id
     several = configured if isinstance(configured, list) else [configured]
-    ending = sorted({token for token in (*several, tokenizer.eos_token_id) if token is not None})
+    ending = sorted({token for token in (*several, tokenizer.eos_token_id, *of_turn) if token is not None})
     if not ending:
         raise UserError(
             f"{tokenizer.name_or_path}: neither generation_config.json nor the tokenizer names a token that "

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spurious_rewards.artifacts.checkpoints import gone
 from spurious_rewards.config.models import Prompt
-from spurious_rewards.models import loading, templates
+from spurious_rewards.models import loading, rendering, templates
 from spurious_rewards.models.folder import PROBLEM
 from spurious_rewards.runtime.errors import UserError
 
@@ -54,6 +54,22 @@ def prefix(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
             f"{prompt.response_prefix!r}; choose a prefix that it can spell"
         )
     return ids
+
+
+def turn_end(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """The special token with which a chat template closes the assistant's turn, if it closes it with one; none of raw prompts.
+
+    A base model's own end may be another (Qwen2.5's is `<|endoftext|>`, and its template's `<|im_end|>`). What it writes behind
+    the end of its turn would be read as part of the response, and the marker itself is in no text.
+    """
+    if prompt.kind == "raw":
+        return []
+    with suppress(rendering.RenderingError):  # a template that takes no words of the assistant's
+        text = templates.after_the_response(_template(tokenizer), prompt, PROBLEM, tokenizer.special_tokens_map)
+        first = _spelled(tokenizer, text)[:1]
+        known = tokenizer.added_tokens_decoder
+        return [id_ for id_ in first if id_ in known and known[id_].special]
+    return []
 
 
 def room(max_new_tokens: int, prefix: Sequence[int]) -> int:

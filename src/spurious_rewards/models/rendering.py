@@ -46,7 +46,7 @@ class Rendered(NamedTuple):
 def render(
     template: str, messages: Sequence[Mapping[str, str]], date: datetime.date, special_tokens: Mapping[str, str]
 ) -> Rendered:
-    """What a template makes of a chat on a day, opened for the assistant's turn.
+    """What a template makes of a chat on a day, opened for the assistant's turn unless that is the last of the messages.
 
     Raises:
         RenderingError: the template raises whatever it likes, does not end or takes too much memory.
@@ -92,7 +92,7 @@ def _answer(question: list[Any]) -> list[str | None] | str:
             messages=messages,
             tools=None,
             documents=None,
-            add_generation_prompt=True,
+            add_generation_prompt=messages[-1]["role"] != "assistant",
             strftime_now=datetime.date.fromisoformat(date).strftime,
             **special_tokens,
         )

@@ -55,6 +55,17 @@ def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[
     return rendering.render(template, messages(prompt, problem), prompt.date, special_tokens)
 
 
+def after_the_response(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> str:
+    """What a template puts behind the assistant's words.
+
+    Raises:
+        RenderingError: see `rendering.render`; the template may take no message of the assistant's.
+    """
+    said = "ninety-nine point five"
+    chat = [*messages(prompt, problem), {"role": "assistant", "content": said}]
+    return rendering.render(template, chat, prompt.date, special_tokens).text.rpartition(said)[2]
+
+
 def unusable(text: str, asked: str) -> str | None:
     """What is wrong with what a template has made of a prompt that asks this; None if nothing is."""
     if asked.strip() not in text:

@@ -30,7 +30,7 @@ from trl.trainer import utils as trl_utils
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Training
 from spurious_rewards.models import loading
-from spurious_rewards.models.prompts import encode, prefix, room, texts, trim
+from spurious_rewards.models.prompts import encode, prefix, room, texts, trim, turn_end
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.vllm_server import LAUNCHED
@@ -93,8 +93,10 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
         # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
         loaded = without_dropout(loading.load_model(model, "float32"))
+        # TRL takes the ends of a response from here.
+        ending = loading.ending_tokens(loaded.generation_config, tokenizer, turn_end(prompt, tokenizer))
+        loaded.generation_config.eos_token_id = ending
         if training.engine == "vllm":
-            ending = loading.ending_tokens(loaded.generation_config, tokenizer)
             configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
         with _colocated(training, tokenizer):
             super().__init__(
