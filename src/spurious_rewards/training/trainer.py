@@ -32,6 +32,7 @@ from spurious_rewards.config.training import Training
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import encode, prefix, room, texts, trim, turn_end
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.padding import by_length, without_padding
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.vllm_server import LAUNCHED
 from spurious_rewards.training.whitening import whitened
@@ -67,6 +68,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
 
     `on_step` gets the row of tables.Metrics without its seed, and the step's local responses with rewards and verdicts.
     """
+
+    _buffered_inputs: Any  # TRL's own: the micro-batches of the rollout batch
 
     def __init__(
         self,
@@ -207,6 +210,17 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
             batch["advantages"] = whitened(batch["advantages"], tokens, self.accelerator.reduce)
         return batch
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """Put responses of like length into one micro-batch, where it is no matter which ones are together."""
+        drawn = (
+            self._step % (self.args.steps_per_generation * self.num_iterations) == 0 or self._buffered_inputs is None
+        )
+        inputs = super()._prepare_inputs(generation_batch)
+        if drawn and self.training_settings.loss == "paper":
+            self._buffered_inputs = by_length(self._buffered_inputs, self.args.gradient_accumulation_steps)
+            inputs = self._buffered_inputs[self._step % self.args.steps_per_generation]
+        return inputs
+
     def _get_per_token_logps_and_entropies(
         self,
         model: Any,
@@ -227,14 +241,16 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         keywords["compute_entropy"] = True
         parts = []
         rows = batch_size or len(input_ids)
-        for ids, mask in zip(torch.split(input_ids, rows), torch.split(attention_mask, rows), strict=True):
+        order = attention_mask.sum(1).argsort(stable=True) if rows < len(input_ids) else torch.arange(len(input_ids))
+        chunks = (torch.split(of[order], rows) for of in (input_ids, attention_mask))
+        for ids, mask in zip(*chunks, strict=True):
             shown = slice(*without_padding(mask, logits_to_keep))
             kept = shown.stop - (ids.shape[1] - logits_to_keep)
             logps, entropies, _ = super()._get_per_token_logps_and_entropies(
                 model, ids[:, shown], mask[:, shown], kept, **keywords
             )
             parts.append([functional.pad(values, (0, logits_to_keep - kept)) for values in (logps, entropies)])
-        logps, entropies = (torch.cat(values) for values in zip(*parts, strict=True))
+        logps, entropies = (torch.cat(values)[order.argsort()] for values in zip(*parts, strict=True))
         if old or self.training_settings.optimizer_steps == 1:
             mask = attention_mask[:, -logits_to_keep:]
             self.sums["policy_tokens"] += mask.sum().item()
@@ -353,18 +369,6 @@ def outputs_in_float32(plugin: Any) -> None:
         plugin.mixed_precision_policy = MixedPrecisionPolicy(
             param_dtype=plugin.mixed_precision_policy.param_dtype, reduce_dtype=torch.float32
         )
-
-
-def without_padding(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
-    """The first column of a micro-batch that is no padding in some row, and the one behind the last; one response column stays.
-
-    Args:
-        mask: 1 where a token counts, shape (rows, columns); prompts are padded on the left, responses on the right.
-        logits_to_keep: columns of responses.
-    """
-    of_prompts = mask.shape[1] - logits_to_keep
-    columns = mask.any(dim=0).nonzero()
-    return min(int(columns.min()), of_prompts - 1), max(int(columns.max()) + 1, of_prompts + 1)
 
 
 def without_dropout(model: Any) -> Any:

@@ -1,0 +1,49 @@
+"""What is cut, and which rows go together."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurious_rewards.training.padding import by_length, without_padding
+
+
+def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> None:
+    mask = torch.tensor([[0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0]])
+    assert without_padding(mask, 4) == (2, 6)
+    assert without_padding(mask[:, 2:6], 2) == (0, 4)
+    assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2) == (1, 3)  # a response whose only token is masked
+
+
+@given(
+    rows=st.integers(1, 4),
+    together=st.integers(1, 3),
+    updates=st.integers(1, 3),
+    data=st.data(),
+)
+def test_rows_stay_whole_and_in_their_update_and_only_neighbours_in_length_share_a_micro_batch(
+    rows: int, together: int, updates: int, data: st.DataObject
+) -> None:
+    count = rows * together * updates
+    lengths = data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
+    masks = torch.tensor([[1] * length + [0] * (9 - length) for length in lengths])
+    micro_batches = [
+        {
+            "completion_mask": masks[first : first + rows],
+            "place": list(range(first, first + rows)),
+            "advantages": torch.arange(first, first + rows),
+            "num_items_in_batch": torch.tensor(7),
+            "nothing": None,
+        }
+        for first in range(0, count, rows)
+    ]
+    found = by_length(micro_batches, together)
+    assert len(found) == len(micro_batches)
+    for update in range(updates):
+        mine = found[update * together : (update + 1) * together]
+        places = [place for each in mine for place in each["place"]]
+        assert sorted(places) == list(range(update * together * rows, (update + 1) * together * rows))
+        assert [lengths[place] for place in places] == sorted(lengths[place] for place in places)
+        for each in mine:
+            assert each["completion_mask"].sum(1).tolist() == [lengths[place] for place in each["place"]]
+            assert each["advantages"].tolist() == each["place"]
+            assert (int(each["num_items_in_batch"]), each["nothing"]) == (7, None)
