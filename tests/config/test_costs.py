@@ -71,6 +71,30 @@ def test_steps_and_seeds_add_up(first: int, second: int, third: int, seeds: str)
     assert whole == pytest.approx(count * costs.train_hours(paper(), run(), start, stop))
 
 
+def test_shorter_responses_are_drawn_and_trained_on_for_less_and_padding_costs_as_before() -> None:
+    half = costs.Assumed(mean_tokens=1536)
+    whole = costs.train_hours(paper(), run(), 0, 10)
+    assert costs.train_hours(paper(), run(), 0, 10, half) == pytest.approx(whole / 2)
+    padded = costs.Assumed(mean_tokens=1536, padded=True)
+    assert costs.train_hours(paper(), run(), 0, 10, padded) == pytest.approx(whole * (2 / 2 + 5) / 7)
+    for cheaper in (half, padded):
+        assert costs.vote_hours(paper(), "Qwen2.5-7B", cheaper) == pytest.approx(
+            costs.vote_hours(paper(), "Qwen2.5-7B") / 2
+        )
+    assert costs.train_hours(paper(), run(), 0, 10, costs.Assumed(mean_tokens=10**6)) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("gpu", costs.GPUS)
+def test_drawing_goes_with_a_card_s_memory_and_passes_with_its_arithmetic(gpu: str) -> None:
+    card, a100 = costs.GPUS[gpu], costs.GPUS["a100"]
+    assumed = costs.Assumed(card)
+    drawing, passes = a100.terabytes / card.terabytes, a100.teraflops / card.teraflops
+    expected = costs.train_hours(paper(), run(), 0, 10) * (2 * drawing + 5 * passes) / 7
+    assert costs.train_hours(paper(), run(), 0, 10, assumed) == pytest.approx(expected)
+    votes = costs.vote_hours(paper(), "Qwen2.5-7B")
+    assert costs.vote_hours(paper(), "Qwen2.5-7B", assumed) == pytest.approx(votes * drawing)
+
+
 BENCHMARKS = ["math500", "amc", "aime2024", "aime2025", "written", "other_numbers", "story"]
 
 

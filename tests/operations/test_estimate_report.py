@@ -84,6 +84,27 @@ def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
     assert "GPU-hours" not in text
 
 
+def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
+    plain = report(study("one_gpu"), 1)
+    assert "Measured: nothing but the paper's own time." in plain
+    assert "Assumed: A100 SXM; every response is counted at its longest" in plain
+    assert "by what is assumed" not in plain
+    text = report(study("one_gpu"), 1, costs.Assumed(costs.GPUS["h100"], 1000))
+    rows = section(text, "The whole suite")[1:]
+    assert [row[0].partition(",")[0] for row in rows] == [
+        "A100",
+        "1000 tokens on average",
+        "1000 tokens on average",
+        "on H100 SXM",
+    ]
+    together = [float(row[-1]) for row in rows]
+    assert together == sorted(together, reverse=True)
+    all_ = section(text, "Experiments")[-1]
+    assert all_[:1] == ["all"]
+    assert rows[-1][-1] in all_
+    assert rows[0][-1] in section(plain, "Experiments")[-1]
+
+
 # ---------------------------------------------------------------- after a run
 
 
@@ -93,7 +114,8 @@ def done(artifact: Path, stage: str, hours: float, gpus: int, **request: str) ->
     Recorder(stage, request).write(artifact)
     path = manifest_path(artifact)
     manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"wall_seconds": hours * 3600, "hardware": {"gpus": ["H200"] * gpus}}))
+    hardware = manifest["hardware"] | {"gpus": ["H200"] * gpus}
+    path.write_text(json.dumps(manifest | {"wall_seconds": hours * 3600, "hardware": hardware}))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import typer
 from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.cli import stage
 from spurious_rewards.cli.terminal import say, show
-from spurious_rewards.config import loading, settings
+from spurious_rewards.config import costs, loading, settings
 from spurious_rewards.config.yaml_files import parse_value, read_yaml
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
@@ -113,12 +113,21 @@ def doctor(
 
 @app.command()
 def estimate(
-    config: Config, gpus: Annotated[int, typer.Option(min=1, help="number of GPUs to plan the time for")] = 8
+    config: Config,
+    gpus: Annotated[int, typer.Option(min=1, help="number of GPUs to plan the time for")] = 8,
+    gpu: Annotated[str, typer.Option(help=f"which one: {', '.join(costs.GPUS)}")] = "a100",
+    mean_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="tokens of a response on average; if not given, each is counted at its longest"),
+    ] = None,
 ) -> None:
     """Print the GPU-hours, disk and time that a suite takes.
-    Example: spurious-rewards estimate --config suite=paper --gpus 8
+    Example: spurious-rewards estimate --config suite=paper --gpus 8 --gpu h100
     """
-    say(estimate_report.report(_study(config), gpus))
+    if gpu not in costs.GPUS:
+        raise UserError(f"--gpu {gpu}: not known here; allowed: {', '.join(costs.GPUS)}")
+    assumed = costs.Assumed(costs.GPUS[gpu], mean_tokens)
+    say(estimate_report.report(_study(config), gpus, assumed))
 
 
 @app.command()

@@ -11,12 +11,13 @@ paper's run (App. A: 300 rollout steps of 64 prompts x 16 responses, 3072 tokens
 A100. Every response is counted at its longest, there as here, and prompts not at all, since a group shares one. Loading and
 waiting are not counted, nor is what a job loses by being spread over GPUs.
 
-What these come to on other GPUs, or where responses end sooner than the paper's, only a run can say: `estimate` puts
-measured hours beside these.
+So it is without `Assumed`: another GPU, or responses that end sooner. What a suite comes to only a run can say: `estimate`
+puts measured hours beside these.
 """
 
 import functools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from spurious_rewards.config.experiments import Run, seeds_of
@@ -60,31 +61,96 @@ GRADE_BYTES = 1000
 """Of memory, for each response whose grade is counted (measured: see `tests/answers/test_grading_in_parts.py`)."""
 
 
+@dataclass(frozen=True)
+class Gpu:
+    """A card as its maker describes it."""
+
+    title: str
+    teraflops: float
+    """bfloat16 on tensor cores, dense: what passes over whole sequences are limited by"""
+    terabytes: float
+    """a second from memory: what drawing token by token is limited by"""
+    memory_gb: int
+
+
+GPUS = {
+    "a100": Gpu("A100 SXM", 312, 2.039, 80),
+    "h100": Gpu("H100 SXM", 989, 3.35, 80),
+    "h200": Gpu("H200 SXM", 989, 4.8, 141),
+    "l40s": Gpu("L40S", 362, 0.864, 48),
+    "rtx4090": Gpu("GeForce RTX 4090", 165, 1.008, 24),
+}
+"""By the data sheets of NVIDIA. That a suite uses the same share of each is an assumption."""
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What an estimate assumes besides the suite."""
+
+    gpu: Gpu = GPUS["a100"]
+    mean_tokens: int | None = None
+    """of a response; None: each is at its longest"""
+    padded: bool = False
+    """Whether passes of training take each response as long as the longest of its rollout batch, as TRL pads them by itself.
+
+    Here responses of like length share a micro-batch, and what is padding in all of them is left out. What is left of it is
+    not counted.
+    """
+
+    def passes(self, drawing: float, whole: float, longest: int) -> float:
+        """Cost of a response, in forward passes of the A100 over a token.
+
+        Args:
+            drawing: passes to draw each of its tokens.
+            whole: passes over all of it.
+            longest: tokens that it may have.
+        """
+        length = min(self.mean_tokens or longest, longest)
+        a100 = GPUS["a100"]
+        return (
+            drawing * length * a100.terabytes / self.gpu.terabytes
+            + whole * (longest if self.padded else length) * a100.teraflops / self.gpu.teraflops
+        )
+
+
+AS_THE_PAPER = Assumed()
+
+
+def passes_over_whole(training: Training) -> int:
+    """Forward passes over a whole response of training, drawing apart."""
+    a_pass = FORWARD + BACKWARD + RECOMPUTE * training.gradient_checkpointing
+    return OLD_LOG_PROBABILITY + training.num_iterations * a_pass
+
+
 def training_passes(training: Training) -> int:
     """Cost of a token of training, in forward passes."""
-    a_pass = FORWARD + BACKWARD + RECOMPUTE * training.gradient_checkpointing
-    return GENERATE + OLD_LOG_PROBABILITY + training.num_iterations * a_pass
+    return GENERATE + passes_over_whole(training)
 
 
 PASS_HOURS = PAPER_HOURS / (PAPER_WEIGHTS * PAPER_TOKENS * training_passes(Training()))
 """GPU-hours of a forward pass, a weight and a token."""
 
 
-def train_hours(suite: Suite, run: Run, start: int, stop: int) -> float:
+def train_hours(suite: Suite, run: Run, start: int, stop: int, assumed: Assumed = AS_THE_PAPER) -> float:
     """GPU-hours of rollout steps `start` to `stop` of a run, for all its seeds; 0 where the suite says no `num_parameters`."""
     training = suite.algorithms[run.variant]
-    tokens = (stop - start) * training.responses * training.max_new_tokens * len(seeds_of(run.seeds))
-    return PASS_HOURS * suite.num_parameters(run.model) * tokens * training_passes(training)
+    responses = (stop - start) * training.responses * len(seeds_of(run.seeds))
+    each = assumed.passes(GENERATE, passes_over_whole(training), training.max_new_tokens)
+    return PASS_HOURS * suite.num_parameters(run.model) * responses * each
 
 
-def generate_hours(suite: Suite, model: str, checkpoints: int, benchmarks: Iterable[str]) -> float:
+def generate_hours(
+    suite: Suite, model: str, checkpoints: int, benchmarks: Iterable[str], assumed: Assumed = AS_THE_PAPER
+) -> float:
     """GPU-hours in which so many checkpoints of a model answer the benchmarks; 0 where the suite says no `num_parameters`."""
-    return PASS_HOURS * suite.num_parameters(model) * checkpoints * _answer_tokens(suite, benchmarks) * GENERATE
+    each = assumed.passes(GENERATE, 0, suite.sampling.max_new_tokens)
+    return PASS_HOURS * suite.num_parameters(model) * checkpoints * _answers(suite, benchmarks) * each
 
 
-def vote_hours(suite: Suite, model: str) -> float:
+def vote_hours(suite: Suite, model: str, assumed: Assumed = AS_THE_PAPER) -> float:
     """GPU-hours of the votes of one untrained model; 0 where the suite says no `num_parameters`."""
-    return PASS_HOURS * suite.num_parameters(model) * _vote_tokens(suite) * GENERATE
+    each = assumed.passes(GENERATE, 0, suite.sampling.max_new_tokens)
+    return PASS_HOURS * suite.num_parameters(model) * votes(suite) * each
 
 
 def checkpoint_bytes(sharding: str | None) -> int:
@@ -105,23 +171,23 @@ def state_bytes(suite: Suite, run: Run) -> float:
 
 def answer_bytes(suite: Suite, checkpoints: int, benchmarks: Iterable[str]) -> float:
     """Size of the responses of so many checkpoints, at their longest."""
-    return TEXT_BYTES * checkpoints * _answer_tokens(suite, benchmarks)
+    return TEXT_BYTES * checkpoints * _answers(suite, benchmarks) * suite.sampling.max_new_tokens
 
 
 def vote_bytes(suite: Suite) -> float:
     """Size of the votes of one untrained model, at their longest."""
-    return TEXT_BYTES * _vote_tokens(suite)
+    return TEXT_BYTES * votes(suite) * suite.sampling.max_new_tokens
 
 
-def _answer_tokens(suite: Suite, benchmarks: Iterable[str]) -> float:
+def _answers(suite: Suite, benchmarks: Iterable[str]) -> int:
     asked = (suite.benchmarks[name] for name in benchmarks)
-    responses = sum((problems_of(suite.problems[one.problems]) or ASSUMED) * one.samples for one in asked)
-    return responses * suite.sampling.max_new_tokens
+    return sum((problems_of(suite.problems[one.problems]) or ASSUMED) * one.samples for one in asked)
 
 
-def _vote_tokens(suite: Suite) -> float:
+def votes(suite: Suite) -> int:
+    """How many responses one untrained model votes with."""
     there = problems_of(suite.problems[suite.training_problems]) or suite.pool_size
-    return min(suite.pool_size, there) * suite.vote.samples * suite.sampling.max_new_tokens
+    return min(suite.pool_size, there) * suite.vote.samples
 
 
 def problems_of(problem_set: ProblemSet) -> int | None:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from spurious_rewards.artifacts.paths import bases, group_of
 from spurious_rewards.config import costs
+from spurious_rewards.config.costs import AS_THE_PAPER, Assumed
 from spurious_rewards.config.experiments import Run, seeds_of
 from spurious_rewards.config.retention import kept_states, kept_steps
 from spurious_rewards.stages import generate, grade, model_refs, plot, resources, score, train
@@ -144,9 +145,9 @@ class Estimate:
         return {count: asked.count(count) for count in sorted(set(asked))}
 
 
-def estimate(study: Study, gpus: int = 1) -> Estimate:
-    """What a suite takes on so many GPUs."""
-    works = _works(study)
+def estimate(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER) -> Estimate:
+    """What a suite takes on so many GPUs, if this is assumed."""
+    works = _works(study, assumed)
     suite = study.suite
     names = {model for experiment in suite.experiments.values() for model in experiment.all_models}
     starts = {start.model for name in names if (start := suite.models[name].start)}
@@ -166,27 +167,27 @@ def estimate(study: Study, gpus: int = 1) -> Estimate:
 # ---------------------------------------------------------------- the work of a study
 
 
-def _works(study: Study) -> dict[Path, Work]:
+def _works(study: Study, assumed: Assumed) -> dict[Path, Work]:
     suite = study.suite
     asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in study.answered.items()}
     works: dict[Path, Work] = {}
     for run in suite.runs:
         if suite.imported(run) is None:
-            works |= _training(study, run)
+            works |= _training(study, run, assumed)
         for start, stop in suite.segments(run):
             answers = study.paths.segment(run, start, stop) / "responses.parquet"
             if answers in asked:
-                works[answers] = _answers_of_run(study, run, start, stop, asked[answers])
+                works[answers] = _answers_of_run(study, run, start, stop, asked[answers], assumed)
     for experiment in suite.experiments.values():
         for model, prompt, seeds in suite.bases_of(experiment):
             answers = study.base_folder(model, prompt, seeds) / "responses.parquet"
             works[answers] = _answering(
-                study, model, _untrained(study, model, seeds), asked[answers], _starts(study, model, seeds)
+                study, model, _untrained(study, model, seeds), asked[answers], _starts(study, model, seeds), assumed
             )
     return works
 
 
-def _training(study: Study, run: Run) -> dict[Path, Work]:
+def _training(study: Study, run: Run, assumed: Assumed) -> dict[Path, Work]:
     """The segments of a run, and the votes that it needs."""
     suite, works = study.suite, {}
     needs = _starts(study, run.model, run.seeds)
@@ -195,7 +196,7 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
         votes = study.base_folder(run.model, run.prompt, run.seeds) / "votes.parquet"
         works[votes] = Work(
             stage="vote",
-            hours=voters * costs.vote_hours(suite, run.model),
+            hours=voters * costs.vote_hours(suite, run.model, assumed),
             gpus=max(1, resources.of_sampling(study, run.model).gpus),
             needs=needs,
             text=voters * costs.vote_bytes(suite),
@@ -211,7 +212,7 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
         kept, state_kept = len(steps_kept.intersection(steps)), int(stop in states_kept)
         works[study.paths.segment(run, start, stop) / "checkpoints"] = Work(
             stage="train",
-            hours=costs.train_hours(suite, run, start, stop),
+            hours=costs.train_hours(suite, run, start, stop, assumed),
             gpus=max(1, resources.of_training(study, run).gpus),
             needs=(*needs, *train.previous(study, run, start)),
             run=run,
@@ -223,17 +224,21 @@ def _training(study: Study, run: Run) -> dict[Path, Work]:
     return works
 
 
-def _answers_of_run(study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str]) -> Work:
+def _answers_of_run(
+    study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str], assumed: Assumed
+) -> Work:
     needs = () if study.suite.imported(run) else (study.paths.segment(run, start, stop) / "checkpoints",)
-    return _answering(study, run.model, generate.checkpoints_of_run(study, run, start, stop), benchmarks, needs)
+    return _answering(
+        study, run.model, generate.checkpoints_of_run(study, run, start, stop), benchmarks, needs, assumed
+    )
 
 
 def _answering(
-    study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...]
+    study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...], assumed: Assumed
 ) -> Work:
     return Work(
         stage="generate",
-        hours=costs.generate_hours(study.suite, model, checkpoints, benchmarks),
+        hours=costs.generate_hours(study.suite, model, checkpoints, benchmarks, assumed),
         gpus=max(1, resources.of_sampling(study, model).gpus),
         needs=needs,
         text=costs.answer_bytes(study.suite, checkpoints, benchmarks),

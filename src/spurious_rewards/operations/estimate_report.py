@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from textwrap import fill
@@ -14,6 +15,7 @@ from spurious_rewards.artifacts.ancestry import Job, jobs_of
 from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config import costs
+from spurious_rewards.config.costs import AS_THE_PAPER, Assumed
 from spurious_rewards.config.training import Training
 from spurious_rewards.operations.estimate import STAGES, Artifacts, Estimate, estimate
 from spurious_rewards.stages.study import Study
@@ -24,13 +26,14 @@ NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
 """A cell that is aligned on the right."""
 
 
-def report(study: Study, gpus: int = 1) -> str:
-    """What a suite takes on so many GPUs; and, for what lies below its results, what it took."""
-    found = estimate(study, gpus)
+def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER) -> str:
+    """What a suite takes on so many GPUs, if this is assumed; and, for what lies below its results, what it took."""
+    found = estimate(study, gpus, assumed)
     without = [name for name in _models(study) if not study.suite.num_parameters(name)]
     parts = [f"Suite {study.name}: {study.suite.title}"]
     if found.hours(found.works):
-        parts += [_formula(), _experiments(found), *_in_common(found), _targets(found), _whole(found, study)]
+        parts += [_formula(assumed), *_prices(study, assumed), _experiments(found), *_in_common(found)]
+        parts += [_targets(found), _whole(found, study)]
     if without:
         parts.append(
             _text(f"Nothing is estimated of models that the suite gives no `num_parameters`: {', '.join(without)}.")
@@ -48,13 +51,41 @@ def _models(study: Study) -> list[str]:
 # ---------------------------------------------------------------- before a run
 
 
-def _formula() -> str:
+def _formula(assumed: Assumed) -> str:
     training = costs.training_passes(Training())
-    return _text(
-        f"GPU-hours are those of the paper's A100: weights x tokens x forward passes, so that its run of 300 rollout steps "
-        f"with 7.6 billion weights takes {costs.PAPER_HOURS}. A token costs {training} passes in training and "
-        f"{costs.GENERATE} where it is only sampled. Every response is counted at its longest, no prompt at all."
-    )
+    lengths = f"at {assumed.mean_tokens} tokens on average" if assumed.mean_tokens else "at its longest"
+    lines = [
+        "Measured: nothing but the paper's own time. Its run of 300 rollout steps with 7.6 billion weights takes "
+        f"{costs.PAPER_HOURS} GPU-hours of an A100.",
+        f"Arithmetic: weights x tokens x forward passes. A token costs {training} passes in training and {costs.GENERATE} where "
+        "it is only sampled.",
+        f"Assumed: {assumed.gpu.title}; every response is counted {lengths}, no prompt at all; and that a suite uses the same "
+        "share of each GPU.",
+    ]
+    return "\n".join(map(_text, lines))
+
+
+def _prices(study: Study, assumed: Assumed) -> list[str]:
+    """The whole suite under what is assumed and, where that is not all at its longest, step by step from there."""
+    if assumed == AS_THE_PAPER:
+        return []
+    steps = {"A100, each response at its longest": AS_THE_PAPER}
+    if assumed.mean_tokens:
+        mean = f"{assumed.mean_tokens} tokens on average"
+        steps[f"{mean}, padded as TRL pads by itself"] = replace(
+            AS_THE_PAPER, mean_tokens=assumed.mean_tokens, padded=True
+        )
+        steps[f"{mean}, padding left out, as here"] = replace(AS_THE_PAPER, mean_tokens=assumed.mean_tokens)
+    steps[f"on {assumed.gpu.title}"] = assumed
+    if assumed.gpu == AS_THE_PAPER.gpu:
+        del steps[f"on {assumed.gpu.title}"]
+    rows = []
+    for said, what in steps.items():
+        found = estimate(study, 1, what)
+        rows.append([said, *_by_kind(found, found.works)])
+    return [
+        _table("The whole suite, in GPU-hours, by what is assumed", ["assumed", *STAGES.values(), "together"], rows)
+    ]
 
 
 def _experiments(found: Estimate) -> str:

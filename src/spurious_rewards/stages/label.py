@@ -53,9 +53,7 @@ def megabytes(study: Study, model: str, bases: str) -> int:
 
 
 def _votes(study: Study, bases: str) -> int:
-    voters = len(model_refs.untrained_seeds(group_of(bases)))
-    there = costs.problems_of(study.suite.problems[study.suite.training_problems]) or study.suite.pool_size
-    return voters * min(study.suite.pool_size, there) * study.suite.vote.samples
+    return len(model_refs.untrained_seeds(group_of(bases))) * costs.votes(study.suite)
 
 
 def labels(study: Study, experiment: str) -> list[Path]:

@@ -78,7 +78,9 @@ def inputs(study: Study, name: str) -> dict[str, list[Path]]:
         elif frame in score.TABLES:
             found[frame] = [folder / f"{frame}.csv" for folder in numbers]
         elif frame == "metrics":
-            found[frame] = train.metrics(study, exhibit.experiment, exhibit.models)
+            metrics = train.metrics(study, exhibit.experiment, exhibit.models, exhibit.step)
+            runs = {folder.parent for folder in compared}  # not those that end before the step
+            found[frame] = [path for path in metrics if path.parent.parent in runs]
         elif frame == "responses":
             found[frame] = [folder / "responses.parquet" for folder in compared]
             found["problems"] = study.problems_of(suite.benchmarks_of(suite.experiments[exhibit.experiment]))

@@ -66,13 +66,15 @@ class Study:
         """Folders of the untrained models of an experiment, each once."""
         return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
 
-    def segment_folders(self, experiment: Experiment, trained_here: bool = False) -> list[Path]:
-        """Folders of the segments of an experiment's runs, up to the steps that it asks; imported ones too, or not."""
+    def segment_folders(
+        self, experiment: Experiment, trained_here: bool = False, until: int | None = None
+    ) -> list[Path]:
+        """Folders of the segments of an experiment's runs, up to a step or to those that it asks; imported ones too, or not."""
         return [
             self.paths.segment(run, start, stop)
             for run, steps in self.suite.runs_of(experiment).items()
             for start, stop in self.suite.segments(run)
-            if start < steps and not (trained_here and self.suite.imported(run))
+            if start < min(steps, until or steps) and not (trained_here and self.suite.imported(run))
         ]
 
     def before_and_after(self, experiment: Experiment, step: int | None) -> list[Path]:

@@ -98,9 +98,9 @@ def minutes(study: Study, run: Run, start: int, stop: int) -> int:
     return resources.minutes(costs.train_hours(study.suite, run, start, stop), resources.of_training(study, run))
 
 
-def metrics(study: Study, experiment: str, models: Collection[str] = ()) -> list[Path]:
-    """Training metrics of all runs of an experiment, or of some of its models."""
-    folders = study.segment_folders(study.of_models(experiment, models), trained_here=True)
+def metrics(study: Study, experiment: str, models: Collection[str] = (), until: int | None = None) -> list[Path]:
+    """Training metrics of all runs of an experiment, or of some of its models; up to a step, or all."""
+    folders = study.segment_folders(study.of_models(experiment, models), trained_here=True, until=until)
     return [folder / "metrics.parquet" for folder in folders]
 
 
