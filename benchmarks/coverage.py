@@ -1,7 +1,7 @@
 """How often 95 % intervals cover the truth, and how often tests find an effect where there is none, by simulation.
 
-`python benchmarks/coverage.py` prints the tables of docs/statistics.md; some minutes
-on one core. `--studies 100` is quicker and rougher. A study draws seeds and problems anew; see `Regime`.
+`python benchmarks/coverage.py` prints the tables of docs/statistics-tables.md; some minutes on one core. `--studies 100`
+is quicker and rougher, and `--tables few bimodal` prints those alone. A study draws seeds and problems anew; see `Regime`.
 """
 
 import argparse
@@ -32,7 +32,8 @@ class Regime:
     """A crossed probit model of right answers.
 
     Seeds shift the score of their base model by 0.4 spreads and what training gains by a spread; problems differ by 1, in
-    how they gain by 0.5, and in how a seed meets them by 0.3. `middle` is the mean score before, `gain` what training adds.
+    how they gain by 0.5, and in how a seed meets them by 0.3. `middle` is the mean score before, `gain` what training adds;
+    of all seeds it adds it to the share `gaining`, and nothing to the others.
     """
 
     seeds: int
@@ -42,6 +43,7 @@ class Regime:
     gain: float = 0.6
     middle: float = -0.3
     shared_base: bool = False
+    gaining: float = 1.0
 
     @property
     def _variances(self) -> tuple[float, float]:
@@ -53,7 +55,11 @@ class Regime:
     def truth(self) -> tuple[float, float]:
         """Mean accuracy before and after, over all seeds and problems that could be drawn."""
         before, after = np.sqrt(self._variances)
-        return float(stats.norm.cdf(self.middle / before)), float(stats.norm.cdf((self.middle + self.gain) / after))
+        gained, not_gained = (float(stats.norm.cdf((self.middle + gain) / after)) for gain in (self.gain, 0))
+        return (
+            float(stats.norm.cdf(self.middle / before)),
+            self.gaining * gained + (1 - self.gaining) * not_gained,
+        )
 
     def without_effect(self) -> "Regime":
         """The same where training changes no mean accuracy: each problem and seed gains or loses."""
@@ -74,8 +80,13 @@ class Regime:
             found = [np.repeat(before, self.seeds // bases, axis=0)]
             for _ in range(trained):
                 shift = generator.normal(0, self.spread, (self.seeds, 1)) + generator.normal(0, 0.5, self.problems)
-                found.append(self._answers(generator, score + self.gain + shift))
+                found.append(self._answers(generator, score + self._gains(generator) + shift))
             yield found
+
+    def _gains(self, generator: np.random.Generator) -> float | Array:
+        if self.gaining == 1:
+            return self.gain
+        return self.gain * (generator.random((self.seeds, 1)) < self.gaining)
 
     def _answers(self, generator: np.random.Generator, score: Array) -> Array:
         met = score + generator.normal(0, 0.3, score.shape)
@@ -214,6 +225,104 @@ def show_further(studies: int) -> None:
     show("Coverage of the other intervals", ["seeds", "they differ", "n", "k", *measured], rows)
 
 
+# ---------------------------------------------------------------- where intervals promise too much
+
+
+def show_bimodal(studies: int) -> None:
+    """One seed in five, or in ten, gains much; the others gain nothing."""
+    rows = []
+    for gaining, seeds in itertools.product((0.2, 0.1), (5, 10, 20)):
+        for size, spread in list(SPREADS.items())[:2]:
+            regime = Regime(seeds, spread, 83, 8, gain=1.5, gaining=gaining)
+            before, after = regime.truth
+            found = [statistics.difference(*study) for study in regime.studies(studies)]
+            inside = np.array([each.low <= after - before <= each.high for each in found])
+            warned = np.array([each.split > 0 for each in found])
+            nothing = np.array([each.low <= 0 for each in found])
+            cells = [inside.mean(), warned.mean(), (inside | warned).mean(), nothing.mean()]
+            rows.append([f"1 in {1 / gaining:.0f}", str(seeds), size, *(f"{100 * cell:.1f}" for cell in cells)])
+    header = ["seeds that gain", "seeds", "others differ", "covered", "two groups told"]
+    show("Seeds in two groups", [*header, "covered or told", "no gain seen"], rows)
+    rows = []
+    for seeds, (size, spread) in itertools.product((5, 10, 20), SPREADS.items()):
+        found = [statistics.difference(*study) for study in Regime(seeds, spread, 83, 8).studies(studies)]
+        rows.append([str(seeds), size, f"{100 * np.mean([each.split > 0 for each in found]):.1f}"])
+    show("Two groups told where there is one", ["seeds", "they differ", "told"], rows)
+
+
+HOPELESS = {"most": 3.0, "nearly all": 0.7}
+"""How many problems a model has hardly a chance of, where it is rarely right, and the sum of the beta's parameters."""
+
+
+def _rare(
+    accuracy: float, total: float, problems: int, samples: int, seeds: int, studies: int
+) -> Iterator[list[Array]]:
+    """Rates of right answers: twice with the same chances, and where training lets about twice as many be right.
+
+    The chance of a problem is beta distributed, and so is the part of what is missing to 1 that training adds.
+    """
+    generator = np.random.default_rng(0)
+    for _ in range(studies):
+        chance, added = generator.beta(total * accuracy, total * (1 - accuracy), (2, problems))
+        chances = (chance, chance, chance + (1 - chance) * added)
+        yield [generator.binomial(samples, each, (seeds, problems)) / samples for each in chances]
+
+
+def show_few(studies: int) -> None:
+    """Few right answers: an accuracy, a difference where nothing changed, and one where twice as many are right."""
+    rows = []
+    sizes = itertools.product((30, 83), (0.02, 0.05, 0.1, 0.2), (1, 5), HOPELESS.items())
+    for problems, accuracy, seeds, (hopeless, total) in sizes:
+        cells = []
+        for samples in (1, 8):
+            found = list(_rare(accuracy, total, problems, samples, seeds, studies))
+            means = [statistics.mean(before) for before, _, _ in found]
+            differences = [
+                (statistics.difference(before, one), statistics.difference(before, more)) for before, one, more in found
+            ]
+            gain = (1 - accuracy) * accuracy
+            cells += [
+                np.mean([each.low <= accuracy <= each.high for each in means]),
+                np.mean([each.low <= 0 <= each.high for each, _ in differences]),
+                np.mean([each.low <= gain <= each.high for _, each in differences]),
+            ]
+        told = np.mean([statistics.few_right(each.value, problems) for each in means])
+        rows.append(
+            [
+                str(problems),
+                f"{100 * accuracy:.0f} %",
+                str(seeds),
+                hopeless,
+                *(f"{100 * cell:.1f}" for cell in (*cells, told)),
+            ]
+        )
+    of = [f"{what}, k = {samples}" for samples in (1, 8) for what in ("accuracy", "no change", "twice as many")]
+    show("Few right answers", ["n", "accuracy", "seeds", "hopeless problems", *of, "few right told, k = 8"], rows)
+
+
+def show_contributions(studies: int) -> None:
+    """The part of the gain that comes of a group of problems, of four rewards that share seeds and problems."""
+    rows = []
+    share = 0.4
+    for seeds, (size, spread) in itertools.product((3, 5, 10), SPREADS.items()):
+        for problems in (83, 500):
+            generator = np.random.default_rng(1)
+            inside: dict[str, list[bool]] = {"pooled, Fieller": [], "Student over rewards": []}
+            for before, *after in Regime(seeds, spread, problems, 1, gain=1.0, shared_base=True).studies(studies, 4):
+                group = (generator.random(problems) < share).astype(float)
+                gains = [each - before for each in after]
+                pooled = statistics.share(np.mean(gains, axis=0) * group, np.mean(gains, axis=0))
+                if pooled.low == pooled.low:
+                    inside["pooled, Fieller"].append(pooled.low <= share <= pooled.high)
+                ratios = np.array([(each * group).sum() / each.sum() for each in gains if each.sum()])
+                low, high = statistics.seed_band(ratios)
+                inside["Student over rewards"].append(low <= share <= high)
+            defined = len(inside["pooled, Fieller"]) / studies
+            cells = [f"{100 * np.mean(each):.1f}" for each in inside.values()]
+            rows.append([str(seeds), size, str(problems), *cells, f"{100 * defined:.0f}"])
+    show("Contributions", ["seeds", "they differ", "n", *inside, "gain clear in"], rows)
+
+
 def show(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Print a Markdown table."""
     header = list(header)
@@ -223,10 +332,19 @@ def show(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> No
     sys.stdout.flush()
 
 
+TABLES: dict[str, Callable[[int], None]] = {
+    "coverage": show_coverage,
+    "levels": show_levels,
+    "further": show_further,
+    "bimodal": show_bimodal,
+    "few": show_few,
+    "contributions": show_contributions,
+}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000, help="of each regime")
-    studies = parser.parse_args().studies
-    show_coverage(studies)
-    show_levels(studies)
-    show_further(studies)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which to print")
+    asked = parser.parse_args()
+    for name in asked.tables:
+        TABLES[name](asked.studies)

@@ -52,6 +52,12 @@ def test_numbers_as_text(text, expected):
     assert text == expected
 
 
+@pytest.mark.parametrize(("cell", "expected"), [("0.1 -0.2", [0.1, -0.2]), (0.1, [0.1]), (float("nan"), [])])
+def test_a_cell_of_seeds_is_read_as_a_csv_gives_it(cell, expected):
+    """Of one seed it looks like a number."""
+    assert numerals.by_seed({"difference_by_seed": cell}, "difference") == expected
+
+
 def test_names_stand_in_the_suites_order(headline, the_suite):
     named = naming.named(headline, the_suite)
     assert list(named["benchmark"].cat.categories) == ["Sums", "Sums avg@8", "aime2025"]

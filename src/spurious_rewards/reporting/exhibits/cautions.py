@@ -8,7 +8,7 @@ from spurious_rewards.reporting.text_tables import constant_left_out
 
 FEW_NOTE = (
     f" Few right: the interval rests on fewer than {statistics.FEW_RIGHT} problems' worth of right answers (few wrong: of "
-    "wrong ones) and covers the truth less often than 95 %."
+    "wrong ones) and can miss the truth far more often than 5 %."
 )
 
 SPLIT_NOTE = (
