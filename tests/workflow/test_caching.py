@@ -81,7 +81,7 @@ def test_of_a_stage_the_work_remakes_its_artifacts_and_the_planning_does_not(fin
     grade = "stages/grade.py"
     change_code(finished, grade, "    return GradeJob(", "    planned = 1 + 1\n    return GradeJob(")
     assert planned(finished) == set()
-    change_code(finished, grade, "    truths = true_answers(", "    made = 1 + 1\n    truths = true_answers(")
+    change_code(finished, grade, "    recorder = Recorder(", "    made = 1 + 1\n    recorder = Recorder(")
     assert planned(finished) == GRADED | (ANALYSED - SUMMARISED)
 
 
@@ -109,7 +109,7 @@ def test_changed_training_code_is_named_and_remakes_nothing(finished: Path) -> N
 def test_a_raised_stage_version_remakes_that_stage(
     finished: Path, stage: str, remade: tuple[str, ...], kept: tuple[str, ...]
 ) -> None:
-    change_code(finished, f"stages/{stage}.py", "VERSION = 1", "VERSION = 2")
+    change_code(finished, f"stages/{stage}.py", "\nVERSION = ", "\nVERSION = 1")
     jobs = planned(finished)
     assert all(of(jobs, message) for message in remade)
     assert not of(jobs, *kept)

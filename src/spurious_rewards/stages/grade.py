@@ -49,9 +49,8 @@ def work(job: GradeJob, inputs: Inputs, outputs: Outputs, cores: int) -> None:
     [responses], problems = inputs["responses"], inputs["problems"]
     asked = grading_in_parts.Asked(true_answers(job.benchmarks, problems), job.answer_in, job.strategies)
     grading_in_parts.grade_table(responses, outputs["grades"], asked, cores)
-    failed = (
-        tables.read(outputs["grades"], tables.Grades)["status"].value_counts().drop("graded", errors="ignore").to_dict()
-    )
+    statuses = tables.read(outputs["grades"], tables.Grades)["status"].value_counts()
+    failed = statuses.drop("graded", errors="ignore").to_dict()
     recorder.write(outputs["grades"], [responses, *problems], not_graded=failed)
     if failed:
         print(f"not graded, counted as wrong: {failed}", file=sys.stderr)
