@@ -113,6 +113,37 @@ def test_what_a_part_complains_of_is_the_jobs_complaint(written: Path) -> None:
         grade_table(written, written.parent / "grades.parquet", few, 2)
 
 
+def die(frame: pd.DataFrame, *rest: object) -> pd.DataFrame:
+    if frame["sample"].iloc[0] == 4:  # the third part
+        os.kill(os.getpid(), signal.SIGKILL)
+    return grade(frame, *rest)  # type: ignore[arg-type]
+
+
+KILLED = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_grading_in_parts as tests
+from spurious_rewards.answers import grading_in_parts
+grading_in_parts.grade = tests.die
+if __name__ == "__main__":
+    grading_in_parts.grade_table(Path(sys.argv[1]), Path(sys.argv[2]), tests.ASKED, 2)
+"""
+
+
+def test_a_process_that_is_killed_ends_the_job_with_a_sentence_and_what_is_graded_stays(
+    written: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    job = [sys.executable, str(program), str(written), str(tmp_path / "grades.parquet")]
+    ended = subprocess.run(job, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert "UserError: " in ended.stderr
+    assert "votes.parquet: a process that grades was ended from outside" in ended.stderr
+    assert list(tmp_path.glob(".*.partial/*/[!.]*.parquet"))
+
+
 JOB = f"""
 import resource, sys
 from pathlib import Path
@@ -126,17 +157,17 @@ if __name__ == "__main__":
 
 @pytest.mark.rare
 def test_many_votes_take_little_memory_and_a_killed_job_goes_on(tmp_path: Path) -> None:
-    """60,000 of 3 KB each, in three parts: twice the memory of one part, and not that of the whole, would do for any number."""
+    """30,000 of 12 KB each: twice the memory of a part, and not that of the whole, would do for any number."""
     program = tmp_path / "job.py"
     program.write_text(JOB)
     votes, output = tmp_path / "votes.parquet", tmp_path / "grades.parquet"
-    frame = responses(tables.ROW_GROUP, 3000)
+    frame = responses(tables.ROW_GROUP, 12_000)
     parts = []
-    for number in range(3):
+    for number in range(6):
         parts.append(tmp_path / f"{number}.parquet")
         tables.write(frame.assign(sample=frame["sample"] + number * len(frame)), tables.Responses, parts[-1])
     tables.join(parts, tables.Responses, votes)
-    assert tables.row_groups(votes, tables.Responses) == [tables.ROW_GROUP] * 3
+    assert tables.row_groups(votes, tables.Responses) == [tables.ROW_GROUP] * 6
 
     job = [sys.executable, str(program), str(votes), str(output)]
     process = subprocess.Popen(job, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -156,4 +187,4 @@ def test_many_votes_take_little_memory_and_a_killed_job_goes_on(tmp_path: Path) 
     assert again.stdout is not None
     megabytes = sum(map(int, again.stdout.read().split())) / 1000
     assert megabytes < 1200  # this process and the largest of its own
-    assert sum(tables.row_groups(output, tables.Grades)) == 60_000
+    assert sum(tables.row_groups(output, tables.Grades)) == 30_000

@@ -29,6 +29,7 @@ from spurious_rewards.artifacts.hub import download_model
 from spurious_rewards.models.loading import (
     PROBES,
     check,
+    check_tensors,
     ending_tokens,
     generation_settings,
     load_model,
@@ -332,7 +333,7 @@ LOADERS = """
 import sys
 from pathlib import Path
 from spurious_rewards.models import loading
-from spurious_rewards.training.trainer import _architecture
+_architecture = loading.architecture
 folder = Path(sys.argv[1])
 for load in (
     loading.configuration, loading.generation_settings, loading.positions, loading.load_tokenizer, loading._of_class,
@@ -448,3 +449,17 @@ def test_tensors_of_another_shape_and_those_of_no_use_are_named(folder: Path, ca
     )
     with pytest.raises(UserError, match=rf"model\.norm\.weight has the shape 3 and not {len(norm)}; copy both again"):
         load_model(folder, "float32")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_tensor_that_is_missing_is_seen_without_loading_any(architecture: str, tmp_path: Path) -> None:
+    """vLLM answers with whatever stands in its place."""
+    from safetensors.torch import load_file, save_file
+
+    folder = make(tmp_path / "model", architecture)
+    check_tensors(folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights[max(weights)]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"model: its weights lack \d tensors, the first"):
+        check_tensors(folder)

@@ -19,6 +19,7 @@ from spurious_rewards.runtime.files import remove
 HEADLINE = RESULTS / "experiments/main/organism"
 SCORED = (
     "scores.parquet",
+    "rates.parquet",
     *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")),
 )
 GRADERS = [RESULTS / "graders" / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]

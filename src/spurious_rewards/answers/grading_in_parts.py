@@ -7,6 +7,8 @@ import hashlib
 import json
 import multiprocessing
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.digests import listing
 from spurious_rewards.artifacts.fingerprints import fingerprint
 from spurious_rewards.config.training import Strategies
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.runtime.progress import Progress
 
@@ -44,7 +47,7 @@ def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None
         cores: processes that grade at once.
 
     Raises:
-        UserError: see `grading.grade` and `tables.read`.
+        UserError: see `grading.grade` and `tables.read`; or the system has ended a process.
     """
     rows = tables.row_groups(responses, tables.Responses)
     if len(rows) <= 1:
@@ -65,12 +68,19 @@ def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None
     progress.skip(sum(rows) - sum(rows[number] for number, _ in missing))
     with ExitStack() as stack:
         if cores > 1:
-            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(min(cores, len(missing) or 1)))
-            graded: Iterator[int] = pool.imap_unordered(partial(_grade_part, responses, asked), missing)
+            spawning = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(min(cores, len(missing) or 1), mp_context=spawning))
+            graded: Iterator[int] = pool.map(partial(_grade_part, responses, asked), missing)
         else:
             graded = map(partial(_grade_part, responses, asked), missing)
-        for done in graded:
-            progress.advance(done)
+        try:
+            for done in graded:
+                progress.advance(done)
+        except BrokenProcessPool:
+            raise UserError(
+                f"{responses}: a process that grades was ended from outside, most often since the machine has no memory left; "
+                "run again with more, or with fewer cores: what is graded is kept"
+            ) from None
     tables.join(files, tables.Grades, output)
     remove(whole)
 

@@ -20,7 +20,7 @@ from spurious_rewards.artifacts.arrow_rows import is_text
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
 
-ROW_GROUP = 20_000
+ROW_GROUP = 5_000
 """Rows of a Parquet file that are read at once, where not all are."""
 
 SHARED_BASE = -1

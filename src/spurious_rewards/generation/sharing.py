@@ -20,6 +20,9 @@ from spurious_rewards.runtime.errors import UserError
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
 
+LONGEST = 10_000
+"""Characters of a complaint: a pipe holds more, and is read when its writer has ended."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -50,13 +53,14 @@ def share_out(work: Callable[[Part], None], hardware: Hardware) -> None:
         return
     context = multiprocessing.get_context("spawn")
     reports, ends = zip(*(context.Pipe(duplex=False) for _ in range(engines)), strict=True)
-    running = []
-    for number, end in enumerate(ends):
-        part = Part(number, engines)
-        running.append(context.Process(target=_do, args=(work, part, _gpus_of(part, hardware), end, os.getpid())))
-        running[-1].start()
-        end.close()
+    running: list[Any] = []
     try:
+        for number, end in enumerate(ends):
+            part = Part(number, engines)
+            process = context.Process(target=_do, args=(work, part, _gpus_of(part, hardware), end, os.getpid()))
+            process.start()
+            running.append(process)
+            end.close()
         left = {process.sentinel: (process, report) for process, report in zip(running, reports, strict=True)}
         while left:
             for sentinel in multiprocessing.connection.wait(list(left)):
@@ -100,5 +104,5 @@ def _do(work: Callable[[Part], None], part: Part, gpus: Sequence[str], report: C
     try:
         work(part)
     except UserError as error:
-        report.send(str(error))
+        report.send(str(error)[:LONGEST])
         sys.exit(1)

@@ -49,7 +49,9 @@ class VllmEngine:
         """The `vllm.LLM` with the weights of `folder`, made when first needed: an interrupted job may not need it again."""
         if self._holds != self.folder:
             loading.check_finite(self.folder)
-            # Too little memory, too few positions, tensors that are missing, unknown models.
+            loading.check_tensors(self.folder)  # vLLM says nothing of those that are missing
+            self._holds = None  # if this fails half way, what is there is of no folder
+            # Too little memory, too few positions, unknown models.
             with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
                 if self._llm is None:
                     self._llm = self._make()
@@ -112,7 +114,8 @@ class VllmEngine:
         ]
         # Of other weights, or of earlier batches: these would change how this one is cut up, and with it the last digits of
         # its logits.
-        llm.reset_prefix_cache()
+        if not llm.reset_prefix_cache():
+            raise RuntimeError("vLLM holds parts of earlier prompts that it does not let go")
         prompts = [{"prompt_token_ids": list(request.prompt)} for request in requests]
         outputs = llm.generate(prompts, settings, use_tqdm=False)
         return read([output.outputs[0].token_ids for output in outputs], self.tokenizer, ending, stop, prefix)

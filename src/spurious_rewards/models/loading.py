@@ -193,8 +193,6 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
         UserError: see `check` and `check_finite`; an unknown architecture, or weights that lack a tensor of it.
     """
     import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
 
     from spurious_rewards.models import trial
 
@@ -202,19 +200,32 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     check(folder)
     check_finite(folder)
     generation_settings(folder)  # transformers reads them too, and does not say that they are at fault
+    model = _loaded(folder, dtype=getattr(torch, dtype))
+    forget_generation_settings(model)
+    with plainly(folder, "cannot be run"):
+        wrong = trial.fault(model.eval())
+    if wrong:
+        raise UserError(f"{folder}: {wrong}")
+    return model  # type: ignore[no-any-return]
+
+
+def _loaded(folder: Path, **how: Any) -> Any:
+    """What transformers makes of a folder, if that is whole: in place of tensors that are missing it goes on with random ones."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
     with plainly(folder, "cannot be loaded as a causal language model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=getattr(torch, dtype),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,  # of the other kinds some are pickles
             output_loading_info=True,
             ignore_mismatched_sizes=True,
+            **how,
         )
     model, report = loaded
-    # In place of tensors that are missing or of another shape transformers goes on with random ones.
     if report["mismatched_keys"]:
         name, *shapes = min(map(tuple, report["mismatched_keys"]))
         found, wanted = (" x ".join(map(str, shape)) for shape in shapes)
@@ -232,12 +243,7 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
             f"{min(unused)}; where they are no extra heads, its config.json is of another model",
             file=sys.stderr,
         )
-    forget_generation_settings(model)
-    with plainly(folder, "cannot be run"):
-        wrong = trial.fault(model.eval())
-    if wrong:
-        raise UserError(f"{folder}: {wrong}")
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def check_finite(folder: Path) -> None:
@@ -260,6 +266,15 @@ def check_finite(folder: Path) -> None:
                         f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
                         "training made them, train with a lower learning_rate"
                     )
+
+
+def check_tensors(folder: Path) -> None:
+    """Compare the tensors of a folder with those of the model that its config.json describes, reading none of them.
+
+    Raises:
+        UserError: some are missing or of another shape; whatever stood in their place would answer.
+    """
+    _loaded(folder, device_map="meta")
 
 
 def forget_generation_settings(model: "PreTrainedModel") -> None:

@@ -39,6 +39,15 @@ HEAD_GB = VOCABULARY * HIDDEN * 4 / 1e9
 TOKEN_BYTES = 500_000
 """A token of a micro-batch with gradient checkpointing, for the inputs of all layers and one layer at work: an allowance."""
 
+ALL_LAYERS_BYTES = 3_500_000
+"""The same without, for all that every layer leaves behind: 34 bytes times 28 layers times 3,584 of hidden size (a 7B model)."""
+
+ROOT_GB = 4 * VOCABULARY * HIDDEN * 2 / 1e9
+"""Of a sharded model, what no layer holds: embedding and head in bfloat16 and their gradients, whole for the length of a pass."""
+
+ASLEEP_GB = 2
+"""vLLM asleep: its graphs and workspaces, which its pool does not hold. An allowance."""
+
 ENGINE_GB = 4
 """vLLM beside its weights: the cache of a few responses and its graphs: an allowance."""
 
@@ -82,10 +91,15 @@ def engine_needs(parameters: float, dtype: Literal["bfloat16", "float32"], gpus:
 
 def micro_batch(training: Training, parameters: float, config: AccelerateConfig) -> list[Part]:
     """What a micro-batch of the longest prompts and responses adds to `updating`."""
-    tokens = training.micro_batch * (training.max_prompt_tokens + training.max_new_tokens) * TOKEN_BYTES / 1e9
+    each = TOKEN_BYTES if training.gradient_checkpointing else ALL_LAYERS_BYTES
+    tokens = training.micro_batch * (training.max_prompt_tokens + training.max_new_tokens) * each / 1e9
     parts = [Part(tokens, f"a micro-batch of {training.micro_batch}"), Part(TILE_GB + HEAD_GB, "logits and their head")]
-    if training.dtype == "bfloat16" and not config.sharding:
+    if config.sharding:
+        parts.append(Part(ROOT_GB, "embedding and head, whole"))
+    elif training.dtype == "bfloat16":
         parts.append(_of_weights(CAST_BYTES, parameters, 1, "processes", "in bfloat16"))
+    if training.engine == "vllm" and training.vllm_mode == "colocate":
+        parts.append(Part(ASLEEP_GB, "vLLM asleep"))
     return parts
 
 

@@ -1,7 +1,8 @@
 """Less padding in training: TRL pads every micro-batch to the longest prompt and response of the whole rollout batch.
 
-What is left out is padding in every row, so that nothing but the last digits changes. With lengths as in the paper it is
-more than half of what a pass computes.
+What is left out is padding in every row, so that nothing but the last digits changes (in models with learned positions, such
+as GPT-2, less padding before a prompt also means other positions, nearer to those in which it was answered). With lengths as
+in the paper it is more than half of what a pass computes.
 """
 
 from collections.abc import Mapping, Sequence

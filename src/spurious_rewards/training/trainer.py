@@ -109,7 +109,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
-        if self.is_fsdp_enabled:
+        if self.accelerator.is_fsdp2:
             outputs_in_float32(self.accelerator.state.fsdp_plugin)
         if training.engine == "vllm":
             # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
@@ -241,8 +241,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         keywords["compute_entropy"] = True
         parts = []
         rows = batch_size or len(input_ids)
-        order = attention_mask.sum(1).argsort(stable=True) if rows < len(input_ids) else torch.arange(len(input_ids))
-        chunks = (torch.split(of[order], rows) for of in (input_ids, attention_mask))
+        order = attention_mask.sum(1).argsort(stable=True)
+        several = rows < len(input_ids)
+        chunks = (torch.split(of[order] if several else of, rows) for of in (input_ids, attention_mask))
         for ids, mask in zip(*chunks, strict=True):
             shown = slice(*without_padding(mask, logits_to_keep))
             kept = shown.stop - (ids.shape[1] - logits_to_keep)
@@ -250,7 +251,9 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
                 model, ids[:, shown], mask[:, shown], kept, **keywords
             )
             parts.append([functional.pad(values, (0, logits_to_keep - kept)) for values in (logps, entropies)])
-        logps, entropies = (torch.cat(values)[order.argsort()] for values in zip(*parts, strict=True))
+        logps, entropies = (torch.cat(values) for values in zip(*parts, strict=True))
+        if several:
+            logps, entropies = logps[order.argsort()], entropies[order.argsort()]
         if old or self.training_settings.optimizer_steps == 1:
             mask = attention_mask[:, -logits_to_keep:]
             self.sums["policy_tokens"] += mask.sum().item()
@@ -356,7 +359,9 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
 
 
 def outputs_in_float32(plugin: Any) -> None:
-    """Have FSDP2 compute in the dtype of training, and leave outputs and sums of gradients in float32, as one GPU does.
+    """Have FSDP2 compute in the dtype of training, and leave outputs and sums of gradients in float32, as with one GPU.
+
+    Between layers a sharded model is in bfloat16 and one GPU's autocast in float32; the old policy and the new one alike.
 
     accelerate asks for one dtype for all three (`FullyShardedDataParallelPlugin.set_mixed_precision`). In bfloat16 a
     log-probability between -1 and -2 has steps of 0.008, and the ratio to the old policy with it.

@@ -195,7 +195,15 @@ def trained(suite: Suite) -> list[Run]:
 def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
     """The ways in which these models are trained, one of each need of memory."""
     ways = [suite.algorithms[run.variant] for run in trained(suite) if run.model in models]
-    needs = ("engine", "vllm_mode", "dtype", "micro_batch", "max_prompt_tokens", "max_new_tokens")
+    needs = (
+        "engine",
+        "vllm_mode",
+        "dtype",
+        "micro_batch",
+        "gradient_checkpointing",
+        "max_prompt_tokens",
+        "max_new_tokens",
+    )
     return list({tuple(getattr(way, name) for name in needs): way for way in ways}.values())
 
 
