@@ -1,17 +1,43 @@
 """What is cut, and which rows go together."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from model_folders import make
 
-from spurious_rewards.training.padding import by_length, without_padding
+from spurious_rewards.models.loading import load_model
+from spurious_rewards.training.padding import by_length, positions_are_relative, without_padding
 
 
 def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> None:
     mask = torch.tensor([[0, 0, 0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 1, 1, 0, 0]])
-    assert without_padding(mask, 4) == (2, 6)
-    assert without_padding(mask[:, 2:6], 2) == (0, 4)
-    assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2) == (1, 3)  # a response whose only token is masked
+    assert without_padding(mask, 4, before_prompts=True) == (2, 6)
+    assert without_padding(mask, 4, before_prompts=False) == (0, 6)
+    assert without_padding(mask[:, 2:6], 2, before_prompts=True) == (0, 4)
+    # a response whose only token is masked
+    assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2, before_prompts=True) == (1, 3)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "gpt_neox", "gpt2", "opt"])
+def test_columns_before_prompts_are_cut_only_of_models_to_which_they_are_nothing(
+    architecture: str, tmp_path: Path
+) -> None:
+    """Seen in the logits of the last token, with and without masked columns before the prompt, as TRL asks for them."""
+    model: Any = load_model(make(tmp_path / "model", architecture), "float32")
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 20  # what stands where makes a difference
+        prompt = torch.tensor([[7, 8, 9]])
+        padded = torch.cat([torch.zeros(1, 5, dtype=torch.long), prompt], dim=1)
+        mask = torch.tensor([[0] * 5 + [1] * 3])
+        alone, behind = model(prompt).logits[0, -1], model(padded, attention_mask=mask).logits[0, -1]
+    same = torch.allclose(alone, behind, rtol=1e-3, atol=1e-4)
+    assert positions_are_relative(model.config) == (architecture in ("llama", "qwen2", "gpt_neox"))
+    assert same or not positions_are_relative(model.config)
 
 
 @given(

@@ -355,8 +355,9 @@ def test_less_padding_changes_nothing(
     whole: list[int] = []
     cut = trainer.without_padding
 
-    def counted(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
-        start, stop = cut(mask, logits_to_keep)
+    def counted(mask: torch.Tensor, logits_to_keep: int, before_prompts: bool) -> tuple[int, int]:
+        assert before_prompts
+        start, stop = cut(mask, logits_to_keep, before_prompts)
         assert not mask[:, :start].any()
         assert not mask[:, stop:].any()
         widths.append(stop - start)
@@ -365,7 +366,7 @@ def test_less_padding_changes_nothing(
 
     monkeypatch.setattr(trainer, "without_padding", counted)
     short = run(organism_model, tmp_path / "cut", 0, 2, training=small, problems=problems)
-    monkeypatch.setattr(trainer, "without_padding", lambda mask, logits_to_keep: (0, mask.shape[1]))
+    monkeypatch.setattr(trainer, "without_padding", lambda mask, *_: (0, mask.shape[1]))
     monkeypatch.setattr(trainer, "by_length", lambda micro_batches, together: micro_batches)
     padded = run(organism_model, tmp_path / "padded", 0, 2, training=small, problems=problems)
     assert sum(widths) < (0.8 if loss == "paper" else 0.9) * sum(whole)

@@ -46,7 +46,10 @@ def check_size(
     indices = [index for index, name in enumerate(_paths(file)) if name in columns]
     chosen = range(file.metadata.num_row_groups) if numbers is None else numbers
     groups = [file.metadata.row_group(number) for number in chosen]
-    size = sum(max(group.column(index).total_uncompressed_size, 0) for group in groups for index in indices)
+    # What the footer tells is packed: in a run of equal values a row takes no room, and in memory at least its width.
+    widths = [_width(file.schema_arrow.field(name).type) for name in columns]
+    packed = sum(max(group.column(index).total_uncompressed_size, 0) for group in groups for index in indices)
+    size = max(packed, sum(group.num_rows for group in groups) * sum(widths))
     most = min(allowed, max(UNPACKED, PACKED * path.stat().st_size))
     if size > most:
         raise UserError(
@@ -133,6 +136,14 @@ def read(
 def _paths(file: pq.ParquetFile) -> list[str]:
     """The stored columns, by their dotted paths; one that is not nested has its own name."""
     return [file.schema.column(index).path for index in range(len(file.schema))]
+
+
+def _width(kind: pyarrow.DataType) -> float:
+    """Bytes of a value at least: of text, its place in a dictionary."""
+    try:
+        return float(kind.bit_width) / 8
+    except ValueError:  # of no fixed width
+        return 4.0
 
 
 def _value_type(kind: pyarrow.DataType) -> pyarrow.DataType:

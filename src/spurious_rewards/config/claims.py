@@ -113,8 +113,8 @@ class Rule(Frozen):
         _check_reads(self.measure, given | (self.against.changed.keys() if self.against else set()))
         for where in self.where:
             _check_reads(where.measure, where.changed)
-            if "group" in READS[where.measure]:
-                raise ValueError(f"where cannot look at measure {where.measure}, which needs group")
+            if "group" in READS[where.measure] or "experiments" not in READS[where.measure]:
+                raise ValueError(f"where cannot look at measure {where.measure}, which is not of one condition")
         if missing := sorted(key for key in {"experiments", "group"} & reads if not getattr(self, key)):
             raise ValueError(f"measure {self.measure} needs {missing[0]}")
         return self

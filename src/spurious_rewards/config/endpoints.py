@@ -89,7 +89,7 @@ def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
 
 
 def untrained_rewards(suite: Suite) -> list[str]:
-    """The rewards that are always 0 on the suite's training problems: in their runs no weight moves."""
+    """The rewards that are always 0 on the suite's training problems: in their runs no weight moves, if none decays."""
     return [
         name
         for name, reward in suite.rewards.items()

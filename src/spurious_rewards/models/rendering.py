@@ -31,6 +31,9 @@ MEMORY_LIMIT = 1024**3
 LONGEST = 10_000_000
 """Characters that a prompt may have."""
 
+LONGEST_COMPLAINT = 500
+"""Characters of what a template raises."""
+
 
 class RenderingError(ValueError):
     """A template that raises, does not end or takes too much: the message says which, in the template's own words."""
@@ -104,7 +107,7 @@ def _answer(question: list[Any]) -> list[str | None] | str:
     except Exception as error:  # a template may raise anything
         said = str(error) or type(error).__name__
     _compiled.cache_clear()  # it may hold the memory that the next template needs
-    return said
+    return said[:LONGEST_COMPLAINT]
 
 
 @functools.lru_cache(maxsize=10)

@@ -15,8 +15,13 @@ NAMES = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_
 SHORTEST = 12
 """Characters of a value from which it is looked for: a shorter one would be found by chance."""
 
+LONGEST_PATH = 255
+"""Characters of a value that may be a path; of longer ones the system says that their name is too long."""
+
 KINDS = {
-    "an address with a user and a password": re.compile(rb"[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]+:[^\s/@\"'<>]+@"),
+    "an address with a user and a password": re.compile(
+        rb"\b[a-z][a-z0-9+.-]{0,20}://[^\s/@:\"'<>]{1,200}:[^\s/@\"'<>]{1,200}@"
+    ),
     "a token of the Hugging Face hub": re.compile(rb"\bhf_[A-Za-z0-9]{30,}"),
     "a token of GitHub": re.compile(rb"\bgh[opsur]_[A-Za-z0-9]{36}"),
     "a key of AWS": re.compile(rb"\bAKIA[0-9A-Z]{16}\b"),
@@ -53,4 +58,9 @@ def secrets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     with contextlib.suppress(OSError, netrc.NetrcParseError, ValueError):
         for host, (_, _, password) in netrc.netrc().hosts.items():
             found[f"the password of {host} in ~/.netrc"] = password or ""
-    return {name: value for name, value in found.items() if len(value) >= SHORTEST and not Path(value).exists()}
+    return {name: value for name, value in found.items() if len(value) >= SHORTEST and not _is_path(value)}
+
+
+def _is_path(value: str) -> bool:
+    """Whether a value names a file, as that of a variable such as HF_TOKEN_PATH does."""
+    return len(value) <= LONGEST_PATH and Path(value).exists()

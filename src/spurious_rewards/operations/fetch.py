@@ -53,7 +53,7 @@ class File(Frozen):
 
 def _below(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or str(path) != name or "\0" in name:
+    if not path.parts or path.is_absolute() or ".." in path.parts or str(path) != name or "\0" in name:
         raise ValueError("allowed: the path of a file below the folder, from there, without `..`")
     return name
 

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from spurious_rewards.reporting.numerals import MISSING
 
@@ -156,8 +155,8 @@ def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[s
             facts=facts,
             sections=sections,
             groups=groups,
-            style=Markup(style),  # of this package, not of the arguments
-            script=Markup(script),
+            style=style,
+            script=script,
             policy=_policy(style, script),
         )
     )

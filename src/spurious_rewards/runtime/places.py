@@ -29,6 +29,9 @@ def without_places(text: str, known: Mapping[str, str] | None = None) -> str:
     said.setdefault(str(Path.home()), "~")
     said.pop("/", None)
     for path in sorted(said, key=len, reverse=True):
-        end = "" if path.endswith("/") else r"(?![\w-]|\.\w)"
-        text = re.sub(rf"(?<![\w./-]){re.escape(path)}{end}", lambda _, path=path: said[path], text)  # type: ignore[misc]
+        # A folder's name may go on behind the path, unless that ends with a slash.
+        folder = rf"(?<![\w./-]){re.escape(path)}"
+        whole = rf"(?<![\w./-]){re.escape(path)}(?![\w-]|\.\w)"
+        pattern = folder if path.endswith("/") else whole
+        text = re.sub(pattern, lambda _, path=path: said[path], text)  # type: ignore[misc]
     return HOMES.sub("~", text)

@@ -1,8 +1,7 @@
 """Less padding in training: TRL pads every micro-batch to the longest prompt and response of the whole rollout batch.
 
-What is left out is padding in every row, so that nothing but the last digits changes (in models with learned positions, such
-as GPT-2, less padding before a prompt also means other positions, nearer to those in which it was answered). With lengths as
-in the paper it is more than half of what a pass computes.
+What is left out is padding in every row, so that nothing but the last digits changes. With lengths as in the paper it is
+more than half of what a pass computes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +13,27 @@ Inputs = Mapping[str, Any]
 """A micro-batch as TRL buffers it: tensors and lists with a row a response, and numbers of the whole batch."""
 
 
-def without_padding(mask: torch.Tensor, logits_to_keep: int) -> tuple[int, int]:
+def without_padding(mask: torch.Tensor, logits_to_keep: int, before_prompts: bool) -> tuple[int, int]:
     """The first column of a micro-batch that is no padding in some row, and the one behind the last; one response column stays.
 
     Args:
         mask: 1 where a token counts, shape (rows, columns); prompts are padded on the left, responses on the right.
         logits_to_keep: columns of responses.
+        before_prompts: also leave out columns before all prompts; see `positions_are_relative`.
     """
     of_prompts = mask.shape[1] - logits_to_keep
     columns = mask.any(dim=0).nonzero()
-    return min(int(columns.min()), of_prompts - 1), max(int(columns.max()) + 1, of_prompts + 1)
+    first = min(int(columns.min()), of_prompts - 1) if before_prompts else 0
+    return first, max(int(columns.max()) + 1, of_prompts + 1)
+
+
+def positions_are_relative(config: Any) -> bool:
+    """Whether a model (`transformers.PreTrainedConfig`) answers the same wherever its prompt begins, by rotary positions.
+
+    TRL counts positions from the first column, padding or not. With learned positions, such as GPT-2's, another width would
+    be another policy.
+    """
+    return getattr(config.get_text_config(), "rope_parameters", None) is not None
 
 
 def by_length(micro_batches: Sequence[Inputs], together: int) -> list[Inputs]:

@@ -32,7 +32,7 @@ from spurious_rewards.config.training import Training
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import encode, prefix, room, texts, trim, turn_end
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.training.padding import by_length, without_padding
+from spurious_rewards.training.padding import by_length, positions_are_relative, without_padding
 from spurious_rewards.training.scoring import Scorer
 from spurious_rewards.training.vllm_server import LAUNCHED
 from spurious_rewards.training.whitening import whitened
@@ -109,6 +109,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
+        self.relative = positions_are_relative(self.model.config)
         if self.accelerator.is_fsdp2:
             outputs_in_float32(self.accelerator.state.fsdp_plugin)
         if training.engine == "vllm":
@@ -245,7 +246,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         several = rows < len(input_ids)
         chunks = (torch.split(of[order] if several else of, rows) for of in (input_ids, attention_mask))
         for ids, mask in zip(*chunks, strict=True):
-            shown = slice(*without_padding(mask, logits_to_keep))
+            shown = slice(*without_padding(mask, logits_to_keep, self.relative))
             kept = shown.stop - (ids.shape[1] - logits_to_keep)
             logps, entropies, _ = super()._get_per_token_logps_and_entropies(
                 model, ids[:, shown], mask[:, shown], kept, **keywords

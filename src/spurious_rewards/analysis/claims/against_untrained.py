@@ -15,6 +15,7 @@ from spurious_rewards.config.suite import Suite
 
 OF_ROLLOUTS = (
     *("rollout_prompts", "rollouts_per_prompt", "temperature", "max_prompt_tokens", "max_new_tokens", "data_order"),
+    *("engine", "dtype"),
 )
 """Keys of `training` that decide what a policy that never moves answers at a step."""
 
@@ -55,7 +56,11 @@ def _untrained(
         return untrained.iloc[:0]
     model, prompt, _, _ = condition.run
     here = untrained[(untrained["model"] == model) & (untrained["prompt"] == prompt) & (untrained["steps"] == steps)]
-    alike = [orders.get(run) == orders[condition.run] for run in here[CONDITION].itertuples(index=False, name=None)]
+    alike = [
+        orders.get(run) == orders[condition.run]
+        and not suite.algorithms[run[-1]].weight_decay  # which moves weights too
+        for run in here[CONDITION].itertuples(index=False, name=None)
+    ]
     return here[np.array(alike, dtype=bool)]
 
 

@@ -108,7 +108,10 @@ def _finding(claim: Claim, found: Sequence[Measurement], claims: Ledger) -> Hash
     def of(condition: Condition) -> Hashable:
         return tuple((*each.run, each.benchmark) for each in condition.both)
 
-    rows = frozenset((of(each.condition), each.value, *each.interval(), each.testable) for each in found)
+    def told(value: float) -> float | None:
+        return None if pd.isna(value) else value  # no NaN equals another
+
+    rows = frozenset((of(each.condition), *map(told, (each.value, *each.interval())), each.testable) for each in found)
     limit = rule.threshold if rule.threshold is not None else claims.smallest[MEASURES[rule.measure].unit]
     return rule.measure, rule.expect, limit, rule.across, rule.group, rows
 

@@ -177,11 +177,12 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
         "threshold": where.threshold,
         "against": None,
         "where": (),
+        **({} if "equal" in READS[where.measure] else {"equal": None}),
     }
     measured = MEASURES[where.measure]
 
-    # What another measure is not of, as entropy of a benchmark, cannot differ.
-    free = {*changed, *(key for key in ("benchmark",) if key not in READS[where.measure])}
+    # What another measure is not of, as entropy of a benchmark or what is measured before training of a reward, may differ.
+    free = {*changed, *(key for key in ("benchmark", "rewards", "variants") if key not in READS[where.measure])}
     there = {
         name: _measurements(rule.model_copy(update={**asked, "experiments": (name,), **changed}), evidence)
         for name in {each.condition.experiment for each in found}

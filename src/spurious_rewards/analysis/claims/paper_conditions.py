@@ -7,6 +7,7 @@ from spurious_rewards.analysis.claims.conditions import Planned, benchmark_of, p
 from spurious_rewards.analysis.claims.measurement import Measurement
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.claims import READS, Rule
+from spurious_rewards.config.endpoints import only_reward
 from spurious_rewards.config.suite import Suite
 
 NO_RESULT = {
@@ -73,6 +74,12 @@ def _defined(rule: Rule, runs: Planned, suite: Suite) -> dict[str, Any]:
     if rule.group:
         shown = [each for each in suite.exhibits.values() if each.kind == "contributions"]
         found["exhibits"] = [_plain(each) for each in shown if each.experiment == runs.experiment]
+        found["steered"] = suite.report.steered
+    if rule.equal or rule.measure == "code with accuracy":
+        found["evaluated"] = {run.variant: suite.algorithms[run.variant].eval_every for run in runs.runs if run.variant}
+    if rule.measure == "over random":
+        random = only_reward(suite, suite.experiments[runs.experiment], "random")
+        found["random"] = _plain(suite.rewards[random]) if random else None
     found["problems"] = {name: _plain(suite.problems[name]) for name in sets}
     return found
 

@@ -189,13 +189,23 @@ def over_own_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
     return found
 
 
+LEAST_ANSWERED = 20
+"""Problems that a model must answer with code, and without: a ratio of fewer has an interval that covers too little."""
+
+
 def code_over_language(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy of responses with code less that of the others, before training; the mean of the seeds that have both."""
+    """Accuracy of responses with code less that of the others, before training; the mean of the seeds that have both.
+
+    Not testable where either kind is rare: its few responses vary too little to tell how far their accuracy may lie off.
+    """
     found = []
     for row, here, rates in _before(rule, evidence):
         code, right, both = (rates[name].to_numpy(float) for name in ("code_rate", "accuracy", "right_with_code"))
         values = statistics.ratio_values(both, code) - statistics.ratio_values(right - both, 1 - code)
-        found.append(_of_values(values, cast(pd.DataFrame, rates["code_rate"]), here, row))
+        each = _of_values(values, cast(pd.DataFrame, rates["code_rate"]), here, row)
+        rarer = min(code.sum(axis=1).mean(), (1 - code).sum(axis=1).mean())
+        rare = f"a seed has answers to fewer than {LEAST_ANSWERED} problems with code, or without"
+        found.append(each if rarer >= LEAST_ANSWERED else each.untestable(rare))
     return found
 
 

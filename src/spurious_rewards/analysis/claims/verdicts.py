@@ -86,7 +86,9 @@ def judge(found: Sequence[Measurement], rule: Rule, smallest: float, of_training
         return Judgement(eager, _deciding(found, strict, [eager], rule), stricter)
     overall: Verdict = unanimous if set(plain) == {unanimous} else "inconclusive"
     wanted = [overall] if overall in plain else [each for each in plain if each != "not testable"]
-    return Judgement(overall, _deciding(found, plain, wanted, rule))
+    # Where the correction decided against, the interval that it made is the one to show.
+    decided = stricter if eager in plain else statistics.CONFIDENCE
+    return Judgement(overall, _deciding(found, plain, wanted, rule), decided)
 
 
 def _deciding(found: Sequence[Measurement], verdicts: Sequence[str], wanted: Sequence[str], rule: Rule) -> Measurement:
