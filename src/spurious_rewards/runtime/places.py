@@ -29,9 +29,11 @@ def without_places(text: str, known: Mapping[str, str] | None = None) -> str:
     said.setdefault(str(Path.home()), "~")
     said.pop("/", None)
     for path in sorted(said, key=len, reverse=True):
-        # A folder's name may go on behind the path, unless that ends with a slash.
-        folder = rf"(?<![\w./-]){re.escape(path)}"
-        whole = rf"(?<![\w./-]){re.escape(path)}(?![\w-]|\.\w)"
-        pattern = folder if path.endswith("/") else whole
-        text = re.sub(pattern, lambda _, path=path: said[path], text)  # type: ignore[misc]
+        # Behind a slash a name goes on; else the path is another's whose name goes on.
+        found = (
+            re.compile(rf"(?<![\w./-]){re.escape(path)}")
+            if path.endswith("/")
+            else re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w-]|\.\w)")
+        )
+        text = found.sub(lambda _, path=path: said[path], text)  # type: ignore[misc]
     return HOMES.sub("~", text)
