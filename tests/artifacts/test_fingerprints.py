@@ -174,7 +174,7 @@ WORKED_OUT = {
     ),
     "what an artifact was made from": (
         "artifacts/ancestry.py",
-        ("todo, results = list(artifacts)", "todo, results = artifacts[:1]"),
+        ("todo, results = deque(artifacts)", "todo, results = deque(artifacts[:1])"),
         {"report"},
     ),
     "the packages of the project": ("artifacts/dependencies.py", ('"extra ==" not in', '"extra" not in'), {"report"}),

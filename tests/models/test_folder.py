@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from model_folders import ARCHITECTURES, BROKEN, POINTER, ROWS, add_token, broken, byte_level, change, make
 
 from spurious_rewards.config.models import Prompt
+from spurious_rewards.models import configuration
 from spurious_rewards.models.configuration import ROPE_TYPES, embeddings, positions, read_config
 from spurious_rewards.models.folder import faults
 
@@ -265,3 +266,19 @@ def test_of_a_model_that_sees_the_part_that_writes_counts(folder: Path) -> None:
     config = read_config(folder)
     assert (embeddings(config), positions(config)) == (ROWS, 64)
     assert embeddings({}) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"transformers_weights": "sub/model.safetensors"}, "names other weights than those that are checked"),
+        ({"attn_implementation": "somebody/kernel"}, "attn_implementation names code from elsewhere"),
+        ({"num_hidden_layers": 10**7}, "num_hidden_layers = 10000000, and 1,000 are the most that are loaded"),
+        ({"num_labels": 10**8}, "num_labels = 100000000"),
+        ({"intermediate_size": 10**9}, "intermediate_size = 1000000000"),
+    ],
+)
+def test_what_a_configuration_must_not_ask_for(keys: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    found = list(configuration.faults(path, {"model_type": "llama", **keys}))
+    assert [said in str(fault) for fault in found] == [True]

@@ -463,3 +463,16 @@ def test_a_tensor_that_is_missing_is_seen_without_loading_any(architecture: str,
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=r"model: its weights lack \d tensors, the first"):
         check_tensors(folder)
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_a_tokenizer_s_class_reads_no_file_of_this_machine(name: str, tmp_path: Path) -> None:
+    """Each line of it would be a word, which weights can be made to say: into results and archives."""
+    folder, secret = make(tmp_path / "model"), tmp_path / "secret"
+    secret.write_text("hf_secret\n")
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text("{}")
+    change(folder, "tokenizer_config.json", tokenizer_class="BertTokenizer", backend=None)
+    change(folder, name, vocab=str(secret))
+    with pytest.raises(UserError, match=f"{name}: vocab = .*secret.* is a file of this machine"):
+        load_tokenizer(folder)

@@ -142,7 +142,10 @@ def test_jobs_on_one_machine_take_free_ports(tmp_path: Path) -> None:
         *("--main_process_port", "0", "-m", "program"),
     ]
     cpu = command(accelerate_config(tmp_path, use_cpu=True), ["-m", "program"], {})
-    assert cpu[1:] == [*start, "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "program"]
+    assert cpu[1:6] == [*start, "torch.distributed.run", "--nnodes", "1"]
+    assert cpu[6:12] == ["--nproc_per_node", "2", "--rdzv_backend", "static", "--master_addr", "127.0.0.1"]
+    assert int(cpu[13]) > 1023
+    assert cpu[14:] == ["-m", "program"]
 
 
 def test_two_machines_are_a_step_of_slurm_with_a_task_on_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ The report shows it, so this code counts in its fingerprint; how manifests are w
 
 import json
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,9 +72,9 @@ def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
     What a manifest names outside of the results that they are in is no artifact of ours, and is not looked at.
     """
     manifests: dict[Path, dict[str, Any]] = {}
-    todo, results = list(artifacts), {root_of(artifact) for artifact in artifacts}
+    todo, results = deque(artifacts), {root_of(artifact) for artifact in artifacts}
     while todo:
-        artifact = todo.pop(0)
+        artifact = todo.popleft()
         path = manifest_of(artifact)
         if path is not None and path not in manifests:
             manifests[path] = read(path)

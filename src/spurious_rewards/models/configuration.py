@@ -27,6 +27,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {} if isinstance(found, Fault) else of_language(found)
 
 
+MOST = {
+    "num_hidden_layers": 1_000,
+    "hidden_size": 100_000,
+    "intermediate_size": 1_000_000,
+    "vocab_size": 5_000_000,
+    "num_labels": 1_000,
+}
+"""Far above those of any model: memory and time for them are taken before the weights are looked at."""
+
+
 def positions(config: Mapping[str, Any]) -> float:
     """Tokens that prompt and response may have together, by a configuration; infinity if nothing limits them."""
     return next((config[name] for name in POSITIONS if _counts(config.get(name))), math.inf)
@@ -54,6 +64,23 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
             f"quantised weights ({method or 'quantization_config'}), which are neither trained nor answered with here",
             "take the model's weights in bfloat16, float16 or float32",
         )
+    if "transformers_weights" in config:
+        yield Fault(
+            path,
+            "transformers_weights names other weights than those that are checked",
+            "take the key out of config.json",
+        )
+    for part in (config, language):
+        if "/" in str(part.get("attn_implementation") or part.get("_attn_implementation") or ""):
+            yield Fault(path, "attn_implementation names code from elsewhere", "take the key out of config.json")
+            break
+    for name, most in MOST.items():
+        if _counts(language.get(name)) and language[name] > most:
+            yield Fault(
+                path,
+                f"{name} = {language[name]}, and {most:,} are the most that are loaded",
+                "put the model's own there",
+            )
     kind = config.get("model_type")
     if isinstance(kind, str) and kind and _listed() and json.dumps(kind) not in _listed():
         own = " and comes with code of its own (auto_map), which is never run" if "auto_map" in config else ""

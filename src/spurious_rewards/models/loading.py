@@ -1,6 +1,7 @@
 """Loading a model folder, with a plain sentence for whatever is wrong with it."""
 
 import json
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,6 +136,8 @@ def _of_class(folder: Path) -> Any:
     """The tokenizer that transformers makes of a folder without a tokenizer.json."""
     from transformers import AutoTokenizer
 
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        _refuse_files(folder / name)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     words = tokenizer.get_vocab()
     lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
@@ -144,6 +147,16 @@ def _of_class(folder: Path) -> Any:
             f"it as {type(tokenizer).__name__}; name its right tokenizer_class in tokenizer_config.json, or add a tokenizer.json"
         )
     return tokenizer
+
+
+def _refuse_files(settings: Path) -> None:
+    """Refuse settings that name a file of this machine: some classes read it, and its lines become words that a model writes."""
+    for key, value in _json(settings).items():
+        if isinstance(value, str) and not key.endswith(("name_or_path", "_file")) and os.path.lexists(value):
+            raise UserError(
+                f"{settings}: {key} = {value!r} is a file of this machine, which the tokenizer's class would read; take the key "
+                "out, or add a tokenizer.json"
+            )
 
 
 def _ids(tokenizer: Any, text: str) -> list[int] | None:

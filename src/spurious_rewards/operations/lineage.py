@@ -205,7 +205,8 @@ def _grow(
             new = [one for one in group if one.path not in seen]
             seen |= {one.path for one in new}
             parents = [parent for one in new for parent in one.used]
-            above = tuple(one for one in group if one not in new)
+            fresh = {one.path for one in new}
+            above = tuple(one for one in group if one.path not in fresh)
             nodes.append(Node(tuple(new), above, _grow(parents, today, every, seen, deepest - 1) if parents else ()))
     return tuple(nodes)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from spurious_rewards.config.accelerate import AccelerateConfig, read
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.ports import free_port
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -59,7 +60,11 @@ def command(config: AccelerateConfig, program: Sequence[str], environment: Mappi
         UserError: several machines outside SLURM, or in an allocation of another number of machines.
     """
     if config.cpu:
-        launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(config.processes)]
+        launcher = [
+            *("torch.distributed.run", "--nnodes", "1", "--nproc_per_node", str(config.processes)),
+            # Not --standalone: there the launcher unpickles what anybody may write into a store that listens everywhere.
+            *("--rdzv_backend", "static", "--master_addr", "127.0.0.1", "--master_port", str(free_port())),
+        ]
     else:
         launcher = ["accelerate.commands.launch", "--config_file", str(config.path)]
         if config.machines == 1:

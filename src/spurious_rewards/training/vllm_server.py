@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Training
 from spurious_rewards.runtime import slurm
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.ports import free_port
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -84,7 +84,7 @@ def serving(
     if not PartialState().is_main_process:
         yield None
         return
-    port = _free_port()
+    port = free_port()
     url = f"http://{LOOPBACK}:{port}"
     print(f"vLLM's server: {url}; {OPEN}", file=sys.stderr, flush=True)
     with (
@@ -102,7 +102,7 @@ def serving(
         )
         try:
             _wait(process, url, log, seconds)
-            yield Address(url, _free_port())
+            yield Address(url, free_port())
         except OSError as error:
             if process.poll() is None:
                 raise
@@ -181,13 +181,6 @@ def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
 
 def _seed(seed: int, start: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed},{start}".encode()).digest()[:4])
-
-
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind((LOOPBACK, 0))
-        port: int = opened.getsockname()[1]
-        return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, log: IO[str], seconds: float) -> None:
