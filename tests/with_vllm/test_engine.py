@@ -235,7 +235,8 @@ def ask(model: Path, output: Path, engine: str, steps: Sequence[int]) -> None:
 def start(model: Path, output: Path) -> subprocess.Popen[bytes]:
     """Have two checkpoints answer with vLLM, in a process of its own."""
     job = (
-        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; from pathlib import Path; import test_engine;"
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(asking.__file__).parent)]!r}; "
+        "from pathlib import Path; import test_engine; "
         f"test_engine.ask(Path({str(model)!r}), Path({str(output)!r}), 'vllm', (0, 5))"
     )
     return subprocess.Popen([sys.executable, "-c", job], env={**os.environ, "PYTHONUNBUFFERED": "1"})

@@ -108,7 +108,7 @@ def test_the_server(model: Path, known_as_vllm: None) -> None:
 
     tokenizer = load_tokenizer(model)
     prompts = [encode(PROMPT, tokenizer, problem) for problem in PROBLEMS["problem"]]
-    with serving(model, tokenizer, TRAINING, Hardware(), seed=0, start=0) as address:
+    with serving(model, tokenizer, TRAINING, Hardware(exclusive_node=True), seed=0, start=0) as address:
         assert address is not None
         client = VLLMClient(base_url=address.url)
         asked = {"stop": list(PROMPT.stop), "include_stop_str_in_output": True, "stop_token_ids": [1]}

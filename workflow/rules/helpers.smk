@@ -17,7 +17,7 @@ def command(stage, on_hardware=False):
     python = f'"${{{{{PYTHON}:-python}}}}" -m spurious_rewards.cli'
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
     locations = " --locations {resources.locations:q}" if registered()[stage].reads_copies else ""
-    cores = " --cores {threads}" if registered()[stage].uses_cores else ""
+    cores = " --cores {threads:q}" if registered()[stage].uses_cores else ""
     job = "{params.job:q} {params.files:q}"
     said = f"{python} stage {stage} {job}{hardware}{locations}{cores} 2> {{log:q}}"
     return f"exec {said}" if on_hardware else said
