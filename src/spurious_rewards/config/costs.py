@@ -58,7 +58,7 @@ GRADING_SECONDS = 0.02
 """Of a core, for a response: 6 ms to read one of 12,000 characters, measured; the rest is an allowance for the verifier."""
 
 GRADE_BYTES = 1000
-"""Of memory, for each response whose grade is counted (an allowance: grades of 300,000 responses took less than 0.3 GB)."""
+"""Of memory, for each response whose grade is counted: an allowance."""
 
 
 @dataclass(frozen=True)
