@@ -466,8 +466,8 @@ def test_partial_work_that_is_none_is_named(
 ):
     output = tmp_path / "responses.parquet"
     monkeypatch.setattr("spurious_rewards.generation.generate._digest", lambda *_: "0" * 16)
-    shard = tmp_path / ".responses.parquet.partial/0000000000000000/3_0_greedy_0.parquet"
+    shard = tmp_path / ".responses.parquet.partial/0000000000000000/3_0_0.parquet"
     shard.parent.mkdir(parents=True)
     os.mkfifo(shard) if kind == "pipe" else shard.write_text("PAR1")
-    with pytest.raises(UserError, match=r"3_0_greedy_0\.parquet: not a "):
+    with pytest.raises(UserError, match=r"3_0_0\.parquet: not a "):
         ask(tiny_model, output, steps=(0,))

@@ -125,7 +125,7 @@ def test_the_numbers_of_an_experiment_say_what_was_imported() -> None:
     job = json.loads(score.job(Study(imported, Settings(), TINY), "main", "organism").as_json())
     assert len(job["suite"]["imports"]) == 1
     rows = pd.DataFrame({"model": ["organism"], "reward": ["random"]})
-    said = "Imported, not trained here: organism, random, seed 3 (a colleague's cluster)."
+    said = "Imported, not trained here: organism, =Random, $\\foo$ \\input{x} {y} <b>|, seed 3 (a colleague's cluster)."
     assert said in sizes_of(rows, imported, "amc")
     assert "Imported" not in sizes_of(rows.assign(reward="majority_vote"), imported, "amc")
 

@@ -296,9 +296,11 @@ def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
 
 def _opened(path: Path, table: type[Table], mend: str) -> tuple[pq.ParquetFile, list[str]]:
     """A file that says to hold a table, of which only the footer has been read, and the table's columns."""
+    if path.is_dir():
+        raise UserError(f"{path}: this is a folder; name a table in it")
     if not path.is_file():
-        what = "this is a folder; name a table in it" if path.is_dir() else "no such table; run the step that makes it"
-        raise UserError(f"{path}: {what}")
+        missing = "no such table; run the step that makes it"
+        raise UserError(f"{path}: {f'not a file; {REMAKE}' if path.exists() else missing}")
     file = parquet_files.opened(path)
     metadata = file.schema_arrow.metadata or {}
     name, version = (metadata.get(key, b"?").decode(errors="replace") for key in (b"table", b"version"))
