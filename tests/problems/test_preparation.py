@@ -139,6 +139,7 @@ def test_equal_problems_with_other_answers_are_counted_apart(tmp_path: Path) -> 
         "only": 0,
         "skip": 0,
         "limit": 0,
+        "long": 0,
     }
     assert card["dropped_rows"] == {"duplicate": ["line 1", "line 3"]}
     assert card["conflicting_answers"] == 1
@@ -188,6 +189,7 @@ def test_only_keeps_the_problems_whose_text_has_a_hash_that_it_names(tmp_path: P
         "only": 7,
         "skip": 0,
         "limit": 0,
+        "long": 0,
     }
     assert len(prepared(path, only=["e2a3a41cc00b", text_hash("7+0")], limit=1)[0]) == 1
 

@@ -233,10 +233,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> Any:
         """Leave out what is padding in every row of a micro-batch, and sum entropy and probability of the sampled tokens.
 
-        TRL pads each micro-batch to the longest prompt and response of the whole rollout batch. The sums are under the policy
-        that sampled, in passes made anyhow: with several updates a rollout batch that is TRL's pass for the old
-        log-probabilities, without gradient; with a single one TRL makes none, and the passes of that update are still of the
-        policy that sampled.
+        The sums are under the policy that sampled: with several updates a rollout batch in TRL's pass for the old
+        log-probabilities, without gradient; with a single one TRL makes none, and that update's own passes are of it too.
         """
         old = not torch.is_grad_enabled()
         keywords["compute_entropy"] = True
