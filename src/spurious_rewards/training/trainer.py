@@ -96,9 +96,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
         # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
         loaded = without_dropout(loading.load_model(model, "float32"))
-        # TRL takes the ends of a response from here.
         ending = loading.ending_tokens(loaded.generation_config, tokenizer, turn_end(prompt, tokenizer))
-        loaded.generation_config.eos_token_id = ending
+        loaded.generation_config.eos_token_id = ending  # from where TRL takes them
         if training.engine == "vllm":
             configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
         with _colocated(training, tokenizer):
