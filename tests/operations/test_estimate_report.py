@@ -105,6 +105,16 @@ def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
     assert rows[0][-1] in section(plain, "Experiments")[-1]
 
 
+@pytest.mark.parametrize("suite", ["paper", "one_gpu"])
+def test_the_page_on_gpus_has_these_prices(suite: str) -> None:
+    lines = (ROOT / "docs/gpus.md").read_text().splitlines()
+    head = lines.index("| assumed | paper | one_gpu |")
+    printed = [[cell.strip() for cell in line.split("|")][2:4] for line in lines[head + 2 : head + 6]]
+    text = report(study(suite), 1, costs.Assumed(costs.GPUS["h100"], 1000))
+    reckoned = [row[-1] for row in section(text, "The whole suite")[1:]]
+    assert [dict(zip(("paper", "one_gpu"), row, strict=True))[suite] for row in printed] == reckoned
+
+
 # ---------------------------------------------------------------- after a run
 
 

@@ -49,7 +49,8 @@ class StopStrings(StopStringCriteria):
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]):
         super().__init__(tokenizer, list(stop))
-        self.special = torch.tensor(tokenizer.all_special_ids)
+        special = [id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special]
+        self.special = torch.tensor(special, dtype=torch.long)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **keywords: Any) -> torch.BoolTensor:
         """Which rows end with a stop string, shape (rows,)."""
