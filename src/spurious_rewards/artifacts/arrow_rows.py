@@ -19,6 +19,10 @@ class TooLong(NamedTuple):
     characters: int
 
 
+UNREADABLE = (ValueError, OverflowError, KeyError)
+"""What Arrow raises of a value that Python does not have; KeyError of a time zone that nobody knows."""
+
+
 def columns(schema: pyarrow.Schema, name: str) -> dict[str, str]:
     """All columns, with the type of those that cannot hold text or numbers; `name` says in messages what is read.
 
@@ -96,12 +100,12 @@ def _plain(column: pyarrow.ChunkedArray | pyarrow.Array) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
         return values
-    except (ValueError, OverflowError):
+    except UNREADABLE:
         return [_value(scalar) for scalar in column]
 
 
 def _value(scalar: pyarrow.Scalar) -> Any:
     try:
         return scalar.as_py()
-    except (ValueError, OverflowError):
+    except UNREADABLE:
         return scalar

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.arrow_rows import is_text
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 ROW_GROUP = 5_000
@@ -321,7 +321,7 @@ def _readable(path: Path, mend: str) -> Iterator[None]:
         yield
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(
-            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({error}); {mend}"
+            f"{path}: not a readable Parquet file, perhaps cut short by a crash ({in_a_line(error)}); {mend}"
         ) from error
 
 
@@ -359,7 +359,7 @@ def rows(path: Path) -> int:
     try:
         count: int = pq.read_metadata(path).num_rows
     except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error}); {REMAKE}") from error
+        raise UserError(f"{path}: not a readable Parquet file ({in_a_line(error)}); {REMAKE}") from error
     return count
 
 

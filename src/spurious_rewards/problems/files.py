@@ -12,7 +12,7 @@ import pyarrow
 from spurious_rewards.artifacts import arrow_rows, parquet_files
 from spurious_rewards.artifacts.limits import DOCUMENT, LINE, ROWS, TEXT, megabytes
 from spurious_rewards.config.problems import ENDINGS
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 
 FLOAT_DIGITS = 400
 """More than the largest and the smallest float have."""
@@ -201,4 +201,4 @@ def _parquet(path: Path, wanted: Collection[str]) -> Part:
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: not a readable Parquet file, perhaps cut short ({error}); make it again")
+    return UserError(f"{path}: not a readable Parquet file, perhaps cut short ({in_a_line(error)}); make it again")

@@ -130,7 +130,7 @@ def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict
         chosen[ours] = next((column for column in wanted if column in present), None)
         if chosen[ours] is None and present and (ours != "id" or ours in mapping):
             raise UserError(
-                f"{source.name}: no column {wanted[0]}; found: {', '.join(present)}; "
+                f"{source.name}: no column {wanted[0]}; found: {_some(present)}; "
                 f"set columns.{ours} of this problem set to the one that holds the {ours}"
             )
         if (column := chosen[ours]) and present[column]:
@@ -139,6 +139,13 @@ def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict
                 f"columns.{ours} of this problem set to one that has them"
             )
     return chosen
+
+
+def _some(names: Iterable[str], most: int = 20) -> str:
+    """The first of some names, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def _readable(rows: Iterable[Row], columns: Mapping[str, str | None]) -> tuple[list[Problem], list[str]]:

@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The command line prints it as one line without a traceback and exits with 1.
     """
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error of a library says, without its line breaks."""
+    return " ".join(str(error).split())
