@@ -51,6 +51,8 @@ try:
     settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
+    for asked_for in study.suite.resources:  # else a rule would say it, in words of Snakemake's
+        study.accelerate_config(asked_for.accelerate_config)
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
     paper = load(Path(os.path.relpath(ROOT / ledgers.PAPER)))
     if not PLANNED_BEFORE:
