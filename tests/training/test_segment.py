@@ -322,9 +322,8 @@ def test_two_processes_train_as_one_does_on_the_same_responses(organism_model: P
     both = two / "fixed"
     # Prompts in order, responses, the coins that reward them, and verdicts: exactly.
     pd.testing.assert_frame_equal(rollouts(one), rollouts(both), check_exact=True)
-    # Losses show in the norm of their gradient and in what the policy of the next step gives its tokens. Each process puts its
-    # own responses of like length together, so that passes are of other widths, and Adam makes much of small gradients.
-    pd.testing.assert_frame_equal(metrics(one), metrics(both), check_exact=False, rtol=1e-4)
+    # Losses show in the norm of their gradient and in what the policy of the next step gives its tokens.
+    pd.testing.assert_frame_equal(metrics(one), metrics(both), check_exact=False, rtol=1e-5)
     assert metrics(one)["grad_norm"].gt(0).all()
 
 
