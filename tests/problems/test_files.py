@@ -1,13 +1,12 @@
 """Files of problems are anybody's: what they hold is limited, and a small one takes little memory whatever it stands for."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from bombs import MEGABYTE, capped, nothings, parquet_bombs, parquet_of, repeated
+from problem_files import write
 
 from spurious_rewards.artifacts import arrow_rows
 from spurious_rewards.config.problems import ProblemSet
@@ -21,16 +20,6 @@ ENDINGS = (".jsonl", ".json", ".parquet")
 def prepared(path: Path, **keys: Any) -> dict[str, str]:
     frame, _ = prepare(ProblemSet(path=path, **keys), None, 0, {}, path.with_name("lock.yaml"))
     return dict(zip(frame["problem"], frame["answer"], strict=True))
-
-
-def written(path: Path, rows: list[dict[str, Any]]) -> Path:
-    if path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    elif path.suffix == ".json":
-        path.write_text(json.dumps(rows))
-    else:
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def test_a_small_file_takes_little_memory_whatever_it_stands_for(tmp_path: Path) -> None:
@@ -89,7 +78,7 @@ def test_a_text_that_many_rows_have_counts_for_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_text_of_a_million_characters_is_read_and_a_longer_one_is_not(tmp_path: Path, ending: str) -> None:
     rows = [{"problem": MEGABYTE, "answer": "é" * 1_000_000}, {"problem": "1+1", "answer": f"{MEGABYTE}x"}]
-    path = written(tmp_path / f"rows{ending}", rows)
+    path = write(tmp_path / f"rows{ending}", rows)
     place = "line 2" if ending == ".jsonl" else "row 2"
     with pytest.raises(
         UserError, match=rf"rows{ending}: {place}: answer has 1,000,001 characters; allowed: 1,000,000: unr"
@@ -101,7 +90,7 @@ def test_a_text_of_a_million_characters_is_read_and_a_longer_one_is_not(tmp_path
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_rows_columns_and_text_are_limited(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"problem": f"{number}+1", "answer": "1", "more": "x" * 1000} for number in range(10)]
-    path = written(tmp_path / f"rows{ending}", rows)
+    path = write(tmp_path / f"rows{ending}", rows)
     for module in (files, sources):
         monkeypatch.setattr(module, "ROWS", 10)
         monkeypatch.setattr(module, "TEXT", 40 if module is sources else 10**9)
@@ -115,15 +104,15 @@ def test_rows_columns_and_text_are_limited(tmp_path: Path, ending: str, monkeypa
     with pytest.raises(
         UserError, match="has 11 rows; allowed: 10" if ending == ".parquet" else "has more than 10 rows"
     ):
-        prepared(written(path, [*rows, {"problem": "a", "answer": "1", "more": ""}]))
+        prepared(write(path, [*rows, {"problem": "a", "answer": "1", "more": ""}]))
     with pytest.raises(
         UserError, match="has 4 columns; allowed: 3" if ending == ".parquet" else "have more than 3 columns"
     ):
-        prepared(written(path, [{**rows[0], "and": 1}, *rows[1:]]))
+        prepared(write(path, [{**rows[0], "and": 1}, *rows[1:]]))
 
 
 def test_a_column_that_no_problem_needs_may_be_of_any_type(tmp_path: Path) -> None:
-    path = written(tmp_path / "rows.parquet", [{"question": "1+1", "answer": "2", "problem": [1], "id": {"a": [1]}}])
+    path = write(tmp_path / "rows.parquet", [{"question": "1+1", "answer": "2", "problem": [1], "id": {"a": [1]}}])
     keys = {"columns": {"problem": "question", "id": "answer"}}
     assert prepared(path, **keys) == {"1+1": "2"}
     with pytest.raises(UserError, match=r"the column id is of type struct<a.*; set columns\.id of this problem set"):

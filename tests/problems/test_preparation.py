@@ -1,4 +1,3 @@
-import json
 import random
 from datetime import date
 from decimal import Decimal
@@ -14,6 +13,7 @@ import yaml
 from hub import as_client, commit_of, parquet, serving
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from problem_files import write
 from pydantic import ValidationError
 
 from spurious_rewards.artifacts import arrow_rows
@@ -24,17 +24,6 @@ from spurious_rewards.problems.preparation import prepare, text_hash
 from spurious_rewards.runtime.errors import UserError
 
 NO_LOCK = Path("no.lock.yaml")
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """The rows as a file of the format that the ending names."""
-    if path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    elif path.suffix == ".json":
-        path.write_text(json.dumps(rows))
-    else:
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def prepared(path: Path, data_seed: int = 0, **keys: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
