@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 _FORMULA = re.compile(r"(?='*[-=+@\t\r\n\uff0b\uff0d\uff1d\uff20])(?![-+]?[0-9]+(?:\.[0-9]+)?\Z)")
@@ -63,7 +63,7 @@ def read(path: Path, texts: Collection[str] = (), columns: Collection[str] = ())
     try:
         frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
     except (OSError, ValueError) as error:  # pandas' own complaints are ValueErrors
-        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())}); {remake}") from error
+        raise UserError(f"{path}: not a readable table ({in_a_line(error)}); {remake}") from error
     if missing := [name for name in columns if name not in frame]:
         raise UserError(f"{path}: has no column {missing[0]}; {remake}")
     return _changed(frame, _as_it_was)

@@ -17,7 +17,7 @@ from spurious_rewards.artifacts.limits import ROWS
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.yaml_files import read_yaml
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 PATIENCE = 10
@@ -238,7 +238,7 @@ def unreachable() -> str:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return in_a_line(error).rstrip(".") or type(error).__name__
 
 
 def _not_given(kind: str, hub_id: str, error: Exception) -> UserError:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import read_text
 
 MAX_VALUES = 100_000
@@ -70,7 +70,7 @@ def parse_value(text: str, name: Path | str) -> Any:
     except _RefusedError as refused:
         raise UserError(f"{name}: {refused}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{name}: not YAML: {in_a_line(error)}") from None
     except RecursionError:
         raise UserError(f"{name}: not readable YAML: lists or mappings are nested hundreds deep") from None
     except ValueError as error:  # of an explicit tag: !!timestamp 2025-13-01

@@ -14,7 +14,7 @@ from spurious_rewards.config.messages import validate
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.operations.checks.finding import Finding
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 
 STACK = ("torch", "transformers", "accelerate", "trl", "vllm", "datasets", "huggingface-hub", "tokenizers", "deepspeed")
 """Packages whose versions must fit each other."""
@@ -75,7 +75,7 @@ def environment(path: Path) -> list[Requirement]:
     try:
         return [Requirement(line) for one in asked if isinstance(one, dict) for line in one["pip"]]
     except InvalidRequirement as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}; allowed: NAME==VERSION") from None
+        raise UserError(f"{path}: {in_a_line(error)}; allowed: NAME==VERSION") from None
 
 
 def version(name: str) -> str | None:
