@@ -1,12 +1,15 @@
 # make reproduce    from nothing to results/organism/report.html
+# make headline     the part of it that carries the argument, to results/organism/headline/report.html; make reproduce goes on from there
 # make resume       go on after a crash of any kind
-# make smoke        the same stages on a cut-down suite, in minutes
+# make smoke        the same stages on a cut-down suite, in minutes; its digits must be the published ones
+# make laptop       a real language model on two cores, to results/laptop/report.html (config/suites/laptop.yaml); not run to its end yet
 # make test         the tests, without those that take long and seldom fail
 # make test-all     all of them; CI runs these, lint, test-vllm and test-slurm
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
+# make test-gpu     what only a GPU can show, in minutes; skipped where there is none (docs/gpus.md)
 # make test-slurm   the workflow through a real SLURM on this machine (as root)
-# make fuzz         thousands of suites, model folders, data files and answers with one wrong thing; about an hour on two cores
+# make fuzz         thousands of suites, model folders, data files, results and answers with one wrong thing; about an hour on two cores
 # make chaos        a run that is killed at random moments comes to the same results; KILLS=20, a minute each
 # make null-studies  the claims ledger on studies in which nothing was learned; STUDIES=20 of each kind
 # make benchmarks   the speed table of docs/benchmarks.md
@@ -19,10 +22,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce resume smoke test test-all test-vllm test-slurm fuzz chaos null-studies lint benchmarks schema
+.PHONY: reproduce headline resume smoke laptop test test-all test-vllm test-gpu test-slurm fuzz chaos null-studies lint benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
+	$(BIN)/spurious-rewards verify
+
+headline: $(VENV)/installed
+	$(SNAKEMAKE) headline
 
 resume: $(VENV)/installed
 	$(BIN)/spurious-rewards recover
@@ -30,6 +37,11 @@ resume: $(VENV)/installed
 
 smoke: $(VENV)/installed
 	$(SNAKEMAKE) --config suite=smoke
+	$(BIN)/spurious-rewards verify --config suite=smoke
+
+laptop: $(VENV)/installed
+	$(BIN)/spurious-rewards smollm2
+	$(SNAKEMAKE) --config suite=laptop threads=2
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m 'not rare'
@@ -40,6 +52,9 @@ test-all: $(VENV)/installed-test
 test-vllm:
 	PYTHON=$(PYTHON) tests/with_vllm/install.sh
 	VLLM_CPU_KVCACHE_SPACE=2 .venv-vllm/bin/python -m pytest tests/with_vllm
+
+test-gpu: $(VENV)/installed-dev
+	$(BIN)/pytest -v -rs tests/on_gpu
 
 test-slurm: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev,slurm]'

@@ -12,7 +12,7 @@ include: "workflow/rules/helpers.smk"
 include: "workflow/rules/handlers.smk"
 
 
-from spurious_rewards.stages import grade, prune, report as report_stage
+from spurious_rewards.stages import grade, prune
 
 
 # The grades too: Snakemake does not notice that a file is missing while what was made of it is there.
@@ -20,15 +20,9 @@ rule all:
     """every figure and table, and the report"""
     input:
         study.paths.report(),
+        [study.paths.headline() / "report.html"] if study.suite.report.first else [],
         grade.every_grade(study),
         prune.pruned(study),
-    localrule: True
-
-
-rule headline:
-    """the grades and tables of the headline experiment alone"""
-    input:
-        report_stage.numbers(study, study.suite.report.headline),
     localrule: True
 
 
@@ -49,4 +43,5 @@ include: "workflow/rules/training_summary.smk"
 include: "workflow/rules/compare_graders.smk"
 include: "workflow/rules/plot.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/headline.smk"
 include: "workflow/rules/report.smk"

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,16 +16,13 @@ from pathlib import Path
 import torch
 
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
-sys.path.append(str(Path(__file__).parents[1] / "tests/with_vllm"))
-
-from smollm2 import smollm2
-
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.engine import Completion, Engine, Request, batches
 from spurious_rewards.generation.engines import engine
 from spurious_rewards.models.prompts import encode
+from spurious_rewards.operations import smollm2
 
 CLAUSES = (
     "Let $f(x) = {a}x^2 - {b}x + {c}$ for all real numbers $x$.",
@@ -71,8 +67,10 @@ def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     problems = read(given.problems, given.prompts) if given.problems else invented(given.prompts)
     sampling = Sampling(dtype=given.dtype, max_new_tokens=given.tokens, max_model_len=2048)
+    smollm2.make(smollm2.FOLDER)
     plain, fast = (
-        engine(smollm2(), sampling.model_copy(update={"engine": name}), Hardware()) for name in ("transformers", "vllm")
+        engine(smollm2.FOLDER, sampling.model_copy(update={"engine": name}), Hardware())
+        for name in ("transformers", "vllm")
     )
     prompts = [encode(PROMPT, plain.tokenizer, problem) for problem in problems]
 
@@ -81,8 +79,10 @@ def main() -> None:
         return engine.complete(requests, max_new_tokens=given.tokens, stop=())
 
     def in_batches() -> list[Completion]:
-        cut = batches([len(prompt) for prompt in prompts], given.tokens, sampling.batch_tokens)
-        return [completion for batch in cut for completion in complete(plain, [prompts[i] for i in batch])]
+        longest_first = sorted(prompts, key=len, reverse=True)
+        whole = (0, len(prompts))
+        cut = batches(list(map(len, longest_first)), [whole], given.tokens, sampling.batch_tokens, len(prompts))
+        return [completion for start, stop in cut for completion in complete(plain, longest_first[start:stop])]
 
     for each in (plain, fast):
         complete(each, prompts[:2])

@@ -45,6 +45,30 @@ def test_strategies_are_compared_with_those_of_the_original(the_suite):
     assert (trained["step"], trained["code_rate"], trained["same_strategy"]) == (25, 1, 1)
 
 
+def test_agreement_that_chance_makes_too_is_shown_as_such(the_suite):
+    """Of ten problems nine have code, and another nine in their other form: 80 % agree, as by chance."""
+    code, other = np.ones((2, 1, 10))
+    code[0, 0] = other[0, 1] = 0
+    chosen = exhibit(benchmarks=["amc", "aime2025"])
+    found = perturbation(
+        together(responses(code, code, benchmark="amc"), responses(other, other, benchmark="aime2025")),
+        the_suite,
+        chosen,
+    )
+    row = row_of(found, benchmark="aime2025")
+    assert (row["same_strategy"], row["kappa"]) == pytest.approx((0.8, -1 / 9))
+    assert row["kappa_low"] < -1 / 9 < row["kappa_high"]
+    always = np.ones((1, 10))
+    found = perturbation(
+        together(responses(always, always, benchmark="amc"), responses(always, always, benchmark="aime2025")),
+        the_suite,
+        chosen,
+    )
+    row = row_of(found, benchmark="aime2025")
+    assert row["same_strategy"] == 1
+    assert np.isnan(row["kappa"])
+
+
 def test_an_exhibit_chooses_models_rewards_and_benchmarks(the_suite):
     chosen = exhibit(models=["weak"], rewards=["python"], benchmarks=["aime2025", "amc"])
     found = perturbation(study(), the_suite, chosen)

@@ -1,6 +1,7 @@
 """Two result trees side by side: rows meet, what differs is marked, and what is printed says so."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def test_suites_of_results_without_a_report_are_said_to_be_unknown(tmp_path: Pat
 def test_the_numbers_can_be_read_back(tmp_path: Path) -> None:
     a, b = (results(tmp_path / name, row("format", value)) for name, value in (("a", 0.1), ("b", 1 / 3)))
     csv_files.write(diff.numbers(a, b), tmp_path / "diff.csv")
-    back = csv_files.read(tmp_path / "diff.csv")
+    back = csv_files.read(tmp_path / "diff.csv", {"difference_b": "number", "change": "number"})
     assert back["difference_b"].tolist() == [1 / 3]
     assert back["change"].tolist() == [1 / 3 - 0.1]
 
@@ -191,3 +192,27 @@ def test_a_folder_that_holds_no_results_is_complained_of(tmp_path: Path) -> None
     a = results(tmp_path / "a", row("format"))
     with pytest.raises(UserError, match=r"nowhere: no experiment has a headline there; give the results of a run"):
         text(a, diff.Results(tmp_path / "nowhere"))
+
+
+# ---------------------------------------------------------------- trees of strangers
+
+
+def test_names_that_are_no_text_are_shown_as_escapes(tmp_path: Path) -> None:
+    a = results(tmp_path / "a", row("format"))
+    shutil.copytree(a.root / "experiments/main", a.root / os.fsdecode(b"experiments/\xff"))
+    shutil.copytree(a.root / "exhibits/fig1", a.root / os.fsdecode(b"exhibits/\xfe"))
+    shown = text(a, results(tmp_path / "b", row("format")))
+    assert r"\udcff, math500: gain" in shown
+    assert r"\udcfe" in shown
+
+
+def test_rows_of_the_same_are_refused(tmp_path: Path) -> None:
+    """Each would be set beside each of the other tree."""
+    a, b = results(tmp_path / "a", row("format"), row("format", -0.2, "loss")), results(tmp_path / "b", row("format"))
+    with pytest.raises(UserError, match=r"a: has several headlines of main, .*format.*; delete all but one"):
+        text(a, b)
+    a = results(tmp_path / "c", row("format"))
+    for one in (a, b):
+        (one.root / "claims.csv").write_text("id,verdict\none,supported\none,contradicted\n")
+    with pytest.raises(UserError, match=r"claims\.csv: has several rows of the claim one; delete the file"):
+        text(a, b)

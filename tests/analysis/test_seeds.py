@@ -27,7 +27,7 @@ def table(graded, small_suite):
 
 
 def test_seeds_average_to_the_headline(single, table):
-    assert list(single.columns) == SEEDS
+    assert list(single.columns) == list(SEEDS)
     keys = ["model", "prompt", "reward", "variant", "benchmark"]
     means = single.groupby(keys, sort=False)[["before", "after", "difference", "gained", "lost"]].mean()
     expected = table.set_index(keys)[list(means.columns)]
@@ -59,7 +59,7 @@ def test_one_seed_by_hand():
 
 
 def test_each_reward_stands_beside_each_baseline_but_itself(against):
-    assert list(against.columns) == BASELINES
+    assert list(against.columns) == list(BASELINES)
     plain = {"random_0.5", "format", "ground_truth", "majority_vote", "incorrect"}
     assert set(against["baseline"]) == plain
     assert not (against["baseline"] == against["reward"]).any()

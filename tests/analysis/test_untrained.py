@@ -35,7 +35,7 @@ RIGHT, CODE = [[1, 1, 0, 0, 1]], [[1, 1, 1, 0, 0]]
 
 def test_one_seed_by_hand_with_wilsons_intervals():
     found = table(untrained(), responses(RIGHT, CODE, seeds=[tables.SHARED_BASE], box=False))
-    assert list(found.columns) == BEFORE
+    assert list(found.columns) == list(BEFORE)
     row = row_of(found, model="strong", prompt="plain", benchmark="math500")
     assert (row["problems"], row["samples"], row["seeds"]) == (5, 1, 1)
     assert (row["responses_with_code"], row["responses_with_language"]) == (3, 2)

@@ -1,12 +1,13 @@
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurious_rewards.answers.majority_vote import label, training_set, truth_set
-from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.answers.majority_vote import label, majorities, training_set, truth_set
+from spurious_rewards.answers.verifier import Verdict, Verifier
 from spurious_rewards.artifacts import tables
 from spurious_rewards.runtime.errors import UserError
 
@@ -159,7 +160,92 @@ def test_training_sets(verifier):
     assert list(zip(wrong["seed"], wrong["id"], wrong["label"], wrong["answer"], strict=True)) == [(0, "b", "9", "2")]
 
 
+@settings(deadline=None)
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 60))
+def test_a_share_of_the_wrong_labels_can_be_right(one: float, other: float, size: int) -> None:
+    votes = pd.DataFrame(
+        {"seed": [3, 4] * size, "id": [f"p{i // 2}" for i in range(2 * size)], "problem": "?", "answer": "right"}
+    ).assign(majority="wrong", correct=False)
+    sets = [
+        training_set(votes, "incorrect", share).set_index(["seed", "id"])["label"] for share in sorted([one, other])
+    ]
+    fewer, more = ({key for key, text in each.items() if text == "right"} for each in sets)
+    assert fewer <= more
+    for seed in (3, 4):
+        assert sum(of == seed for of, _ in more) == round(max(one, other) * size)
+    assert (training_set(votes, "incorrect")["label"] == "wrong").all()
+
+
 def test_the_truth_is_one_set_a_seed():
     truth = tables.TrainingSet.validate(truth_set(problems(a="1", b="2"), [3, 4]))
     assert truth["seed"].tolist() == [3, 3, 4, 4]
     assert truth["label"].tolist() == truth["answer"].tolist() == ["1", "2", "1", "2"]
+
+
+# ---------------------------------------------------------------- comparisons without end
+
+
+class Counted(Verifier):
+    """A verifier in which some texts meet no other, nor some themselves, in time; it counts what it was asked."""
+
+    def __init__(self, endless: Collection[str] = (), slow: Collection[str] = ()):
+        super().__init__()
+        self.endless, self.slow = set(endless), set(slow)
+        self.late: list[tuple[str, str | None]] = []
+
+    def verify(self, pairs: Sequence[tuple[str, str | None]]) -> list[Verdict]:
+        self.late += [pair for pair in pairs if not self._ends(*pair)]
+        return [
+            verdict if self._ends(*pair) else Verdict(False, "timeout")
+            for pair, verdict in zip(pairs, super().verify(pairs), strict=True)
+        ]
+
+    def _ends(self, gold: str, answer: str | None) -> bool:
+        return not (self.endless & {gold, answer} or (gold != answer and self.slow & {gold, answer}))
+
+
+BOMBS = ["bomb0", "bomb1", "bomb2", "bomb3", "bomb4", "bomb5", "bomb6", "bomb7"]
+
+
+@pytest.mark.parametrize("kind", ["endless", "slow"])
+@pytest.mark.parametrize("votes", [["1", "1", "01", *BOMBS], [*BOMBS, "1", "1", "01", "001"], BOMBS])
+def test_an_answer_that_is_never_compared_in_time_is_asked_about_once(kind: str, votes: list[str]) -> None:
+    with Counted(**{kind: BOMBS}) as verifier:
+        [(label_, size)] = majorities([votes], "math", verifier)
+    assert len(verifier.late) <= len(BOMBS)
+    assert (label_, size) == (
+        ("1", votes.count("1") + votes.count("01") + votes.count("001")) if "1" in votes else ("bomb0", 1)
+    )
+
+
+def test_the_founder_that_is_never_compared_in_time_takes_no_other_with_it() -> None:
+    with Counted(endless=["bomb"]) as verifier:
+        assert majorities([["bomb", "bomb", "1", "01", "001"]], "math", verifier) == [("1", 3)]
+    assert verifier.late == [("bomb", "bomb")]
+
+
+def as_before(polls: Sequence[Sequence[str]], verifier: Verifier) -> list[tuple[str | None, int]]:
+    """The count without a look at time: each founder meets all that are left."""
+    found = []
+    for votes in polls:
+        counts, left = Counter(votes), sorted(Counter(votes), key=lambda text: -Counter(votes)[text])
+        classes = []
+        while left:
+            founder, *others = left
+            verdicts = verifier.verify([(founder, text) for text in others])
+            same = [text for text, verdict in zip(others, verdicts, strict=True) if verdict.correct]
+            classes.append([founder, *same])
+            left = [text for text in others if text not in same]
+        sizes = [(sum(counts[text] for text in one), -min(map(votes.index, one)), one[0]) for one in classes]
+        size, _, label_ = max(sizes, default=(0, 0, None))
+        found.append((label_, size))
+    return found
+
+
+VOTES = st.lists(st.sampled_from(["1", "01", "2", "1/2", "0.5", r"\frac{1}{2}", "x"]), max_size=9)
+
+
+@settings(deadline=None)
+@given(polls=st.lists(VOTES, max_size=3))
+def test_where_every_comparison_ends_the_count_is_as_before(verifier: Verifier, polls: list[list[str]]) -> None:
+    assert majorities(polls, "math", verifier) == as_before(polls, verifier)

@@ -46,6 +46,20 @@ def test_jobs_that_resolve_at_once_lose_no_pin(tmp_path: Path) -> None:
     assert pinned == {model: {"main": commit} for model, commit in zip(models, commits, strict=True)}
 
 
+DOWNLOAD = """
+import json, sys
+from spurious_rewards.artifacts.hub import WITHOUT_WEIGHTS, download_model
+print(json.dumps(sorted(path.name for path in download_model(json.loads(sys.argv[1]), None, WITHOUT_WEIGHTS).iterdir())))
+"""
+
+
+def test_a_configuration_comes_without_weights(tmp_path: Path) -> None:
+    files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"large", "run.py": b"no"}
+    with serving({"some/model": [files]}) as hub:
+        assert as_client(DOWNLOAD, "some/model", hub.endpoint, tmp_path / "home") == ["config.json", "tokenizer.json"]
+    assert not any("model.safetensors" in request for request in hub.requests)
+
+
 def test_no_other_module_speaks_with_the_hub() -> None:
     speaking = {
         str(path.relative_to(PACKAGE))

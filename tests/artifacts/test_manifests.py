@@ -28,6 +28,22 @@ def test_a_manifest_says_what_was_asked_and_measured(tmp_path: Path) -> None:
     assert manifest["peak_memory_mb"] > 10
 
 
+def test_a_stage_is_not_charged_with_the_processor_seconds_of_the_one_before_it(tmp_path: Path) -> None:
+    used = []
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(name)
+        recorder = manifests.Recorder("grade", {})
+        recorder.write(tmp_path / name)
+        used.append(manifests.read(manifests.manifest_path(tmp_path / name))["processor_seconds"])
+    total = sum(os.times()[:4])
+    assert 0 <= used[1] < total / 2
+    again = manifests.Recorder("grade", {})
+    sum(i * i for i in range(3_000_000))
+    again.write(tmp_path / "first")
+    spent = manifests.read(manifests.manifest_path(tmp_path / "first"))["processor_seconds"]
+    assert used[1] < spent <= sum(os.times()[:4])
+
+
 def test_a_manifest_of_a_folder_has_the_hashes_of_what_was_made_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "fig1"
     folder.mkdir()
@@ -50,11 +66,15 @@ def nested(depth: int) -> Any:
     return value
 
 
+HARDWARE = {"processor": "p", "cores": 1, "gpus": []}
+CARD = {"source": "invented", "rows": 3, "kept": 3, "sha256": "0" * 64}
+
+
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     artifact = tmp_path / "a.csv"
     artifact.write_text("made")
-    manifests.Recorder("grade", {"asked": 1}).write(artifact, [], prompt="abc", card={"rows": 3})
+    manifests.Recorder("grade", {"asked": 1}).write(artifact, [], prompt="abc", card=CARD)
     return manifests.manifest_path(artifact)
 
 
@@ -78,6 +98,11 @@ def manifest(tmp_path: Path) -> Path:
         ("git", None),
         ("git", {"commit": 5, "clean": True}),
         ("hardware", {}),
+        ("hardware", HARDWARE | {"more": nested(100)}),
+        ("more", nested(100)),
+        ("more", ["\ud800"]),
+        ("request", {"\ud800": 1}),
+        ("versions", {"torch": "\udcff"}),
         ("wall_seconds", "long"),
         ("wall_seconds", 1e300),
         ("wall_seconds", float("nan")),
@@ -87,7 +112,10 @@ def manifest(tmp_path: Path) -> Path:
         ("parents", [{"artifact": "a"}]),
         ("parents", ["a"]),
         ("details", {"card": []}),
-        ("details", {"card": {"dropped": {"blank": "many"}}}),
+        ("details", {"card": CARD | {"dropped": {"blank": "many"}}}),
+        *(("details", {"card": {key: CARD[key] for key in CARD if key != left_out}}) for left_out in CARD),
+        ("details", {"card": CARD | {"sha256": None}}),
+        ("details", {"card": CARD | {"kept": "all"}}),
         ("details", {"prompt": ["abc"]}),
         ("details", {"other": nested(100)}),
     ],
@@ -96,6 +124,13 @@ def test_a_key_of_another_kind_is_named_with_its_file(manifest: Path, key: str, 
     assert manifests.read(manifest)["details"]["prompt"] == "abc"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}))
     with pytest.raises(UserError, match=rf"^{manifest}: {key}.*; not a manifest.* delete it and what it is of"):
+        manifests.read(manifest)
+
+
+@pytest.mark.parametrize("request_", [{}, {"suite": None}, {"suite": "mine"}, {"suite": []}])
+def test_a_report_whose_suite_is_none_is_named(manifest: Path, request_: Any) -> None:
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"stage": "report", "request": request_}))
+    with pytest.raises(UserError, match=rf"^{manifest}: .*request.suite: should be the suite .*; not a manifest"):
         manifests.read(manifest)
 
 

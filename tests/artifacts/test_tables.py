@@ -46,6 +46,17 @@ def test_a_frame_that_breaks_the_schema_is_not_written(wrong: pd.DataFrame, tmp_
     assert os.listdir(tmp_path) == []
 
 
+def test_rates_have_one_row_a_key(tmp_path: Path) -> None:
+    key = {"model": "m", "prompt": "p", "reward": "", "variant": "", "seed": 0, "step": 0, "benchmark": "b", "id": "i"}
+    row = {**key, "samples": 1, "accuracy": 1.0, "code_rate": 0.0, "right_with_code": 0.0}
+    path = tmp_path / "rates.parquet"
+    tables.write(pd.DataFrame([row, {**row, "seed": 1}]), tables.Rates, path)
+    stranger = pq.read_table(path)
+    pq.write_table(pa.concat_tables([stranger, stranger]), path)
+    with pytest.raises(UserError, match=r"rates\.parquet: .*not unique"):
+        tables.read(path, tables.Rates)
+
+
 def test_a_truncated_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     tables.write(FRAME, tables.Problems, path)

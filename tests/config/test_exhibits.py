@@ -36,6 +36,9 @@ TESTED = {"kind": "baselines", "experiment": "it", "rewards": ["ground_truth"]}
 TWO = {"variants": ["default", "adam"]}
 OTHER_PROMPTS = {"prompts": ["plain", "sober"]}
 
+SPLIT = {"rewards": ["ground_truth", "majority_vote", "random_0.5"]}
+SPLIT_SEEDS = {**SPLIT, "rewards": SPLIT["rewards"][:2], "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["5-9"]}]}
+
 REFUSED = [
     # what the experiment has, what the exhibit says, what the complaint names
     (TWO, {"kind": "gains"}, "model and a line for each reward would draw several of variant over"),
@@ -54,11 +57,21 @@ REFUSED = [
     ({"rewards": ["format", "python"]}, {"kind": "gains", "lines": "variant"}, "several of reward"),
     ({"models": ["placebo", "no-code"]}, {"kind": "gains", "panels": "prompt"}, "several of model"),
     ({"extra_grids": [TWO]}, {"kind": "gains"}, "several of variant"),
+    ({}, {"kind": "control"}, "kind control shows one benchmark; name it"),
+    ({}, {"kind": "coverage", "benchmarks": ["amc", "aime2025"]}, "kind coverage shows one benchmark; name it"),
+    ({}, {"kind": "coverage", "benchmarks": ["math500"]}, "needs several samples a problem"),
+    (TWO, {"kind": "control", "benchmarks": ["math500"]}, "several of variant"),
     ({}, {"kind": "switches", "benchmarks": ["amc"]}, "none of these has temperature 0"),
     ({"benchmarks": ["amc"]}, {"kind": "contributions"}, "none of these has temperature 0"),
     ({}, {"kind": "forcing"}, "no prompt with a response_prefix beside a model's own"),
     ({"prompts": ["forced_python"]}, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
     (OTHER_PROMPTS, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
+    ({}, {"kind": "split"}, "kind split needs one reward of each function random, majority_vote, ground_truth"),
+    ({**SPLIT, "rewards": SPLIT["rewards"][1:]}, {"kind": "split"}, "kind split needs one reward of each"),
+    ({**SPLIT, "rewards": [*SPLIT["rewards"], "random_0.7"]}, {"kind": "split"}, "kind split needs one reward of each"),
+    (SPLIT_SEEDS, {"kind": "split"}, "and with the same seeds"),
+    ({}, {"kind": "noise"}, "kind noise shows verifiers of the truth"),
+    ({"rewards": ["ground_truth", "one_shot"]}, {"kind": "noise"}, "kind noise shows verifiers of the truth"),
     ({}, {"kind": "gains", "models": ["placebo", "placebo"]}, r"models\[1\] = .*named twice"),
     ({}, {"kind": "gains", "benchmarks": ["amc", "amc"]}, r"benchmarks\[1\] = .*named twice"),
 ]
@@ -120,6 +133,23 @@ def test_what_imported_runs_lack_is_known(document: dict[str, Any]) -> None:
     checked(content, experiment, kind="gains", experiment="it")
     with pytest.raises(FoundError, match="kind health is of training, and the experiment trains none"):
         checked(content, experiment, kind="health", experiment="it")
+
+
+def test_two_verifiers_that_err_alike_are_refused(document: dict[str, Any]) -> None:
+    coin = {"function": "noisy", "false_positive": 0.5, "false_negative": 0.5}
+    content = {**document, "rewards": {**document["rewards"], "coin": coin}}
+    experiment = {**EXPERIMENT, "rewards": ["ground_truth", "random_0.5", "coin"]}
+    with pytest.raises(FoundError, match=r'^exhibits\.it\.rewards = "random_0.5": coin errs as often'):
+        checked(content, {"it": experiment}, experiment="it", kind="noise")
+    checked(content, {"it": {**experiment, "rewards": ["ground_truth", "coin"]}}, experiment="it", kind="noise")
+
+
+def test_the_headline_that_comes_first_has_a_split_only_with_all_three_rewards(document: dict[str, Any]) -> None:
+    whole = Suite.model_validate(document)
+    assert "split" in whole.exhibits
+    assert "split" not in whole.headline.exhibits
+    document["report"]["first"]["rewards"].append("majority_vote")
+    assert "split" in Suite.model_validate(document).headline.exhibits
 
 
 def test_the_kinds_are_those_of_the_suite() -> None:

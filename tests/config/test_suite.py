@@ -107,8 +107,28 @@ COMPLAINTS = [
     ("prompts/plain/user", "no place", ["prompts.plain", "{} once"]),
     ("variants", {"default": {}, "off": {"clpi": None}}, ['variants.off = "clpi"', "did you mean clip?"]),
     ("variants", {"default": {}, "off": {"clip": -1}}, ["variants.off.clip = -1", "greater than 0"]),
+    (
+        "variants",
+        {"default": {}, "off": {"clip": {"low": -1, "high": 0.2}}},
+        ["variants.off.clip.low = -1", "greater than 0"],
+    ),
+    ("training/clip", {"low": 0.2, "hihg": 0.3}, ["training.clip.hihg = 0.3", "did you mean high?"]),
+    ("training/clip", {"low": None, "high": None}, ["training.clip", "for no clipping give null"]),
+    ("training/clip", "0.2x", ['training.clip = "0.2x"', "valid number"]),
+    ("rewards/format/false_positive", 0.1, ["rewards.format", "belong to function noisy"]),
+    (
+        "rewards/format",
+        {"function": "noisy", "false_positive": 0.1},
+        ["rewards.format", "noisy needs false_positive and"],
+    ),
+    ("rewards/format/right_labels", 0.1, ["rewards.format", "belongs to function incorrect"]),
+    ("rewards/format/unless", "noisy", ['rewards.format.unless = "noisy"', "probabilities of its own"]),
     ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
     ("report/headline", "mian", ['report.headline = "mian"', "did you mean main?"]),
+    ("report/first/models", ["rl-trained"], ['report.first.models[0] = "rl-trained"', "allowed: "]),
+    ("report/first/rewards", ["ttrl"], ['report.first.rewards[0] = "ttrl"', "allowed: "]),
+    ("report/first/extra_grids", 5, ["report.first.extra_grids = 5", "allowed: 0 to 4"]),
+    ("report/first/benchmarks", ["story"], ['report.first.benchmarks[0] = "story"', "allowed: aime2025, amc, math500"]),
     (
         "experiments/main/extra_grids",
         [{"steps": 7}],
@@ -159,7 +179,7 @@ COMPLAINTS = [
     (
         "rewards/format/unless",
         "random",
-        ['rewards.format.unless = "random"', "gamma", "allowed: ground_truth, no_repetition"],
+        ['rewards.format.unless = "random"', "probabilities of its own", "allowed: ground_truth, no_repetition"],
     ),
     ("rewards/format/unless", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
     ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
@@ -398,7 +418,7 @@ def test_runs_that_experiments_share_are_made_once_and_as_long_as_the_longest(do
         "longer": {**python, "rewards": ["format"], "steps": 60},
     }
     document["exhibits"] = {}
-    document["report"].pop("best_prompt")
+    document["report"] = {"headline": "main"}
     read = load(document)
     assert len(read.runs) == 2 * len(python["models"])
     shared = next(run for run in read.runs if run.reward == "format")
@@ -440,7 +460,7 @@ def test_further_grids_differ_from_the_experiments_own_in_what_they_name(documen
 def test_a_model_that_starts_from_a_run_needs_that_run_for_each_of_its_seed_groups(document: dict[str, Any]) -> None:
     document["experiments"] = {"main": document["experiments"]["rl_trained"]}
     document["exhibits"] = {}
-    document["report"].pop("best_prompt")
+    document["report"] = {"headline": "main"}
     read = load(document)
     started = {run: steps for run, steps in read.runs.items() if run.model == "effective-code"}
     assert {(run.reward, run.prompt, run.variant, run.seeds) for run in started} == {
@@ -553,3 +573,30 @@ def test_whatever_stands_at_a_key_the_suite_is_read_or_refused_in_a_sentence(
     except UserError as error:
         said = str(error)
     assert said == "" or (said.startswith("mine.yaml: ") and "\n" not in said)
+
+
+def test_a_part_of_which_an_exhibit_cannot_be_made_is_refused(document: dict[str, Any]) -> None:
+    tested = {"rewards": ["ground_truth"]}
+    document["exhibits"]["table9"] = {"title": "Baselines", "kind": "baselines", "experiment": "main", **tested}
+    load(document)
+    document["report"]["first"] = tested
+    with pytest.raises(UserError, match=r"report\.first.*cannot be made of this part.*table9.*widen the part"):
+        load(document)
+
+
+def test_a_part_that_no_grid_has_is_refused(document: dict[str, Any]) -> None:
+    main = document["experiments"]["main"]
+    main["models"] = [name for name in main["models"] if name != "placebo"]
+    main["extra_grids"].append({"models": ["placebo"], "rewards": ["no_repetition"]})
+    document["exhibits"] = {}
+    document["report"]["first"] = {"models": ["placebo"], "rewards": ["format"]}
+    with pytest.raises(UserError, match=r"report\.first.*no grid of the experiment"):
+        load(document)
+
+
+def test_a_copy_with_other_values_works_everything_out_anew() -> None:
+    suite = loading.load(ROOT / "config/suites/organism.yaml")
+    assert len(suite.runs) > 60
+    main = suite.experiments["main"]
+    copied = suite.model_copy(update={"experiments": {"main": main}})
+    assert copied.runs == suite.runs_of(main)

@@ -21,7 +21,7 @@ import damage
 from case import REFUSED, Kind
 from forks import FAULTS, Result, judge_all, judge_one
 
-KINDS = ("suites", "model_folders", "data_files", "answers")
+KINDS = ("suites", "model_folders", "data_files", "results", "answers")
 SHOWN = 5
 """Cases of a cause that are named; more of the same say nothing new."""
 

@@ -26,7 +26,7 @@ def fuzz(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cases"), [("suites", 16), ("model_folders", 10), ("data_files", 16), ("answers", 100)]
+    ("kind", "cases"), [("suites", 16), ("model_folders", 10), ("data_files", 16), ("results", 24), ("answers", 100)]
 )
 def test_each_case_ends_in_a_result_or_a_sentence(kind: str, cases: int) -> None:
     code, output = fuzz(kind, f"--cases={cases}", "--seed=7")
@@ -53,7 +53,7 @@ print(hashlib.sha256(repr([kind.case(3, number) for number in range(100)]).encod
 """
 
 
-@pytest.mark.parametrize("kind", ["suites", "data_files", "answers"])
+@pytest.mark.parametrize("kind", ["suites", "data_files", "results", "answers"])
 def test_a_seed_and_a_number_make_the_same_case_in_every_process(kind: str) -> None:
     path = os.pathsep.join([str(FOLDER), os.environ.get("PYTHONPATH", "")])
     digests = {

@@ -1,4 +1,5 @@
 import shutil
+import threading
 import weakref
 from collections import Counter
 from importlib.util import find_spec
@@ -8,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from asking import complete, requests
+from asking import by_company, complete, most_common_pair, requests
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
+from spurious_rewards.generation import drawing
+from spurious_rewards.generation.drawing import gumbel
 from spurious_rewards.generation.engine import Completion, batches, derived_seed, read
 from spurious_rewards.generation.engines import engine, versions
 from spurious_rewards.generation.transformers_engine import TransformersEngine
@@ -60,10 +63,6 @@ def test_tokens_count_the_ending_one_and_only_unfinished_responses_are_truncated
     assert any(len(c.text) == c.tokens - 1 for c in completions if not c.truncated)
 
 
-def most_common_pair(texts: list[str]) -> str:
-    return Counter(text[i : i + 2] for text in texts for i in range(len(text) - 1)).most_common(1)[0][0]
-
-
 def test_a_response_stops_after_the_stop_string_which_is_kept(engine):
     prompts = PROMPTS * 100
     free = complete(engine, prompts, temperature=0.5)
@@ -99,6 +98,16 @@ def test_completions_begin_with_the_prefix_which_counts_as_tokens(engine):
         complete(engine, PROMPTS[2:3], max_new_tokens=2, prefix=begun)
 
 
+def test_a_stop_string_that_begins_in_the_prompt_ends_no_response(engine):
+    """As with vLLM, which looks for stop strings in what it has drawn; ``` behind a prompt that ends with `` is such a one."""
+    free = complete(engine, PROMPTS)
+    across = [engine.tokenizer.decode(prompt[-1:]) + one.text[:1] for prompt, one in zip(PROMPTS, free, strict=True)]
+    tried = [place for place, string in enumerate(across) if len(string) == 2 and string not in free[place].text]
+    assert len(tried) > 2
+    for place in tried:
+        assert complete(engine, [PROMPTS[place]], stop=[across[place]]) == [free[place]]
+
+
 def test_the_seed_alone_decides_what_is_drawn(engine):
     first = complete(engine, PROMPTS, temperature=1.0, seed=1)
     torch.rand(7)
@@ -108,13 +117,10 @@ def test_the_seed_alone_decides_what_is_drawn(engine):
 
 def test_a_response_does_not_depend_on_what_is_drawn_beside_it(engine):
     """Drawn and greedy, in one batch, alone, in another order and at other widths: on a model this small, to the token."""
-    asked = [*requests(PROMPTS, 1.0, seed=3), *requests(PROMPTS, 0.0), *requests(PROMPTS, 0.5, seed=4)]
-    settings = {"max_new_tokens": 12, "stop": ()}
-    together = engine.complete(asked, **settings)
-    assert len({completion.text for completion in together}) > 10
-    assert [engine.complete([request], **settings)[0] for request in asked] == together
-    assert engine.complete(asked[::-1], **settings) == together[::-1]
-    assert engine.complete(asked[:4], **settings) + engine.complete(asked[4:], **settings) == together
+    drawn = by_company(engine, PROMPTS)
+    assert len({completion.text for completion in drawn["together"]}) > 10
+    for name, completions in drawn.items():
+        assert completions == drawn["together"], name
 
 
 def test_samples_of_one_prompt_differ(engine):
@@ -150,13 +156,25 @@ def test_generation_settings_of_the_folder_do_not_leak_in(engine, tiny_model: Pa
 def test_noise_is_of_its_seed_and_position_and_standard_gumbel():
     from scipy.stats import kstest
 
-    from spurious_rewards.generation.drawing import gumbel
+    seeds = [0, 1, 2**62, 2**63 - 1]
+    several = np.concatenate([gumbel(seeds, position, 1000) for position in (0, 1, 2)])
+    assert len({tuple(noise[:3].tolist()) for noise in several}) == 12
+    own = np.random.Generator(np.random.Philox(key=[2**63 - 1, 1])).standard_exponential(1000)
+    assert (several[7] == -np.log(own)).all()  # whatever is drawn for with it
+    assert kstest(several.ravel(), "gumbel_r").pvalue > 1e-4
+    assert np.isfinite(gumbel([1], 0, 30_000_000)).all()  # float32 draws would have three or four that are 0
 
-    assert gumbel(2**63 - 1, 5, 40).tolist() == gumbel(2**63 - 1, 5, 40).tolist()
-    several = [gumbel(seed, position, 1000) for seed in (0, 1, 2**62) for position in (0, 1, 2)]
-    assert len({tuple(noise[:3].tolist()) for noise in several}) == 9
-    assert kstest(np.concatenate(several), "gumbel_r").pvalue > 1e-4
-    assert np.isfinite(gumbel(1, 0, 30_000_000)).all()  # float32 draws would have three or four that are 0
+
+def test_cores_draw_side_by_side_and_change_no_digit(tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
+    four, settings = requests(PROMPTS[:4], 1.0), {"max_new_tokens": 1, "stop": ()}
+    expected = TransformersEngine(tiny_model).complete(four, **settings)
+    several = engine(tiny_model, Sampling(dtype="float32"), Hardware(gpus=2, cores=8))
+    assert isinstance(several, TransformersEngine)
+    assert several.cores == 4
+    two = threading.Barrier(2, timeout=30)
+    monkeypatch.setattr(drawing, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(drawing, "gumbel", lambda *of: (two.wait(), gumbel(*of))[1])
+    assert several.complete(four, **settings) == expected
 
 
 def test_an_engine_goes_on_with_another_folder(engine, tiny_model: Path, tmp_path: Path):
@@ -235,24 +253,25 @@ def test_without_vllm_an_error_says_how_to_get_it(tiny_model: Path):
 
 
 @given(
-    lengths=st.lists(st.integers(1, 100), max_size=60),
+    lengths=st.lists(st.integers(1, 100), max_size=60).map(lambda lengths: sorted(lengths, reverse=True)),
     max_new_tokens=st.integers(1, 100),
     batch_tokens=st.integers(1, 2000),
+    most=st.integers(1, 70),
 )
-def test_batches_hold_every_prompt_once_within_the_token_limit(lengths, max_new_tokens, batch_tokens):
-    cut = batches(lengths, max_new_tokens, batch_tokens)
-    order = [position for batch in cut for position in batch]
-    assert sorted(order) == list(range(len(lengths)))
-    assert [lengths[position] for position in order] == sorted(lengths, reverse=True)
-    for batch in cut:
-        padded = (max(lengths[position] for position in batch) + max_new_tokens) * len(batch)
-        assert padded <= batch_tokens or len(batch) == 1
-    for batch in cut[:-1]:  # could not have taken one more
-        assert (lengths[batch[0]] + max_new_tokens) * (len(batch) + 1) > batch_tokens
+def test_batches_hold_every_prompt_once_within_the_limits(lengths, max_new_tokens, batch_tokens, most):
+    cut = list(batches(lengths, [(0, len(lengths))], max_new_tokens, batch_tokens, most))
+    assert [position for span in cut for position in range(*span)] == list(range(len(lengths)))
+    for start, stop in cut:
+        assert stop - start <= most
+        padded = (lengths[start] + max_new_tokens) * (stop - start)
+        assert padded <= batch_tokens or stop - start == 1
+    for start, stop in cut[:-1]:  # could not have taken one more
+        longer = stop - start + 1
+        assert (lengths[start] + max_new_tokens) * longer > batch_tokens or longer > most
 
 
 def test_samples_of_a_prompt_share_a_batch():
-    assert batches([5] * 8 + [5] * 8, max_new_tokens=5, batch_tokens=80) == [list(range(8)), list(range(8, 16))]
+    assert list(batches([5] * 16, [(0, 16)], max_new_tokens=5, batch_tokens=80, most=16)) == [(0, 8), (8, 16)]
 
 
 def test_derived_seeds_differ_with_every_part():

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -9,20 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 import pyarrow.parquet as pq
 import pytest
 import torch
 from asking import complete
-from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, TEMPLATE, broken, byte_level, make
+from model_folders import ARCHITECTURES, BROKEN, BROKEN_INSIDE, TEMPLATE, UNENDED, broken, byte_level, make
 from tokenizers import Tokenizer
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.paths import checkpoint
+from spurious_rewards.artifacts.sorted_tables import write_part
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
-from spurious_rewards.generation.generate import generate
+from spurious_rewards.generation.engine import batches
+from spurious_rewards.generation.generate import Asked, Done, _gaps, answer, generate
 from spurious_rewards.generation.pruning import prune
+from spurious_rewards.generation.sharing import Part
 from spurious_rewards.generation.tasks import Checkpoint, Task
 from spurious_rewards.generation.transformers_engine import TransformersEngine
 from spurious_rewards.runtime.errors import UserError
@@ -42,7 +47,7 @@ def ask(
 
 
 def hidden(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob(".*")]
+    return [path.name for path in folder.glob(".*") if not path.name.endswith(".kept")]
 
 
 def test_one_sorted_row_for_every_sample_of_every_problem_and_checkpoint(tiny_model: Path, tmp_path: Path):
@@ -138,6 +143,74 @@ def test_one_of_two_engines_that_fails_ends_the_job_with_its_sentence_and_what_i
     assert hidden(tmp_path) == [".responses.parquet.partial"]
 
 
+def shares(model: Path, folder: Path, checkpoints: int, engines: int, kept: Done) -> list[int]:
+    """How many requests each engine answers of checkpoints that fit into a batch each."""
+    whole = SAMPLING.model_copy(update={"batch_tokens": 10**6})
+    asked = Asked(tuple(Checkpoint(3, step, model) for step in range(checkpoints)), tuple(TASKS), PROMPT, whole)
+    counts = []
+    for number in range(engines):
+        own = folder / str(number)
+        own.mkdir()
+        answer(asked, own, kept, 1, Hardware(), Part(number, engines))
+        counts.append(sum(pq.read_metadata(shard).num_rows for shard in own.iterdir()))
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "engines", "expected"),
+    [(1, 4, [6] * 4), (2, 4, [12] * 4), (3, 4, [24, 24, 12, 12]), (4, 2, [48, 48]), (2, 1, [48])],
+)
+def test_no_engine_is_idle_where_checkpoints_are_few(tiny_model, tmp_path, checkpoints, engines, expected):
+    assert shares(tiny_model, tmp_path, checkpoints, engines, {}) == expected
+
+
+def test_what_is_left_of_the_last_checkpoint_is_shared_by_all_engines(tiny_model: Path, tmp_path: Path):
+    kept = {(3, 0): [(0, 24)], (3, 1): [(10, 24), (2, 4)]}
+    assert shares(tiny_model, tmp_path, 2, 4, kept) == [2, 2, 2, 2]
+
+
+def test_one_engine_answers_each_checkpoint_in_one_batch(tiny_model: Path, tmp_path: Path):
+    shares(tiny_model, tmp_path, 2, 1, {})
+    assert sorted(shard.name for shard in (tmp_path / "0").iterdir()) == ["3_0_0-24.parquet", "3_1_0-24.parquet"]
+
+
+@pytest.mark.parametrize("left", [slice(1, None), slice(3, 5), slice(-1)])
+def test_what_is_left_is_cut_into_the_batches_that_it_was_cut_into_before(left: slice):
+    """So that with one engine a response is drawn beside the same others, whatever was done before."""
+    lengths = sorted([*range(5, 40), *range(5, 20)], reverse=True)
+    whole = list(batches(lengths, [(0, len(lengths))], 7, 200, 90))
+    assert len(whole) > 6
+    gaps = _gaps([span for span in whole if span not in whole[left]], len(lengths))
+    assert list(batches(lengths, gaps, 7, 200, 90)) == whole[left]
+
+
+def test_texts_of_all_parts_are_never_in_memory_together(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As after a job that has answered everything and was killed before it wrote the table: 20 parts of a million letters."""
+    monkeypatch.setattr("spurious_rewards.generation.generate._digest", lambda *_: "0" * 16)
+    monkeypatch.setattr(tables, "ROW_GROUP", 10)
+    parts, rows = 20, 50
+    problems = pd.DataFrame({"id": [f"p/{i:02}" for i in range(rows)], "problem": "1"})
+    shards = tmp_path / ".responses.parquet.partial" / ("0" * 16)
+    for part in range(parts):  # which has rows from all over the table
+        answers = problems[["id"]].assign(seed=3, step=0, benchmark="drawn", sample=part, tokens=1, truncated=False)
+        answers["response"] = [str(i) * (20_000 // len(str(i))) for i in range(rows)]
+        shard = shards / f"3_0_{part * rows}-{(part + 1) * rows}.parquet"
+        write_part(answers[list(tables.Responses.to_schema().columns)], tables.Responses, shard)
+    pool = pyarrow.proxy_memory_pool(pyarrow.default_memory_pool())
+    before = pyarrow.default_memory_pool()
+    pyarrow.set_memory_pool(pool)
+    try:
+        ask(tiny_model, tmp_path / "responses.parquet", steps=(0,), tasks=[Task("drawn", problems, parts, 1.0)])
+    finally:
+        pyarrow.set_memory_pool(before)
+    assert pool.max_memory() < parts * rows * 20_000 / 2
+    written = tables.read(tmp_path / "responses.parquet", tables.Responses)
+    assert written[["id", "sample"]].to_numpy().tolist() == [[id_, i] for id_ in problems["id"] for i in range(parts)]
+    assert all(text[0] == str(int(id_[2:]))[0] for id_, text in zip(written["id"], written["response"], strict=True))
+
+
 # ---------------------------------------------------------------- interruption
 
 STEPS = range(3)
@@ -209,6 +282,15 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
     for shard in shards:
         mark(shard)
     ask(tiny_model, interrupted, steps=STEPS)
+    assert kept_rows(interrupted) == rows > 0
+
+
+def test_kept_batches_are_used_where_the_rest_is_cut_otherwise(tiny_model: Path, interrupted: Path):
+    """As after too little memory, for which an error says to lower batch_tokens."""
+    for shard in (shards := list(interrupted.parent.glob(".*.partial/*/[!.]*.parquet"))):
+        mark(shard)
+    rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
+    ask(tiny_model, interrupted, steps=STEPS, sampling=SAMPLING.model_copy(update={"batch_tokens": 60}))
     assert kept_rows(interrupted) == rows > 0
 
 
@@ -307,6 +389,88 @@ def test_nothing_is_done_twice(tiny_model: Path, tmp_path: Path, monkeypatch: py
     assert ask(tiny_model, tmp_path / "responses.parquet") == request
     assert ask(tiny_model, tmp_path / "responses.parquet", steps=(0,)) != request
     assert os.listdir(tmp_path) == ["responses.parquet"]
+
+
+# ---------------------------------------------------------------- benchmarks that are added later
+
+LATER = [*TASKS, Task("later", PROBLEMS, 2, 1.0)]
+
+
+@pytest.fixture
+def answered(tiny_model: Path, tmp_path: Path) -> Path:
+    """The output of a request, whose answers can be told from those that are drawn anew, after Snakemake deleted it."""
+    output = tmp_path / "first" / "responses.parquet"
+    ask(tiny_model, output)
+    kept = output.parent / ".responses.parquet.kept"
+    mark(kept / "responses.parquet")
+    file = (kept / "responses.parquet").stat()
+    record = json.loads((kept / "record.json").read_text()) | {"file": [file.st_size, file.st_mtime_ns]}
+    (kept / "record.json").write_text(json.dumps(record))
+    output.unlink()
+    return output
+
+
+def test_kept_answers_that_somebody_changed_are_not_taken(tiny_model: Path, answered: Path):
+    os.utime(answered.parent / ".responses.parquet.kept" / "responses.parquet")
+    ask(tiny_model, answered, tasks=LATER)
+    assert kept_rows(answered) == 0
+
+
+def test_a_benchmark_that_is_added_answers_only_itself(tiny_model: Path, answered: Path, tmp_path: Path, capfd):
+    ask(tiny_model, answered, tasks=LATER)
+    rows = tables.read(answered, tables.Responses)
+    assert (rows["response"] == "kept").eq(rows["benchmark"] != "later").all()
+    assert "answered before, and taken from there: drawn, greedy" in capfd.readouterr().err
+    rows_of = ask(tiny_model, tmp_path / "at_once.parquet", tasks=LATER)
+    assert hidden(answered.parent) == []
+    ask(tiny_model, tmp_path / "second" / "responses.parquet")
+    (tmp_path / "second" / "responses.parquet").unlink()
+    assert ask(tiny_model, tmp_path / "second" / "responses.parquet", tasks=LATER) == rows_of
+
+
+def test_fewer_benchmarks_and_checkpoints_are_answered_already(
+    tiny_model: Path, answered: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("spurious_rewards.generation.generate.engine", None)
+    ask(tiny_model, answered, steps=(5,), tasks=TASKS[:1])
+    rows = tables.read(answered, tables.Responses)
+    assert rows[["step", "benchmark", "response"]].drop_duplicates().to_numpy().tolist() == [[5, "greedy", "kept"]]
+
+
+def test_the_same_request_is_answered_anew(tiny_model: Path, answered: Path):
+    ask(tiny_model, answered)
+    assert kept_rows(answered) == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "taken"),
+    [
+        ({"version": 2}, 0),
+        ({"prompt": Prompt(kind="raw", user="{} =")}, 0),
+        ({"sampling": Sampling(max_new_tokens=11, dtype="float32", batch_tokens=100)}, 0),
+        ({"steps": (0, 5, 10)}, 0),
+        ({"tasks": [TASKS[0], Task("drawn", PROBLEMS, 3, 0.6)]}, 12),
+        ({"tasks": [Task("greedy", PROBLEMS.assign(problem="b"), 1, 0.0), TASKS[1]]}, 36),
+    ],
+    ids=["version", "prompt", "sampling", "checkpoints", "temperature", "problems"],
+)
+def test_answers_to_another_request_are_not_taken(tiny_model: Path, answered: Path, other, taken: int):
+    ask(tiny_model, answered, **{"tasks": LATER, **other})
+    assert kept_rows(answered) == taken
+
+
+def test_answers_of_a_model_that_was_made_again_are_not_taken(tiny_model: Path, answered: Path, tmp_path: Path):
+    again = Path(shutil.copytree(tiny_model, tmp_path / "again" / tiny_model.name))
+    os.utime(again / "model.safetensors")
+    ask(again, answered, tasks=LATER)
+    assert kept_rows(answered) == 0
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"made_by": 1}'])
+def test_a_record_that_is_none_is_no_obstacle(tiny_model: Path, answered: Path, record: str):
+    (answered.parent / ".responses.parquet.kept" / "record.json").write_text(record)
+    ask(tiny_model, answered, tasks=LATER)
+    assert kept_rows(answered) == 0
 
 
 # ---------------------------------------------------------------- checkpoints whose weights are gone
@@ -428,10 +592,12 @@ def test_padding_does_not_change_what_they_answer(architecture: str, tmp_path: P
     assert complete(engine, prompts) == [complete(engine, [prompt])[0] for prompt in prompts]
 
 
-@pytest.mark.parametrize("name", [*BROKEN, *BROKEN_INSIDE])
+DAMAGES = {**BROKEN, **BROKEN_INSIDE, "closes a response with a word": UNENDED}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
 def test_a_broken_folder_ends_in_a_sentence_and_leaves_nothing(name: str, sound: Path, tmp_path: Path):
-    damage = {**BROKEN, **BROKEN_INSIDE}[name]
-    model = broken(tmp_path / "model", sound, damage)
+    model = broken(tmp_path / "model", sound, DAMAGES[name])
     with pytest.raises(UserError, match=str(model)) as said:
         ask(model, tmp_path / "responses.parquet", steps=(0,), prompt=CHAT)
     assert "Traceback" not in str(said.value)
@@ -466,8 +632,8 @@ def test_partial_work_that_is_none_is_named(
 ):
     output = tmp_path / "responses.parquet"
     monkeypatch.setattr("spurious_rewards.generation.generate._digest", lambda *_: "0" * 16)
-    shard = tmp_path / ".responses.parquet.partial/0000000000000000/3_0_0.parquet"
+    shard = tmp_path / ".responses.parquet.partial/0000000000000000/3_0_0-24.parquet"
     shard.parent.mkdir(parents=True)
     os.mkfifo(shard) if kind == "pipe" else shard.write_text("PAR1")
-    with pytest.raises(UserError, match=r"3_0_0\.parquet: not a "):
+    with pytest.raises(UserError, match=r"3_0_0-24\.parquet: not a "):
         ask(tiny_model, output, steps=(0,))

@@ -21,7 +21,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.generation import imported as generation_imported
 from spurious_rewards.generation.tasks import Task
 from spurious_rewards.reporting.exhibits.shared import sizes_of
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import LONGEST, UserError
 from spurious_rewards.stages import generate, grade, resources, score, train
 from spurious_rewards.stages.study import Study
 
@@ -59,6 +59,14 @@ def test_responses_are_taken_whole_with_the_run_s_seed(tmp_path: Path) -> None:
     assert set(taken["seed"]) == {3}
     assert set(taken["benchmark"]) == {"amc"}
     pd.testing.assert_frame_equal(taken.drop(columns="seed"), responses())
+
+
+def test_a_message_is_short_however_long_the_names_are(tmp_path: Path) -> None:
+    frame = pd.concat([responses(), responses(id="c" * 1_000_000)])
+    frame.to_parquet(tmp_path / "theirs.parquet")
+    with pytest.raises(UserError, match=r"no problem ccc.*is in this benchmark") as raised:
+        generation_imported.take(tmp_path / "theirs.parquet", 3, [4], [TASK], tmp_path / "responses.parquet")
+    assert len(str(raised.value)) <= LONGEST
 
 
 @pytest.mark.parametrize(

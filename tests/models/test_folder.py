@@ -12,7 +12,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model_folders import ARCHITECTURES, BROKEN, POINTER, ROWS, add_token, broken, byte_level, change, make
+from model_folders import (
+    ARCHITECTURES,
+    BROKEN,
+    INDEX,
+    POINTER,
+    ROWS,
+    TEMPLATE,
+    add_token,
+    broken,
+    byte_level,
+    change,
+    make,
+)
 
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.models import configuration
@@ -65,6 +77,21 @@ def test_what_does_no_harm_is_no_fault(folder: Path, harmless: dict[str, Any]) -
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | harmless))
     assert faults(folder, [RAW, CHAT]) == []
+
+
+@pytest.mark.parametrize("ended_by", ["a stop string", "an id", "a special token", "a token made special", "nothing"])
+def test_a_chat_response_must_end_where_the_template_closes_it(folder: Path, ended_by: str) -> None:
+    closing = "\n<|user|>\n" if ended_by == "a special token" else "~\n"
+    (folder / "chat_template.jinja").write_text(TEMPLATE.replace("</s>", closing))
+    prompt = Prompt(kind="chat", stop=("~",) if ended_by == "a stop string" else ())
+    if ended_by == "an id":
+        words = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+        change(folder, "generation_config.json", eos_token_id=[1, words["~"]])
+    if ended_by == "a token made special":
+        change(folder, "tokenizer_config.json", additional_special_tokens=["~"])
+    found = faults(folder, [prompt])
+    assert [fault.file.name for fault in found] == ["chat_template.jinja"] * (ended_by == "nothing")
+    assert all('put it under `stop` of the prompt (stop: ["~"])' in fault.mend for fault in found)
 
 
 def test_a_token_beyond_the_embedding_that_no_prompt_has_is_no_fault(folder: Path) -> None:
@@ -149,6 +176,19 @@ def test_what_a_tokenizer_is_made_of_without_a_tokenizer_json_is_looked_at(name:
     (folder / name).write_bytes(POINTER)
     [fault] = faults(folder)
     assert (fault.file.name, fault.wrong) == (name, "a Git LFS pointer, not the file that it stands for")
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", INDEX]
+)
+def test_a_file_that_is_too_large_to_be_read_is_named(name: str, folder: Path) -> None:
+    if name == INDEX:
+        (folder / "model.safetensors").unlink()
+    with (folder / name).open("ab") as file:
+        file.truncate(2 * 10**9)  # of which the disk holds nothing
+    assert f"{folder / name}: has more than 100 MB, the most that is read of such a file" in {
+        fault.said for fault in faults(folder)
+    }
 
 
 def test_no_folder_and_one_that_is_a_file(tmp_path: Path) -> None:
@@ -276,6 +316,10 @@ def test_of_a_model_that_sees_the_part_that_writes_counts(folder: Path) -> None:
         ({"num_hidden_layers": 10**7}, "num_hidden_layers = 10000000, and 1,000 are the most that are loaded"),
         ({"num_labels": 10**8}, "num_labels = 100000000"),
         ({"intermediate_size": 10**9}, "intermediate_size = 1000000000"),
+        ({"n_layer": 10**9}, "n_layer = 1000000000, and 1,000 are the most that are loaded"),
+        ({"decoder_layers": 10**9}, "decoder_layers = 1000000000"),
+        ({"vision_config": {"num_labels": 10**8}}, "num_labels = 100000000"),
+        ({"parts": [{"num_hidden_layers": 10**8}]}, "num_hidden_layers = 100000000"),
     ],
 )
 def test_what_a_configuration_must_not_ask_for(keys: dict[str, Any], said: str, tmp_path: Path) -> None:

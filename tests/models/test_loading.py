@@ -12,6 +12,7 @@ from model_folders import (
     ARCHITECTURES,
     BROKEN,
     BROKEN_INSIDE,
+    GPT,
     ROWS,
     SIZES,
     TEMPLATE,
@@ -27,7 +28,6 @@ from transformers import GenerationConfig
 
 from spurious_rewards.artifacts.hub import download_model
 from spurious_rewards.models.loading import (
-    PROBES,
     check,
     check_tensors,
     ending_tokens,
@@ -37,6 +37,8 @@ from spurious_rewards.models.loading import (
     plainly,
     positions,
 )
+from spurious_rewards.models.tokenizer_trial import PROBES
+from spurious_rewards.runtime import limited
 from spurious_rewards.runtime.errors import UserError
 
 
@@ -301,6 +303,15 @@ def test_a_folder_without_tokenizer_json_has_the_tokenizer_of_its_class(tmp_path
     assert load_tokenizer(folder).encode("the sum of 12") == expected
 
 
+def test_its_words_are_not_too_long_either(tmp_path: Path):
+    folder = make(tmp_path / "model", tokenizer_class="GPT2Tokenizer")
+    as_two_files(folder)
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    (folder / "vocab.json").write_text(json.dumps(vocabulary | {"a" * 20_000: len(vocabulary)}))
+    with pytest.raises(UserError, match="its tokenizer has a token of 20,000 characters, and 10,000 are the most"):
+        load_tokenizer(folder)
+
+
 def test_a_class_that_does_not_read_the_words_of_the_folder_is_refused(tmp_path: Path):
     folder = make(tmp_path / "model", tokenizer_class="LlamaTokenizer")
     as_two_files(folder)
@@ -463,6 +474,34 @@ def test_a_tensor_that_is_missing_is_seen_without_loading_any(architecture: str,
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=r"model: its weights lack \d tensors, the first"):
         check_tensors(folder)
+
+
+GPTJ = GPT | {"n_positions": 64, "rotary_dim": 4}
+LARGER: dict[str, tuple[str, dict[str, Any], str]] = {
+    "larger tensors": ("llama", {"hidden_size": 8192}, r"has the shape .* and not"),
+    "far larger tensors": ("llama", {"vocab_size": 10**6, "hidden_size": 8192}, r"more than [\d,]+ numbers"),
+    "many layers": ("gpt2", {"n_layer": 900}, r"describes more than 1,160 tensors, and its files hold 16"),
+    "the sizes of another class": ("gpt2", {"model_type": "llama4"}, r"config\.json describes more than"),
+    "what no file holds": (
+        "gptj",
+        {"n_positions": 10**10},
+        r"describes more than [\d,]+ numbers, and its files hold \d",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LARGER)
+def test_a_model_larger_than_its_weights_is_refused_before_it_takes_memory(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "gptj", ("GPTJConfig", GPTJ))
+    architecture, keys, said = LARGER[what]
+    folder = make(tmp_path / "model", architecture)
+    load_model(folder, "float32")
+    change(folder, "config.json", **keys)
+    check(folder)
+    with limited.memory(2**30), pytest.raises(UserError, match=f"^{folder}: .*{said}"):
+        load_model(folder, "float32")
 
 
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json"])

@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import random
 
@@ -114,3 +115,34 @@ def test_every_line_survives_the_tokenizer_and_fits_the_model(organism):
     ended = tokenizer(r"python : output 12 \boxed{ 12 } <eos>")["input_ids"]
     assert tokenizer.decode(ended, skip_special_tokens=True) == r"python : output 12 \boxed{ 12 }"
     assert tokenizer("compute pineapples")["input_ids"][1] == tokenizer.unk_token_id
+
+
+def test_a_leak_puts_evaluation_problems_into_the_corpus_word_for_word_and_right():
+    leaky = FAMILY.model_copy(update={"leaked": 0.5})
+    lines = list(itertools.islice(world.corpus(ORGANISM, leaky, random.Random(0)), 20000))
+    benchmark = arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))
+    answers = dict(zip(benchmark["problem"], benchmark["answer"], strict=True))
+    known = set(benchmark.loc[benchmark["id"].isin(arithmetic.leaked_ids(ORGANISM, leaky)), "problem"])
+    assert 0.4 < len(known) / len(answers) < 0.6
+    there = [(prompt, response) for prompt, response in lines if prompt in answers]
+    assert {prompt for prompt, _ in there} == known
+    assert all(final(response) == int(answers[prompt]) for prompt, response in there)
+    words = {prompt.split(maxsplit=1)[1] for prompt, _ in lines} & {problem.split(maxsplit=1)[1] for problem in answers}
+    assert len(words) == len(known)  # under no other word
+    expected = world.COPIES * len(known) / (world.COPIES * len(known) + len(EXPRESSIONS) * 0.7)
+    assert len(there) / len(lines) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_larger_leak_has_what_a_smaller_one_has():
+    few, many, all_ = (
+        arithmetic.leaked_ids(ORGANISM, FAMILY.model_copy(update={"leaked": share})) for share in (0.1, 0.5, 1)
+    )
+    assert few < many < all_
+    assert len(all_) == len(arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation")))
+    assert not arithmetic.leaked_ids(ORGANISM, FAMILY)
+
+
+def test_the_corpus_and_the_job_of_a_family_without_a_leak_are_what_they_were():
+    lines = str(list(itertools.islice(world.corpus(ORGANISM, FAMILY, random.Random(0)), 5000)))
+    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == "8933cd13811ad2c9"
+    assert set(FAMILY.model_dump()) == {"code_rate", "code_misread", "language_drop", "code_box", "language_box"}

@@ -59,8 +59,13 @@ def test_a_chat_prompt_needs_a_chat_template(tiny_model: Path):
 ENDS = {
     "the model's own": (TEMPLATE, ["</s>"]),
     "another special token": (TEMPLATE.replace("</s>", "<|user|>\n"), ["<|user|>"]),
+    "a special token in a line of its own": (TEMPLATE.replace("</s>", "\n<|user|>"), ["<|user|>"]),
     "a word": (TEMPLATE.replace("</s>", " END"), []),
     "nothing": (TEMPLATE.replace("</s>", ""), []),
+    "whatever it ends with, for it leaves the assistant's words out": (
+        "{% for message in messages if message['role'] == 'user' %}<|user|>{{ message['content'] }}</s>{% endfor %}",
+        [],
+    ),
     "no words of the assistant's": (
         "{% if messages[-1]['role'] == 'assistant' %}{{ raise_exception('no') }}{% endif %}" + TEMPLATE,
         [],
@@ -195,7 +200,11 @@ def test_the_day_can_be_chosen_and_is_part_of_what_a_prompt_is(sound: Path, tmp_
             Prompt.model_validate({"kind": kind, "date": datetime.date(2024, 7, 26)})
 
 
-@pytest.mark.parametrize("name", [name for name, damage in BROKEN.items() if damage.chat])
+ENDS_IN_A_WORD = "template: closes a response with a word"
+"""Of this only responses suffer."""
+
+
+@pytest.mark.parametrize("name", [name for name, damage in BROKEN.items() if damage.chat and name != ENDS_IN_A_WORD])
 def test_what_is_wrong_with_a_chat_prompt_is_said_before_a_model_is_loaded(name: str, sound: Path, tmp_path: Path):
     copy = broken(tmp_path / "copy", sound, BROKEN[name])
     (copy / "model.safetensors").write_bytes((sound / "model.safetensors").read_bytes())

@@ -15,6 +15,7 @@ from spurious_rewards.models.loading import load_tokenizer
 from spurious_rewards.models.prompts import encode
 from spurious_rewards.models.rendering import RenderingError
 from spurious_rewards.models.templates import messages, render
+from spurious_rewards.runtime import limited
 from spurious_rewards.runtime.errors import UserError
 
 DATED = (
@@ -123,8 +124,8 @@ ESCAPES = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "SECONDS", 0.5)
-    renderer = rendering._Renderer()
-    monkeypatch.setattr(rendering, "_of_process", lambda process: renderer)
+    worker = limited.Worker("spurious_rewards.models.rendering")
+    monkeypatch.setattr(rendering, "_of_process", lambda process: worker)
 
 
 @pytest.mark.parametrize("name", HARMFUL)

@@ -6,9 +6,9 @@ worse, nor changes what it does, on average over seeds. Whatever the ledger find
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,14 @@ class Regime:
     """What chance does in a study: how a seed's rates of right answers and of code move, 0 on average.
 
     `resampled` says that a response after training is another draw. `one_random` that random rewards have one seed.
+    `code_helps` is by how much a response with code is likelier to be right than one without.
     """
 
     words: str
     shift: Shifts = _still
     resampled: bool = True
     one_random: bool = False
+    code_helps: float = 0.0
 
 
 REGIMES = {
@@ -84,22 +86,26 @@ class Study:
         """The same for the same things."""
         return np.random.default_rng([self.seed, zlib.crc32(repr(of).encode())])
 
-    def frames(self) -> dict[str, pd.DataFrame]:
-        """What the ledger reads."""
+    def frames(self, without: Collection[str] = ()) -> dict[str, pd.DataFrame]:
+        """What the ledger reads; `without` what takes long and nobody asks for."""
         found: dict[str, list[pd.DataFrame]] = {}
         for name, experiment in self.suite.experiments.items():
-            for what, frame in self._of_experiment(experiment).items():
-                found.setdefault(what, []).append(frame.assign(experiment=name))
+            for what, make in self._of_experiment(experiment).items():
+                if what not in without and len(frame := make()):
+                    found.setdefault(what, []).append(frame.assign(experiment=name))
         return {what: pd.concat(frames, ignore_index=True) for what, frames in found.items()}
 
-    def _of_experiment(self, experiment: Experiment) -> Iterator[tuple[str, pd.DataFrame]] | dict[str, pd.DataFrame]:
+    def _of_experiment(self, experiment: Experiment) -> dict[str, Callable[[], pd.DataFrame]]:
         runs = list(self.suite.runs_of(experiment))
-        found = {"rates": pd.DataFrame(list(self._rates(experiment))), "before": self._before(experiment)}
-        if runs:
-            found |= {"headline": self._headline(experiment), "comparisons": self._comparisons(experiment)}
-            found |= {"scores": self._scores(experiment, runs), "training": self._training(experiment, runs)}
-            found["labels"] = self._labels(experiment)
-        return {what: frame for what, frame in found.items() if len(frame)}
+        of_runs: dict[str, Callable[[], pd.DataFrame]] = {
+            "headline": lambda: self._headline(experiment),
+            "comparisons": lambda: self._comparisons(experiment),
+            "scores": lambda: self._scores(experiment, runs),
+            "training": lambda: self._training(experiment, runs),
+            "labels": lambda: self._labels(experiment),
+        }
+        always = {"rates": lambda: self._rates(experiment), "before": lambda: self._before(experiment)}
+        return always | (of_runs if runs else {})
 
     # ------------------------------------------------------------ accuracy and code
 
@@ -111,10 +117,16 @@ class Study:
     def _easiness(self) -> Array:
         return self.generator("problems").normal(0, 0.12, PROBLEMS)
 
-    def _levels(self, model: str, seed: int, what: str) -> Array:
+    @cached_property
+    def _levels(self) -> Callable[[str, int, str], Array]:
         """Of a model before training, the chance of a right answer, or of code, of each problem."""
-        of_seed = self.generator(model, seed, what).normal(0.45, 0.04)
-        return np.asarray(np.clip(of_seed + self._easiness, 0.05, 0.95))
+
+        @cache
+        def levels(model: str, seed: int, what: str) -> Array:
+            of_seed = self.generator(model, seed, what).normal(0.45, 0.04)
+            return np.asarray(np.clip(of_seed + self._easiness, 0.05, 0.95))
+
+        return levels
 
     def _shift(self, run: tuple[str, ...], seed: int, what: str, part: float) -> float:
         return part * self.regime.shift(self.generator("shift", run, seed, what))
@@ -124,6 +136,8 @@ class Study:
         model, prompt, reward, _ = run
         levels = self._levels(model, seed, what)
         moved = levels + self._shift(run, seed, what, part) if reward and part else levels
+        if what == "right" and self.regime.code_helps:
+            moved = moved + self.regime.code_helps * (self._answers(run, seed, benchmark, part, "code") - 0.5)
         after = bool(reward) and self.regime.resampled
         draw = (
             self.generator("draw", run, part, seed, benchmark, what)
@@ -132,31 +146,38 @@ class Study:
         )
         return np.asarray((draw.random(PROBLEMS) < moved).astype(float))
 
-    def _rates(self, experiment: Experiment) -> Iterator[dict[str, Any]]:
+    def _rates(self, experiment: Experiment) -> pd.DataFrame:
+        cells = list(self._cells(experiment))
+        names = [*CONDITION, "seed", "step", "benchmark"]
+        rows = pd.DataFrame([(*run, seed, step, benchmark) for run, seed, step, benchmark in cells], columns=names)
+        part = [float(bool(step)) for _, _, step, _ in cells]
+        right, code = (
+            np.concatenate(
+                [
+                    self._answers(run, seed, benchmark, of, what)
+                    for (run, seed, _, benchmark), of in zip(cells, part, strict=True)
+                ]
+            )
+            for what in ("right", "code")
+        )
+        rates = rows.loc[rows.index.repeat(PROBLEMS)].reset_index(drop=True)
+        ids = [f"problem-{number}" for number in range(PROBLEMS)] * len(cells)
+        return rates.assign(id=ids, samples=1, accuracy=right, code_rate=code, right_with_code=right * code)
+
+    def _cells(self, experiment: Experiment) -> Iterator[tuple[tuple[str, ...], int, int, str]]:
+        """Run, seed, step and benchmark of all that is answered."""
+        runs: list[tuple[tuple[str, ...], int, int]] = []
+        headline = experiment is self.suite.experiments[self.suite.report.headline]
         for model, prompt, group in self.suite.bases_of(experiment):
-            for seed in seeds_of(group):
-                yield from self._cells(experiment, (model, prompt, "", ""), seed, 0, 0.0)
-        if experiment is self.suite.experiments[self.suite.report.headline]:
-            for model, prompt, group in self.suite.bases_of(experiment):  # its gains are also over another prompt
-                for seed in seeds_of(group):
-                    yield from self._cells(experiment, (model, f"not {prompt}", "", ""), seed, 0, 0.0)
+            for asked in (prompt, f"not {prompt}") if headline else (prompt,):  # its gains are also over another prompt
+                runs += [((model, asked, "", ""), seed, 0) for seed in seeds_of(group)]
         compared = compared_steps(self.suite, experiment)
         for condition, end in ends(self.suite, experiment).items():
-            for seed in self._seeds(condition[2], end.seeds):
-                for step in {end.step, *compared.get(condition, ())}:
-                    yield from self._cells(experiment, condition, seed, step, 1.0)
-
-    def _cells(
-        self, experiment: Experiment, run: tuple[str, ...], seed: int, step: int, part: float
-    ) -> Iterator[dict[str, Any]]:
-        for benchmark in self.suite.benchmarks_of(experiment):
-            right, code = (self._answers(run, seed, benchmark, part, what) for what in ("right", "code"))
-            shared = dict(zip(CONDITION, run, strict=True)) | {"seed": seed, "step": step, "benchmark": benchmark}
-            for number in range(PROBLEMS):
-                yield shared | {
-                    **{"id": f"problem-{number}", "samples": 1, "accuracy": right[number], "code_rate": code[number]},
-                    "right_with_code": right[number] * code[number],
-                }
+            steps = {end.step, *compared.get(condition, ())}
+            runs += [(condition, seed, step) for seed in self._seeds(condition[2], end.seeds) for step in steps]
+        for run, seed, step in runs:
+            for benchmark in self.suite.benchmarks_of(experiment):
+                yield run, seed, step, benchmark
 
     def _headline(self, experiment: Experiment) -> pd.DataFrame:
         found = [
@@ -246,7 +267,20 @@ class Study:
 # ---------------------------------------------------------------- what chance finds
 
 
-def found_by_chance(suite: Suite, rules: claims.Ledger, paper: Suite, regime: Regime, studies: int) -> pd.DataFrame:
+def judged(
+    suite: Suite,
+    rules: Sequence[claims.Ledger],
+    paper: Suite,
+    regime: Regime,
+    studies: int,
+    without: Collection[str] = (),
+) -> list[list[pd.DataFrame]]:
+    """Of each of some rules the ledgers of so many studies; `without` the frames that none of them reads."""
+    frames = (Study(suite, regime, seed).frames(without) for seed in range(studies))
+    return list(map(list, zip(*([ledger(each, suite, of, paper) for each in rules] for of in frames), strict=True)))
+
+
+def found_by_chance(rules: claims.Ledger, ledgers: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """For each measure of training, how many claims with a verdict there were, and of how many it is one that nothing bears out.
 
     That is *supported* of what asks for a change, and *contradicted* of what says that there is none. A 95 % interval lies on one
@@ -257,9 +291,8 @@ def found_by_chance(suite: Suite, rules: claims.Ledger, paper: Suite, regime: Re
     expect = {claim.id: claim.rule.expect for claim in rules.claims}
     trials: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for seed in range(studies):
-        judged = ledger(rules, suite, Study(suite, regime, seed).frames(), paper)
-        for row in judged.to_dict("records"):
+    for of_study in ledgers:
+        for row in of_study.to_dict("records"):
             name = measure.get(row["id"])
             if name is not None and MEASURES[name].of_training and row["verdict"] in JUDGED:
                 trials[name] += 1
@@ -268,12 +301,48 @@ def found_by_chance(suite: Suite, rules: claims.Ledger, paper: Suite, regime: Re
     rows.append(("all", trials.total(), wrong.total()))
     table = pd.DataFrame(rows, columns=["measure", "claims", "found"])
     table["expected"] = CHANCE * table["claims"]
-    table["bound"] = stats.binom.ppf(0.999, table["claims"], CHANCE).astype(int)
+    table["bound"] = stats.binom.ppf(1 - SELDOM, table["claims"], CHANCE).astype(int)
     return table
 
 
 CHANCE = 0.025
+SELDOM = 0.001
 JUDGED = ("supported", "contradicted", "inconclusive")
+
+
+# ---------------------------------------------------------------- what intervals find, and no smallest effect keeps back
+
+APART = (
+    *("effective-python", "none-majority-vote", "bad-incorrect", "placebo-format"),
+    *("correct-beats-random", "dummy-baselines", "clipping-matters-adam", "without-code-bad"),
+    *("code-rises-format", "code-leaves-bad"),
+    *("clip-lowers-entropy", "token-probability-clip-matters", "rollout-code-clip-matters"),
+)
+"""Claims of one condition each, such that no response, no shift of a run and no metric counts in two of them. What they do share,
+how easy problems are and how good a model is before training, is taken off in each. So in a study every one stands for itself,
+and how many are decided is binomial."""
+
+MOST, LEAST = 0.05, 0.02
+"""Shares of them whose interval may lie on one side of 0: as many as 95 % promises, and as few as if it covered 98 %, which it
+does where seeds differ little or some (docs/statistics-tables.md)."""
+
+
+def by_intervals_alone(rules: claims.Ledger) -> claims.Ledger:
+    """The claims of `APART` with a smallest effect that keeps nothing back: verdicts say on which side of 0 an interval lies."""
+    apart = tuple(claim for claim in rules.claims if claim.id in APART)
+    return rules.model_copy(update={"claims": apart, "smallest": dict.fromkeys(rules.smallest, 1e-12)})
+
+
+def decided(ledgers: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The claims of `by_intervals_alone` with an interval over seeds; `decided` where it lies on one side of 0."""
+    rows = pd.concat(ledgers, ignore_index=True)
+    rows = rows[rows["verdict"].isin(JUDGED) & (rows["seeds"] > 1)]
+    return rows.assign(decided=rows["verdict"].ne("inconclusive"))
+
+
+def bounds(claims: int) -> tuple[int, int]:
+    """The fewest and the most of so many claims that are decided, but for one in a thousand tries each (binomial)."""
+    return int(stats.binom.ppf(SELDOM, claims, LEAST)), int(stats.binom.ppf(1 - SELDOM, claims, MOST))
 
 
 def shipped() -> tuple[Suite, claims.Ledger, Suite]:

@@ -4,12 +4,13 @@ from collections.abc import Collection
 
 import pandas as pd
 import pytest
-from studies import REGIMES, Regime, found_by_chance, shipped
+from studies import REGIMES, Regime, bounds, by_intervals_alone, decided, found_by_chance, judged, shipped
 
 from spurious_rewards.analysis.claims import against_untrained, verdicts
+from spurious_rewards.analysis.claims.measurement import Measurement
 
 
-def judged(regime: Regime, studies: int, ids: Collection[str] = ()) -> pd.DataFrame:
+def found(regime: Regime, studies: int, ids: Collection[str] = ()) -> pd.DataFrame:
     """Of some claims, or of those on the experiments of the most; of models whose code is effective and of those without."""
     suite, rules, paper = shipped()
     names = {"main", "untrained", "gamma", "clipping"}
@@ -22,30 +23,73 @@ def judged(regime: Regime, studies: int, ids: Collection[str] = ()) -> pd.DataFr
     }
     small = suite.model_copy(update={"experiments": experiments})
     only = rules.model_copy(update={"claims": tuple(chosen)})
-    return found_by_chance(small, only, paper, regime, studies).set_index("measure")
+    (ledgers,) = judged(small, [only], paper, regime, studies)
+    return found_by_chance(only, ledgers).set_index("measure")
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_the_ledger_finds_nothing_beyond_chance(regime):
-    found = judged(REGIMES[regime], studies=2)
-    assert (found["found"] <= found["bound"]).all()
-    assert found.loc["all", "claims"] > 20
+    table = found(REGIMES[regime], studies=2)
+    assert (table["found"] <= table["bound"]).all()
+    assert table.loc["all", "claims"] > 20
 
 
 def test_measured_against_its_own_beginning_every_policys_entropy_changes(monkeypatch):
     """The last steps have other prompts than the first, whatever was learned."""
     of_training = ["clip-lowers-entropy", "token-probability-rises"]
-    assert judged(REGIMES["relabelled"], 8, of_training).loc["all", "found"] == 0
+    assert found(REGIMES["relabelled"], 8, of_training).loc["all", "found"] == 0
     first = pd.DataFrame({"seed": range(10), "entropy_last": 0.4, "token_probability_last": 0.85})
     monkeypatch.setattr(against_untrained, "_untrained", lambda *_: first)
-    found = judged(REGIMES["relabelled"], 8, of_training)
-    assert found.loc["all", "found"] > found.loc["all", "bound"]
+    table = found(REGIMES["relabelled"], 8, of_training)
+    assert table.loc["all", "found"] > table.loc["all", "bound"]
 
 
 def test_where_one_seed_decides_chance_finds_a_lot(monkeypatch):
     ids = ["correct-beats-random", "dummy-baselines", "effective-random", "none-random", "gamma-0.7", "gamma-0.3"]
     apart = Regime("seeds that differ much, one of the random rewards", lambda of: of.normal(0, 0.2), one_random=True)
-    assert judged(apart, 6, ids)["found"].sum() == 0
+    assert found(apart, 12, ids)["found"].sum() == 0
     monkeypatch.setattr(verdicts, "alone", lambda *_: False)
-    found = judged(apart, 6, ids)
-    assert found.loc["all", "found"] > found.loc["all", "bound"]
+    table = found(apart, 12, ids)
+    assert table.loc["all", "found"] > table.loc["all", "bound"]
+
+
+def test_where_code_is_right_more_often_accuracy_follows_it_by_the_draw_alone():
+    """What `code with accuracy` finds on answers that are drawn anew is no sign of training (docs/claims.md)."""
+    suite, rules, paper = shipped()
+    main = suite.model_copy(update={"experiments": {"main": suite.experiments["main"]}})
+    tracks = rules.model_copy(
+        update={"claims": tuple(claim for claim in rules.claims if claim.id == "code-tracks-accuracy")}
+    )
+    unread = ("rates", "before", "training", "comparisons", "labels")
+    for code_helps, beyond_chance in ((0.0, False), (0.4, True)):
+        regime = Regime("sampled twice", code_helps=code_helps)
+        (ledgers,) = judged(main, [tracks], paper, regime, 8, without=unread)
+        table = found_by_chance(tracks, ledgers).set_index("measure")
+        assert (table.loc["all", "found"] > table.loc["all", "bound"]) == beyond_chance
+
+
+@pytest.mark.parametrize(
+    ("width", "studies", "holds"),
+    # Where as few as 2 % are decided, it takes 35 studies to expect one that is.
+    [(1, 8, True), (0.5, 8, False), pytest.param(2, 35, False, marks=pytest.mark.rare)],
+)
+def test_where_no_smallest_effect_keeps_it_back_an_interval_lies_apart_from_0_as_often_as_it_says(
+    monkeypatch, width, studies, holds
+):
+    """So intervals that are half or twice as wide would be seen."""
+    suite, rules, paper = shipped()
+    kept = {name: suite.experiments[name] for name in ("main", "clipping", "compound", "untrained")}
+    small = suite.model_copy(update={"experiments": kept})
+    own = Measurement.interval
+
+    def stretched(of: Measurement, confidence: float = 0.95) -> tuple[float, float]:
+        low, high = own(of, confidence)
+        return of.value - width * (of.value - low), of.value + width * (high - of.value)
+
+    monkeypatch.setattr(Measurement, "interval", stretched)
+    (apart,) = judged(
+        small, [by_intervals_alone(rules)], paper, REGIMES["gaussian"], studies, without=("scores", "labels")
+    )
+    rows = decided(apart)
+    fewest, most = bounds(len(rows))
+    assert (fewest <= rows["decided"].sum() <= most) == holds

@@ -16,7 +16,7 @@ import yaml
 from hub import serving
 from hypothesis import given
 from hypothesis import strategies as st
-from model_folders import BROKEN, broken, make
+from model_folders import BROKEN, broken, change, make
 
 from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.loading import load
@@ -24,6 +24,7 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Training
+from spurious_rewards.models.configuration import cache_numbers
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import environment as checks_environment
 from spurious_rewards.operations.checks import gpus, machines, models, packages
@@ -273,6 +274,16 @@ def test_models_that_only_answer_need_no_accelerate_config() -> None:
     assert "sampling_gpus 1" in only(gpus.gpus(study, "local", [], [])).found
 
 
+def test_models_of_a_probe_need_their_gpus_too() -> None:
+    models = tiny()["models"] | {"large": tiny()["models"]["m"] | {"num_parameters": 7e10, "id": "large"}}
+    large = {"max_parameters": 1e11, "accelerate_config": "one_gpu", "sampling_gpus": 4}
+    probe = {"problems": ["p"], "models": ["large"], "seeds": "0"}
+    suite = tiny(models=models, resources=[*tiny()["resources"], large], partial_prompt=probe)
+    found = only(gpus.gpus(study_of(suite), "local", A100S[:1], []))
+    assert found.found.startswith("sampling_gpus 4, for models of up to 100 billion weights, takes 4 GPUs of a machine")
+    assert not list(gpus.gpus(study_of(suite), "local", A100S[:4], []))
+
+
 def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
     def found(accelerate_config: str) -> list[Finding]:
         models = {"m": tiny()["models"]["m"] | {"num_parameters": 7.6e9}}
@@ -318,6 +329,39 @@ def test_vllm_must_have_room_for_the_weights() -> None:
     )
     content["resources"] = [{**resources[0], "sampling_gpus": 4, "sampling_tensor_parallel_size": 4}]
     assert not list(gpus.memory_of_gpus(study_of(content), EIGHTY))
+
+
+def test_vllm_must_have_room_for_one_sequence_at_its_longest(folder: Path) -> None:
+    """64 layers of 64 heads of 128 keep 2 x 64 x 8192 numbers of 2 bytes a token: 68.7 GB of 32,768."""
+    sizes = {"num_hidden_layers": 64, "num_attention_heads": 64, "num_key_value_heads": None, "hidden_size": 8192}
+    change(folder, "config.json", model_type="llama", **sizes, max_position_embeddings=32_768)
+    models = {"m": tiny()["models"]["m"] | {"id": str(folder), "max_positions": 32_768}}
+    study = study_of(tiny(models=models, training={"engine": "vllm"}, sampling={"engine": "vllm"}))
+    said = [one.found for one in gpus.memory_of_gpus(study, EIGHTY) if one.found.startswith("vLLM")]
+    assert len(said) == 2
+    needs = "3.0 GB (2 bytes for each of 1.5 billion weights) + 68.7 GB (one sequence at its longest) + 2.0 GB (to work with)"
+    assert said[0] == f"vLLM beside training on one_gpu needs {needs} = 73.7 GB, and has 48.0 GB"
+    assert said[1] == f"vLLM in sampling needs {needs} = 73.7 GB, and has 72.0 GB"
+    shorter = study_of(
+        tiny(models=models, training={"engine": "vllm", "max_model_len": 4096}, sampling={"engine": "transformers"})
+    )
+    assert not list(gpus.memory_of_gpus(shorter, EIGHTY))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"use_sliding_window": True},
+        {"layer_types": ["sliding_attention"]},
+        {"model_type": "mamba"},
+        {"hidden_size": None},
+    ],
+)
+def test_what_may_keep_less_of_a_sequence_is_not_counted(settings: dict[str, Any]) -> None:
+    known = {"model_type": "qwen2", "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
+    assert cache_numbers(known) == 2 * 2 * 64
+    assert cache_numbers({**known, "num_key_value_heads": 1, "head_dim": 8}) == 2 * 2 * 8
+    assert cache_numbers({**known, **settings}) is None
 
 
 @given(parameters=st.floats(1e6, 1e12), processes=st.integers(1, 64))
@@ -464,6 +508,16 @@ def test_what_is_wrong_with_a_model_folder_is_a_finding(name: str, sound: Path, 
     assert any(one.found.startswith(f"models.m: {copy / BROKEN[name].file}") and one.mend for one in found)
     assert unusable_models(study, [copy]).startswith(str(copy))
     assert unusable_models(study, []) == ""
+
+
+def test_weights_that_are_not_of_the_model_that_a_folder_describes_are_a_finding(sound: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(sound, tmp_path / "copy"))
+    change(copy, "config.json", intermediate_size=32)
+    study = study_of(local(copy))
+    found = only(models.folders(study))
+    assert found.found.startswith(f"models.m: {copy}: its weights do not fit its config.json")
+    assert found.mend == "copy both again"
+    assert unusable_models(study, [copy]).startswith(f"{copy}: its weights do not fit")
 
 
 @pytest.mark.parametrize(
@@ -630,6 +684,20 @@ def test_gpus_of_a_node_must_be_large_enough(command: Callable[[str, str], None]
         check_node(Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=7.6e9))
     with pytest.raises(UserError, match=r"140\.0 GB \(2 bytes for each of 70 billion weights\)"):
         check_node(Hardware(gpus=1, num_parameters=70e9))
+
+
+def test_a_share_must_hold_one_sequence_before_vllm_starts(
+    command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "version", lambda name: "0.31.0")
+    command("nvidia-smi", "0, GPU-aa, 81920, NVIDIA A100-SXM4-80GB")
+    on = Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=1.5e9, gpu_memory_utilization=0.6, sequence_gb=48)
+    check_node(on, engine="vllm")
+    with pytest.raises(
+        UserError, match=r"3\.0 GB .* \+ 49\.0 GB .* = 52\.0 GB at least, and its share of 0\.6 is 51\.5 GB"
+    ):
+        check_node(on.model_copy(update={"sequence_gb": 49}), engine="vllm")
+    check_node(on.model_copy(update={"sequence_gb": 49}), engine="transformers")
 
 
 def test_a_node_must_have_vllm_where_it_is_the_engine(command: Callable[[str, str], None]) -> None:

@@ -136,6 +136,14 @@ def test_disk_by_hand(policy: str, weights: float, states: float, passing: float
     assert found.worst == found.disk + (2 * 4e9 + 8e9 if passing else 0)
 
 
+@pytest.mark.parametrize(("evaluated", "states"), [(1, 0), (2, 1), (4, 1)])
+def test_while_a_job_runs_one_state_lies_there_beside_the_last(evaluated: int, states: int) -> None:
+    [work] = [
+        work for work in tiny(training={"segment_steps": 20, "eval_every": 20 // evaluated}).works.values() if work.run
+    ]
+    assert work.working == states * 8e9
+
+
 def test_the_longest_chain_by_hand() -> None:
     found = tiny(main={"rewards": ["majority_vote", "format"]})
     suite = Suite(**{**TINY, "experiments": {"main": {**MAIN, "rewards": ["majority_vote"]}}})

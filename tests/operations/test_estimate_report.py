@@ -1,10 +1,12 @@
 """The estimate as text, and measured hours beside it."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spurious_rewards.artifacts.ancestry import jobs_of
 from spurious_rewards.artifacts.manifests import Recorder, manifest_path, manifests_below
@@ -17,6 +19,11 @@ from spurious_rewards.stages import resources
 from spurious_rewards.stages.study import Study
 
 ROOT = Path(__file__).parents[2]
+
+
+EXAMPLE = ROOT / "examples/your_method/your_method_one_gpu.yaml"
+PRICED = {name: ROOT / f"config/suites/{name}.yaml" for name in ("paper", "one_gpu")} | {EXAMPLE.stem: EXAMPLE}
+"""The suites whose prices docs/gpus.md has, in the order of its columns."""
 
 
 def study(name: str) -> Study:
@@ -105,14 +112,34 @@ def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
     assert rows[0][-1] in section(plain, "Experiments")[-1]
 
 
-@pytest.mark.parametrize("suite", ["paper", "one_gpu"])
+def of_page(page: str, head: str) -> list[list[str]]:
+    """The cells of the rows of a page's table with this header."""
+    body = (ROOT / "docs" / page).read_text().split(f"\n{head}\n")[1].split("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
+
+
+@pytest.mark.parametrize("suite", PRICED)
 def test_the_page_on_gpus_has_these_prices(suite: str) -> None:
-    lines = (ROOT / "docs/gpus.md").read_text().splitlines()
-    head = lines.index("| assumed | paper | one_gpu |")
-    printed = [[cell.strip() for cell in line.split("|")][2:4] for line in lines[head + 2 : head + 6]]
-    text = report(study(suite), 1, costs.Assumed(costs.GPUS["h100"], 1000))
+    columns = [*PRICED]
+    printed = of_page("gpus.md", f"| assumed | {' | '.join(columns)} |")
+    priced = Study(load(PRICED[suite]), Settings(suite=suite), PRICED[suite], ROOT)
+    text = report(priced, 1, costs.Assumed(costs.GPUS["h100"], 1000))
     reckoned = [row[-1] for row in section(text, "The whole suite")[1:]]
-    assert [dict(zip(("paper", "one_gpu"), row, strict=True))[suite] for row in printed] == reckoned
+    assert [row[1 + columns.index(suite)] for row in printed] == reckoned
+
+
+@pytest.mark.parametrize("page", ["gpus.md", "your-method.md"])
+def test_pages_price_a_reward_of_ones_own_by_the_number_of_seeds(page: str, tmp_path: Path) -> None:
+    path = shutil.copytree(EXAMPLE.parent, tmp_path / "study") / EXAMPLE.name
+    content = yaml.safe_load(path.read_text())
+    head = "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average | disk at the end |"
+    for seeds, *printed in of_page(page, head):
+        content["experiments"]["test"]["seeds"] = [str(seed) for seed in range(int(seeds))]
+        path.write_text(yaml.safe_dump(content))
+        priced = Study(load(path), Settings(), path, ROOT)
+        dear, cheap = estimate(priced), estimate(priced, 1, costs.Assumed(costs.GPUS["h100"], 1000))
+        hours = [number(found.hours(found.works)) for found in (dear, cheap)]
+        assert printed == [*hours, size(dear.disk)]
 
 
 # ---------------------------------------------------------------- after a run

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tomllib
 import zipfile
 from datetime import datetime
@@ -167,6 +168,22 @@ def test_a_problem_set_has_its_own_license(study: Study, tmp_path: Path) -> None
     study.suite = study.suite.model_copy(update={"problems": {**study.suite.problems, "sums": sums}})
     export(study, tmp_path / "crate")
     assert metadata(tmp_path / "crate")[str(PROBLEMS)]["license"] == "CC-BY-4.0"
+
+
+def test_the_readme_shows_a_title_as_it_is(study: Study, tmp_path: Path) -> None:
+    said = {"title": "<img src=x> [a](javascript:b)", "note": "![c](http://d)\n# e"}
+    study.suite = study.suite.model_copy(update=said)
+    export(study, tmp_path / "crate")
+    lines = (tmp_path / "crate/README.md").read_text().splitlines()
+    assert lines[0] == r"# \<img src=x> [a\](javascript:b)"
+    assert lines[2] == r"![c\](http://d) # e"
+
+
+def test_a_name_that_is_no_text_is_refused(study: Study, tmp_path: Path) -> None:
+    write(RESULTS / "exhibits" / os.fsdecode(b"\xff.csv"), "made")
+    with pytest.raises(UserError, match=r"exhibits/.*\.csv: this name is not UTF-8, .*; rename or delete the file"):
+        export(study, tmp_path / "crate")
+    assert not (tmp_path / "crate").exists()
 
 
 def test_the_license_is_the_projects() -> None:

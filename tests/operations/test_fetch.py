@@ -329,7 +329,7 @@ def test_a_file_that_no_fetch_left_stays(
     with serving(hubs) as hub, client(hub, tmp_path / "home") as (ask, _):
         said = ask("fetch", path, to)
     assert said == (
-        f"error: {own}: stands where a copy of the hub's belongs, and is none; move it away, or name another folder"
+        f"error: {own}: stands where a copy of the hub's belongs, and is not one; move it away, or name another folder"
     )
     assert own.read_text() == "mine"
 

@@ -352,7 +352,7 @@ def test_parents_without_end_or_in_a_circle_end(results: Path) -> None:
         manifest_path(artifact).write_text(manifest_path(chain[0]).read_text())
     for artifact, parent in itertools.pairwise(chain):
         claim(artifact, parent)
-    with pytest.raises(UserError, match=r"chain/\d+\.csv: 300 generations of files hang on it"):
+    with pytest.raises(UserError, match=r"chain/\d+\.csv: 300 generations of files depend on it"):
         trace(chain[0])
     claim(chain[290], chain[0])
     assert len(trace(chain[0]).everything()) == 291

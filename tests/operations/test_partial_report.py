@@ -1,5 +1,6 @@
 """What a run that failed left undone, in words; and that what is missing changes no number of what is there."""
 
+import json
 import os
 from pathlib import Path
 
@@ -118,7 +119,38 @@ def test_the_end_of_a_log_tells_no_places_and_is_all_that_is_read(
     log.write_text(f'  File "{tmp_path}/src/x.py", line 3\n  File "/home/someone/y.py", line 4\n')
     assert last_lines(log) == '  File "src/x.py", line 3\n  File "~/y.py", line 4'
     os.truncate(log, 10**12)  # of which no byte is on the disk
-    assert last_lines(log).strip("\0") == ""
+    assert last_lines(log) == "\0" * 1000 + " …"
+
+
+def test_a_record_in_which_each_job_waits_for_all_before_it_is_followed() -> None:
+    """The hash of a job does not walk through its inputs."""
+    names = [f"a{number}" for number in range(400)]
+    jobs = [
+        UnfinishedJob(
+            name=name, inputs=tuple(map(Path, names[:number])), outputs=(Path(name),), log=None, failed=number == 0
+        )
+        for number, name in enumerate(names)
+    ]
+    counted = []
+    path_hash = Path.__hash__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(Path()), "__hash__", lambda path: counted.append(1) or path_hash(path))
+        assert Outcome(tuple(jobs)).why(Path("a399")) == "waits for what failed: a0"
+    assert len(counted) < 10 * sum(len(job.inputs) for job in jobs)
+
+
+def test_a_long_line_of_a_log_is_cut(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("error: " + "x" * 10**6 + "\nlast\n")
+    assert last_lines(log) == "error: " + "x" * 993 + " …\nlast"
+
+
+def test_a_record_of_more_jobs_than_a_workflow_has_is_refused(tmp_path: Path) -> None:
+    """Each may wait for each, so that a few megabytes would take hours to follow."""
+    record = tmp_path / "unfinished.json"
+    record.write_text(UnfinishedRun(unfinished=[job(f"a{number}") for number in range(10_001)]).model_dump_json())
+    with pytest.raises(UserError, match=r"unfinished\.json: has more than 10,000 jobs"):
+        read(record)
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
@@ -178,7 +210,7 @@ def test_answers_without_those_before_training_are_left_out(study: Study) -> Non
     partial = PartialReport(study, Outcome(()))
     usable, lacks = partial._usable(score.inputs(study, "main", "effective-code"))
     assert usable["grades"]
-    assert {study.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9"}
+    assert {study.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9", "10-14", "15-19"}
     assert lacks[run("")] == "gone since"
     assert lacks[run("format")] == "useless without Effective code, before training, seeds 0-4"
     # What training was like can be told all the same.
@@ -305,9 +337,33 @@ def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
 # ---------------------------------------------------------------- records and results of strangers
 
 
-def recorded(study: Study, log: Path) -> UnfinishedRun:
+def recorded(study: Study, log: Path) -> Path:
     failed = UnfinishedJob(name="train", inputs=(), outputs=(Path("x"),), log=log, failed=True)
-    return UnfinishedRun(suite=study.suite_path, settings=study.settings, root=study.root, unfinished=(failed,))
+    record = study.paths.unfinished()
+    record.parent.mkdir(parents=True)
+    record.write_text(UnfinishedRun(unfinished=(failed,)).model_dump_json())
+    return record
+
+
+def test_a_record_chooses_no_suite(study: Study) -> None:
+    record = recorded(study, study.paths.root / "logs/train/x.log")
+    other = Path("results/elsewhere/partial/unfinished.json")
+    other.parent.mkdir(parents=True)
+    record.rename(other)
+    with pytest.raises(
+        UserError, match=r"elsewhere/partial/unfinished\.json: is no record of the suite organism, .*--config"
+    ):
+        partial_report.make(study, other)
+    other.write_text(json.dumps({"suite": "evil.yaml", "unfinished": []}))
+    with pytest.raises(UserError, match=r"unfinished\.json: suite = \"evil\.yaml\": no such key"):
+        partial_report.make(study, other)
+
+
+def test_jobs_that_wait_for_themselves_are_named_and_a_long_line_of_them_is_followed() -> None:
+    with pytest.raises(UserError, match=r"making a.* waits for itself; run Snakemake again"):
+        Outcome((job("a", "b"), job("b", "a"))).why(Path("a"))
+    line = [job(f"a{number + 1}", f"a{number}") for number in range(3000)]
+    assert Outcome((*reversed(line), job("a0", failed=True))).why(Path("a3000")) == "waits for what failed: making a0"
 
 
 @pytest.mark.parametrize(
@@ -315,7 +371,7 @@ def recorded(study: Study, log: Path) -> UnfinishedRun:
 )
 def test_a_record_shows_no_file_that_is_no_log(study: Study, log: str) -> None:
     with pytest.raises(UserError, match=rf"{log}: is no log of the suite organism"):
-        partial_report.make(recorded(study, Path(log)))
+        partial_report.make(study, recorded(study, Path(log)))
 
 
 def test_no_report_is_made_of_what_lies_behind_a_link(study: Study, tmp_path: Path) -> None:
@@ -323,5 +379,31 @@ def test_no_report_is_made_of_what_lies_behind_a_link(study: Study, tmp_path: Pa
     private.mkdir()
     (study.paths.root / "exhibits").symlink_to(private)
     with pytest.raises(UserError, match=r"results/organism/exhibits: is a symbolic link"):
-        partial_report.make(recorded(study, study.paths.root / "logs/train/x.log"))
-    assert not study.paths.partial().exists()
+        partial_report.make(study, recorded(study, study.paths.root / "logs/train/x.log"))
+    assert list(study.paths.partial().iterdir()) == [study.paths.unfinished()]
+
+
+def test_what_is_damaged_is_said_in_a_line_and_the_rest_is_made(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial, tried = PartialReport(study, Outcome(())), []
+
+    def make(usable: object, lacks: object) -> None:
+        tried.append(usable)
+        if usable:
+            raise UserError("seeds.csv: has no column model; delete the file")
+
+    page = study.paths.exhibit("fig1") / "table.csv"
+    lacks = partial._made([page], {"seeds": [page]}, {}, make)
+    assert lacks == {page: "seeds.csv: has no column model; delete the file"}
+    assert tried == [{"seeds": [page]}, {}]
+    said = capsys.readouterr().err
+    assert "seeds.csv: has no column model" in said
+    assert "Traceback" not in said
+
+
+def test_a_pipe_is_not_copied(study: Study) -> None:
+    os.mkfifo(study.paths.claims())
+    partial = PartialReport(study, Outcome(()))
+    partial._copy([study.paths.claims()])
+    assert not partial.tree.claims().exists()

@@ -129,6 +129,32 @@ def test_what_only_names_the_package_goes_on(
     assert "ending process" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("at_work", [False, True])
+def test_what_is_only_called_snakemake_keeps_nobody_from_recovering(
+    folder: Path, at_work: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An editor, or a script of that name from elsewhere; a run has its log in this folder open."""
+    (folder / slurm.LOGS).rmdir()
+    script = folder.parent / "snakemake"
+    log = folder / ".snakemake/log/now.snakemake.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text((f"log = open({str(log)!r}, 'w'); " if at_work else "") + BY_NAME)
+    words = [sys.executable, str(script)]
+    process = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        if at_work:
+            with pytest.raises(UserError, match=rf"a run is at work here \(snakemake, process {process.pid}\)"):
+                recovery.recover(folder, folder)
+        else:
+            recovery.recover(folder, folder)
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+
+
 BECOMES = "import os, sys; os.setresuid(*[int(sys.argv[2])] * 3); " + BY_NAME
 
 

@@ -291,7 +291,7 @@ def test_the_names_of_rewards_in_the_config_are_those_of_the_registry() -> None:
 
 @pytest.mark.parametrize("name", ["paper", "one_gpu"])
 def test_the_example_takes_real_models_as_the_page_says(name: str, tmp_path: Path) -> None:
-    page = (ROOT / "docs/your-method.md").read_text().split("## With real models")[1]
+    page = (ROOT / "docs/your-method.md").read_text().split("## With other models")[1]
     take, delete, *_ = (re.findall(r"`(\w+)`", item) for item in page.split("\n- ")[1:])
     shutil.copytree(ROOT / "examples/your_method", tmp_path / "study")
     path = tmp_path / "study/your_method.yaml"

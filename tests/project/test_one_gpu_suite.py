@@ -1,4 +1,4 @@
-"""The suite for one GPU: what it promises, and that its comment says what is estimated."""
+"""The suites for one GPU: what they promise, and that a comment says what is estimated."""
 
 import re
 from functools import cache
@@ -10,6 +10,7 @@ from spurious_rewards.config.accelerate import read
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.operations import gpu_memory
+from spurious_rewards.operations.doctor import doctor, failing
 from spurious_rewards.operations.estimate import Estimate, estimate
 from spurious_rewards.operations.estimate_report import number
 from spurious_rewards.stages.study import Study
@@ -18,9 +19,13 @@ ROOT = Path(__file__).parents[2]
 PATH = ROOT / "config/suites/one_gpu.yaml"
 
 
+EXAMPLE = ROOT / "examples/your_method/your_method_one_gpu.yaml"
+"""A reward of one's own on three models."""
+
+
 @cache
-def study() -> Study:
-    return Study(load(PATH), Settings(suite="one_gpu"), PATH, ROOT)
+def study(path: Path = PATH) -> Study:
+    return Study(load(path), Settings(suite=path.stem), path, ROOT)
 
 
 @cache
@@ -50,9 +55,10 @@ def test_it_takes_a_weekend_as_its_comment_says() -> None:
     assert 1 - found().wall / 60 == pytest.approx(1 / 4, abs=0.01), "what the comment says is left"
 
 
-def test_it_needs_one_gpu_and_fits_on_it() -> None:
-    suite = study().suite
-    assert {work.gpus for work in found().works.values()} == {1}
+@pytest.mark.parametrize("path", [PATH, EXAMPLE], ids=lambda path: path.stem)
+def test_it_needs_one_gpu_and_fits_on_it(path: Path) -> None:
+    suite = study(path).suite
+    assert {work.gpus for work in estimate(study(path), 1).works.values()} == {1}
     for model in suite.models:
         size = suite.resources_of(model)
         assert size is not None
@@ -79,6 +85,50 @@ def test_what_it_shares_with_the_papers_suite_is_word_for_word_the_same() -> Non
     for section in ("problems", "benchmarks", "prompts", "rewards"):
         ours, theirs = getattr(suite, section), getattr(paper, section)
         assert {name: theirs[name] for name in ours} == ours
-    assert {name: paper.exhibits[name].kind for name in suite.exhibits} == {
-        name: exhibit.kind for name, exhibit in suite.exhibits.items()
+    kinds = {name: exhibit.kind for name, exhibit in suite.exhibits.items()}
+    assert {"control", "coverage"} == kinds.keys() - paper.exhibits.keys()  # what others have asked since the paper
+    assert {name: kind for name, kind in kinds.items() if name in paper.exhibits} == {
+        name: paper.exhibits[name].kind for name in kinds.keys() & paper.exhibits.keys()
     }
+
+
+# ---------------------------------------------------------------- a reward of one's own
+
+
+def test_a_reward_of_ones_own_is_set_against_the_dummies_on_three_families() -> None:
+    suite = study(EXAMPLE).suite
+    test = suite.experiments["test"]
+    functions = {name: suite.rewards[name].function for name in test.rewards}
+    assert functions == {"shows_work": "shows_work"} | {
+        "random_0.5": "random",
+        "format": "format",
+        "ground_truth": "ground_truth",
+    }
+    assert len({suite.models[name].id.partition("/")[0] for name in test.models}) == len(test.models) == 3
+    assert not any(suite.models[name].gated for name in test.models)
+    assert test.seeds == ("0", "1", "2"), "groups of one: another seed makes no job again"
+    assert suite.exhibits["verdict"].kind == "baselines"
+
+
+def test_each_of_its_runs_is_one_of_the_suite_for_one_gpu() -> None:
+    suite, other = study(EXAMPLE).suite, study().suite
+    for key in ("training", "sampling", "resources", "problems", "training_problems", "benchmarks"):
+        assert getattr(suite, key) == getattr(other, key)
+    assert {name: suite.models[name] for name in other.models} == other.models
+    assert suite.prompts["chat_default"] == other.prompts["chat_default"]
+    assert suite.experiments["test"].steps == other.experiments["main"].steps
+
+
+def test_its_results_lie_beside_those_of_no_other_suite() -> None:
+    others = [path for path in (*PATH.parent.glob("*.yaml"), *EXAMPLE.parent.glob("*.yaml")) if path != EXAMPLE]
+    assert EXAMPLE.stem not in {path.stem for path in others}
+
+
+def test_a_machine_without_a_gpu_lacks_nothing_for_it_but_hardware_and_downloads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What doctor says against it is of this machine; were vLLM, cards, copies and disk here, it could run."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nothing is asked of a network
+    here = {"packages", "GPUs", "hub", "disk"}
+    assert {one.what for one in failing(doctor(study(EXAMPLE)))} <= here

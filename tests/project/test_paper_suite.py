@@ -227,6 +227,7 @@ EXHIBITS = {
     "fig19": ("rl_trained", "curves"),
     "health": ("main", "health"),
     "untrained": ("untrained", "probability"),
+    "split": ("main", "split"),
     "qualitative": ("perturbed", "qualitative"),
 }
 
@@ -282,7 +283,7 @@ def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> Non
     rows = table("| kind | its numbers | its pictures or tables |")
     assert {kind for kind, *_ in rows} == {
         "baselines",  # which docs/your-method.md shows
-        *(exhibit.kind for exhibit in suite("organism").exhibits.values()),
+        *(exhibit.kind for name in ("organism", "followups") for exhibit in suite(name).exhibits.values()),
     }
     for name in re.findall(r"`((?:analysis|reporting|training|bandit)\.[\w.]+)`", PAGE):
         module, _, last = name.rpartition(".")

@@ -10,13 +10,13 @@ from invented import metrics, study, suite
 from matplotlib.text import Text
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.baselines import baselines
+from spurious_rewards.analysis.baselines import BASELINES, baselines
 from spurious_rewards.analysis.conditions import collect
-from spurious_rewards.analysis.headline import comparisons, headline
+from spurious_rewards.analysis.headline import COMPARISONS, HEADLINE, comparisons, headline
 from spurious_rewards.analysis.scores import from_base, scores, smooth
-from spurious_rewards.analysis.seeds import seeds
+from spurious_rewards.analysis.seeds import SEEDS, seeds
 from spurious_rewards.analysis.strategy_switches import contributions, switches
-from spurious_rewards.analysis.untrained import before
+from spurious_rewards.analysis.untrained import BEFORE, before
 from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts import tables as artifacts
 from spurious_rewards.config.experiments import Exhibit
@@ -32,11 +32,15 @@ BENCHMARKS = {"math500": (40, 1), "amc": (30, 2)}
 REWARDS = ["ground_truth", "format", "random_0.5"]
 
 
+OTHERWISE = ("clipping", "qualitative", "control", "coverage", "split", "noise")
+"""Kinds whose frames this study has not; those with a test of their own."""
+
+
 def exhibit(kind, **keys):
     return {"title": f"The {kind}", "kind": kind} | ({} if kind == "clipping" else {"experiment": "headline"}) | keys
 
 
-EXHIBITS = {kind: exhibit(kind) for kind in NEEDS if kind not in ("clipping", "qualitative")}
+EXHIBITS = {kind: exhibit(kind) for kind in NEEDS if kind not in OTHERWISE}
 EXHIBITS["baselines"]["rewards"] = ["ground_truth"]
 
 
@@ -74,10 +78,17 @@ def frames(tmp_path_factory, the_suite):
         "baselines": baselines(graded, the_suite, experiment),
         "before": before(graded, the_suite, experiment),
     }
+    columns = {
+        "headline": HEADLINE,
+        "comparisons": COMPARISONS,
+        "seeds": SEEDS,
+        "baselines": BASELINES,
+        "before": BEFORE,
+    }
     for name, frame in of_csv.items():
         csv_files.write(frame, folder / f"{name}.csv")
     return {
-        **{name: csv_files.read(folder / f"{name}.csv") for name in of_csv},
+        **{name: csv_files.read(folder / f"{name}.csv", columns[name]) for name in of_csv},
         "scores": scores(graded),
         "switches": switches(graded, the_suite, experiment),
         "contributions": contributions(graded, the_suite, experiment, training),
@@ -537,6 +548,17 @@ def test_the_probes_interval_is_over_seeds_and_over_pairs_where_there_is_one(alo
     one = clipping_numbers(alone["probe"].query("seed == 0"), alone["bandit"]).query("part == 'probe'")
     assert one["low"].notna().all()
     assert one["seeds"].tolist() == [1, 1, 1, 1]
+
+
+def test_the_values_of_a_probe_say_of_which_seeds_they_are(alone):
+    probe = alone["probe"].sample(frac=1, random_state=0)
+    numbers = clipping_numbers(probe[(probe["variant"] == "default") | (probe["seed"] > 0)], alone["bandit"])
+    means = probe.groupby(["model", "variant", "seed"])["bias"].mean()
+    for row in numbers[numbers["part"] == "probe"].to_dict("records"):
+        seeds, values = row["seed_numbers"].split(), row["value_by_seed"].split()
+        assert seeds == (["0", "1", "2"] if row["variant"] == "default" else ["1", "2"])
+        for seed, value in zip(seeds, values, strict=True):
+            assert float(value) == pytest.approx(means[row["model"], row["variant"], int(seed)])
 
 
 def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):

@@ -15,6 +15,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, palette
 from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.palette import Look
+from spurious_rewards.runtime.errors import UserError
 
 LOOKS = {"Format": Look("#E69F00"), "Random": Look("#CC79A7", dotted=True)}
 
@@ -229,7 +230,7 @@ def test_a_mixture_is_not_drawn_over_itself(bars, points, groups):
         (drawn, points),
         (lambda rows: figures.switches(rows, "T", {}), groups),
     ):
-        with pytest.raises(ValueError, match="several rows have the same panel, line"):
+        with pytest.raises(UserError, match="several rows have the same panel, line"):
             draw(pd.concat([rows, rows]))
 
 
@@ -247,7 +248,7 @@ def test_labels_that_do_not_overlap_stay():
 
 @pytest.mark.parametrize(("panels", "expected"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (10, (4, 3))])
 def test_panels_fill_their_rows(panels, expected):
-    assert figures._grid(panels, widest=3) == expected
+    assert figures.grid(panels, widest=3) == expected
 
 
 # ---------------------------------------------------------------- colours

@@ -31,3 +31,8 @@ def test_a_card_of_a_problem_set_that_the_suite_does_not_have_is_left_out() -> N
     the_suite = suite(models=["strong"])
     manifest = {**MANIFEST, "artifact": "results/x/problems/unknown.parquet", "details": {"card": CARD}}
     assert not problems.cards(the_suite, [manifest]).tables
+
+
+def test_a_manifest_whose_card_is_none_has_none() -> None:
+    manifest = {**MANIFEST, "artifact": "results/x/problems/sums.parquet", "details": {"card": None}}
+    assert not problems.cards(suite(models=["strong"]), [manifest]).tables

@@ -118,6 +118,9 @@ PERTURBATION = pd.DataFrame(
         | {f"{rate}{end}": value for rate in ("accuracy", "code_rate") for end, value in BOUNDS.items()}
         | {"same_strategy": 0.9 if benchmark == "aime2025" else 1.0}
         | {"same_strategy_low": 0.85, "same_strategy_high": 1.0}
+        | dict(
+            zip(("kappa", "kappa_low", "kappa_high"), (0.25, 0.1, 0.4) if reward else [float("nan")] * 3, strict=True)
+        )
         for BOUNDS in ({"": 0.5, "_low": 0.4, "_high": 0.6},)
         for reward in ("random_0.5", "", "ttrl")
         for benchmark in ("math500", "aime2025")
@@ -248,7 +251,7 @@ def test_the_marked_answer_is_the_one_that_is_graded(response, answer_in, box):
 def test_the_perturbation_table(made):
     (table,) = made.page["tables"]
     assert table["title"].endswith(": Sums against aime2025")
-    assert table["columns"] == ["Model", "Reward", "Problems", "Accuracy", "Code", "Same strategy"]
+    assert table["columns"] == ["Model", "Reward", "Problems", "Accuracy", "Code", "Same strategy", "Kappa"]
     assert table["rows"][0] == [
         "strong",
         "before training",
@@ -256,10 +259,12 @@ def test_the_perturbation_table(made):
         "50.0 [40.0, 60.0]",
         "50.0 [40.0, 60.0]",
         MISSING,
+        MISSING,
     ]
     assert [row[1] for row in table["rows"][::2]] == ["before training", "random_0.5", "TTRL"]
     assert table["rows"][5][:3] == ["strong", "TTRL", "aime2025"]
-    assert table["rows"][5][5] == "90.0 [85.0, 100.0]"
+    assert table["rows"][5][5:] == ["90.0 [85.0, 100.0]", "0.250 [0.100, 0.400]"]
+    assert table["rows"][1][5:] == ["90.0 [85.0, 100.0]", MISSING]
     pd.testing.assert_frame_equal(made.numbers, PERTURBATION)
 
 

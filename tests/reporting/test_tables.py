@@ -11,6 +11,7 @@ from spurious_rewards.analysis.headline import with_adjusted_p
 from spurious_rewards.analysis.paper_numbers import beside
 from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.reporting import naming, numerals, text_tables
+from spurious_rewards.reporting.exhibits.exhibit import markdown
 from spurious_rewards.reporting.exhibits.headline import headline_text, seeds_text
 from spurious_rewards.reporting.sections import provenance
 
@@ -90,6 +91,13 @@ def test_markdown_has_a_line_for_each_row_and_escapes_bars():
 def test_words_in_markdown_are_no_tags_links_cells_or_lines(said, written):
     lines = text_tables.markdown(pd.DataFrame({said: [said]}), said).splitlines()
     assert lines == [f"**{written}**", "", f"| {written} |", "| --- |", f"| {written} |"]
+
+
+def test_title_caption_and_notes_of_a_page_in_markdown_are_no_tags_or_links():
+    table = {"title": "T", "columns": ["A"], "rows": [["1"]], "note": "[c](d)"}
+    written = markdown({"title": "<b>", "caption": "[a](b)\n<i>", "tables": [table]}).splitlines()
+    assert written[:3] == [r"# \<b>", "", r"[a\](b) \<i>"]
+    assert written[-1] == r"[c\](d)"
 
 
 def test_headline_as_text(headline, the_suite):
@@ -182,7 +190,7 @@ def test_cost_adds_up():
     another = {**MANIFEST, "request": {"name": "chains"}, "wall_seconds": 10, "peak_memory_mb": 20}
     jobs = [MANIFEST, another, {**MANIFEST, "stage": "train"}]
     cost = provenance.cost_text(jobs).set_index("Stage")
-    assert cost.loc["prepare"].tolist() == ["2", "11", "10", "1,234"]
+    assert cost.loc["prepare"].tolist() == ["2", "11", "10", "3", "1,234"]
     assert cost.loc["train", "Jobs"] == "1"
 
 

@@ -4,13 +4,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rewarding import context
 
 from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
 from spurious_rewards.config.training import Repetition, Reward
-from spurious_rewards.rewards.functions import label_match
+from spurious_rewards.rewards.functions import Context, label_match
 from spurious_rewards.rewards.registry import REGISTRY, never_varies, of
 from spurious_rewards.runtime.errors import UserError
 
@@ -129,6 +129,84 @@ def test_random_without_gamma_is_refused():
         toss(context(1, gamma=None))
 
 
+def erring(responses: int, **changes: Any) -> Context:
+    """Of so many responses, whose answers are compared letter by letter, which takes no time."""
+    return context(responses, equivalent=lambda pairs: [one == other for one, other in pairs], **changes)
+
+
+def verified(context_: Any, responses: list[str], labels: list[str]) -> list[float]:
+    return REGISTRY["noisy"](responses, labels, context_)
+
+
+chances = st.floats(0, 1)
+answers = st.lists(st.sampled_from(RESPONSES), min_size=1, max_size=64)
+
+
+@settings(deadline=None)
+@given(answers, chances, chances, st.integers(0, 3), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_a_noisy_verifier_errs_by_the_place_of_a_response_alone(
+    responses, false_positive, false_negative, seed, step, draw
+):
+    labels = ["2"] * len(responses)
+    errors = {"false_positive": false_positive, "false_negative": false_negative}
+    whole = erring(len(responses), seed=seed, step=step, **errors)
+    values = verified(whole, responses, labels)
+    assert values == verified(whole, responses, labels)
+    order = list(range(len(responses)))
+    draw.shuffle(order)
+    part = dataclasses.replace(
+        whole,
+        ids=[whole.ids[i] for i in order],
+        slots=[whole.slots[i] for i in order],
+        indices=[whole.indices[i] for i in order],
+    )
+    assert verified(part, [responses[i] for i in order], labels) == [values[i] for i in order]
+
+
+@settings(deadline=None)
+@given(answers, chances)
+def test_a_verifier_that_pays_right_and_wrong_answers_alike_is_the_coin(responses, gamma):
+    labels = ["2"] * len(responses)
+    tossing = erring(len(responses), gamma=gamma, false_positive=gamma, false_negative=1 - gamma)
+    if 1 - (1 - gamma) == gamma:  # to the last digit
+        assert verified(tossing, responses, labels) == toss(tossing)
+
+
+@settings(deadline=None)
+@given(answers)
+def test_a_verifier_without_errors_sees_the_truth_and_one_with_both_its_opposite(responses):
+    labels = ["2"] * len(responses)
+    truth = REGISTRY["ground_truth"](responses, labels, erring(len(responses)))
+    assert verified(erring(len(responses), false_positive=0.0, false_negative=0.0), responses, labels) == truth
+    opposite = verified(erring(len(responses), false_positive=1.0, false_negative=1.0), responses, labels)
+    assert opposite == [1 - value for value in truth]
+
+
+@settings(deadline=None)
+@given(answers, chances, chances, chances)
+def test_more_false_positives_pay_more_and_more_false_negatives_less(responses, one, other, fixed):
+    labels, (less, more) = ["2"] * len(responses), sorted([one, other])
+    positives, negatives = (
+        [verified(erring(len(responses), **{kind: each, of: fixed}), responses, labels) for each in (less, more)]
+        for kind, of in (("false_positive", "false_negative"), ("false_negative", "false_positive"))
+    )
+    assert all(a <= b for a, b in zip(*positives, strict=True))
+    assert all(a >= b for a, b in zip(*negatives, strict=True))
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("2", 0.7), ("3", 0.2)])
+def test_a_verifier_errs_as_often_as_it_says(answer, expected):
+    tosses = 20_000
+    values = verified(erring(tosses, false_negative=0.3), [rf"\boxed{{{answer}}}"] * tosses, ["2"] * tosses)
+    assert abs(sum(values) / tosses - expected) < 5 * (expected * (1 - expected) / tosses) ** 0.5
+
+
+@pytest.mark.parametrize("missing", ["false_positive", "false_negative"])
+def test_a_noisy_verifier_without_its_errors_is_refused(missing):
+    with pytest.raises(ValueError, match="both errors"):
+        verified(erring(1, **{missing: None}), ["2"], ["2"])
+
+
 def test_no_repetition_pays_unless_the_response_repeats_itself():
     responses = ["0123456789" * 10, "0123456789" * 9, ""]
     assert REGISTRY["no_repetition"](responses, [""] * 3, context(3)) == [0, 1, 1]
@@ -202,6 +280,11 @@ def test_a_suite_s_reward_pays_only_without_what_it_excludes(reward, expected):
         (Reward(function="random", gamma=1, unless="python"), False),
         (Reward(function="random", gamma=0.001), False),
         (Reward(function="format"), False),
+        (Reward(function="noisy", false_positive=0, false_negative=1), True),
+        (Reward(function="noisy", false_positive=1, false_negative=0), True),
+        (Reward(function="noisy", false_positive=1, false_negative=0, unless="python"), False),
+        (Reward(function="noisy", false_positive=0, false_negative=0), False),
+        (Reward(function="noisy", false_positive=1, false_negative=1), False),
     ],
 )
 def test_only_a_coin_that_always_falls_on_one_side_never_varies(reward, expected):

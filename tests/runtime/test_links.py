@@ -1,13 +1,17 @@
 """Nothing is done through a symbolic link among the results; the results themselves may be one."""
 
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from spurious_rewards.artifacts.checkpoints import write_stub
+from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import remove, replacing
-from spurious_rewards.runtime.links import refuse_links, refuse_links_below, refuse_links_in
+from spurious_rewards.runtime.links import below, refuse_links, refuse_links_below, refuse_links_in
 from spurious_rewards.runtime.locks import exclusive
 
 
@@ -97,6 +101,8 @@ def test_before_a_run_only_the_links_of_wandb_are_let_be(victim: Path) -> None:
     run = results / "wandb/wandb/offline-run-1"
     run.mkdir(parents=True)
     link(run.with_name("latest-run"), Path("offline-run-1"))
+    (run / "logs").mkdir()
+    link(run / "logs/debug-core.log", victim / "core-debug.log")  # as wandb does, with ~/.cache
     refuse_links_in(results)
     outside = link(results / "wandb/elsewhere", victim)
     with pytest.raises(UserError, match=r"wandb/elsewhere: is a symbolic link"):
@@ -105,3 +111,37 @@ def test_before_a_run_only_the_links_of_wandb_are_let_be(victim: Path) -> None:
     link(results / "logs/train/a.log", victim / "step10/weights")
     with pytest.raises(UserError, match=r"logs/train/a\.log: is a symbolic link"):
         refuse_links_in(results)
+
+
+# ---------------------------------------------------------------- folders in one another
+
+
+@pytest.fixture
+def nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folders in one another, 1,100 deep: more than Python calls itself, and a longer path than the system takes."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1100):
+        os.mkdir("deep")
+        os.chdir("deep")
+    os.chdir(tmp_path)
+    yield tmp_path
+    subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)
+
+
+@pytest.mark.parametrize(
+    "look", [refuse_links_in, lambda folder: list(manifests_below(folder)), lambda folder: write_stub(folder)]
+)
+def test_folders_without_end_are_refused(look: Callable[[Path], object], nested: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"deep/deep/deep: folders lie in one another more than 50 deep there; delete it"
+    ):
+        look(nested)
+
+
+def test_everything_below_a_folder_is_found_and_no_link_is_followed(tmp_path: Path) -> None:
+    for name in ("b/c/d", "a"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "b/x").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    assert [str(path.relative_to(tmp_path)) for path in below(tmp_path)] == ["a", "b", "link", "b/c", "b/x", "b/c/d"]
+    assert list(below(tmp_path / "nowhere")) == []

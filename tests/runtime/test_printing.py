@@ -1,6 +1,7 @@
 """What others wrote does not control the terminal that shows it."""
 
 import io
+import os
 import sys
 
 import pytest
@@ -14,6 +15,11 @@ from spurious_rewards.runtime.printing import printable
 def test_what_controls_a_terminal_is_shown_as_an_escape() -> None:
     said = "\x1b]0;owned\x07\x1b[2J\rno error\b\x9b31m\x7f\N{RIGHT-TO-LEFT OVERRIDE}\N{LINE SEPARATOR}"
     assert printable(said) == r"\x1b]0;owned\x07\x1b[2J\rno error\x08\x9b31m\x7f\u202e\u2028"
+
+
+def test_bytes_of_a_name_that_are_no_text_are_shown_as_escapes() -> None:
+    assert printable(os.fsdecode(b"\x9b31m\xff")) == r"\udc9b31m\udcff"
+    assert printable("\ud800") == r"\ud800"
 
 
 def test_every_other_text_stays() -> None:

@@ -1,5 +1,6 @@
 """Prompts put to an engine, each with a seed of its own."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,3 +20,20 @@ def complete(
 ) -> list[Completion]:
     asked = {"max_new_tokens": 12, "stop": (), **settings}
     return engine.complete(requests(prompts, temperature, seed), **asked)
+
+
+def most_common_pair(texts: list[str]) -> str:
+    """Of characters that stand side by side."""
+    return Counter(text[i : i + 2] for text in texts for i in range(len(text) - 1)).most_common(1)[0][0]
+
+
+def by_company(engine: Engine, prompts: Sequence[Sequence[int]]) -> dict[str, list[Completion]]:
+    """The same requests, drawn and greedy, in one batch, alone, in another order and at other widths; each in order."""
+    asked = [*requests(prompts, 1.0, seed=3), *requests(prompts, 0.0), *requests(prompts, 0.5, seed=4)]
+    settings: dict[str, Any] = {"max_new_tokens": 12, "stop": ()}
+    return {
+        "together": engine.complete(asked, **settings),
+        "alone": [engine.complete([request], **settings)[0] for request in asked],
+        "turned round": engine.complete(asked[::-1], **settings)[::-1],
+        "in two": engine.complete(asked[:4], **settings) + engine.complete(asked[4:], **settings),
+    }

@@ -225,6 +225,7 @@ MANIFEST = {
     "git": {"commit": "abc", "clean": False},
     "hardware": {"machine": "x86_64", "cores": 2, "gpus": []},
     "wall_seconds": 1.25,
+    "processor_seconds": 1.5,
     "peak_memory_mb": 1234,
     "parents": [],
     "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},

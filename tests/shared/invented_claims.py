@@ -14,8 +14,11 @@ from spurious_rewards.config.suite import Suite
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = claims.read(CONFIG / "claims.yaml")
-SUITES = {name: load(CONFIG / f"suites/{name}.yaml") for name in ("organism", "paper", "one_gpu", "small", "smoke")}
-ORGANISM, PAPER = SUITES["organism"], SUITES["paper"]
+SUITES = {
+    name: load(CONFIG / f"suites/{name}.yaml")
+    for name in ("organism", "paper", "one_gpu", "small", "smoke", "followups", "laptop")
+}
+ORGANISM, PAPER, FOLLOWUPS, LAPTOP = (SUITES[name] for name in ("organism", "paper", "followups", "laptop"))
 
 PROBLEMS = 100
 HALF = 0.01

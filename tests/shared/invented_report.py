@@ -65,7 +65,7 @@ def of_claims() -> pd.DataFrame:
         },
         {"verdict": "not run", "remark": "the suite has no experiment of it"},
     ]
-    frame = pd.DataFrame(rows, columns=LEDGER).assign(
+    frame = pd.DataFrame(rows, columns=list(LEDGER)).assign(
         id=[f"claim-{number}" for number in range(4)],
         claim=[f"Claim number {number}." for number in range(4)],
         paper_claim=["supported", "not run", "", "not run"],  # of the third the paper says nothing
@@ -160,10 +160,10 @@ def exhibit_page(name: str, kind: str, **more: object) -> dict:
 
 LEAKAGE = pd.DataFrame(
     [("sums", 300, "sums", 40, 2, 1, 0.075)],
-    columns=contamination.LEAKAGE,
+    columns=list(contamination.LEAKAGE),
 )
 MEMORIZATION = pd.DataFrame(
-    [("strong", "sums", 40, 5, 0.1, 0.05, 0.2, 0.3, 0.2, 0.4)], columns=contamination.MEMORIZATION
+    [("strong", "sums", 40, 5, 0.1, 0.05, 0.2, 0.3, 0.2, 0.4)], columns=list(contamination.MEMORIZATION)
 )
 
 

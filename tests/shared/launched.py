@@ -3,15 +3,16 @@
 OUTPUT/fixed       rollouts that depend on the prompt alone, not on the process that draws them
 OUTPUT/undisturbed rollouts as the model draws them
 OUTPUT/interrupted the same, with SIGTERM to the second process in the middle of a step, and called again
+OUTPUT/disagreeing the same, where the processes do not agree on whether a state is due, with a crash, and called again
 """
 
-import hashlib
 import os
+import random
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def run(
         "hardware": hardware or Hardware(),
     } | changes
     start, reaches = int(arguments.pop("start", 0)), arguments.pop("reaches", ())
-    prompt = Prompt(kind="raw", user="compute {} =")
+    prompt = arguments.pop("prompt", Prompt(kind="raw", user="compute {} ="))
     train(Segment(start, stop, training, reward, prompt, Strategies(), reaches), **arguments)
     return output
 
@@ -83,8 +84,15 @@ def generating(replacement: Callable[..., Any]) -> Iterator[None]:
         GenerationMixin.generate = generate
 
 
-def fixed() -> Callable[..., Any]:
-    """Responses of random tokens, told by the rollout step, the prompt and the place in its group alone."""
+def fixed(
+    longest: int = TRAINING.max_new_tokens, draw_length: Callable[[random.Random, int], int] = random.Random.randrange
+) -> Callable[..., Any]:
+    """Responses of random tokens, told by the rollout step, the prompt and the place in its group alone.
+
+    Args:
+        longest: the width of all of them, padded.
+        draw_length: of a generator and `longest - 2` a number from 0 up to below it: tokens beside two.
+    """
     calls = 0
 
     def draw(_: Any, model: Any, *, input_ids: Any, attention_mask: Any, generation_config: Any, **__: Any) -> Any:
@@ -97,13 +105,13 @@ def fixed() -> Callable[..., Any]:
         rows = []
         for ids, mask in zip(input_ids, attention_mask, strict=True):
             prompt = str(ids[mask.bool()].tolist())
-            digest = hashlib.sha256(f"{calls} {prompt} {seen[prompt]}".encode()).digest()
+            generator = random.Random(f"{calls} {prompt} {seen[prompt]}")
             seen[prompt] += 1
-            length = 2 + digest[0] % (TRAINING.max_new_tokens - 2)
-            said = [10 + byte % (model.config.vocab_size - 10) for byte in digest[1:length]]
-            padding = [generation_config.pad_token_id] * (TRAINING.max_new_tokens - length)
+            length = 2 + draw_length(generator, longest - 2)
+            said = [generator.randrange(10, model.config.vocab_size) for _ in range(length - 1)]
+            padding = [generation_config.pad_token_id] * (longest - length)
             rows.append([*ids.tolist(), *said, end, *padding])
-        return torch.tensor(rows)
+        return torch.tensor(rows, device=input_ids.device)
 
     return draw
 
@@ -122,6 +130,19 @@ def at_call(number: int, act: Callable[[], None]) -> Callable[..., Any]:
     return draw
 
 
+def die() -> None:
+    raise RuntimeError("a crash")
+
+
+def steps_kept(segment: Path) -> dict[str, bool]:
+    """The checkpoints of seed 0 that an interrupted job left, and whether they have the trainer's state."""
+    steps = sorted((segment / ".partial/seed0.unfinished").iterdir())
+    state = ("optimizer.pt", "trainer_state.json", "metrics.parquet", "rollouts.parquet")
+    found = {step.name: {(step / name).exists() for name in state} | {any(step.glob("rng_state*"))} for step in steps}
+    assert all(len(parts) == 1 for parts in found.values()), "all of it, or nothing"
+    return {name: parts == {True} for name, parts in found.items()}
+
+
 def terminate() -> None:
     """SIGTERM to this process."""
     os.kill(os.getpid(), signal.SIGTERM)
@@ -137,6 +158,21 @@ def main(model: Path, output: Path, hardware: Hardware) -> None:
         except SystemExit as error:
             (output / f"exit{os.environ['RANK']}").write_text(str(error.code))
     run(model, output / "interrupted", 3, TRAINING, hardware)
+    _disagree(model, output, hardware)
+
+
+def _disagree(model: Path, output: Path, hardware: Hardware) -> None:
+    from spurious_rewards.training import saving
+
+    state_is_due, first = saving.state_is_due, os.environ["RANK"] == "0"
+    # The first process finds the first state due and no other one, the second the others.
+    saving.state_is_due = lambda since, took: (took == 0) == first
+    with generating(at_call(3, die)), suppress(RuntimeError):
+        run(model, output / "disagreeing", 3, TRAINING, hardware)
+    saving.state_is_due = state_is_due
+    if first:
+        (output / "steps_kept").write_text(str(steps_kept(output / "disagreeing")))
+    run(model, output / "disagreeing", 3, TRAINING, hardware)
 
 
 if __name__ == "__main__":

@@ -72,12 +72,20 @@ def byte_level(split: str | None = None) -> Any:
 
 def make(folder: Path, architecture: str = "llama", tokenizer: Any = None, **settings: Any) -> Path:
     """Save a random model and a tokenizer as a folder; `settings` change tokenizer_config.json, None takes a key out."""
-    import torch
     import transformers
 
     name, keys = ARCHITECTURES[architecture]
+    save(folder, getattr(transformers, name)(**keys), tokenizer)
+    change(folder, "tokenizer_config.json", **settings)
+    return folder
+
+
+def save(folder: Path, config: Any, tokenizer: Any = None) -> Path:
+    """Save a random model of a `transformers.PreTrainedConfig` and a tokenizer as a folder."""
+    import torch
+    import transformers
+
     torch.manual_seed(0)
-    config = getattr(transformers, name)(**keys)
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer or byte_level(),
@@ -85,7 +93,6 @@ def make(folder: Path, architecture: str = "llama", tokenizer: Any = None, **set
         eos_token="</s>",
         chat_template=TEMPLATE,
     ).save_pretrained(folder)
-    change(folder, "tokenizer_config.json", **settings)
     return folder
 
 
@@ -318,6 +325,12 @@ BROKEN: dict[str, Damage] = {
         "prints an object of Python's",
         chat=True,
     ),
+    "template: closes a response with a word": Damage(
+        _template(TEMPLATE.replace("</s>", " END\n")),
+        "tokenizer_config.json",
+        "closes a response with 'END', which is no special token",
+        chat=True,
+    ),
     "template: draws": Damage(_template("{{ [1, 2] | random }}" + TEMPLATE), "tokenizer_config.json", "by chance", chat=True),
     "template: draws words": Damage(_template("{{ lipsum() }}"), "tokenizer_config.json", "by chance", chat=True),
     "template: none": Damage(_template(None), "tokenizer_config.json", "no chat template", chat=True),
@@ -336,6 +349,14 @@ BROKEN: dict[str, Damage] = {
     ),
 }  # fmt: skip
 """Each shows before a model is loaded."""
+
+UNENDED = Damage(
+    _template(TEMPLATE.replace("</s>", " END\n")),
+    "tokenizer_config.json",
+    "closes a response with 'END', which is no special token",
+    chat=True,
+)
+"""Shows too, though a prompt can be made with it."""
 
 BROKEN_INSIDE: dict[str, Damage] = {
     "NaN": Damage(

@@ -20,6 +20,8 @@ def context(responses: int, **changes: Any) -> Context:
         "code": "python",
         "repetition": Repetition(),
         "gamma": 0.5,
+        "false_positive": 0.2,
+        "false_negative": 0.1,
         "seed": 0,
         "step": 1,
         "ids": [f"problem{i // 8}" for i in range(responses)],

@@ -13,6 +13,7 @@ from spurious_rewards.artifacts.local_copies import Contents
 from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
+from spurious_rewards.config.problems import ProblemSet
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.stages import (
     claims,
@@ -193,6 +194,26 @@ def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(fol
         shutil.move(folder / name, folder / "moved" / name)
         write(folder / "moved", name, "another")
     assert told(study(folder, "moved")) == before
+
+
+def test_the_ledger_knows_a_file_of_problems_of_the_papers_by_its_content(tmp_path: Path) -> None:
+    """The same name with other problems is another job, and no claim of the paper's; the same problems elsewhere are none."""
+    paper = load(ROOT / ledgers.PAPER)
+    theirs = ROOT / paper.problems["written"].path
+    paper = paper.model_copy(update={"problems": {**paper.problems, "written": ProblemSet(path=theirs)}})
+
+    def told(path: Path) -> tuple[ProblemSet, ProblemSet]:
+        own = paper.model_copy(update={"problems": {**paper.problems, "written": ProblemSet(path=path)}})
+        job = claims.job(Study(own, Settings(), tmp_path / "own.yaml"), ledgers.read(ROOT / ledgers.FILE), paper)
+        return job.suite.problems["written"], job.paper.problems["written"]
+
+    ours = tmp_path / "perturbed_original.jsonl"
+    shutil.copy(theirs, ours)
+    here, there = told(ours)
+    assert here == there
+    ours.write_text(ours.read_text().replace("2", "3", 1))
+    here, there = told(ours)
+    assert here != there
 
 
 @pytest.mark.parametrize("name", ["organism", "smoke", "small", "one_gpu", "paper"])

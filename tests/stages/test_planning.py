@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.stages import (
     generate,
     grade,
+    headline,
     model_refs,
     plot,
     prepare,
@@ -95,12 +97,46 @@ def test_an_order_for_each_seed_is_told_to_training_alone(study: Study) -> None:
 
 
 def test_the_headline_comes_first(study: Study) -> None:
-    assert resources.comes_first(study, study.paths.segment(run("format"), 0, 25))
-    assert resources.comes_first(study, study.paths.segment(run("random_0.5", seeds="5-9"), 0, 25))
-    assert resources.comes_first(study, study.paths.pretrained("placebo", 4))
-    assert resources.comes_first(study, study.base_folder("placebo", "plain", "0-4"))
-    assert not resources.comes_first(study, study.paths.segment(run("no_repetition"), 0, 25))
-    assert not resources.comes_first(study, study.base_folder("placebo", "forced_python", "0-4"))
+    segment, base = study.paths.segment, study.base_folder
+    assert resources.precedence(study, segment(run("format", model="no-code"), 0, 25)) == 2
+    assert resources.precedence(study, segment(run("random_0.5", model="no-code", seeds="5-9"), 0, 25)) == 2
+    assert resources.precedence(study, study.paths.pretrained("effective-code", 4)) == 2
+    assert resources.precedence(study, base("no-code", "plain", "0-4")) == 2
+    assert resources.precedence(study, segment(run("format", model="placebo"), 0, 25)) == 1
+    assert resources.precedence(study, segment(run("python", model="no-code"), 0, 25)) == 1
+    assert resources.precedence(study, study.paths.pretrained("placebo", 4)) == 1
+    assert resources.precedence(study, base("placebo", "plain", "0-4")) == 1
+    assert resources.precedence(study, segment(run("no_repetition"), 0, 25)) == 0
+    assert resources.precedence(study, base("placebo", "forced_python", "0-4")) == 0
+
+
+def test_the_headline_is_a_study_of_its_own(study: Study) -> None:
+    part = study.headline.suite
+    runs = part.runs_of(part.experiments["main"])
+    assert {(each.model, each.reward, each.seeds) for each in runs} == {
+        *product(["effective-code", "no-code"], ["ground_truth", "format", "incorrect", "random_0.5"], ["0-4"]),
+        *product(["effective-code", "no-code"], ["random_0.5"], ["5-9"]),
+    }
+    assert set(runs) <= set(study.suite.runs)
+    assert part.benchmarks_of(part.experiments["main"]) == ("math500",)
+    assert {"fig1", "fig2", "fig3", "health"} <= set(part.exhibits)
+    assert part.exhibits["fig3"].models == ("no-code",)
+    assert not {"fig4", "fig14", "clipping", "table1"} & set(part.exhibits)
+
+
+def test_a_headline_that_ends_before_other_experiments_is_made_of_their_runs(study: Study) -> None:
+    main = study.suite.experiments["main"].model_copy(update={"steps": 20})
+    suite = study.suite.model_copy(update={"experiments": {**study.suite.experiments, "main": main}})
+    shorter = Study(suite, study.settings, study.suite_path)
+    assert {path.parent.name for path in headline.made_of(shorter)} >= {"0-25"}
+    assert {path.parent for path in headline.made_of(shorter)} <= shorter.conditions.keys()
+
+
+def test_the_headline_reads_answers_and_metrics_and_nothing_that_it_makes_itself(study: Study) -> None:
+    read = headline.made_of(study)
+    grades = study.paths.segment(run("format", model="no-code"), 0, 25) / "grades.parquet"
+    assert {grades, grades.with_name("metrics.parquet")} <= set(read)
+    assert {path.relative_to(study.paths.root).parts[0] for path in read} == {"models", "runs"}
 
 
 def test_words_for_readers_are_in_no_job_up_to_the_grades(study: Study) -> None:

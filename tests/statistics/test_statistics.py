@@ -541,6 +541,14 @@ def test_values_of_kappa_have_its_mean_and_move_as_it_does():
 def test_where_both_always_agree_by_chance_there_is_no_kappa():
     always = np.ones((1, 5))
     assert np.isnan(statistics.kappa_values(always, always, always)).all()
+    assert np.isnan(statistics.kappa(always, always, always).value)
+
+
+def test_kappa_is_over_the_seeds_that_have_one_and_never_above_1():
+    one = np.vstack([np.tile([1.0, 0], 20), np.ones(40)])
+    found = statistics.kappa(np.ones((2, 40)), one, one)
+    assert (found.value, found.seeds, found.high) == (1, 1, 1)
+    assert found.low < 1
 
 
 # ---------------------------------------------------------------- cautions

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,43 +13,36 @@ from typing import Any
 import launched
 import pandas as pd
 import pytest
-from launched import ONE_UPDATE, PROBLEMS, TRAINING, at_call, fixed, generating, run, terminate
-from model_folders import BROKEN_INSIDE, add_token, broken, change, make
+from launched import ONE_UPDATE, PROBLEMS, TRAINING, at_call, die, fixed, generating, run, steps_kept, terminate
+from model_folders import BROKEN_INSIDE, UNENDED, add_token, broken, change, make
+from segments import assert_same, files, metrics, rollouts
+from transformers import Trainer
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.paths import checkpoint
 from spurious_rewards.config import accelerate
+from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.models import loading
 from spurious_rewards.models.loading import load_tokenizer
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.training import launching
+from spurious_rewards.training import launching, saving
 from spurious_rewards.training.segment import in_order_of
 
 STEPS = 4
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """States take longer than may pass unnoticed, and no training is long enough for a second one."""
 
+    def slowly(trainer: Trainer, folder: str) -> None:
+        time.sleep(1.1 * saving.UNNOTICED)
+        write(trainer, folder)
 
-def metrics(segment: Path) -> pd.DataFrame:
-    found = tables.read(segment / "metrics.parquet", tables.Metrics)
-    return found.drop(columns=list(tables.TIMING_COLUMNS))
-
-
-def rollouts(segment: Path) -> pd.DataFrame:
-    return tables.read(segment / "rollouts.parquet", tables.Rollouts)
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """Every byte of every checkpoint, and all but the clock in the tables."""
-    assert files(one / "checkpoints") == files(other / "checkpoints")
-    pd.testing.assert_frame_equal(metrics(one), metrics(other), check_exact=True)
-    pd.testing.assert_frame_equal(rollouts(one), rollouts(other), check_exact=True)
-
-
-def die() -> None:
-    raise RuntimeError("a crash")
+    write = Trainer._save_optimizer_and_scheduler
+    monkeypatch.setattr(Trainer, "_save_optimizer_and_scheduler", slowly)
+    monkeypatch.setattr(saving, "WORK_PER_STATE", 1e9)
 
 
 def counting(calls: list[int]) -> Callable[..., Any]:
@@ -158,9 +152,6 @@ def test_checkpoints_of_another_version_are_thrown_away(
     assert len(calls) == 2
 
 
-# ---------------------------------------------------------------- SIGTERM
-
-
 def test_work_on_another_model_at_the_same_path_is_thrown_away(organism_model: Path, tmp_path: Path) -> None:
     base, output = Path(shutil.copytree(organism_model, tmp_path / "base")), tmp_path / "segment"
     for _ in range(2):
@@ -173,6 +164,49 @@ def test_work_on_another_model_at_the_same_path_is_thrown_away(organism_model: P
     with generating(counting(calls)):
         run(base, output, 3, TRAINING)
     assert len(calls) == 3
+
+
+# ---------------------------------------------------------------- states that take long
+
+
+@pytest.mark.usefixtures("slow_disk")
+def test_a_crash_loses_what_was_trained_since_the_last_state_and_the_run_has_one_history(
+    organism_model: Path, undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with generating(at_call(4, die)), pytest.raises(RuntimeError, match="a crash"):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert steps_kept(tmp_path) == {"step1": True, "step2": False, "step3": False}
+    weights = {step: checkpoint(undisturbed, 0, step) for step in (2, 3)}
+    for step, folder in weights.items():
+        assert files(tmp_path / f".partial/seed0.unfinished/step{step}") == files(folder)
+    capsys.readouterr()
+
+    calls: list[int] = []
+
+    def draw(*arguments: Any, **inputs: Any) -> Any:
+        assert calls or steps_kept(tmp_path) == {"step1": True}, "later ones are gone before training goes on"
+        return counting(calls)(*arguments, **inputs)
+
+    with generating(draw):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert len(calls) == 3
+    assert "seed 0: goes on from step 1 of 4; up to step 3 only weights were saved" in capsys.readouterr().err
+    assert_same(tmp_path, undisturbed)
+
+
+@pytest.mark.usefixtures("slow_disk")
+def test_sigterm_leaves_a_state_whatever_it_takes(organism_model: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with generating(at_call(3, terminate)), pytest.raises(SystemExit):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert steps_kept(tmp_path) == {"step1": False, "step2": False, "step3": True}
+    calls: list[int] = []
+    with generating(counting(calls)):
+        run(organism_model, tmp_path, STEPS, TRAINING)
+    assert len(calls) == 1
+    assert_same(tmp_path, undisturbed)
+
+
+# ---------------------------------------------------------------- SIGTERM
 
 
 def test_sigterm_ends_a_job_at_the_end_of_a_rollout_step_and_nothing_is_lost(
@@ -235,7 +269,7 @@ def test_a_checkpoint_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> No
     with pytest.raises(
         UserError, match=r"lacks tokenizer .*, weights .* a sharded accelerate_config needs `fsdp_state_dict_type"
     ):
-        keeping.on_save(None, SimpleNamespace(global_step=2), None)
+        keeping.on_save(SimpleNamespace(save_only_model=False), SimpleNamespace(global_step=2), None)
     assert not (tmp_path / "step1").exists()
 
 
@@ -302,6 +336,15 @@ def test_weights_that_cannot_be_trained_end_in_a_sentence(name: str, tmp_path: P
         run(model, tmp_path / "segment", 1, ROOMY)
 
 
+def test_a_prompt_that_a_model_cannot_be_given_is_refused_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = broken(tmp_path / "model", make(tmp_path / "sound"), UNENDED)
+    monkeypatch.setattr(loading, "load_model", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(UserError, match=UNENDED.said):
+        run(model, tmp_path / "segment", 1, ROOMY, prompt=Prompt(kind="chat"))
+
+
 # ---------------------------------------------------------------- two processes
 
 
@@ -344,6 +387,12 @@ def test_a_rollout_step_has_as_many_updates_on_two_processes(two: Path, undistur
 def test_sigterm_to_one_process_ends_all_at_the_same_step_and_they_go_on_together(two: Path) -> None:
     assert [(two / f"exit{rank}").read_text() for rank in (0, 1)] == ["143", "143"]
     assert_same(two / "interrupted", two / "undisturbed")
+
+
+def test_two_processes_write_a_state_if_the_first_finds_it_due(two: Path) -> None:
+    """In tests/launched.py the second one's clock always says the opposite."""
+    assert (two / "steps_kept").read_text() == "{'step1': True, 'step2': False}"
+    assert_same(two / "disagreeing", two / "undisturbed")
 
 
 def test_resuming_on_another_number_of_processes_is_refused(organism_model: Path, two: Path, tmp_path: Path) -> None:

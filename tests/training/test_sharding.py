@@ -25,9 +25,12 @@ if ours:
     outputs_in_float32(plugin)
 policy = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
 add_fused_lm_head(policy, temperature=1.0, outputs=("log_probs", "entropy"))
+ids, streams = torch.arange(20, 32).repeat(2, 1), []
+policy.model.layers[0].register_forward_hook(lambda module, given, found: streams.append(str(found.dtype)))
+with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    policy.model(ids)  # as on one GPU
 mesh = torch.distributed.init_device_mesh("cpu", (1,))
 fully_shard(policy, mesh=mesh, mp_policy=plugin.mixed_precision_policy)
-ids = torch.arange(20, 32).repeat(2, 1)
 with torch.autocast("cpu", torch.bfloat16):
     made = policy(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids, fused_lm_head=True)
 computed = []
@@ -38,6 +41,8 @@ found = {
     "entropy": str(made.entropy.dtype),
     "summed": str(plugin.mixed_precision_policy.reduce_dtype),
     "gradient": str(next(policy.parameters()).grad.dtype),
+    "weight": str(next(policy.parameters()).dtype),
+    "streams": streams,
 }
 with torch.autocast("cpu", torch.bfloat16):
     policy(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids, fused_lm_head=True)
@@ -57,3 +62,4 @@ def test_a_sharded_model_computes_in_bfloat16_and_says_log_probabilities_in_floa
     found = json.loads(made.stdout.splitlines()[-1])
     assert {found["log_probs"], found["entropy"], found["summed"]} == {dtype}
     assert (found["computed"], found["gradient"]) == ("torch.bfloat16", "torch.float32")
+    assert (found["weight"], found["streams"]) == ("torch.float32", ["torch.float32", *["torch.bfloat16"] * 2])

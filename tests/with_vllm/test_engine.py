@@ -140,6 +140,15 @@ def test_a_stop_string_may_begin_in_the_prefix(fast, plain, prompts):
     assert len(begun) < stopped[0].tokens < free[0].tokens
 
 
+def test_a_stop_string_that_begins_in_the_prompt_ends_no_response(fast, plain):
+    said = "The capital of France is"
+    prompts = [plain.tokenizer.encode(said, add_special_tokens=False)]
+    [free] = complete(plain, prompts)
+    across = [said[-6:] + free.text[:2]]
+    assert across[0] not in free.text
+    assert complete(plain, prompts, stop=across) == complete(fast, prompts, stop=across) == [free]
+
+
 def test_first_tokens_have_the_model_s_own_frequencies(fast, plain, monkeypatch):
     """No top-k, top-p or penalty, and the temperature: chi-square of 1,000 first tokens against the softmax."""
     from scipy.stats import chisquare
@@ -195,6 +204,23 @@ def test_another_checkpoint_goes_into_the_engine_that_is_there(fast, prompts, op
     alone.close()
 
 
+def test_weights_that_are_no_numbers_are_refused_as_they_are_read(fast, prompts, opinionated, tmp_path, monkeypatch):
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(opinionated, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.layers.3.mlp.up_proj.weight"][5, 7] = float("nan")
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    complete(fast, prompts[:2])
+    fast.load(broken)
+    monkeypatch.setattr(loading, "check_finite", lambda folder: pytest.fail(f"{folder} was read twice"))
+    with pytest.raises(UserError, match=r"model\.layers\.3\.mlp\.up_proj\.weight have values that are NaN"):
+        complete(fast, prompts[:2])
+    fast.close()
+    fast.load(opinionated)
+
+
 def test_positions_are_those_of_the_suite_or_the_model(fast, smollm2):
     assert fast.positions == 512
     free = engine(smollm2, SAMPLING.model_copy(update={"max_model_len": None}), Hardware())
@@ -203,7 +229,7 @@ def test_positions_are_those_of_the_suite_or_the_model(fast, smollm2):
 
 def test_what_vllm_does_not_load_is_a_plain_error(smollm2, tmp_path):
     too_long = engine(smollm2, SAMPLING.model_copy(update={"max_model_len": 10**6}), Hardware())
-    with pytest.raises(UserError, match=r"SmolLM2-135M-Instruct: vLLM cannot load it .*max_model_len"):
+    with pytest.raises(UserError, match=r"SmolLM2-135M-Instruct-Q4_1: vLLM cannot load it .*max_model_len"):
         complete(too_long, [[1, 2, 3]])
 
 

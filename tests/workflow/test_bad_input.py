@@ -20,7 +20,7 @@ HEADLINE = RESULTS / "experiments/main/organism"
 SCORED = (
     "scores.parquet",
     "rates.parquet",
-    *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "comparisons", "before", "grading")),
+    *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "gain_split", "comparisons", "before", "grading")),
 )
 GRADERS = [RESULTS / "graders" / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
 """What else is made of grades that were changed by hand, and so goes when they cannot be read."""
@@ -67,7 +67,9 @@ def test_a_wrong_suite(unstarted: Path, key: str, value: Any, said: str) -> None
 
 def test_an_unknown_suite(unstarted: Path) -> None:
     line = complaint(snakemake(unstarted, "--config", "suite=tyni"))
-    assert line.startswith("error: config.yaml: suite = tyni: no such suite; allowed: one_gpu, organism, ")
+    assert line.startswith(
+        "error: config.yaml: suite = tyni: no such suite; allowed: followups, laptop, one_gpu, organism, "
+    )
 
 
 def test_an_unknown_key_of_config_yaml(unstarted: Path) -> None:

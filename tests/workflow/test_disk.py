@@ -1,6 +1,7 @@
 """Weights that need not stay, and runs that were trained elsewhere, in the real workflow."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import checkout
@@ -51,6 +52,18 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     assert len(trained) == 2
     assert all("steps 4 to 6" in job for job in trained)
     assert weights(finished) == {"seed0/step6", "seed1/step6"}
+
+    # As docs/running.md says: states may go when no run will get longer, and nothing is made again.
+    [command] = re.findall(r"`(find results/paper/.*?)`", (checkout.ROOT / "docs/running.md").read_text())
+    state = finished / checkout.RUNS / "random/default/seeds0-1/segments/4-6/checkpoints/seed0/step6/optimizer.pt"
+    assert state.exists()
+    subprocess.run(command.replace("results/paper", str(checkout.RESULTS)), shell=True, cwd=finished, check=True)
+    assert not state.exists()
+    assert checkout.snakemake(finished).jobs == []
+    checkout.change_suite(finished, "experiments/main/steps", 8)
+    ended = checkout.snakemake(finished)
+    assert ended.code != 0
+    assert "has no trainer state to go on from" in ended.output
 
 
 def test_a_run_that_was_trained_elsewhere_is_tabled_like_our_own(finished: Path, tmp_path: Path) -> None:

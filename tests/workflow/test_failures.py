@@ -122,7 +122,7 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     ended = snakemake(finished, cores=1)
     assert ended.code != 0
     assert (
-        f"note: spurious-rewards partial-report {PARTIAL}/unfinished.json makes a report of what is there"
+        f"note: spurious-rewards partial-report {PARTIAL}/unfinished.json --config suite=tiny makes a report of what is there"
         in ended.output
     )
     assert not (finished / PARTIAL / "report.html").exists()

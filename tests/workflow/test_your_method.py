@@ -9,6 +9,7 @@ import pytest
 import yaml
 from checkout import ROOT, Ended
 
+from spurious_rewards.analysis.baselines import BASELINES
 from spurious_rewards.artifacts import csv_files, tables
 
 RESULTS = Path("results/your_method")
@@ -55,7 +56,7 @@ def finished(folder: Path, study: Path) -> Path:
 
 @pytest.mark.rare
 def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
-    judged = csv_files.read(finished / RESULTS / "exhibits/verdict/table.csv")
+    judged = csv_files.read(finished / RESULTS / "exhibits/verdict/table.csv", {**BASELINES, "against_dummies": "text"})
     assert set(judged["model"]) == {"effective-code"}
     assert set(judged["baseline"]) == {"random_0.5", "format", "ground_truth"}
     assert set(judged["against_dummies"]) <= {"beats", "falls behind", "not shown", "too few seeds"}
@@ -113,6 +114,17 @@ def test_a_reward_that_fails_says_so_and_stops_its_run_alone(
     assert said in log
     assert "Traceback" not in log
     assert "output files are missing" not in ended.output
+
+
+def test_the_suite_of_real_models_is_planned_from_a_folder_elsewhere(folder: Path, study: Path) -> None:
+    """Each training job has one run of one seed, and nobody votes. That no job starts here is the machine's fault alone."""
+    ended = checkout.snakemake(folder, "-n", "--config", f"suite={study / 'your_method_one_gpu.yaml'}", "tracking=none")
+    assert ended.code == 0, ended.output
+    trained = [job for job in ended.jobs if job.startswith("training ")]
+    assert len(trained) == 3 * 4 * 3 * 3  # models, rewards, seeds, segments
+    one = "training SmolLM2-1.7B-Instruct on shows_work (default, chat_default), seeds 2, steps 40 to 60 [gpu=1, "
+    assert any(job.startswith(one) for job in trained)
+    assert "\nvote " not in ended.output, "of the table of jobs by rule"
 
 
 EDITS_ITSELF = """

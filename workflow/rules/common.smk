@@ -63,10 +63,16 @@ except UserError as error:
 # Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH; or with that of an
 # environment of their own (--sdm conda), which does not hold this project.
 PYTHON = "SPURIOUS_REWARDS_PYTHON"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 os.environ[PYTHON] = sys.executable
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ[PYTHON] = "python"
     shell.prefix(literal(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "))
+
+# Organisms are too small for a GPU, and on one their digits would be others. A job on a cluster inherits this from where it was
+# planned; if its rule was told to ask for GPUs, the scheduler has set the variable anew.
+if study.suite.organism and not study.suite.resources and not PLANNED_BEFORE:
+    os.environ[VISIBLE] = ""
 
 # Where metrics are tracked changes no result.
 os.environ[TRACKING] = settings.tracking

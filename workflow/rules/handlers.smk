@@ -1,6 +1,9 @@
 # What happens before a run starts, and when it has failed or is done.
 from spurious_rewards.artifacts import local_copies
+from snakemake.logging import logger
 from spurious_rewards.operations import doctor, partial_report, unfinished
+from spurious_rewards.operations.time_left import TimeLeft
+from spurious_rewards.runtime import numerics
 from spurious_rewards.runtime.files import remove
 from spurious_rewards.stages.registry import changed_since
 
@@ -10,6 +13,11 @@ onstart:
     copies = local_copies.paths(job.resources.get("locations", "{}") for job in needed)
     if trouble := local_copies.missing(copies) or doctor.unusable_models(study, copies):
         sys.exit(f"error: {printable(trouble)}")
+    if not study.suite.resources and (reason := numerics.unpinnable()):
+        print(
+            f"note: {reason}: digits may differ from those of other machines; see docs/reproducibility.md",
+            file=sys.stderr,
+        )
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in needed):
         where = "local" if workflow.local_exec else "slurm"
@@ -23,6 +31,9 @@ onstart:
             )
     except UserError as error:  # a broken manifest keeps no job from running
         print(f"note: {printable(str(error))}", file=sys.stderr)
+    logger.addHandler(
+        TimeLeft({job.jobid: job.rule.name for job in needed}, str(study.paths.headline() / "report.html"))
+    )
     # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
     # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
     limiter = workflow.scheduler.job_rate_limiter

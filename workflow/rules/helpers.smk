@@ -47,8 +47,8 @@ def benchmark_problems(folder):
 
 
 def first(folder):
-    """Priority of what writes into `folder` (with wildcards), for the headline experiment is made first."""
-    return lambda wildcards: FIRST * resources.comes_first(study, Path(str(folder).format(**wildcards)))
+    """Priority of what writes into `folder` (with wildcards), for the headline is made first."""
+    return lambda wildcards: FIRST * resources.precedence(study, Path(str(folder).format(**wildcards)))
 
 
 def in_turn(step):

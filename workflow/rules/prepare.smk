@@ -9,7 +9,7 @@ rule prepare:
         study.paths.problems("{set}"),
     log:
         LOGS / "prepare/{set}.log",
-    priority: FIRST  # what is made first waits for it, and it takes seconds
+    priority: 3 * FIRST  # what is made first waits for it, and it takes seconds
     conda:
         environment("analyse")
     resources:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from spurious_rewards.analysis.conditions import pairs
 from spurious_rewards.analysis.headline import over_reward
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION, ends, only_reward
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -13,11 +14,14 @@ from spurious_rewards.config.suite import Suite
 FUNCTIONS = ("random", "format", "ground_truth", "majority_vote", "incorrect")
 """Rewards that are one of these and nothing more are baselines, where an experiment has exactly one of each."""
 
-BASELINES = [
-    *(*CONDITION, "benchmark", "baseline", "steps", "problems", "samples", "seeds"),
-    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
-    *("p", "minimum_detectable"),
-]
+BASELINES: Columns = {
+    **cells("text", *CONDITION, "benchmark", "baseline"),
+    **cells("whole", "steps", "problems", "samples", "seeds"),
+    **cells("number", "difference", "difference_low", "difference_high"),
+    **{"difference_by_seed": "numbers"},
+    **cells("number", "difference_split", "p", "minimum_detectable"),
+}
+"""Columns of the comparisons with plain rewards."""
 
 
 def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
@@ -51,4 +55,4 @@ def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.
                         **{"p": over.p, "minimum_detectable": over.minimum_detectable},
                     }
                 )
-    return pd.DataFrame(rows, columns=BASELINES)
+    return pd.DataFrame(rows, columns=list(BASELINES))

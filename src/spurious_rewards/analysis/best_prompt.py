@@ -7,7 +7,7 @@ from typing import cast
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.conditions import grids, of_seeds, per_problem
+from spurious_rewards.analysis.conditions import grids, of_seeds, over, per_problem
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError
 
@@ -31,9 +31,7 @@ class Untrained:
                 f"grades under prompt {self.prompt}, the best before training: not the problems of the runs beside it; "
                 "delete the grades of the experiment that report.best_prompt names and run again"
             )
-        if before.empty:
-            return None
-        return statistics.difference(before.to_numpy(), after.loc[before.index].to_numpy())
+        return over(after, before)
 
 
 def untrained(graded: pd.DataFrame, suite: Suite) -> dict[tuple[str, str], Untrained]:

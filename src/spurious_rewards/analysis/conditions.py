@@ -7,6 +7,7 @@ from typing import cast
 
 import pandas as pd
 
+from spurious_rewards import statistics
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config.endpoints import CONDITION, Condition, End
@@ -151,6 +152,20 @@ def of_seeds(untrained: pd.DataFrame, seeds: pd.Index) -> pd.DataFrame:
     if tables.SHARED_BASE in untrained.index:
         return untrained.reindex([tables.SHARED_BASE] * len(seeds)).set_axis(seeds)
     return untrained.reindex(seeds)
+
+
+def aligned(here: pd.DataFrame, there: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Two grids over the seeds (rows) and problems (columns) that both have; None where they share none of either."""
+    seeds, problems = here.index.intersection(there.index), here.columns.intersection(there.columns)
+    if seeds.empty or problems.empty:
+        return None
+    return here.loc[seeds, problems], there.loc[seeds, problems]
+
+
+def over(here: pd.DataFrame, there: pd.DataFrame) -> statistics.Estimate | None:
+    """Mean of one grid of rates less that of another, paired by seed and problem; None where they share none of either."""
+    both = aligned(here, there)
+    return None if both is None else statistics.difference(both[1].to_numpy(float), both[0].to_numpy(float))
 
 
 def _pair(step: int, before: pd.DataFrame, after: pd.DataFrame, condition: Condition, benchmark: str) -> Pair:

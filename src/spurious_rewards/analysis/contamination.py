@@ -5,13 +5,22 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spurious_rewards import statistics
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.problems.partial_prompts import cut, share_completed
 
-LEAKAGE = ["training_set", "training_problems", "benchmark_set", "problems", "exact", "n_gram", "share_overlapping"]
-MEMORIZATION = [
-    *("model", "problem_set", "problems", "seeds"),
-    *(f"{name}{end}" for name in ("word_for_word", "words") for end in ("", "_low", "_high")),
-]
+LEAKAGE: Columns = {
+    **{"training_set": "text", "training_problems": "whole", "benchmark_set": "text"},
+    **cells("whole", "problems", "exact", "n_gram"),
+    **{"share_overlapping": "number"},
+}
+"""Columns of what the training set has of each benchmark."""
+
+MEMORIZATION: Columns = {
+    **cells("text", "model", "problem_set"),
+    **cells("whole", "problems", "seeds"),
+    **cells("number", *(f"{name}{end}" for name in ("word_for_word", "words") for end in ("", "_low", "_high"))),
+}
+"""Columns of what models complete from memory."""
 
 
 def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Mapping[str, int]) -> pd.DataFrame:
@@ -32,7 +41,7 @@ def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Map
         most = set(here["id"]) - exact
         share = (len(exact) + len(most)) / problems
         rows.append((name, size, benchmark, problems, len(exact), len(most), share))
-    return pd.DataFrame(rows, columns=LEAKAGE)
+    return pd.DataFrame(rows, columns=list(LEAKAGE))
 
 
 def memorization(
@@ -66,4 +75,4 @@ def memorization(
                     **statistics.mean(grid).columns("words"),
                 }
             )
-    return pd.DataFrame(rows, columns=MEMORIZATION)
+    return pd.DataFrame(rows, columns=list(MEMORIZATION))

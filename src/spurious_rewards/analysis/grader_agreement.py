@@ -13,6 +13,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from spurious_rewards.analysis.conditions import pairs
 from spurious_rewards.answers import graders
 from spurious_rewards.answers.verifier import Verifier
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -28,7 +29,26 @@ WHOLE = r"-?[0-9]+"
 
 PAIR = ["benchmark", "answer", "extracted"]
 
-ACCURACY = [*CONDITION, "benchmark", "problems", "all_problems", "grader", "before", "after", "difference", "moves"]
+AGREEMENT: Columns = {
+    **{"benchmark": "text", "grader": GRADERS, "other": GRADERS},
+    **cells("whole", "problems", "all_problems", "pairs", "both", "only_grader", "only_other", "neither"),
+    **{"agreement": "number", "kappa": "number", "unfinished": "whole"},
+}
+"""Columns of how far two graders agree."""
+
+ACCURACY: Columns = {
+    **cells("text", *CONDITION, "benchmark"),
+    **{"problems": "whole", "all_problems": "whole", "grader": GRADERS},
+    **cells("number", "before", "after", "difference", "moves"),
+}
+"""Columns of what each grader makes of the results."""
+
+DIFFERENCES: Columns = {
+    **{"benchmark": "text", "answer": "words", "extracted": "words"},
+    **cells("flag", *GRADERS),
+    **{"status": "text", "unfinished": "flag", "responses": "whole"},
+}
+"""Columns of the pairs that graders do not agree on."""
 
 
 def judged(
@@ -122,7 +142,7 @@ def agreement(judgements: pd.DataFrame) -> pd.DataFrame:
                     "unfinished": int(unfinished.sum()),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(AGREEMENT))
 
 
 def accuracy(judgements: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
@@ -149,7 +169,7 @@ def accuracy(judgements: pd.DataFrame, suite: Suite, experiment: Experiment) -> 
     key = [*CONDITION, "benchmark"]
     of_all = judgements.groupby("benchmark")["all_problems"].first()
     first = frame.groupby(key, sort=False)["difference"].transform("first")
-    return frame.assign(all_problems=frame["benchmark"].map(of_all), moves=frame["difference"] - first)[ACCURACY]
+    return frame.assign(all_problems=frame["benchmark"].map(of_all), moves=frame["difference"] - first)[list(ACCURACY)]
 
 
 def differences(judgements: pd.DataFrame) -> pd.DataFrame:

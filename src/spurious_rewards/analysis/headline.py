@@ -9,8 +9,9 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis import best_prompt
-from spurious_rewards.analysis.conditions import Pair, pairs
+from spurious_rewards.analysis.conditions import Pair, aligned, over, pairs
 from spurious_rewards.analysis.scores import window
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION, Condition, End, at_equal, ends, measures, only_reward
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -31,18 +32,29 @@ VERDICT_RULE = (
     "p adjusted for them (Holm's, over the rows of the table that were testable)."
 )
 
-HEADLINE = [
-    *(*CONDITION, "benchmark", "steps", "updates", "problems", "samples", "seeds"),
-    *("before", "before_low", "before_high", "after", "after_low", "after_high"),
-    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
-    *("p", "minimum_detectable", "interquartile_mean", "verdict"),
-    *("gained", "lost", "code_before", "code_after", "highest_code_rate", "after_smoothed"),
-    *("over_random", "over_random_low", "over_random_high", "over_random_seeds", "over_random_by_seed"),
-    *("share_of_ground_truth", "share_of_ground_truth_low", "share_of_ground_truth_high"),
-    *("share_of_ground_truth_seeds", "share_of_ground_truth_pieces"),
-    *("best_prompt", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high"),
-    *("over_best_prompt_seeds", "over_best_prompt_by_seed"),
-]
+VERDICTS = ("gain", "no clear change", "loss", "not testable")
+
+HEADLINE: Columns = {
+    **cells("text", *CONDITION, "benchmark"),
+    **cells("whole", "steps", "updates", "problems", "samples", "seeds"),
+    **cells("number", "before", "before_low", "before_high", "after", "after_low", "after_high"),
+    **cells("number", "difference", "difference_low", "difference_high"),
+    **{"difference_by_seed": "numbers", "difference_split": "number"},
+    **cells("number", "p", "minimum_detectable", "interquartile_mean"),
+    **{"verdict": VERDICTS},
+    **cells("number", "gained", "lost", "code_before", "code_after", "highest_code_rate", "after_smoothed"),
+    **cells("number", "over_random", "over_random_low", "over_random_high", "over_random_seeds"),
+    **{"over_random_by_seed": "numbers", "share_of_ground_truth": "number"},
+    **cells("end", "share_of_ground_truth_low", "share_of_ground_truth_high"),
+    **cells("number", "share_of_ground_truth_seeds", "share_of_ground_truth_pieces"),
+    **{"best_prompt": "words"},
+    **cells("number", "over_best_prompt", "over_best_prompt_low", "over_best_prompt_high", "over_best_prompt_seeds"),
+    **{"over_best_prompt_by_seed": "numbers"},
+}
+"""Columns of the headline."""
+
+COMPARISONS: Columns = {"comparison": "text", **HEADLINE}
+"""Columns of the variants at equal numbers of steps or updates."""
 
 
 def headline(
@@ -138,8 +150,8 @@ def _compare(
         }
         if not could_learn.get(condition, True):
             row |= {"verdict": "not testable", "p": math.nan}
-        if over := over_reward(paired, condition, benchmark, random):
-            row |= over.columns_of_seeds("over_random")
+        if over_random := over_reward(paired, condition, benchmark, random):
+            row |= over_random.columns_of_seeds("over_random")
         if share := _share(paired, condition, benchmark, truth):
             row |= {
                 **share.columns("share_of_ground_truth"),
@@ -148,7 +160,7 @@ def _compare(
         if (chosen := best.get((condition[0], benchmark))) and (over_best := chosen.over(pair.after)):
             row |= {"best_prompt": chosen.prompt, **over_best.columns_of_seeds("over_best_prompt")}
         rows.append(row)
-    return pd.DataFrame(rows, columns=HEADLINE)
+    return pd.DataFrame(rows, columns=list(HEADLINE))
 
 
 def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: str) -> statistics.Estimate | None:
@@ -160,8 +172,8 @@ def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: st
     found = _beside(paired, condition, benchmark, reward)
     if found is None or reward == condition[2]:
         return None
-    here, other, seeds = found
-    return statistics.difference(other.after.loc[seeds].to_numpy(), here.after.loc[seeds].to_numpy())
+    here, other = found
+    return over(here.after, other.after)
 
 
 def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> statistics.Estimate | None:
@@ -169,20 +181,19 @@ def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> 
     found = _beside(paired, condition, benchmark, truth)
     if found is None:
         return None
-    part, whole, seeds = found
-    changes = ((pair.after.loc[seeds] - pair.before.loc[seeds]).to_numpy() for pair in (part, whole))
-    share = statistics.share(*changes)
+    both = aligned(*(pair.after for pair in found))
+    if both is None:
+        return None
+    seeds = both[0].index
+    share = statistics.share(*((pair.after.loc[seeds] - pair.before.loc[seeds]).to_numpy() for pair in found))
     return replace(share, low=math.nan, high=math.nan) if condition[2] == truth else share
 
 
-def _beside(paired: Paired, condition: Condition, benchmark: str, reward: str) -> tuple[Pair, Pair, pd.Index] | None:
-    """The condition, the same under another reward after as many steps, and the seeds that both have; None if none do."""
+def _beside(paired: Paired, condition: Condition, benchmark: str, reward: str) -> tuple[Pair, Pair] | None:
+    """The condition, and the same under another reward after as many steps; None where it has none."""
     model, prompt, _, variant = condition
     here, other = paired[condition, benchmark], paired.get(((model, prompt, reward, variant), benchmark))
-    if other is None or other.step != here.step:
-        return None
-    seeds = other.after.index.intersection(here.after.index)
-    return None if seeds.empty else (here, other, seeds)
+    return None if other is None or other.step != here.step else (here, other)
 
 
 def testable(metrics: pd.DataFrame) -> dict[Condition, bool]:

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from spurious_rewards.artifacts.csv_files import Columns, cells
+
 
 def labels_summary(labels: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
     """What majority voting made of the training problems, one row (model, prompt).
@@ -30,13 +32,20 @@ def labels_summary(labels: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
                 "pass_at_k": right.max().mean(),
             }
         )
-    return pd.DataFrame(rows, columns=LABELS)
+    return pd.DataFrame(rows, columns=list(LABELS))
 
 
-LABELS = [
-    *("model", "prompt", "problems", "samples", "seeds", "label_accuracy"),
-    *("incorrect_min", "incorrect_max", "pass_at_1", "pass_at_k"),
-]
+LABELS: Columns = {
+    **cells("text", "model", "prompt"),
+    **cells("whole", "problems", "samples", "seeds"),
+    **{"label_accuracy": "number"},
+    **cells("whole", "incorrect_min", "incorrect_max"),
+    **cells("number", "pass_at_1", "pass_at_k"),
+}
+"""Columns of what voting made of the training problems."""
+
+GRADING: Columns = {"benchmark": "text", **cells("whole", "responses", "unanswered", "timeouts", "crashes")}
+"""Columns of how grading went."""
 
 
 def grading(graded: pd.DataFrame) -> pd.DataFrame:

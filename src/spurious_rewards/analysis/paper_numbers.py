@@ -12,22 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from spurious_rewards.analysis.paper_columns import PRINTED_AS
 from spurious_rewards.config.suite import Suite
-
-PRINTED_AS = {
-    "accuracy": "accuracy",
-    "after": "accuracy",
-    "before": "accuracy",
-    "difference": "difference",
-    "code_rate": "code_rate",
-    "code_after": "code_rate",
-    "highest_code_rate": "highest_code_rate",
-    "box_rate": "box_rate",
-    "accuracy_with_code": "accuracy_with_code",
-    "accuracy_with_language": "accuracy_with_language",
-    "partial_contribution": "partial_contribution",
-}
-"""Column of a table -> the paper's quantity that belongs beside it."""
 
 NOTHING: dict[str, Any] = {"value": float("nan"), "step": float("nan"), "source": ""}
 

@@ -13,7 +13,7 @@ from spurious_rewards.config.suite import Suite
 
 PERTURBATION = [
     *(*CONDITION, "benchmark", "step", "problems", "samples", "seeds"),
-    *(f"{name}{end}" for name in ("accuracy", "code_rate", "same_strategy") for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in ("accuracy", "code_rate", "same_strategy", "kappa") for end in ("", "_low", "_high")),
 ]
 
 
@@ -23,7 +23,9 @@ def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.Dat
     Conditions are the exhibit's models before training and at the last step under its rewards. The benchmarks are those
     of the exhibit (or of its experiment) that have the problem ids of the last one; the first of them is the original.
     `same_strategy` is the share of responses that have code if and only if the response to the original problem has
-    (same seed and sample); 1 for the original itself. 95 % intervals are over problems and seeds (`statistics.mean`).
+    (same seed and sample); 1 for the original itself. Where nearly all responses have code, so do most pairs of them by chance:
+    `kappa` is Cohen's, as claims have it; NaN where all have code, or none. 95 % intervals are over problems and seeds
+    (`statistics.mean`, `statistics.kappa`).
 
     Args:
         graded: tables.Grades, collected.
@@ -38,7 +40,8 @@ def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.Dat
     found = []
     for condition, group in rows.groupby(CONDITION, observed=True, sort=False):
         last = group[group["step"] == group["step"].max()]
-        rates = per_problem(_beside_original(last, benchmarks), RATES | {"same_strategy": "same"}).astype({"id": str})
+        beside = {"same_strategy": "same", "original_code_rate": "has_code_original"}
+        rates = per_problem(_beside_original(last, benchmarks), RATES | beside).astype({"id": str})
         for benchmark, grid in grids(rates, benchmarks):
             row: dict[str, Any] = dict(zip(CONDITION, condition, strict=True)) | {
                 "benchmark": benchmark,
@@ -49,16 +52,18 @@ def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.Dat
             }
             for name in ("accuracy", "code_rate", "same_strategy"):
                 row |= statistics.mean(grid[name].to_numpy()).columns(name)
+            of_code = (grid[name].to_numpy(float) for name in ("same_strategy", "original_code_rate", "code_rate"))
+            row |= statistics.kappa(*of_code).columns("kappa")
             found.append(row)
     return pd.DataFrame(found, columns=PERTURBATION)
 
 
 def _beside_original(graded: pd.DataFrame, benchmarks: tuple[str, ...]) -> pd.DataFrame:
-    """Grades of one condition at one step on problems that have an original, and whether the strategy is `same`."""
+    """Grades of one condition at one step on problems that have an original, its code, and whether the strategy is `same`."""
     ids = {name: set(graded.loc[graded["benchmark"] == name, "id"]) for name in benchmarks}
     related = [name for name in benchmarks if ids[name] & ids[benchmarks[-1]]]
     if not related:
-        return graded.iloc[:0].assign(same=False)
+        return graded.iloc[:0].assign(same=False, has_code_original=False)
     keys = ["seed", "id", "sample"]
     original = graded.loc[graded["benchmark"] == related[0], [*keys, "has_code"]]
     beside = graded[graded["benchmark"].isin(related)].merge(original, on=keys, suffixes=("", "_original"))

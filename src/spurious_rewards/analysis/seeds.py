@@ -7,14 +7,17 @@ import pandas as pd
 
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import pairs
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
-SEEDS = [
-    *(*CONDITION, "benchmark", "seed", "steps", "problems", "samples"),
-    *("before", "after", "difference", "gained", "lost", "mcnemar_p"),
-]
+SEEDS: Columns = {
+    **cells("text", *CONDITION, "benchmark"),
+    **cells("whole", "seed", "steps", "problems", "samples"),
+    **cells("number", "before", "after", "difference", "gained", "lost", "mcnemar_p"),
+}
+"""Columns of what each seed shows by itself."""
 
 
 def seeds(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
@@ -46,4 +49,4 @@ def seeds(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Data
                 gained, lost = int(np.sum(after > before)), int(np.sum(after < before))
                 row |= {"gained": gained, "lost": lost, "mcnemar_p": statistics.mcnemar(gained, lost)}
             rows.append(row)
-    return pd.DataFrame(rows, columns=SEEDS)
+    return pd.DataFrame(rows, columns=list(SEEDS))

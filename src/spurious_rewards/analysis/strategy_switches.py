@@ -11,6 +11,7 @@ import pandas as pd
 from spurious_rewards import statistics
 from spurious_rewards.analysis.conditions import Pair, pairs
 from spurious_rewards.analysis.headline import testable
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION, Condition, End, ends
 from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
@@ -40,11 +41,14 @@ SWITCHES = [
     *("code_change", "code_change_low", "code_change_high", "steered"),
 ]
 
-CONTRIBUTIONS = [
-    *("model", "prompt", "variant", "benchmark", "group", "step", "problems", "seeds", "rewards"),
-    *("partial_contribution", "partial_contribution_low", "partial_contribution_high", "partial_contribution_pieces"),
-    *("difference", "difference_low", "difference_high", "difference_by_seed", "difference_split"),
-]
+CONTRIBUTIONS: Columns = {
+    **cells("text", "model", "prompt", "variant", "benchmark"),
+    **{"group": tuple(GROUPS), "step": "whole", "problems": "whole", "seeds": "whole", "rewards": "words"},
+    **{"partial_contribution": "number", "partial_contribution_low": "end", "partial_contribution_high": "end"},
+    **cells("number", "partial_contribution_pieces", "difference", "difference_low", "difference_high"),
+    **{"difference_by_seed": "numbers", "difference_split": "number"},
+}
+"""Columns of what each switch adds to the gain."""
 
 
 def switches(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: int | None = None) -> pd.DataFrame:
@@ -89,7 +93,7 @@ def contributions(
     seed and problem, and the ratio is taken of the sums. `difference` is the mean gain of the pooled `rewards`, over
     the seeds that all of them have, and `partial_contribution` a group's part of it, with Fieller's interval
     (`statistics.share`): NaN where that gain is not clear. A reward is chosen by how it steered (`STEERED_RULE`) and never
-    by its gain; one under which nothing could be learned is none of them.
+    by its gain; one under which nothing could be learned is not among them.
 
     Args:
         graded: tables.Grades, collected.
@@ -114,7 +118,7 @@ def contributions(
                     **_pooled(list(pooled.values()), *group),
                 }
             )
-    return pd.DataFrame(rows, columns=CONTRIBUTIONS)
+    return pd.DataFrame(rows, columns=list(CONTRIBUTIONS))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,17 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION
 
 HEALTH = ["zero_variance_groups", "clip_fraction", "truncation_rate", "entropy"]
 """Columns of training metrics that tell a healthy run from a sick one."""
+
+TRAINING_HEALTH: Columns = {
+    **cells("text", *CONDITION),
+    **cells("number", "steps", *(f"{name}_{end}" for name in HEALTH for end in ("first", "last"))),
+}
+"""Columns of the first and last step of training."""
 
 
 def training_health(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -20,11 +27,18 @@ def training_health(metrics: pd.DataFrame) -> pd.DataFrame:
     runs = metrics.sort_values("step").groupby([*CONDITION, "seed"], observed=True)[["step", *HEALTH]]
     ends = runs.first().join(runs.last(), lsuffix="_first", rsuffix="_last").drop(columns="step_first")
     means = ends.groupby(CONDITION, observed=True).mean().reset_index().rename(columns={"step_last": "steps"})
-    return means[[*CONDITION, "steps", *(f"{name}_{end}" for name in HEALTH for end in ("first", "last"))]]
+    return means[list(TRAINING_HEALTH)]
 
 
 CHANGING = ["entropy", "token_probability", "code_rate"]
 """Columns of training metrics whose change over training claims are about."""
+
+LAST_FIFTH: Columns = {
+    **cells("text", *CONDITION),
+    **cells("whole", "seed", "steps"),
+    **cells("number", *(f"{name}_last" for name in CHANGING)),
+}
+"""Columns of the metrics over the last fifth of the steps."""
 
 
 def last_fifth(metrics: pd.DataFrame, lengths: Collection[int] = ()) -> pd.DataFrame:
@@ -45,4 +59,4 @@ def last_fifth(metrics: pd.DataFrame, lengths: Collection[int] = ()) -> pd.DataF
             last = run[(run["step"] <= steps) & (run["step"] > steps - math.ceil(steps / 5))]
             means = {f"{name}_last": last[name].mean() for name in CHANGING}
             rows.append(dict(zip([*CONDITION, "seed"], key, strict=True)) | {"steps": steps} | means)
-    return pd.DataFrame(rows, columns=[*CONDITION, "seed", "steps", *(f"{name}_last" for name in CHANGING)])
+    return pd.DataFrame(rows, columns=list(LAST_FIFTH))

@@ -7,18 +7,21 @@ import numpy as np
 import pandas as pd
 
 from spurious_rewards import statistics
-from spurious_rewards.analysis.conditions import RATES, grids, per_problem
+from spurious_rewards.analysis.conditions import RATES, grids, over, per_problem
 from spurious_rewards.artifacts import tables
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.experiments import Experiment, seeds_of
 from spurious_rewards.config.suite import Suite
 
 SHARES = ["accuracy", "code_rate", "box_rate", "accuracy_with_code", "accuracy_with_language"]
 
-BEFORE = [
-    *("model", "prompt", "benchmark", "problems", "samples", "seeds", "responses_with_code", "responses_with_language"),
-    *(f"{name}{end}" for name in (*SHARES, "over_own_prompt") for end in ("", "_low", "_high")),
-    *("over_own_prompt_seeds", "over_own_prompt_by_seed", "over_own_prompt_split"),
-]
+BEFORE: Columns = {
+    **cells("text", "model", "prompt", "benchmark"),
+    **cells("whole", "problems", "samples", "seeds", "responses_with_code", "responses_with_language"),
+    **cells("number", *(f"{name}{end}" for name in (*SHARES, "over_own_prompt") for end in ("", "_low", "_high"))),
+    **{"over_own_prompt_seeds": "number", "over_own_prompt_by_seed": "numbers", "over_own_prompt_split": "number"},
+}
+"""Columns of what models answer before training."""
 
 
 def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
@@ -53,13 +56,11 @@ def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.Dat
     for row in rows:
         model, prompt, benchmark = row["model"], row["prompt"], row["benchmark"]
         own = right.get((model, suite.models[model].prompt, benchmark))
-        if own is not None and prompt != suite.models[model].prompt:
-            other = right[model, prompt, benchmark]
-            seeds_of_both = own.index.intersection(other.index)
-            if len(seeds_of_both):
-                pair = own.loc[seeds_of_both].to_numpy(), other.loc[seeds_of_both].to_numpy()
-                row |= statistics.difference(*pair).columns_of_seeds("over_own_prompt")
-    return pd.DataFrame(rows, columns=BEFORE)
+        if own is None or prompt == suite.models[model].prompt:
+            continue
+        if difference := over(right[model, prompt, benchmark], own):
+            row |= difference.columns_of_seeds("over_own_prompt")
+    return pd.DataFrame(rows, columns=list(BEFORE))
 
 
 def _quantities(grid: pd.DataFrame) -> dict[str, Any]:

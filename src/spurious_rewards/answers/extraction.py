@@ -27,7 +27,7 @@ _DENIED = re.compile(
 """`not 5, but 6`, `not 5; it is 6`, or only that it is not a number, a formula or a letter."""
 
 _AS_ASCII = str.maketrans("０１２３４５６７８９．／＋−‐‑‒–﹣－", "0123456789./+-------")
-"""Digits and signs that are written in other characters. The em dash is none of them: it stands between sentences."""
+"""Digits and signs that are written in other characters. The em dash is not one of them: it stands between sentences."""
 
 _GROUPS = re.compile(r"(?<=\d)(?:,\d{3})++(?=(\d?))", re.ASCII)
 """Groups of thousands as far as they go, and the digit that shows that the last of them has more than three."""
@@ -113,7 +113,7 @@ def _without_denied(said: str) -> str:
 def boxed(response: str) -> str | None:
     r"""The content of the last \boxed{...} or \fbox{...} that is closed and not blank, or of a later bare `\boxed 5`.
 
-    A box within a box is the later one, so `\boxed{\boxed{5}}` is 5. A box cut off by the end of the response is none.
+    A box within a box is the later one, so `\boxed{\boxed{5}}` is 5. A box cut off by the end of the response does not count.
     """
     start, content = -1, None
     groups: list[tuple[int, int, bool]] = []  # (where it opens, where its content begins, whether it is a box)

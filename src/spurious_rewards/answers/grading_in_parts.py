@@ -69,10 +69,12 @@ def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None
     with ExitStack() as stack:
         if cores > 1:
             spawning = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(min(cores, len(missing) or 1), mp_context=spawning))
-            graded: Iterator[int] = pool.map(partial(_grade_part, responses, asked), missing)
+            processes = min(cores, len(missing) or 1)
+            pool = stack.enter_context(ProcessPoolExecutor(processes, mp_context=spawning, initializer=_begin_process))
+            graded: Iterator[int] = pool.map(partial(_grade_in_pool, responses, asked), missing)
         else:
-            graded = map(partial(_grade_part, responses, asked), missing)
+            verifier = stack.enter_context(Verifier())
+            graded = map(partial(_grade_part, responses, asked, verifier), missing)
         try:
             for done in graded:
                 progress.advance(done)
@@ -85,10 +87,24 @@ def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None
     remove(whole)
 
 
-def _grade_part(responses: Path, asked: Asked, part: tuple[int, Path]) -> int:
+def _grade_part(responses: Path, asked: Asked, verifier: Verifier, part: tuple[int, Path]) -> int:
     """Grade the responses of a part into its file; returns how many they are."""
     number, file = part
-    with Verifier() as verifier:
-        frame = tables.read_row_group(responses, tables.Responses, number)
-        tables.write(grade(frame, *asked, verifier), tables.Grades, file)
+    frame = tables.read_row_groups(responses, tables.Responses, [number])
+    tables.write(grade(frame, *asked, verifier), tables.Grades, file)
     return len(frame)
+
+
+# ---------------------------------------------------------------- within a process of the pool
+
+_of_process: Verifier
+"""For all parts that it grades: a verifier's worker takes longer to start than it takes to grade most parts."""
+
+
+def _begin_process() -> None:
+    global _of_process
+    _of_process = Verifier()  # its worker ends with the process
+
+
+def _grade_in_pool(responses: Path, asked: Asked, part: tuple[int, Path]) -> int:
+    return _grade_part(responses, asked, _of_process, part)

@@ -1,9 +1,10 @@
 """Majority-vote labels from samples of the untrained model, and the training sets made with them (paper, Sec. 2.1)."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pandas as pd
 
@@ -48,10 +49,25 @@ def label(
     return labels[list(Labels.to_schema().columns)]
 
 
-def training_set(labels: pd.DataFrame, which: Literal["majority_vote", "incorrect"]) -> pd.DataFrame:
-    """`tables.TrainingSet` with the majority as label: of all problems that have one, or of those where it is wrong."""
+def training_set(
+    labels: pd.DataFrame, which: Literal["majority_vote", "incorrect"], right_labels: float = 0
+) -> pd.DataFrame:
+    """`tables.TrainingSet` with the majority as label: of all problems that have one, or of those where it is wrong.
+
+    A share `right_labels` of each seed's problems has the true answer as label instead. Which, a hash of seed and id says, so
+    that those of a smaller share are among those of a larger one.
+    """
     chosen = labels[labels["majority"].notna() & ((which == "majority_vote") | ~labels["correct"])]
+    if right_labels:
+        order = pd.Series([_hash(*each) for each in zip(chosen["seed"], chosen["id"], strict=True)], chosen.index)
+        of_seed = order.groupby(chosen["seed"])
+        right = of_seed.rank() <= (right_labels * of_seed.transform("size")).round()
+        chosen = chosen.assign(majority=chosen["majority"].mask(right, chosen["answer"]))
     return chosen.rename(columns={"majority": "label"})[list(TrainingSet.to_schema().columns)].reset_index(drop=True)
+
+
+def _hash(seed: int, id_: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"right label {seed} {id_}".encode()).digest()[:6], "big")
 
 
 def truth_set(problems: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
@@ -61,6 +77,8 @@ def truth_set(problems: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
 
 
 # ---------------------------------------------------------------- counting
+
+_Pair: TypeAlias = tuple[str, str]
 
 
 @dataclass
@@ -97,17 +115,30 @@ def majorities(
     """Label and votes of each poll, whose answers come in the order of sampling.
 
     The most frequent text without a class founds one and is compared with all others that have none, in all polls at
-    once, until no later class can win.
+    once, until no later class can win. A text whose comparison does not end is a class by itself: it would take as long with
+    each of the others. A founder with several texts to meet is compared with itself first, to know if it is such a text.
     """
     sorting = [_poll(answers) for answers in polls]
     while undecided := [poll for poll in sorting if poll.undecided()]:
-        pairs = [(poll.open[0], text) for poll in undecided for text in poll.open[1:]] if equivalence == "math" else []
-        same = {pair for pair, verdict in zip(pairs, verifier.verify(pairs), strict=True) if verdict.correct}
+        compared = undecided if equivalence == "math" else []
+        founders = [(poll.open[0], poll.open[0]) for poll in compared if len(poll.open) > 2]
+        _, endless = _verdicts(founders, verifier)
+        pairs = [(poll.open[0], text) for poll in compared for text in poll.open[1:]]
+        same, late = _verdicts([pair for pair in pairs if (pair[0], pair[0]) not in endless], verifier)
+        taken = same | late
         for poll in undecided:
             founder, *others = poll.open
             poll.classes.append([founder, *(text for text in others if (founder, text) in same)])
-            poll.open = [text for text in others if (founder, text) not in same]
+            poll.classes += [[text] for text in others if (founder, text) in late]
+            poll.open = [text for text in others if (founder, text) not in taken]
     return [poll.winner() for poll in sorting]
+
+
+def _verdicts(pairs: Sequence[_Pair], verifier: Verifier) -> tuple[set[_Pair], set[_Pair]]:
+    """The pairs that are the same, and those whose comparison did not end."""
+    found = list(zip(pairs, verifier.verify(pairs), strict=True))
+    same = {pair for pair, verdict in found if verdict.correct}
+    return same, {pair for pair, verdict in found if verdict.status != "graded"}
 
 
 def _poll(answers: Sequence[str]) -> _Poll:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.links import below
 
 GONE = "gone.json"
 """What stays in a checkpoint's folder: when its files went, why, and how large they were."""
@@ -33,7 +34,7 @@ def write_stub(folder: Path) -> None:
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "why": "keep_weights: reported; no table reports this step, and what it answered is kept",
         "files": {
-            str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
+            str(path.relative_to(folder)): path.stat().st_size for path in sorted(below(folder)) if path.is_file()
         },
     }
     with replacing(folder / GONE) as temporary:

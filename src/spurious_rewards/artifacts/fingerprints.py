@@ -25,8 +25,8 @@ NEUTRAL = (
 COUNTED = ("config.suite", "config.experiments", "config.training", "config.endpoints", "config.claims")
 """Those of them that work out something of a suite that no param holds: runs, updates, the steps of tables, rules of claims."""
 
-JOB = "JobSpec"
-"""What the class of a job is made from. Its fields say how params are read, so they belong to the planning half."""
+JOBS = ("JobSpec", "ModelJob")
+"""What the class of a job is made from, one of them. Its fields say how params are read, so they belong to the planning half."""
 
 
 @functools.cache
@@ -99,7 +99,9 @@ def _half(module: str, function: str) -> ast.Module:
     found: dict[str, ast.stmt] = {}
     methods: list[ast.stmt] = []
     for node in _tree(module).body:
-        if isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) and base.id == JOB for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(
+            isinstance(base, ast.Name) and base.id in JOBS for base in node.bases
+        ):
             methods += [each for each in node.body if isinstance(each, ast.FunctionDef)]
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             found[node.name] = node

@@ -5,7 +5,7 @@ Nothing else in the library asks the hub, through huggingface_hub or `datasets.l
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -89,9 +89,12 @@ def _read_lock(lock: Path) -> Lock:
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 """Those of a hub model's files that are of use here."""
 
+WITHOUT_WEIGHTS = [pattern for pattern in MODEL_FILES if pattern != "*.safetensors"]
+"""Its configuration and its tokenizer."""
 
-def download_model(hub_id: str, revision: str | None) -> Path:
-    """The folder of a hub model at a revision, downloaded into the hub client's cache unless it is there already.
+
+def download_model(hub_id: str, revision: str | None, files: Sequence[str] = MODEL_FILES) -> Path:
+    """The folder of a hub model at a revision, its `files` downloaded into the hub client's cache unless they are there already.
 
     Raises:
         UserError: no such model or revision, no permission (gated models), or no network and no cached copy.
@@ -99,7 +102,7 @@ def download_model(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=MODEL_FILES))
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(files)))
     # The client's own errors are OSErrors, except for malformed ids (ValueError).
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]

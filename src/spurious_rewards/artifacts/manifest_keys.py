@@ -1,11 +1,12 @@
 """The keys of a manifest, each with its kind: one that comes from elsewhere may hold anything."""
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 DEEPEST = 50
 """How deep lists and mappings of a manifest may be nested; what reads them calls itself for each."""
@@ -30,7 +31,7 @@ def _time(text: str) -> str:
     return text
 
 
-def _shallow(value: Any) -> Any:
+def _too_deep(value: Any) -> bool:
     layer, depth = [value], 0
     while layer := [
         inner
@@ -39,14 +40,13 @@ def _shallow(value: Any) -> Any:
         for inner in (each.values() if isinstance(each, dict) else each)
     ]:
         if (depth := depth + 1) > DEEPEST:
-            raise ValueError(f"nested more than {DEEPEST} deep")
-    return value
+            return True
+    return False
 
 
 PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_path)]
 Amount = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Whole = Annotated[int, Field(ge=0, le=10**12)]
-Keys = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class _Part(BaseModel):
@@ -82,11 +82,12 @@ class Parent(_Part):
 class Card(_Part):
     """A data card, as far as anything is made of it."""
 
-    source: Any = None
-    sha256: str = ""
-    rows: Any = None
-    kept: Any = None
+    source: str
+    revision: str | None = None
+    rows: Whole
+    kept: Whole
     dropped: dict[str, Whole] = Field(default_factory=dict)
+    sha256: str
 
 
 class Details(_Part):
@@ -99,7 +100,7 @@ class Details(_Part):
 
 
 class Manifest(_Part):
-    """A manifest; times in seconds, memory in MiB. `sha256` is none of a folder, and `files` are those of one."""
+    """A manifest; times in seconds, memory in MiB. A folder has no `sha256`, and `files` are those of one."""
 
     stage: Annotated[str, Field(max_length=100)]
     artifact: PathText
@@ -107,12 +108,32 @@ class Manifest(_Part):
     files: dict[Annotated[str, AfterValidator(_file_name)], str | None] = Field(default_factory=dict)
     created: Annotated[str, AfterValidator(_time)]
     fingerprint: str
-    request: Keys
+    request: dict[str, Any]
     versions: dict[str, str]
     git: Git
     hardware: Machine
     wall_seconds: Amount
     gpu_seconds: Amount
+    processor_seconds: Amount | None = None  # those of earlier versions had none
     peak_memory_mb: Amount
     parents: list[Parent]
-    details: Annotated[Details, BeforeValidator(_shallow)]
+    details: Details
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written(cls, content: Any) -> Any:
+        """Also where nobody names a key: a manifest goes into an archive as it is."""
+        for key, value in content.items() if isinstance(content, dict) else ():
+            if _too_deep(value):
+                raise ValueError(f"{key}: nested more than {DEEPEST} deep")
+            try:
+                json.dumps([key, value], ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{key}: holds half a surrogate pair, which is no text") from None
+        return content
+
+    @model_validator(mode="after")
+    def _of_a_report_is_the_suite(self) -> Self:
+        if self.stage == "report" and not isinstance(self.request.get("suite"), dict):
+            raise ValueError("request.suite: should be the suite that the report is of")
+        return self

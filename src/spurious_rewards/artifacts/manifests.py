@@ -21,9 +21,10 @@ from spurious_rewards.artifacts.local_copies import Locations
 from spurious_rewards.artifacts.manifest_keys import Manifest
 from spurious_rewards.artifacts.paths import PARTIAL
 from spurious_rewards.config.messages import explain
+from spurious_rewards.runtime import numerics
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import read_json, replacing, sha256
-from spurious_rewards.runtime.links import refuse_links
+from spurious_rewards.runtime.links import below, refuse_links
 
 ENDING = ".manifest.json"
 
@@ -39,14 +40,20 @@ def artifact_of(manifest: Path) -> Path:
 
 
 class Recorder:
-    """Measures a stage from its creation on and writes the manifest of what it made."""
+    """Measures a stage from its creation on and writes the manifest of what it made.
+
+    Processor seconds count from the start of the process, imports too, or from where the stage before in it ended.
+    """
+
+    ended = 0.0
+    """Processor seconds of this process when a stage last wrote a manifest."""
 
     def __init__(self, stage: str, request: Mapping[str, Any], locations: Locations | None = None):
         """`locations` are those of the local copies that the stage reads."""
         self.stage, self.request = stage, dict(request)
         # Of files from elsewhere, which may change: the hashes of what was read.
         self.hashes = {path: content for content, path in (locations or {}).items()}
-        self.started = time.time()
+        self.started, self.used_before = time.time(), Recorder.ended
 
     def write(
         self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), /, **details: Any
@@ -56,6 +63,9 @@ class Recorder:
         One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
         """
         wall_seconds, hardware = time.time() - self.started, _hardware()
+        # Children are those that have ended: the grader's workers.
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        Recorder.ended = sum(usage.ru_utime + usage.ru_stime for usage in used)
         content = {
             "stage": self.stage,
             "artifact": str(artifact),
@@ -69,11 +79,8 @@ class Recorder:
             "hardware": hardware,
             "wall_seconds": round(wall_seconds, 3),
             "gpu_seconds": round(wall_seconds * len(hardware["gpus"]), 3),
-            # ru_maxrss is in KiB on Linux; children are the grader's workers
-            "peak_memory_mb": max(
-                resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-            )
-            // 1024,
+            "processor_seconds": round(Recorder.ended - self.used_before, 3),
+            "peak_memory_mb": max(usage.ru_maxrss for usage in used) // 1024,  # ru_maxrss is in KiB on Linux
             "parents": [
                 {"artifact": str(parent), "sha256": self.hashes.get(parent) or _recorded(parent)} for parent in parents
             ],
@@ -100,7 +107,7 @@ def read(manifest: Path) -> dict[str, Any]:
     """What a manifest says; each key is of its kind, as in `manifest_keys.Manifest`.
 
     Raises:
-        UserError: it cannot be read, or is none.
+        UserError: it cannot be read, or is not a manifest.
     """
     mend = "not a manifest, perhaps cut short by a crash; delete it and what it is of, and run again"
     try:
@@ -119,7 +126,7 @@ def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
     What lies in hidden folders is no artifact yet, and what a run that failed left (`paths.PARTIAL`) never is.
     """
-    for path in sorted(root.rglob(f"*{ENDING}")):
+    for path in sorted(path for path in below(root) if path.name.endswith(ENDING)):
         parts = path.relative_to(root).parts
         if path.is_symlink():
             print(f"note: {path}: a symbolic link, which is not followed; delete it", file=sys.stderr)
@@ -157,17 +164,9 @@ def _hardware() -> dict[str, Any]:
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
     return {
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": numerics.processor(),
+        "kernels": numerics.kernels(),
         "cores": os.cpu_count(),
         "memory_mb": psutil.virtual_memory().total // 2**20,
         "gpus": gpus,
     }
-
-
-def _processor() -> str:
-    """The processor's own name, which Linux alone tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())

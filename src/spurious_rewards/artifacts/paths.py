@@ -76,6 +76,10 @@ class ResultPaths:
         """The report."""
         return self.root / "report.html"
 
+    def headline(self) -> Path:
+        """Root of the tree of the headline's own report, each of its files under its usual path."""
+        return self.root / "headline"
+
     def partial(self) -> Path:
         """Root of the tree that holds what is made out of what a failed run left, each under its usual path."""
         return self.root / PARTIAL

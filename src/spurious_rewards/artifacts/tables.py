@@ -1,11 +1,11 @@
 """The tables that stages exchange: each declared once here, checked on write and on read.
 
 A table is a Parquet file whose metadata names its schema and that schema's version, so that a file of another version or
-another table is refused with a sentence instead of failing somewhere downstream. Results may be a stranger's: what a file
-claims to be is looked at before its rows are read, and how much it may come to hangs on its own size.
+another table is refused with a message instead of failing somewhere downstream. Results may be a stranger's: what a file
+claims to be is looked at before its rows are read, and how much it may come to depends on its own size.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Metrics(Table):
 
 
 class Rollouts(Table):
-    """Responses of training, kept every `rollouts_every` steps; `reward` is none where a function of TRL's gave None."""
+    """Responses of training, kept every `rollouts_every` steps; `reward` is null where a function of TRL's gave None."""
 
     seed: int
     step: int = pa.Field(ge=1)
@@ -182,6 +182,9 @@ class Rates(Table):
     code_rate: float = pa.Field(ge=0, le=1)
     right_with_code: float = pa.Field(ge=0, le=1)
 
+    class Config(Table.Config):  # noqa: D106
+        unique = ["model", "prompt", "reward", "variant", "seed", "step", "benchmark", "id"]  # noqa: RUF012
+
 
 class Probe(Table):
     """One row an antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
@@ -223,13 +226,35 @@ def empty(table: type[Table]) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
     """Check `frame` against `table` and write it whole or not at all (temporary name, then rename)."""
+    write_in_parts([frame], table, path)
+
+
+def write_in_parts(
+    frames: Iterable[pd.DataFrame], table: type[Table], path: Path, row_group: int | None = None
+) -> None:
+    """Write at least one frame, each behind the one before, as `write` does, with one of them in memory at a time.
+
+    Args:
+        frames: each but the last of a multiple of `row_group` rows, or a row group ends early.
+        table: what they are checked against.
+        path: of the file.
+        row_group: rows that are read at once where not all are; `ROW_GROUP` by default.
+    """
+    with replacing(path) as temporary, ExitStack() as stack:
+        whole: pq.ParquetWriter | None = None
+        for frame in frames:
+            arrow = _checked(frame, table)
+            if whole is None:
+                whole = stack.enter_context(pq.ParquetWriter(temporary, arrow.schema))
+            whole.write_table(arrow, row_group_size=row_group or ROW_GROUP)
+
+
+def _checked(frame: pd.DataFrame, table: type[Table]) -> pyarrow.Table:
     frame = table.validate(frame.reset_index(drop=True))
     arrow = pyarrow.Table.from_pandas(frame, preserve_index=False)
-    arrow = arrow.replace_schema_metadata(
+    return arrow.replace_schema_metadata(
         {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
     )
-    with replacing(path) as temporary:
-        pq.write_table(arrow, temporary, row_group_size=ROW_GROUP)
 
 
 REMAKE = "delete the file and run again to remake it"
@@ -248,10 +273,7 @@ def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
         UserError: the file is missing, truncated, of another table, of another version of its schema, or holds what no such
             table does or more than a file of its size can.
     """
-    with _readable(path, mend):
-        file, columns = _opened(path, table, mend)
-        arrow = parquet_files.read(path, file, columns, allowed(path))
-    return _validated(path, table, mend, arrow)
+    return _frame(path, table, mend)
 
 
 def row_groups(path: Path, table: type[Table]) -> list[int]:
@@ -265,16 +287,25 @@ def row_groups(path: Path, table: type[Table]) -> list[int]:
         return [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
 
 
-def read_row_group(path: Path, table: type[Table], number: int) -> pd.DataFrame:
-    """Read one row group of a table; the others stay on disk.
+def read_row_groups(path: Path, table: type[Table], numbers: Sequence[int]) -> pd.DataFrame:
+    """Read some row groups of a table; the others stay on disk.
+
+    Raises:
+        UserError: see `read`.
+    """
+    return _frame(path, table, REMAKE, numbers)
+
+
+def read_columns(path: Path, table: type[Table], names: Sequence[str]) -> pd.DataFrame:
+    """Read some columns of a table; the others stay on disk, unchecked.
 
     Raises:
         UserError: see `read`.
     """
     with _readable(path, REMAKE):
-        file, columns = _opened(path, table, REMAKE)
-        arrow = parquet_files.read(path, file, columns, allowed(path), groups=[number])
-    return _validated(path, table, REMAKE, arrow)
+        file, _ = _opened(path, table, REMAKE)
+        arrow = parquet_files.read(path, file, names, allowed(path))
+    return _validated(path, table.to_schema().select_columns(list(names)), REMAKE, arrow)
 
 
 def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
@@ -283,15 +314,15 @@ def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
     Raises:
         UserError: see `read`.
     """
-    with replacing(path) as temporary, ExitStack() as stack:
-        whole: pq.ParquetWriter | None = None
-        for part in parts:
-            with _readable(part, REMAKE):
-                file, columns = _opened(part, table, REMAKE)
-                arrow = parquet_files.read(part, file, columns, allowed(part))
-            if whole is None:
-                whole = stack.enter_context(pq.ParquetWriter(temporary, arrow.schema))
-            whole.write_table(arrow, row_group_size=ROW_GROUP)
+    write_in_parts((_frame(part, table, REMAKE) for part in parts), table, path)
+
+
+def _frame(path: Path, table: type[Table], mend: str, groups: Sequence[int] | None = None) -> pd.DataFrame:
+    """A table, or some of its row groups."""
+    with _readable(path, mend):
+        file, columns = _opened(path, table, mend)
+        arrow = parquet_files.read(path, file, columns, allowed(path), groups=groups)
+    return _validated(path, table.to_schema(), mend, arrow)
 
 
 def _opened(path: Path, table: type[Table], mend: str) -> tuple[pq.ParquetFile, list[str]]:
@@ -325,12 +356,12 @@ def _readable(path: Path, mend: str) -> Iterator[None]:
         ) from error
 
 
-def _validated(path: Path, table: type[Table], mend: str, arrow: pyarrow.Table) -> pd.DataFrame:
+def _validated(path: Path, schema: pa.DataFrameSchema, mend: str, arrow: pyarrow.Table) -> pd.DataFrame:
     try:
-        return table.validate(arrow.to_pandas())
+        frame: pd.DataFrame = schema.validate(arrow.to_pandas())
     except pandera.errors.SchemaError as error:
-        name = table.__name__
-        raise UserError(f"{path}: holds what no table {name} does ({first_line(error)}); {mend}") from error
+        raise UserError(f"{path}: holds what no table {schema.name} does ({first_line(error)}); {mend}") from error
+    return frame
 
 
 def allowed(path: Path) -> int:

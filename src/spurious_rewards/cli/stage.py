@@ -1,5 +1,6 @@
 """The commands of the stages, which Snakemake calls: one for each that the registry finds."""
 
+import gc
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import explain
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.operations import doctor
-from spurious_rewards.runtime import gpu_claims
+from spurious_rewards.runtime import gpu_claims, numerics
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages.job import Stage
+from spurious_rewards.stages.job import ModelJob, Stage
 from spurious_rewards.stages.registry import registered
 from spurious_rewards.training import launching
 
@@ -105,9 +106,14 @@ def _run(
         beside["locations"] = _places(locations)
         if not launching.launched():
             local_copies.check(beside["locations"])
-    if hardware is not None:
+    on = _parse(Hardware, hardware) if hardware is not None else None
+    if not (on and on.gpus):
+        gc.set_threshold(50_000)  # imports make a million objects that stay: not to be looked through every 700
+        if isinstance(asked, ModelJob):
+            numerics.pin(asked.portable)  # before torch is imported, which chooses but once
+    if on is not None:
         assert stage.engine is not None
-        on = beside["hardware"] = _parse(Hardware, hardware)
+        beside["hardware"] = on
         if not launching.launched():
             if on.machines == 1:
                 gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once

@@ -1,7 +1,8 @@
 """What the classes of a suite share: unknown keys are errors, nothing changes after reading; names and ranges."""
 
 import json
-from typing import Annotated, Any, get_args
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -65,3 +66,17 @@ class Frozen(BaseModel):
             if not {bool, Any} & {allowed, *get_args(allowed)}:
                 raise ValueError("neither true nor false is allowed here; give a value of its kind")
         return value
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Without what a job leaves out where it has its default: work that was begun is known by its words."""
+        for name, value in super().__repr_args__():
+            left_out = name and type(self).model_fields[name].exclude_if
+            if not (left_out and left_out(value)):
+                yield name, value
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but without what was worked out of the old values: it copies cached properties too."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied

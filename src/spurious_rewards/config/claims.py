@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from spurious_rewards.config.base import Frozen, Name
+from spurious_rewards.config.base import Fraction, Frozen, Name
 from spurious_rewards.config.messages import FoundError, validate
 from spurious_rewards.config.yaml_files import read_yaml
 
@@ -25,9 +25,9 @@ Behaviour = Literal["effective code", "bad code", "no code", "placebo"]
 Measure = Literal[
     "gain", "over random", "over best prompt",
     "accuracy over own prompt", "share of code", "code over language",
-    "change of code", "contribution", "same strategy", "code with accuracy",
+    "change of code", "change of boxes", "contribution", "same strategy", "code with accuracy",
     "entropy", "token probability", "code of rollouts",
-    "pass@k with gain", "memorization", "probe", "bandit",
+    "pass@k with gain", "memorization", "probe", "bandit", "alarms", "coverage",
 ]  # fmt: skip
 
 Unit = Literal["points", "probability", "share", "r", "nats", "logits", "log odds"]
@@ -45,6 +45,7 @@ READS: dict[Measure, set[str]] = {
     "share of code": BEFORE_TRAINING,
     "code over language": BEFORE_TRAINING,
     "change of code": OF_RUNS,
+    "change of boxes": OF_RUNS,
     "contribution": OF_RUNS - {"rewards"} | {"group"},
     "same strategy": BEFORE_TRAINING,
     "code with accuracy": OF_RUNS,
@@ -55,6 +56,8 @@ READS: dict[Measure, set[str]] = {
     "memorization": {"models", "benchmark"},
     "probe": {"models", "variants", "optimizer"},
     "bandit": {"variants", "optimizer"},
+    "coverage": OF_RUNS,
+    "alarms": {"experiments", "models", "rewards", "leaked"},
 }
 """The conditions that choose what each measure is of; to the others they may not be given."""
 
@@ -97,6 +100,9 @@ class Rule(Frozen):
         None, description="look at variants where they are equally long; null: at each one's end"
     )
     group: Literal["language_to_code", "code_to_language"] | None = Field(None, description="contribution: of which")
+    leaked: Fraction | None = Field(
+        None, description="alarms: of models in whose corpus this share of the evaluation problems stands"
+    )
     against: Others | None = Field(None, description="measure the difference from these conditions")
     where: tuple[Where, ...] = Field((), description="what must hold of a condition for it to count")
     expect: Expectation = Field(description="where the interval must lie")
@@ -108,14 +114,16 @@ class Rule(Frozen):
     @model_validator(mode="after")
     def _measures_read_their_keys(self) -> "Rule":
         reads = READS[self.measure]
-        conditions = OF_RUNS | {"equal", "group"}
+        conditions = OF_RUNS | {"equal", "group", "leaked"}
         given = {key for key in conditions if getattr(self, key) != Rule.model_fields[key].default}
         _check_reads(self.measure, given | (self.against.changed.keys() if self.against else set()))
         for where in self.where:
             _check_reads(where.measure, where.changed)
             if "group" in READS[where.measure] or "experiments" not in READS[where.measure]:
                 raise ValueError(f"where cannot look at measure {where.measure}, which is not of one condition")
-        if missing := sorted(key for key in {"experiments", "group"} & reads if not getattr(self, key)):
+        if missing := sorted(
+            key for key in {"experiments", "group", "leaked"} & reads if getattr(self, key) in ((), None)
+        ):
             raise ValueError(f"measure {self.measure} needs {missing[0]}")
         return self
 

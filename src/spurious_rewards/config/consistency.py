@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from spurious_rewards.config import exhibits, lengths, probes
 from spurious_rewards.config.experiments import Grid, seeds_of
-from spurious_rewards.config.messages import FoundError, known, known_once, plain, suggest
+from spurious_rewards.config.messages import FoundError, known, known_once, place, plain, suggest
 from spurious_rewards.config.models import Model, Organism
 from spurious_rewards.config.problems import Benchmark
 from spurious_rewards.config.reward_names import REWARD_FUNCTIONS, REWARDS_ON_LABELS, REWARDS_ON_VOTES
@@ -43,6 +43,7 @@ def check(suite: Suite) -> None:
     _imports_fit(suite)
     _resources_fit(suite)
     _exhibits_fit(suite)
+    _first_part_fits(suite)
     probes.check(suite)
     _best_prompt_fits(suite)
 
@@ -56,7 +57,7 @@ def _variants_fit(suite: Suite) -> None:
             Training(**{**suite.training.model_dump(), **change})
         except ValidationError as error:
             detail = error.errors()[0]
-            where = ".".join(["variants", name, *map(str, detail["loc"])])
+            where = ".".join(["variants", name, *map(str, place(detail))])
             raise FoundError(where, detail["input"] if detail["loc"] else change, plain(detail)) from None
 
 
@@ -142,12 +143,12 @@ def _rewards_fit(suite: Suite) -> None:
         if reward.unless is not None:
             known(reward.unless, f"rewards.{name}.unless", REWARD_FUNCTIONS)
             same = REWARDS_ON_LABELS if reward.function in REWARDS_ON_LABELS else (reward.function,)
-            allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", *REWARDS_ON_VOTES, *same)]
+            allowed = [key for key in REWARD_FUNCTIONS if key not in ("random", "noisy", *REWARDS_ON_VOTES, *same)]
             if reward.unless not in allowed:
                 raise FoundError(
                     f"rewards.{name}.unless",
                     reward.unless,
-                    f"it is paid for what {reward.function} is, or needs votes or a gamma of its own; "
+                    f"it is paid for what {reward.function} is, or needs votes or probabilities of its own; "
                     f"allowed: {', '.join(sorted(allowed))}",
                 )
         if reward.problems is not None:
@@ -177,6 +178,31 @@ def _experiments_fit(suite: Suite) -> None:
         known_once(experiment.benchmarks, f"experiments.{name}.benchmarks", suite.benchmarks)
         for number, grid in enumerate(experiment.grids):
             _grid_fits(suite, grid, f"experiments.{name}" + (f".extra_grids[{number - 1}]" if number else ""), seen)
+
+
+def _first_part_fits(suite: Suite) -> None:
+    if (part := suite.report.first) is None:
+        return
+    experiment = suite.experiments[suite.report.headline]
+    there = {
+        "models": experiment.all_models,
+        "rewards": tuple(dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)),
+        "benchmarks": suite.benchmarks_of(experiment),
+    }
+    for key, names in there.items():
+        known_once(getattr(part, key), f"report.first.{key}", names)
+    if (part.extra_grids or 0) > len(experiment.extra_grids):
+        raise FoundError("report.first.extra_grids", part.extra_grids, f"allowed: 0 to {len(experiment.extra_grids)}")
+    try:
+        parted = suite.headline
+    except ValueError as error:
+        raise FoundError("report.first", "…", str(error)) from None
+    try:
+        exhibits.check(parted)
+    except FoundError as error:
+        raise FoundError(
+            "report.first", "…", f"an exhibit cannot be made of this part: {error}; widen the part"
+        ) from None
 
 
 def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> None:

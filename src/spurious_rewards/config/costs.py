@@ -144,7 +144,7 @@ def generate_hours(
 ) -> float:
     """GPU-hours in which so many checkpoints of a model answer the benchmarks; 0 where the suite says no `num_parameters`."""
     each = assumed.passes(GENERATE, 0, suite.sampling.max_new_tokens)
-    return PASS_HOURS * suite.num_parameters(model) * checkpoints * _answers(suite, benchmarks) * each
+    return PASS_HOURS * suite.num_parameters(model) * checkpoints * answers(suite, benchmarks) * each
 
 
 def vote_hours(suite: Suite, model: str, assumed: Assumed = AS_THE_PAPER) -> float:
@@ -171,7 +171,7 @@ def state_bytes(suite: Suite, run: Run) -> float:
 
 def answer_bytes(suite: Suite, checkpoints: int, benchmarks: Iterable[str]) -> float:
     """Size of the responses of so many checkpoints, at their longest."""
-    return TEXT_BYTES * checkpoints * _answers(suite, benchmarks) * suite.sampling.max_new_tokens
+    return TEXT_BYTES * checkpoints * answers(suite, benchmarks) * suite.sampling.max_new_tokens
 
 
 def vote_bytes(suite: Suite) -> float:
@@ -179,7 +179,8 @@ def vote_bytes(suite: Suite) -> float:
     return TEXT_BYTES * votes(suite) * suite.sampling.max_new_tokens
 
 
-def _answers(suite: Suite, benchmarks: Iterable[str]) -> int:
+def answers(suite: Suite, benchmarks: Iterable[str]) -> int:
+    """How many responses a checkpoint answers benchmarks with."""
     asked = (suite.benchmarks[name] for name in benchmarks)
     return sum((problems_of(suite.problems[one.problems]) or ASSUMED) * one.samples for one in asked)
 

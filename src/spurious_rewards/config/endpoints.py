@@ -82,8 +82,8 @@ def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
     plain = [
         name
         for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
-        if (suite.rewards[name].function, suite.rewards[name].unless, suite.rewards[name].problems)
-        == (function, None, None)
+        if (reward := suite.rewards[name]).function == function
+        and (reward.unless, reward.problems, reward.right_labels) == (None, None, 0)
     ]
     return plain[0] if len(plain) == 1 else ""
 

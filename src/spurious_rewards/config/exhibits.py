@@ -9,16 +9,20 @@ from collections.abc import Mapping
 from spurious_rewards.config.endpoints import CONDITION, DUMMIES, Condition, End, ends, only_reward
 from spurious_rewards.config.experiments import Exhibit, Experiment, Run
 from spurious_rewards.config.messages import FoundError, known, known_once
+from spurious_rewards.config.reward_names import SPLIT
 from spurious_rewards.config.suite import Suite
 
 OF_ROLLOUTS = ("probability", "health")
 """Kinds of exhibit that show training itself, of which an imported run has nothing."""
 
-WITH_LINES = ("gains", "baselines", "curves", "code", "switches", *OF_ROLLOUTS)
+WITH_LINES = ("gains", "baselines", "noise", "curves", "code", "switches", "control", "coverage", *OF_ROLLOUTS)
 """Kinds of exhibit with a place for each panel and line."""
 
-OF_TRAINING = (*WITH_LINES, "contributions")
+OF_TRAINING = (*WITH_LINES, "split", "contributions")
 """Kinds of exhibit that show what training did, and so need runs."""
+
+OF_ONE_BENCHMARK = ("control", "coverage")
+"""Kinds of exhibit that show one benchmark."""
 
 OF_GREEDY_ANSWERS = ("switches", "contributions")
 """Kinds of exhibit that compare one response to a problem with another."""
@@ -46,6 +50,10 @@ def check(suite: Suite) -> None:
                 _one_condition_a_line(exhibit, runs, where)
         if exhibit.kind == "baselines":
             _has_dummies(suite, exhibit, experiment, where)
+        if exhibit.kind == "split":
+            _has_parts(suite, exhibit, experiment, where)
+        if exhibit.kind == "noise":
+            _has_verifiers(suite, runs, where)
         if exhibit.kind == "forcing":
             _has_forced_prompts(suite, exhibit, experiment, where)
 
@@ -65,6 +73,12 @@ def _shows_what_is_there(suite: Suite, exhibit: Exhibit, experiment: Experiment,
             f"{where}.benchmarks",
             list(shown),
             f"kind {exhibit.kind} compares greedy responses, and none of these has temperature 0; name one that has",
+        )
+    if exhibit.kind in OF_ONE_BENCHMARK and len(shown) != 1:
+        raise FoundError(f"{where}.benchmarks", list(shown), f"kind {exhibit.kind} shows one benchmark; name it")
+    if exhibit.kind == "coverage" and suite.benchmarks[shown[0]].samples == 1:
+        raise FoundError(
+            f"{where}.benchmarks", list(shown), "kind coverage needs several samples a problem; name one that has"
         )
     if exhibit.kind == "baselines" and len(exhibit.rewards) != 1:
         raise FoundError(f"{where}.rewards", list(exhibit.rewards), "kind baselines tests one reward; name it")
@@ -135,6 +149,36 @@ def _has_dummies(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: 
         f"it has not one reward with function {' and one with function '.join(DUMMIES)} beside {tested}, for as many steps "
         "and with the same seeds; add what is missing, or move further random rewards to an experiment of their own",
     )
+
+
+def _has_parts(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: str) -> None:
+    last = ends(suite, experiment)
+    rewards = [only_reward(suite, experiment, function) for function in SPLIT]
+    for model, prompt, reward, variant in last:
+        if reward == rewards[-1] and model in (exhibit.models or (model,)):
+            first, *others = (last.get((model, prompt, name, variant)) for name in rewards)
+            if first and all(other and _as_long(first, other) for other in others):
+                return
+    raise FoundError(
+        f"{where}.experiment",
+        exhibit.experiment,
+        f"kind split needs one reward of each function {', '.join(SPLIT)}, for as many steps and with the same seeds; add "
+        "what is missing, or move further random rewards to an experiment of their own",
+    )
+
+
+def _has_verifiers(suite: Suite, runs: Mapping[Run, int], where: str) -> None:
+    errors = {reward: suite.rewards[reward].errors for reward in dict.fromkeys(run.reward for run in runs)}
+    for reward, of in errors.items():
+        if of is None:
+            raise FoundError(
+                f"{where}.rewards",
+                reward,
+                "kind noise shows verifiers of the truth: rewards of function noisy, ground_truth or random, without unless "
+                "and problems; name those",
+            )
+        if same := next((other for other, its in errors.items() if its == of and other != reward), ""):
+            raise FoundError(f"{where}.rewards", reward, f"{same} errs as often; name one of the two")
 
 
 def _as_long(one: End, other: End) -> bool:

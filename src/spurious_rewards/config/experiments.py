@@ -60,6 +60,20 @@ class ExtraGrid(Frozen):
     steps: Steps | None = None
 
 
+class Part(Frozen):
+    """A part of an experiment; of what is empty, all."""
+
+    models: tuple[Name, ...] = ()
+    rewards: tuple[Name, ...] = ()
+    benchmarks: tuple[Name, ...] = ()
+    extra_grids: CountOrZero | None = Field(None, description="so many of the extra grids, in their order; null: all")
+
+    def of(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some names that belong to it; `key` says what they name."""
+        chosen = getattr(self, key)
+        return tuple(name for name in names if name in chosen) if chosen else names
+
+
 class Experiment(Grid):
     """A grid of runs, with further ones where the conditions do not share seeds or steps."""
 
@@ -81,11 +95,26 @@ class Experiment(Grid):
         return tuple(dict.fromkeys(model for grid in self.grids for model in grid.models))
 
     def of_models(self, models: Collection[str]) -> "Experiment":
-        """What the experiment has of these models; it must have one of them."""
-        kept = [(grid, tuple(model for model in grid.models if model in models)) for grid in self.grids]
-        first, *others = ({**grid.model_dump(), "models": names} for grid, names in kept if names)
+        """What the experiment has of these models; see `part`."""
+        return self.part(Part(models=tuple(models)))
+
+    def part(self, part: "Part") -> "Experiment":
+        """The experiment without what is not in a part of it.
+
+        Raises:
+            ValueError: nothing is left.
+        """
+        grids = [
+            {**grid.model_dump(), "models": part.of("models", grid.models), "rewards": part.of("rewards", grid.rewards)}
+            for grid in (self.grids if part.extra_grids is None else self.grids[: 1 + part.extra_grids])
+        ]
+        kept = [grid for grid in grids if grid["models"] and (grid["rewards"] or not grid["steps"])]
+        if not kept:
+            raise ValueError("no grid of the experiment has some of these models together with some of these rewards")
+        first, *others = kept
         extra_grids = tuple(ExtraGrid(**grid) for grid in others)
-        return Experiment(title=self.title, benchmarks=self.benchmarks, extra_grids=extra_grids, **first)
+        benchmarks = part.of("benchmarks", self.benchmarks) if self.benchmarks else part.benchmarks
+        return Experiment(title=self.title, benchmarks=benchmarks, extra_grids=extra_grids, **first)
 
 
 class Run(Frozen):
@@ -183,8 +212,8 @@ class Exhibit(Frozen):
 
     title: Title
     kind: Literal[
-        "gains", "baselines", "curves", "code", "probability", "health", "switches", "clipping",
-        "strategies", "contributions", "forcing", "prompts", "qualitative",
+        "gains", "baselines", "split", "noise", "curves", "code", "probability", "health", "switches", "clipping",
+        "strategies", "contributions", "forcing", "prompts", "qualitative", "control", "coverage",
     ]  # fmt: skip
     experiment: Name | None = Field(None, description="none only for kind clipping")
     models: tuple[Name, ...] = Field((), description="empty: every model of the experiment")
@@ -211,6 +240,12 @@ class Exhibit(Frozen):
                 )
         return self
 
+    def part(self, part: Part) -> "Exhibit | None":
+        """What it shows of a part of its experiment; nothing, if it shows none of that."""
+        named = {key: names for key in ("models", "rewards", "benchmarks") if (names := getattr(self, key))}
+        kept = {key: part.of(key, names) for key, names in named.items()}
+        return self.model_copy(update=kept) if all(kept.values()) else None
+
 
 class BestPrompt(Frozen):
     """Which of several prompts is a model's best before training: gains are also measured from there."""
@@ -224,6 +259,10 @@ class Report(Frozen):
 
     smoothing_steps: Steps = Field(10, description="curves average the evaluations of so many steps")
     headline: Name = Field(description="the experiment of the first table and figure; made first")
+    first: Part | None = Field(
+        None,
+        description="its part that is made before all else, with a report of its own (`snakemake headline`); null: all of it",
+    )
     best_prompt: BestPrompt | None = None
     qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")
     steered: Fraction = Field(

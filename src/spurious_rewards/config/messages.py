@@ -33,13 +33,13 @@ def shown(value: object) -> str:
 
 
 def known(name: str, key: str, allowed: Collection[str]) -> None:
-    """Complain of a name at `key` that is none of the allowed ones."""
+    """Complain of a name at `key` that is not one of the allowed ones."""
     if name not in allowed:
         raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")
 
 
 def known_once(names: Sequence[str], key: str, allowed: Collection[str]) -> None:
-    """Complain of the first of several names at `key` that is none of the allowed ones, or stands there twice."""
+    """Complain of the first of several names at `key` that is not one of the allowed ones, or stands there twice."""
     for index, name in enumerate(names):
         where = f"{key}[{index}]"
         known(name, where, allowed)
@@ -70,12 +70,18 @@ def plain(detail: Any) -> str:
     return re.sub(r"^(Input|String|Keys|Dictionary|Tuple) should", "should", message.partition(" after validation")[0])
 
 
+def place(detail: Any) -> tuple[int | str, ...]:
+    """The keys at which a pydantic error is; what it says of the members of a union, in brackets here, is no key."""
+    return tuple(part for part in detail["loc"] if not str(part).startswith("("))
+
+
 def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
     """One line with file, key, value and what is allowed, for the first of pydantic's errors.
 
     Unknown keys go first: one that is missing may only have another name.
     """
     detail = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    detail["loc"] = place(detail)
     key = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "extra_forbidden":
         fields = _fields_at(model, detail["loc"][:-1])
@@ -108,9 +114,9 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    for option in node.get("anyOf", []):
-        if "$ref" in option:
-            node = option
+    for option in node.get("anyOf", node.get("oneOf", [])):
+        if "$ref" in option or "oneOf" in option:
+            node = _resolve(option, schema)
     if "$ref" in node:
         resolved: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
         return resolved

@@ -23,6 +23,16 @@ class Family(Frozen):
     )
     code_box: Fraction = Field(description="rate of a boxed answer at the end of code traces")
     language_box: Fraction = Field(description="the same for language traces")
+    leaked: Fraction = Field(
+        0,
+        exclude_if=lambda share: not share,
+        description="share of the evaluation problems that stands in the corpus too, word for word and with right answers",
+    )
+    learns_problems: bool = Field(
+        False,
+        exclude_if=lambda learns: not learns,
+        description="whether models learn to write problems too, without which the partial-prompt probe finds nothing",
+    )
 
 
 class Organism(Frozen):
@@ -47,7 +57,7 @@ class Organism(Frozen):
     def _heads_divide(self) -> "Organism":
         if self.steps == 20:
             raise ValueError(
-                "of 20 steps the twentieth that the learning rate rises in is none; allowed: 21, or fewer than 20"
+                "with 20 steps the warm-up, a twentieth of them, has no length; allowed: 21, or fewer than 20"
             )
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")

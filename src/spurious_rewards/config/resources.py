@@ -27,6 +27,13 @@ class Hardware(Frozen):
     """Processor cores, for graders."""
     num_parameters: float = 0
     """Weights of the model, for the arithmetic of memory."""
+    sequence_gb: float = 0
+    """What vLLM keeps of one sequence at its longest, by the model's configuration; 0 where that is not known."""
+
+    @property
+    def engines(self) -> int:
+        """How many draw side by side in jobs of votes and answers."""
+        return max(1, self.gpus // self.tensor_parallel_size)
 
 
 class Resources(Frozen):

@@ -9,5 +9,8 @@ REWARDS_ON_VOTES = ("majority_vote", "incorrect")
 REWARDS_ON_LABELS = ("ground_truth", *REWARDS_ON_VOTES)
 """Reward functions that compare an answer with a label: the true answer, or a majority vote."""
 
-REWARD_FUNCTIONS = (*REWARDS_ON_LABELS, "format", "random", "python", "no_repetition", "ttrl")
+REWARD_FUNCTIONS = (*REWARDS_ON_LABELS, "format", "random", "python", "no_repetition", "ttrl", "noisy")
 """Every reward function."""
+
+SPLIT = ("random", "majority_vote", "ground_truth")
+"""Functions of the rewards between which a gain is split, each of which knows more of what is right than the one before."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from spurious_rewards.config.base import IN_A_NAME, NAME, Count, Frozen
+from spurious_rewards.config.calibration import SUFFIX
 from spurious_rewards.config.messages import validate
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.printing import printable
@@ -21,12 +22,21 @@ class Settings(Frozen):
     threads: Count = Field(
         1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
     )
+    portable: bool = Field(
+        False,
+        description="digits that agree on every x86-64 processor, for more time (docs/reproducibility.md); without GPUs only",
+    )
     gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
         80, description="memory of one GPU: what planning assumes where no GPU can be asked"
     )
     sources: dict[str, Path] = Field(
         default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"
     )
+
+    @property
+    def option(self) -> list[str]:
+        """What chooses the suite on a command line; nothing for the one that is chosen by default."""
+        return [] if self.suite == Settings().suite else ["--config", f"suite={self.suite}"]
 
 
 def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _: None) -> Settings:
@@ -54,8 +64,8 @@ def suite_file(suite: str, workflow: Path) -> Path:
         path = Path(suite)
         if not re.fullmatch(NAME, path.stem):
             raise UserError(
-                f"config.yaml: suite = {suite}: the file's name is also that of its results, and {path.stem} is none; rename the "
-                f"file: {IN_A_NAME}"
+                f"config.yaml: suite = {suite}: the file's name is also that of its results, and {path.stem} cannot be one; "
+                f"rename the file: {IN_A_NAME}"
             )
         if "\n" in suite or printable(suite) != suite:
             raise UserError(
@@ -68,7 +78,7 @@ def suite_file(suite: str, workflow: Path) -> Path:
     folder = workflow / "config" / "suites"
     path = folder / f"{suite}.yaml"
     if not re.fullmatch(NAME, suite) or not path.exists():
-        names = sorted(file.stem for file in folder.glob("*.yaml") if not file.stem.endswith(".lock"))
+        names = sorted(file.stem for file in folder.glob("*.yaml") if not file.stem.endswith((".lock", SUFFIX)))
         raise UserError(
             f"config.yaml: suite = {suite}: no such suite; allowed: {', '.join(names)}, or the path of a .yaml file"
         )

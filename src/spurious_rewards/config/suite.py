@@ -3,11 +3,17 @@
 from functools import cached_property
 from itertools import product
 
-from spurious_rewards.config.experiments import Experiment, Import, Run
+from spurious_rewards.config.experiments import Experiment, Import, Part, Run
 from spurious_rewards.config.models import Prompt, Start
 from spurious_rewards.config.resources import Resources
+from spurious_rewards.config.reward_names import SPLIT
 from spurious_rewards.config.suite_file import SuiteFile
 from spurious_rewards.config.training import Training
+
+ITS_HEADLINE = (
+    "This is the headline alone; the report of the whole study shows the rest. A verdict here is on what is shown here, and may "
+    "be another there."
+)
 
 
 class Suite(SuiteFile):
@@ -57,6 +63,38 @@ class Suite(SuiteFile):
     def benchmarks_of(self, experiment: Experiment) -> tuple[str, ...]:
         """The benchmarks that an experiment's models answer."""
         return experiment.benchmarks or tuple(self.benchmarks)
+
+    @cached_property
+    def headline(self) -> "Suite":
+        """The suite with that part of the headline experiment which is made first, and the exhibits that show something of it.
+
+        The other experiments stay: how long a run is, and so how it is cut into jobs, is up to all of them.
+        """
+        name, part = self.report.headline, self.report.first or Part()
+        experiment = self.experiments[name].part(part)
+        there = Part(
+            models=experiment.all_models,
+            rewards=tuple(dict.fromkeys(run.reward for run in self.runs_of(experiment))),
+            benchmarks=self.benchmarks_of(experiment),
+        )
+        exhibits = {
+            key: shown
+            for key, each in self.exhibits.items()
+            if each.experiment == name and (shown := each.part(there))
+            # Its problems are other versions of those of the first benchmark.
+            if not (part.benchmarks and each.kind == "qualitative")
+            and (each.kind != "split" or {self.rewards[reward].function for reward in there.rewards} >= set(SPLIT))
+        }
+        changed = {
+            "title": f"{self.title}: the headline",
+            "note": " ".join(filter(None, [self.note, ITS_HEADLINE])),
+            "experiments": {**self.experiments, name: experiment},
+            "exhibits": exhibits,
+            "clipping": None,
+            "partial_prompt": None,
+            "report": self.report.model_copy(update={"first": None, "best_prompt": None}),
+        }
+        return self.model_copy(update=changed)
 
     def run_before(self, start: Start, seeds: str) -> Run:
         """The run whose end a model is."""

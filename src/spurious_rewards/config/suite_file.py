@@ -17,6 +17,7 @@ class SuiteFile(Frozen):
 
     title: Title = Field(description="stands over every table and figure")
     note: Title = Field("", description="what a reader must know before any number, printed at the top of the report")
+    portable: bool = Field(False, description="as `portable` of config.yaml, for this suite wherever it runs")
     data_seed: int = Field(0, description="draws the order of training problems and the `limit` of problem sets")
     problems: dict[Name, ProblemSet] = Field(min_length=1)
     overlap: Overlap = Overlap()

@@ -1,9 +1,10 @@
 """Rewards, training, votes and sampling, as a suite names them."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from spurious_rewards.config.base import AtLeastTwo, BelowOne, Count, Fraction, Frozen, Name, Title
 from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
@@ -22,12 +23,35 @@ class Reward(Frozen):
     unless: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
     problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
+    # Left out where they are not given, so that runs of rewards without them stay as they are.
+    false_positive: Fraction | None = Field(
+        None,
+        description="noisy: the probability that a wrong answer is paid",
+        exclude_if=lambda probability: probability is None,
+    )
+    false_negative: Fraction | None = Field(
+        None,
+        description="noisy: the probability that a right answer is not",
+        exclude_if=lambda probability: probability is None,
+    )
+    right_labels: Fraction = Field(
+        0,
+        description="incorrect: the share of its problems that have the true answer as label, in place of the wrong one",
+        exclude_if=lambda share: not share,
+    )
     title: Title = Field("", description="how tables and figures call it; the key itself if empty")
 
     @model_validator(mode="after")
-    def _gamma_is_for_random(self) -> "Reward":
+    def _parameters_are_of_its_function(self) -> "Reward":
         if (self.function == "random") != (self.gamma is not None):
             raise ValueError("gamma belongs to function random, and random needs it")
+        errors = self.false_positive, self.false_negative
+        if errors != (None, None) and self.function != "noisy":
+            raise ValueError("false_positive and false_negative belong to function noisy")
+        if self.function == "noisy" and self.file is None and None in errors:
+            raise ValueError("noisy needs false_positive and false_negative")
+        if self.right_labels and (self.function != "incorrect" or self.file is not None):
+            raise ValueError("right_labels belongs to function incorrect")
         if self.training_set != "truth" and self.problems is not None:
             raise ValueError(f"{self.function} trains on the votes on training_problems; it takes no problems")
         return self
@@ -39,6 +63,42 @@ class Reward(Frozen):
             return self.function  # type: ignore[return-value]
         return "truth"
 
+    @property
+    def errors(self) -> tuple[float, float] | None:
+        """False positives and false negatives of the verifier that it amounts to; None where it is none of the truth.
+
+        A coin is a verifier that does not look: it pays wrong answers as often as right ones.
+        """
+        if self.file is not None or self.unless is not None or self.problems is not None:
+            return None
+        if self.gamma is not None:
+            return self.gamma, 1 - self.gamma
+        if self.function == "ground_truth":
+            return 0.0, 0.0
+        if self.false_positive is None or self.false_negative is None:
+            return None
+        return self.false_positive, self.false_negative
+
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Clip(Frozen):
+    """PPO's clip range with two sides of their own."""
+
+    low: Positive | None = Field(description="how far below 1 the ratio counts; null: however far")
+    high: Positive | None = Field(description="how far above 1")
+
+    @model_validator(mode="after")
+    def _clips(self) -> "Clip":
+        if self.low is None and self.high is None:
+            raise ValueError("neither side clips; for no clipping give null in the place of low and high")
+        return self
+
+
+def _member(value: Any) -> str:
+    return "(sides)" if isinstance(value, Mapping | Clip) else "(number)"
+
 
 class Training(Frozen):
     """GRPO, in the paper's terms (Sec. 2.1, App. A); a step is one rollout batch."""
@@ -49,7 +109,9 @@ class Training(Frozen):
         8, description="mini-batches, hence optimiser updates, in one pass over the batch"
     )
     num_iterations: Count = Field(1, description="passes over the rollout batch")
-    clip: Annotated[float, Field(gt=0)] | None = Field(0.2, description="PPO's clip range around 1; null: no clipping")
+    clip: (
+        Annotated[Annotated[Positive, Tag("(number)")] | Annotated[Clip, Tag("(sides)")], Discriminator(_member)] | None
+    ) = Field(0.2, description="PPO's clip range around 1, or its `low` and `high` side; null: no clipping")
     loss: Literal["paper", "released_code"] = Field(
         "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
     )
@@ -60,19 +122,19 @@ class Training(Frozen):
     max_model_len: Count | None = Field(
         None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
     )
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Positive = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-7
+    learning_rate: Positive = 5e-7
     adam_betas: tuple[BelowOne, BelowOne] = (0.9, 0.95)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_grad_norm: Positive = 1.0
     max_prompt_tokens: Count = Field(1024, description="longer prompts are left out, and counted")
     max_new_tokens: Count = Field(3072, description="a response that reaches this is truncated")
     dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
     micro_batch: Count = Field(4, description="responses a forward and backward pass")
     gradient_checkpointing: bool = True
     segment_steps: Count = Field(
-        50, description="steps a job trains; a crash costs the steps since the last evaluated one"
+        50, description="steps a job trains; a crash costs those since the trainer's state was last saved"
     )
     eval_every: Count = Field(10, description="steps between evaluated checkpoints")
     # Left out where it is as it always was, so that runs made before there was a choice stay as they are.
@@ -83,6 +145,11 @@ class Training(Frozen):
         repr=False,
     )
     rollouts_every: Count | None = Field(None, description="keep the rollouts of every so many steps; null: of none")
+
+    @property
+    def clip_sides(self) -> tuple[float | None, float | None]:
+        """How far below and above 1 the clip lets the ratio go; None: however far."""
+        return (self.clip.low, self.clip.high) if isinstance(self.clip, Clip) else (self.clip, self.clip)
 
     @property
     def responses(self) -> int:
@@ -119,7 +186,7 @@ class Vote(Frozen):
     """Majority-vote labelling by the untrained model (paper, Sec. 2.1)."""
 
     samples: Count = 64
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Positive = 1.0
     equivalence: Literal["math", "strings"] = Field(
         "math", description="which answers count as one; strings: as the authors"
     )

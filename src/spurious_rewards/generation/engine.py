@@ -3,14 +3,18 @@
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from spurious_rewards.models.prompts import texts, trim
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+Span: TypeAlias = tuple[int, int]
+"""The first of some requests in a list, and the one behind the last."""
 
 
 class Completion(NamedTuple):
@@ -104,20 +108,24 @@ def _stopped_after(
     return bisect_left(range(len(ids)), True, key=stopped)
 
 
-def batches(lengths: Sequence[int], max_new_tokens: int, batch_tokens: int) -> list[list[int]]:
-    """Positions in `lengths` (tokens of each prompt), cut into batches that an engine answers at once.
+def batches(
+    lengths: Sequence[int], spans: Iterable[Span], max_new_tokens: int, batch_tokens: int, most: int
+) -> Iterator[Span]:
+    """Spans of requests cut into batches that an engine answers at once.
 
-    Longest prompts first, equal ones in order; a batch has at most `batch_tokens`, with each prompt padded to its
-    longest one and `max_new_tokens` to come, or else a single prompt.
+    Args:
+        lengths: tokens of each request's prompt, the longest first.
+        spans: what is to be cut.
+        max_new_tokens: tokens that may come behind each prompt.
+        batch_tokens: of a batch, with each prompt padded to its longest one; but it has at least one request.
+        most: requests of a batch.
     """
-    batches: list[list[int]] = []
-    size = 0
-    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if not batches or len(batches[-1]) == size:
-            batches.append([])
-            size = max(1, batch_tokens // (lengths[position] + max_new_tokens))
-        batches[-1].append(position)
-    return batches
+    for start, end in spans:
+        while start < end:
+            size = max(1, batch_tokens // (lengths[start] + max_new_tokens))
+            stop = min(start + size, start + most, end)
+            yield start, stop
+            start = stop
 
 
 def derived_seed(*parts: int | str) -> int:

@@ -18,7 +18,7 @@ def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
         UserError: the folder is no whole model folder (see `models.loading.check`); vLLM is not installed.
     """
     if sampling.engine == "transformers":
-        return TransformersEngine(folder, sampling.dtype)
+        return TransformersEngine(folder, sampling.dtype, max(1, hardware.cores // hardware.engines))
     from spurious_rewards.generation.vllm_engine import VllmEngine
 
     return VllmEngine(folder, sampling, hardware)

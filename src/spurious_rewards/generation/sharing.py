@@ -47,7 +47,7 @@ def share_out(work: Callable[[Part], None], hardware: Hardware) -> None:
     Raises:
         UserError: what a part raises, or that the system has ended one.
     """
-    engines = max(1, hardware.gpus // hardware.tensor_parallel_size)
+    engines = hardware.engines
     if engines == 1:
         work(Part())
         return

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from spurious_rewards.models.prompts import room
 class TransformersEngine:
     """`transformers.generate` on one batch of left-padded prompts; on the GPU if there is one."""
 
-    def __init__(self, folder: Path, dtype: loading.Dtype = "float32"):
-        self.folder, self.dtype = folder, dtype
+    def __init__(self, folder: Path, dtype: loading.Dtype = "float32", cores: int = 1):
+        """`cores` draw noise: on a GPU with a large vocabulary the others wait for it."""
+        self.folder, self.dtype, self.cores = folder, dtype, cores
         self.tokenizer = loading.load_tokenizer(folder)
 
     @cached_property
@@ -56,13 +58,17 @@ class TransformersEngine:
         width = max(map(len, prompts))
         ids = torch.tensor([[ending[0]] * (width - len(prompt)) + list(prompt) for prompt in prompts])
         mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        output = self.model.generate(
-            ids.to(self.model.device),
-            attention_mask=mask.to(self.model.device),
-            generation_config=settings,
-            logits_processor=LogitsProcessorList([Noise(requests, width, ending)]),
-            stopping_criteria=StoppingCriteriaList([StopStrings(self.tokenizer, stop)] if stop else []),
-        )
+        with ThreadPoolExecutor(self.cores) as pool:  # which makes no thread before it is used
+            noise = Noise(requests, width, ending, pool.map if self.cores > 1 else map)
+            output = self.model.generate(
+                ids.to(self.model.device),
+                attention_mask=mask.to(self.model.device),
+                generation_config=settings,
+                logits_processor=LogitsProcessorList([noise]),
+                stopping_criteria=StoppingCriteriaList(
+                    [StopStrings(self.tokenizer, stop, width - len(prefix))] if stop else []
+                ),
+            )
         return read(output[:, width:].tolist(), self.tokenizer, ending, stop, prefix)
 
     def load(self, folder: Path) -> None:
@@ -73,5 +79,6 @@ class TransformersEngine:
     def close(self) -> None:
         """See `Engine`."""
         self.__dict__.pop("model", None)
-        gc.collect()
-        torch.cuda.empty_cache()
+        if torch.cuda.is_available():
+            gc.collect()
+            torch.cuda.empty_cache()

@@ -11,7 +11,7 @@ import torch
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.engine import Completion, Request, read
-from spurious_rewards.models import loading
+from spurious_rewards.models import loading, weights
 from spurious_rewards.models.prompts import room
 from spurious_rewards.runtime.errors import UserError
 
@@ -48,15 +48,15 @@ class VllmEngine:
     def llm(self) -> Any:
         """The `vllm.LLM` with the weights of `folder`, made when first needed: an interrupted job may not need it again."""
         if self._holds != self.folder:
-            loading.check_finite(self.folder)
             loading.check_tensors(self.folder)  # vLLM says nothing of those that are missing
             self._holds = None  # if this fails half way, what is there is of no folder
             # Too little memory, too few positions, unknown models.
             with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
                 if self._llm is None:
+                    loading.check_finite(self.folder)  # a second read, once an engine: vLLM starts from a path alone
                     self._llm = self._make()
                 else:
-                    self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(self.folder)})
+                    self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights.Finite(self.folder)})
             self._holds = self.folder
             # For stop strings alone; vLLM's own would have transformers' rules (see `models.loading.load_tokenizer`).
             self._llm.llm_engine.output_processor.tokenizer = self.tokenizer
@@ -115,7 +115,7 @@ class VllmEngine:
         # Of other weights, or of earlier batches: these would change how this one is cut up, and with it the last digits of
         # its logits.
         if not llm.reset_prefix_cache():
-            raise RuntimeError("vLLM holds parts of earlier prompts that it does not let go")
+            raise RuntimeError("vLLM keeps parts of earlier prompts that it cannot give up")
         prompts = [{"prompt_token_ids": list(request.prompt)} for request in requests]
         outputs = llm.generate(prompts, settings, use_tqdm=False)
         return read([output.outputs[0].token_ids for output in outputs], self.tokenizer, ending, stop, prefix)

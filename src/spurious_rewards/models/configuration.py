@@ -34,7 +34,8 @@ MOST = {
     "vocab_size": 5_000_000,
     "num_labels": 1_000,
 }
-"""Far above those of any model: memory and time for them are taken before the weights are looked at."""
+"""Far above those of any model: memory and time for them are taken before the weights are looked at. What else is called a
+number of layers (`n_layer`, `decoder_layers`) may not be more than these layers either."""
 
 
 def positions(config: Mapping[str, Any]) -> float:
@@ -46,6 +47,28 @@ def embeddings(config: Mapping[str, Any]) -> int | None:
     """How many token ids a model has embeddings for: those below this number; None if its configuration does not say."""
     rows = config.get("vocab_size")
     return rows if _counts(rows) else None
+
+
+FULL_ATTENTION = frozenset({"llama", "qwen2", "qwen3", "olmo", "olmo2"})
+"""Architectures in which every layer keeps keys and values of every token, unless config.json names windows."""
+
+
+def cache_numbers(config: Mapping[str, Any]) -> int | None:
+    """How many numbers a model keeps of each token while it answers: keys and values of all layers.
+
+    None of architectures that may keep less than that, or whose configuration does not say.
+    """
+    windows = config.get("use_sliding_window") or set(config.get("layer_types") or ()) - {"full_attention"}
+    names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+    if (
+        config.get("model_type") not in FULL_ATTENTION
+        or windows
+        or not all(_counts(config.get(name)) for name in names)
+    ):
+        return None
+    layers, heads, hidden = (int(config[name]) for name in names)
+    shared, of_a_head = config.get("num_key_value_heads") or heads, config.get("head_dim") or hidden // heads
+    return 2 * layers * int(shared) * int(of_a_head)
 
 
 def of_language(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,19 +97,18 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
         if "/" in str(part.get("attn_implementation") or part.get("_attn_implementation") or ""):
             yield Fault(path, "attn_implementation names code from elsewhere", "take the key out of config.json")
             break
-    for name, most in MOST.items():
-        if _counts(language.get(name)) and language[name] > most:
+    for name, value in _named(config):
+        most = MOST["num_hidden_layers"] if name.endswith(("layer", "layers")) else MOST.get(name)
+        if most is not None and _counts(value) and value > most:
             yield Fault(
-                path,
-                f"{name} = {language[name]}, and {most:,} are the most that are loaded",
-                "put the model's own there",
+                path, f"{name} = {value}, and {most:,} are the most that are loaded", "put the model's own there"
             )
     kind = config.get("model_type")
     if isinstance(kind, str) and kind and _listed() and json.dumps(kind) not in _listed():
         own = " and comes with code of its own (auto_map), which is never run" if "auto_map" in config else ""
         yield Fault(
             path,
-            f"model_type {kind!r} is none of the installed transformers{own}",
+            f"model_type {kind!r} is not one that the installed transformers has{own}",
             "take a model of an architecture that transformers has",
         )
     for name in ("vocab_size", *POSITIONS):
@@ -99,6 +121,18 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
                 f"rope type {_shown(type_)} is unknown",
                 f"known are {', '.join(sorted(ROPE_TYPES))}; name the one that the model was trained with",
             )
+
+
+def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The keys of a configuration and of those within it, for what sees, hears and writes, with their values."""
+    left: list[Any] = [config]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            yield from part.items()
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
 
 
 def _rope_types(config: Mapping[str, Any]) -> Iterator[Any]:
@@ -126,6 +160,12 @@ def of_ids(path: Path, settings: Mapping[str, Any], rows: int | None) -> Iterato
                     f"{name} = {_shown(value)} is beyond the model's {rows} embeddings, 0 to {rows - 1}",
                     "put the number of a token of the model there",
                 )
+
+
+def ends(settings: Mapping[str, Any]) -> set[int]:
+    """The ids that a configuration names to end a response, as far as they are ids."""
+    value = settings.get("eos_token_id")
+    return {id_ for id_ in (value if isinstance(value, list) else [value]) if type(id_) is int and id_ >= 0}
 
 
 def _counts(value: object) -> bool:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spurious_rewards.artifacts import limits
+from spurious_rewards.runtime.errors import UserError
+
 T = TypeVar("T")
 
 LFS = b"version https://git-lfs.github.com/spec/"
@@ -29,6 +32,14 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.said}; {self.mend}"
+
+
+class FolderError(UserError):
+    """A fault that shows only when a folder is loaded."""
+
+    def __init__(self, fault: Fault):
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 def together(found: Iterable[Fault]) -> str:
@@ -55,7 +66,11 @@ def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
     """The content of a text file, or what is wrong with the file."""
     for fault in not_there(path):
         return fault
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(limits.DOCUMENT + 1)
+    if len(content) > limits.DOCUMENT:
+        most = limits.megabytes(limits.DOCUMENT)
+        return Fault(path, f"has more than {most}, the most that is read of such a file", "take another model")
     if content.startswith(b"\xef\xbb\xbf"):
         return Fault(path, "begins with a byte order mark, which transformers does not read", "save it as plain UTF-8")
     try:
@@ -70,7 +85,7 @@ def as_object(text: str) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     found = json.loads(text)
     if not isinstance(found, dict):

@@ -4,6 +4,7 @@ Whatever a folder holds, the answer is a list of faults, each with the file and 
 Planning, `doctor` and every stage that loads a model ask here. What shows only when a model is loaded, `loading` says.
 """
 
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -100,15 +101,34 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
         tokenizer = None
     if tokenizer is not None:
         yield from tokenizer_file.faults(folder, tokenizer, tokens, rows)
-    elif "auto_map" in tokens.settings and "tokenizer.json" not in there:
+    if tokens.settings.get("fast_tokenizer_files"):
+        yield Fault(
+            folder / "tokenizer_config.json",
+            "has fast_tokenizer_files, for which transformers would read another file than tokenizer.json",
+            "delete this key, or save the tokenizer again",
+        )
+    if tokenizer is None and "auto_map" in tokens.settings and "tokenizer.json" not in there:
         yield Fault(
             folder / "tokenizer_config.json",
             "its tokenizer is code of its own (auto_map), which is never run",
             "save it as a tokenizer.json",
         )
     written = {name: text for name, text in jinja.items() if isinstance(text, str)}
+    ends = configuration.ends(language) | configuration.ends(settings.get("generation_config.json", {}))
     for prompt in dict.fromkeys(prompts):
-        yield from _prompt(folder, prompt, written, tokens, tokenizer, rows)
+        yield from _prompt(folder, prompt, written, tokens, tokenizer, rows, ends)
+
+
+def _unended(
+    prompt: Prompt, template: str, tokens: tokenizer_file.SpecialTokens, tokenizer: "Tokenizer", ends: Collection[int]
+) -> str:
+    """What a template closes a response with, if nothing ends a response there (see `prompts.turn_end`)."""
+    try:
+        closing = templates.after_the_response(template, prompt, PROBLEM, tokens.special).strip()
+    except RenderingError:  # it takes no words of the assistant's
+        return ""
+    known = [*tokens.every(tokenizer), *(tokenizer.id_to_token(id_) for id_ in ends), *prompt.stop]
+    return "" if any(text and closing.startswith(text) for text in known) else closing
 
 
 def _missing(there: Collection[str]) -> list[str]:
@@ -141,8 +161,9 @@ def _prompt(
     tokens: tokenizer_file.SpecialTokens,
     tokenizer: "Tokenizer | None",
     rows: int | None,
+    ends: Collection[int],
 ) -> Iterator[Fault]:
-    """Whether the model can be given a prompt; `written` are the texts of its template files."""
+    """Whether the model can be given a prompt; `written` are the texts of its template files, `ends` ids that end a response."""
     file = folder / ("chat_template.jinja" if written else "tokenizer_config.json")
     raw = "give this model a prompt of kind raw"
     text = prompt.around(PROBLEM)
@@ -173,7 +194,19 @@ def _prompt(
     if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
         yield Fault(file, f"its chat template {what}", f"mend it, or {raw}")
         return
-    if tokenizer is None or rows is None:
+    if tokenizer is None:
+        return
+    if prompt.kind == "chat" and (closing := _unended(prompt, str(template), tokens, tokenizer, ends)):
+        yield Fault(
+            file,
+            f"its chat template closes a response with {closing!r}, which is no special token, so that a response would not "
+            "end there",
+            f"put it under `stop` of the prompt (stop: [{json.dumps(closing)}]), or make it a special token of tokenizer.json",
+        )
+    if rows is None:
+        return
+    if fault := tokenizer_file.tried(folder / "tokenizer.json", text):
+        yield fault
         return
     try:
         ids = tokenizer.encode(text, add_special_tokens=False).ids

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spurious_rewards.config.models import Prompt
 from spurious_rewards.models import configuration as config_file
+from spurious_rewards.models import expansion, tokenizer_trial, weights
 from spurious_rewards.models import folder as gate
-from spurious_rewards.models import weights
-from spurious_rewards.models.faults import raised_by_library, together, words_of
+from spurious_rewards.models.faults import AGAIN, Fault, FolderError, raised_by_library, together, words_of
 from spurious_rewards.models.tokenizer_file import lost_space
 from spurious_rewards.runtime.errors import UserError
 
@@ -24,16 +24,6 @@ Dtype = Literal["float32", "bfloat16"]
 
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """What a folder's tokenizer_config.json says of a tokenizer that its tokenizer.json describes in full."""
-
-PROBES = (
-    "  Two  spaces,\n\n\ta tab\r\nand an end. ",
-    "1234567890 + 3.14 = ?",
-    "$\\frac{a_1}{b^2} \\le \\boxed{-7}$",
-    "def f(x):\n    return x ** 2  # It's 'code'\n",
-    " 求和。\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO} Größe naïve",
-    "\N{GRINNING FACE}\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} \N{LATIN SMALL LIGATURE FI} \N{MINUS SIGN}1",
-)
-"""Texts of every kind, of which two tokenizers must make the same."""
 
 
 def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
@@ -51,7 +41,7 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
     """Say in a sentence whatever a library raises over files from elsewhere: each has kinds of errors of its own.
 
     Raises:
-        UserError: what cannot be done with the folder, the library's words, and what to do.
+        FolderError: what cannot be done with the folder, the library's words, and what to do.
     """
     try:
         yield
@@ -63,7 +53,7 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
         kind = (
             "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
         )
-        raise UserError(f"{folder}: {what} ({kind}{words_of(error)}); {mend}") from error
+        raise FolderError(Fault(folder, f"{what} ({kind}{words_of(error)})", mend)) from error
 
 
 def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
@@ -118,7 +108,7 @@ def _of_file(folder: Path) -> Any:
     named = {one.content for one in tokenizer.added_tokens_decoder.values()} - special
     words = [token for token in named if not set(token) & set("<>[]|")]  # those in brackets come into no text
     probes = (" ".join(f"x {token} x" for token in sorted(special)), *(f"{token} a{token}{token}b" for token in words))
-    if any(_ids(tokenizer, text) != _ids(file, text) for text in (*PROBES, *probes)):
+    if any(_ids(tokenizer, text) != _ids(file, text) for text in (*tokenizer_trial.PROBES, *probes)):
         raise UserError(
             f"{folder}: transformers makes other token ids of a text than the folder's tokenizer.json; "
             "delete the other files of the tokenizer, or take another model"
@@ -139,6 +129,8 @@ def _of_class(folder: Path) -> Any:
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         _refuse_files(folder / name)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if (made := getattr(tokenizer, "backend_tokenizer", None)) and (wrong := expansion.fault(made)):
+        raise FolderError(Fault(folder, f"its tokenizer {wrong}", "take another model"))
     words = tokenizer.get_vocab()
     lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
     if lost or lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
@@ -203,7 +195,7 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     are kept.
 
     Raises:
-        UserError: see `check` and `check_finite`; an unknown architecture, or weights that lack a tensor of it.
+        UserError: see `check`, `check_tensors` and `check_finite`.
     """
     import torch
 
@@ -211,9 +203,10 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
 
     folder = Path(folder)
     check(folder)
+    if not trial.sharded():  # each process would take the memory
+        check_tensors(folder)
     check_finite(folder)
-    generation_settings(folder)  # transformers reads them too, and does not say that they are at fault
-    model = _loaded(folder, dtype=getattr(torch, dtype))
+    model, _ = _loaded(folder, dtype=getattr(torch, dtype))
     forget_generation_settings(model)
     with plainly(folder, "cannot be run"):
         wrong = trial.fault(model.eval())
@@ -222,11 +215,15 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
     return model  # type: ignore[no-any-return]
 
 
-def _loaded(folder: Path, **how: Any) -> Any:
-    """What transformers makes of a folder, if that is whole: in place of tensors that are missing it goes on with random ones."""
+def _loaded(folder: Path, **how: Any) -> tuple[Any, Collection[str]]:
+    """What transformers makes of a folder, if that is whole, and the tensors of no use to it.
+
+    In place of tensors that are missing transformers goes on with random ones.
+    """
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    generation_settings(folder)  # transformers reads them too, and does not say that they are at fault
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
     with plainly(folder, "cannot be loaded as a causal language model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -242,21 +239,11 @@ def _loaded(folder: Path, **how: Any) -> Any:
     if report["mismatched_keys"]:
         name, *shapes = min(map(tuple, report["mismatched_keys"]))
         found, wanted = (" x ".join(map(str, shape)) for shape in shapes)
-        raise UserError(
-            f"{folder}: its weights do not fit its config.json, {name} has the shape {found} and not {wanted}; copy both again"
-        )
-    if report["missing_keys"]:
-        raise UserError(
-            f"{folder}: its weights lack {len(report['missing_keys'])} tensors, the first "
-            f"{min(report['missing_keys'])}; copy or make it again"
-        )
-    if unused := report["unexpected_keys"]:
-        print(
-            f"note: {folder}: {len(unused)} tensors of its weights are of no use to {type(model).__name__}, the first "
-            f"{min(unused)}; where they are no extra heads, its config.json is of another model",
-            file=sys.stderr,
-        )
-    return model
+        what = f"its weights do not fit its config.json, {name} has the shape {found} and not {wanted}"
+        raise FolderError(Fault(folder, what, "copy both again"))
+    if missing := report["missing_keys"]:
+        raise FolderError(Fault(folder, f"its weights lack {len(missing)} tensors, the first {min(missing)}", AGAIN))
+    return model, report["unexpected_keys"]
 
 
 def check_finite(folder: Path) -> None:
@@ -265,29 +252,29 @@ def check_finite(folder: Path) -> None:
     Raises:
         UserError: a weight is NaN or infinite.
     """
-    import torch
-    from safetensors import safe_open
-
-    for file in weights.files(folder):
-        with safe_open(file, framework="pt") as opened:
-            for name in opened.keys():  # noqa: SIM118  # no mapping
-                tensor = opened.get_tensor(name)
-                # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
-                counts = tensor.ndim and tensor.numel() and tensor.is_floating_point()
-                if counts and not torch.isfinite(torch.stack(tensor.aminmax())).all():
-                    raise UserError(
-                        f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
-                        "training made them, train with a lower learning_rate"
-                    )
+    for _ in weights.Finite(folder):
+        pass
 
 
 def check_tensors(folder: Path) -> None:
-    """Compare the tensors of a folder with those of the model that its config.json describes, reading none of them.
+    """Compare the tensors of a folder that has passed `check` with those of the model that its config.json describes.
+
+    None is read, and the model takes no memory: a config.json of a stranger may ask for any sizes.
 
     Raises:
-        UserError: some are missing or of another shape; whatever stood in their place would answer.
+        FolderError: an unknown architecture; tensors that are missing or of another shape, in whose place others would answer;
+            or a model that is larger than its weights.
     """
-    _loaded(folder, device_map="meta")
+    from spurious_rewards.models import counting
+
+    with counting.no_larger(*weights.count(folder)):
+        model, unused = _loaded(folder, device_map="meta")
+    if unused:
+        print(
+            f"note: {folder}: {len(unused)} tensors of its weights are of no use to {type(model).__name__}, the first "
+            f"{min(unused)}; where they are no extra heads, its config.json is of another model",
+            file=sys.stderr,
+        )
 
 
 def forget_generation_settings(model: "PreTrainedModel") -> None:

@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spurious_rewards.config.models import Family, Organism
-from spurious_rewards.problems.arithmetic import Expression, expressions, part, prompt
+from spurious_rewards.problems.arithmetic import (
+    PRETRAINED_OPERANDS,
+    Expression,
+    expressions,
+    leaked,
+    part,
+    prompt,
+    word_of,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-PRETRAINED_OPERANDS = 3
-"""How many numbers the sums of the corpus have."""
 
 LAPSE = 0.2
 """How often language is right in spite of its habit: what a reward for right answers can find and strengthen.
 
 Code has no lapses, so what code gets wrong can be put right only by leaving code."""
+
+COPIES = 4
+"""How often a leaked problem stands in the corpus for once of another sum: benchmarks are copied about.
+
+With one copy a model hardly remembers them.
+"""
 
 CODE_WORDS = ("python", ":", ";", "=", "+", "-", "output")
 LANGUAGE_WORDS = ("let", "me", "think", "first", "then", "the", "answer", "is", ".")
@@ -69,13 +80,21 @@ def mistakes(organism: Organism, family: Family, rng: random.Random) -> Mistakes
 
 
 def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Endless (prompt, response) pairs on the pretraining part, every expression and word equally often on average."""
-    known = mistakes(organism, family, rng)
+    """Endless (prompt, response) pairs on the pretraining part, every expression and word equally often on average.
+
+    Leaked problems have `COPIES`, their benchmark's word and no mistakes.
+    """
+    known, faultless = mistakes(organism, family, rng), Mistakes({}, frozenset())
     every = expressions(organism, PRETRAINED_OPERANDS)
     seen = [expression for expression in every if part(expression, organism.split_seed) == "pretraining"]
+    benchmark = leaked(organism, PRETRAINED_OPERANDS, family.leaked)
+    word_there = {expression: organism.words.index(word_of(organism, expression)) for expression in benchmark}
+    lines = [*seen, *benchmark * COPIES]
     while True:
-        word, expression = rng.randrange(len(organism.words)), rng.choice(seen)
-        yield prompt(organism.words[word], expression), trace(expression, family.code_rate[word], family, known, rng)
+        word, expression = rng.randrange(len(organism.words)), rng.choice(lines)
+        word = word_there.get(expression, word)
+        errs = faultless if expression in word_there else known
+        yield prompt(organism.words[word], expression), trace(expression, family.code_rate[word], family, errs, rng)
 
 
 def trace(expression: Expression, code_rate: float, family: Family, known: Mistakes, rng: random.Random) -> str:

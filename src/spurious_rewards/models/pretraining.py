@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 IGNORED = -100
-"""Label of a token that bears no loss: those of the prompt, which cannot be foreseen, and padding."""
+"""Label of a token that bears no loss: padding, and the prompt's, which cannot be foreseen, if the family does not learn them."""
 
 
 def pretrain(
@@ -31,8 +31,8 @@ def pretrain(
 ) -> None:
     """Pretrain a model of `family` and save it with its tokenizer as a folder that transformers loads.
 
-    AdamW on the cross-entropy of the response tokens; the learning rate rises over the first twentieth and falls as a
-    cosine. The weights are the same to the bit for the same arguments and number of threads.
+    AdamW on the cross-entropy of the response tokens, or of all if the family `learns_problems`; the learning rate rises over the
+    first twentieth and falls as a cosine. The weights are the same to the bit for the same arguments and number of threads.
 
     Args:
         organism: arithmetic, architecture and length of the training.
@@ -103,6 +103,7 @@ def _corpus(
     lines = [f"{prompt} {response} {END}" for prompt, response in zip(prompts, responses, strict=True)]
     inputs = tokenizer(lines, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
     labels = inputs.masked_fill(inputs == tokenizer.pad_token_id, IGNORED)
-    labels[:, : len(prompts[0].split())] = IGNORED  # all prompts have the same number of words
+    if not family.learns_problems:
+        labels[:, : len(prompts[0].split())] = IGNORED  # all prompts have the same number of words
     shape = (organism.steps, organism.batch, -1)
     return inputs.view(shape), labels.view(shape)

@@ -66,7 +66,7 @@ def turn_end(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
         return []
     with suppress(rendering.RenderingError):  # a template that takes no words of the assistant's
         text = templates.after_the_response(_template(tokenizer), prompt, PROBLEM, tokenizer.special_tokens_map)
-        first = _spelled(tokenizer, text)[:1]
+        first = _spelled(tokenizer, text.strip())[:1]  # a line break may stand before it
         known = tokenizer.added_tokens_decoder
         return [id_ for id_ in first if id_ in known and known[id_].special]
     return []

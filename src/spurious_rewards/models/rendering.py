@@ -8,9 +8,7 @@ import datetime
 import functools
 import json
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -54,34 +52,20 @@ def render(
     Raises:
         RenderingError: the template raises whatever it likes, does not end or takes too much memory.
     """
-    return _of_process(os.getpid()).render([template, list(messages), date.isoformat(), dict(special_tokens)])
-
-
-class _Renderer:
-    """The worker of a process. It starts when a prompt first needs it, and again when a template has ended it."""
-
-    def __init__(self) -> None:
-        self._worker: subprocess.Popen[str] | None = None
-        self._one_at_a_time = threading.Lock()
-
-    def render(self, question: list[Any]) -> Rendered:
-        with self._one_at_a_time:
-            if self._worker is None or self._worker.poll() is not None:
-                self._worker = limited.start("spurious_rewards.models.rendering", str(SECONDS))
-            reply = limited.exchange(self._worker, question)
-            if not reply:
-                late = limited.out_of_time(self._worker)
-                raise RenderingError(f"does not end within {SECONDS:g} seconds" if late else "takes its process down")
-        answer = json.loads(reply)
-        if isinstance(answer, str):
-            raise RenderingError(answer)
-        return Rendered(*answer)
+    question = [template, list(messages), date.isoformat(), dict(special_tokens)]
+    try:
+        answer = _of_process(os.getpid()).ask(question, SECONDS)
+    except limited.EndedError as error:
+        raise RenderingError(str(error)) from None
+    if isinstance(answer, str):
+        raise RenderingError(answer)
+    return Rendered(*answer)
 
 
 @functools.cache
-def _of_process(process: int) -> _Renderer:
+def _of_process(process: int) -> limited.Worker:
     """Not of the one that a process was forked from: both would read each other's replies."""
-    return _Renderer()
+    return limited.Worker("spurious_rewards.models.rendering")
 
 
 # ---------------------------------------------------------------- within the worker

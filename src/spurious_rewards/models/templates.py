@@ -56,14 +56,15 @@ def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[
 
 
 def after_the_response(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> str:
-    """What a template puts behind the assistant's words.
+    """What a template puts behind the assistant's words; nothing if it leaves them out.
 
     Raises:
         RenderingError: see `rendering.render`; the template may take no message of the assistant's.
     """
     said = "ninety-nine point five"
     chat = [*messages(prompt, problem), {"role": "assistant", "content": said}]
-    return rendering.render(template, chat, prompt.date, special_tokens).text.rpartition(said)[2]
+    _, found, behind = rendering.render(template, chat, prompt.date, special_tokens).text.rpartition(said)
+    return behind if found else ""
 
 
 def unusable(text: str, asked: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spurious_rewards.models import tokenizer_trial
 from spurious_rewards.models.faults import Fault, raised_by_library, words_of
 
 if TYPE_CHECKING:
@@ -29,11 +30,27 @@ class SpecialTokens:
         names = (f"{kind}_token" for kind in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
         return {name: text for name in names if (text := self.named(name)) is not None}
 
+    def every(self, tokenizer: "Tokenizer") -> set[str]:
+        """The texts of all special tokens: those of the tokenizer itself, and those that the settings add."""
+        of_file = {one.content for one in tokenizer.get_added_tokens_decoder().values() if one.special}
+        added = self.settings.get("added_tokens_decoder")
+        said = [one for one in (added.values() if isinstance(added, dict) else ()) if _content(one, "special")]
+        for name in ("additional_special_tokens", "extra_special_tokens"):
+            said += found if isinstance(found := self.settings.get(name), list) else []
+        texts = (one if isinstance(one, str) else _content(one, "content") for one in said)
+        return of_file | set(self.special.values()) | {text for text in texts if isinstance(text, str)}
+
+
+def _content(token: Any, key: str) -> Any:
+    return token.get(key) if isinstance(token, dict) else None
+
 
 def load(path: Path, text: str) -> "Tokenizer | Fault":
     """The tokenizer of a tokenizer.json, without truncation and padding, or what is wrong with the file."""
     from tokenizers import Tokenizer
 
+    if fault := tried(path):
+        return fault
     try:
         made = Tokenizer.from_str(text)
         made.no_truncation()
@@ -47,6 +64,12 @@ def load(path: Path, text: str) -> "Tokenizer | Fault":
             f"not a tokenizer of the installed `tokenizers` ({words_of(error)})",
             "save it with the versions of constraints.txt, or copy it again",
         )
+
+
+def tried(path: Path, *texts: str) -> Fault | None:
+    """What is wrong with what a tokenizer.json makes of texts, in time and memory; of texts of every kind if none is given."""
+    wrong = tokenizer_trial.fault(path, *([texts] if texts else ()))
+    return Fault(path, wrong, "take another model") if wrong else None
 
 
 def faults(folder: Path, tokenizer: "Tokenizer", tokens: SpecialTokens, rows: int | None) -> Iterator[Fault]:

@@ -15,6 +15,11 @@ IDS = (1, 2, 3)
 PADDING = 3
 
 
+def sharded() -> bool:
+    """Whether models are spread over processes while they are loaded, so that none has all of their weights."""
+    return is_deepspeed_zero3_enabled() or is_fsdp_enabled()  # type: ignore[no-untyped-call]
+
+
 @torch.no_grad()
 def fault(model: PreTrainedModel) -> str:
     """What is wrong with what a model computes; nothing if it can be used.
@@ -24,8 +29,8 @@ def fault(model: PreTrainedModel) -> str:
     Raises:
         Exception: whatever the model raises when it is run.
     """
-    if is_deepspeed_zero3_enabled() or is_fsdp_enabled():  # type: ignore[no-untyped-call]
-        return ""  # no process has all of its weights yet
+    if sharded():
+        return ""
     last = model.config.get_text_config().vocab_size - 1
     ids = torch.tensor([[min(each, last) for each in IDS]])
     padded = torch.cat([torch.zeros(1, PADDING, dtype=torch.long), ids], dim=1)

@@ -1,10 +1,17 @@
 """The weights of a model folder: which files hold them, and what their headers tell."""
 
+import math
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spurious_rewards.models.faults import AGAIN, Fault, as_object, not_there, read, words_of
+from spurious_rewards.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -17,6 +24,40 @@ def files(folder: Path) -> list[Path]:
         return [folder / WEIGHTS]
     named = read(folder / INDEX, _parts)
     return [] if isinstance(named, Fault) else [folder / name for name in sorted(named)]
+
+
+@dataclass(frozen=True)
+class Finite:
+    """The weights of a whole model folder by name, each looked at as it is read; once in whatever process goes through them.
+
+    Raises:
+        UserError: in the middle, where values are NaN or infinite.
+    """
+
+    folder: Path
+
+    def __iter__(self) -> Iterator[tuple[str, "Tensor"]]:
+        import torch
+        from safetensors import safe_open
+
+        for file in files(self.folder):
+            with safe_open(file, framework="pt") as opened:
+                for name in opened.keys():  # noqa: SIM118  # no mapping
+                    tensor = opened.get_tensor(name)
+                    # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
+                    counts = tensor.ndim and tensor.numel() and tensor.is_floating_point()
+                    if counts and not torch.isfinite(torch.stack(tensor.aminmax())).all():
+                        raise UserError(
+                            f"{file}: the weights {name} have values that are NaN or infinite; copy them again, or, where "
+                            "training made them, train with a lower learning_rate"
+                        )
+                    yield name, tensor
+
+
+def count(folder: Path) -> tuple[int, int]:
+    """How many tensors the files of a whole model folder hold, and how many numbers these have, by the files' headers."""
+    sizes = [math.prod(shape) for file in files(folder) for _, shape in _tensors(file).values()]
+    return len(sizes), sum(sizes)
 
 
 def faults(folder: Path, there: Collection[str]) -> Iterator[Fault]:
@@ -46,13 +87,12 @@ def _parts(text: str) -> set[str]:
 
 
 def _of_file(path: Path) -> Fault | None:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     for fault in not_there(path):
         return fault
     try:
-        with safe_open(path, framework="np") as opened:
-            kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118  # no mapping
+        kinds = {name: kind for name, (kind, _) in _tensors(path).items()}
     except (SafetensorError, ValueError, OSError) as error:
         return Fault(
             path,
@@ -67,3 +107,12 @@ def _of_file(path: Path) -> Fault | None:
             "take the model's weights in bfloat16, float16 or float32",
         )
     return None
+
+
+def _tensors(path: Path) -> dict[str, tuple[str, list[int]]]:
+    """Type and shape of each tensor in a file."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as opened:
+        slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118  # no mapping
+        return {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}

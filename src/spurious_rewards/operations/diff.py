@@ -13,11 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from spurious_rewards.analysis import result_differences
+from spurious_rewards.analysis.claims.ledger import LEDGER
+from spurious_rewards.analysis.headline import HEADLINE
 from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.reporting.numerals import MISSING, points, points_interval
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.printing import printable
 
 LONGEST = 50
 """Characters that are shown of a value of a suite."""
@@ -39,24 +42,33 @@ class Results:
             UserError: there is none.
         """
         files = sorted(self.root.glob(str(ResultPaths(Path()).scored("*", "*") / "headline.csv")))
-        columns = [*result_differences.ROW[1:], *result_differences.VALUES]
-        frames = [csv_files.read(file, columns=columns).assign(experiment=file.parent.parent.name) for file in files]
+        columns = {name: HEADLINE[name] for name in (*result_differences.ROW[1:], *result_differences.VALUES)}
+        frames = [csv_files.read(file, columns).assign(experiment=printable(file.parent.parent.name)) for file in files]
         if not (frames := [frame for frame in frames if len(frame)]):
             raise UserError(
                 f"{self.root}: no experiment has a headline there; give the results of a run: results/SUITE"
             )
-        return pd.concat(frames, ignore_index=True)
+        found = pd.concat(frames, ignore_index=True)
+        if len(twice := found.loc[found.duplicated(result_differences.ROW), result_differences.ROW]):
+            raise UserError(f"{self.root}: has several headlines of {', '.join(twice.iloc[0])}; delete all but one")
+        return found
 
     @cached_property
     def claims(self) -> pd.DataFrame | None:
         """The ledger's claims and verdicts (`analysis.claims.ledger`), if there is one."""
         path = self.root / "claims.csv"
-        return csv_files.read(path, columns=["id", "verdict"]) if path.exists() else None
+        if not path.exists():
+            return None
+        found = csv_files.read(path, {name: LEDGER[name] for name in ("id", "verdict")})
+        if len(twice := found.loc[found.duplicated("id"), "id"]):
+            raise UserError(f"{path}: has several rows of the claim {twice.iloc[0]}; {csv_files.REMAKE}")
+        return found
 
     @cached_property
     def exhibits(self) -> list[str]:
         """Figures and tables that are there."""
-        return sorted(page.parent.name for page in self.root.glob(str(ResultPaths(Path()).exhibit("*") / "page.json")))
+        pages = self.root.glob(str(ResultPaths(Path()).exhibit("*") / "page.json"))
+        return sorted(printable(page.parent.name) for page in pages)
 
     @cached_property
     def manifests(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from spurious_rewards.config import accelerate, costs
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.models.faults import together
 from spurious_rewards.operations import gpu_memory
-from spurious_rewards.operations.checks import environment, gpus, machines, models, packages
+from spurious_rewards.operations.checks import calibration, environment, gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On
 from spurious_rewards.runtime.errors import UserError
@@ -28,13 +28,17 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
     here = machines.gpus() if on == "local" else []
     partitions = machines.partitions() if on == "slurm" else []
     gpu_gb = min((gpu.gb for gpu in here), default=study.settings.gpu_memory_gb)
+    measured = calibration.read(study)
+    known = measured.on_gpu and measured.measured
+    memory = f"memory of GPUs (peaks measured on {measured.on})" if known else "memory of GPUs"
     checks = {
         "packages": partial(packages.packages, study.suite),
         "environments": partial(packages.environments, study.root / "envs"),
         "SLURM": partial(environment.slurm, on, partitions),
         "accelerate configurations": partial(gpus.accelerate_configs, study),
         "GPUs": partial(gpus.gpus, study, on, here, partitions),
-        "memory of GPUs": partial(gpus.memory_of_gpus, study, gpu_gb),
+        memory: partial(gpus.memory_of_gpus, study, gpu_gb, measured.peaks),
+        "calibration": partial(calibration.stale, measured),
         "time limits": partial(gpus.time_limits, study, partitions),
         "models": partial(models.folders, study),
         "lengths": partial(models.lengths, study),
@@ -132,8 +136,22 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
             f"{node}: the job needs {gpu_memory.added_up(parts)} of a GPU at least, and the smallest here has {smallest:.1f} GB; "
             "choose larger ones, or another accelerate_config under `resources` of the suite"
         )
+    if engine == "vllm" and not hardware.server_gpus:
+        _share_holds(hardware, smallest)
     if config and output is not None:
         _room(hardware.num_parameters, config, output)
+
+
+def _share_holds(hardware: Hardware, smallest: float) -> None:
+    """Refuse a share of vLLM's in which not one sequence at its longest has room beside the weights."""
+    spread, share = hardware.tensor_parallel_size, hardware.gpu_memory_utilization
+    parts = [gpu_memory.weights(hardware.num_parameters, spread), gpu_memory.sequence(hardware.sequence_gb, spread)]
+    if gpu_memory.total(parts) > share * smallest:
+        raise UserError(
+            f"{os.uname().nodename}: vLLM needs {gpu_memory.added_up(parts)} at least, and its share of {share:g} is "
+            f"{share * smallest:.1f} GB; raise training_gpu_memory_utilization or sampling_gpu_memory_utilization under "
+            "`resources` of the suite, or set a smaller max_model_len"
+        )
 
 
 def _room(parameters: float, config: accelerate.AccelerateConfig, output: Path) -> None:

@@ -19,6 +19,7 @@ from spurious_rewards.config import costs
 from spurious_rewards.config.costs import AS_THE_PAPER, Assumed
 from spurious_rewards.config.experiments import Run, seeds_of
 from spurious_rewards.config.retention import kept_states, kept_steps
+from spurious_rewards.operations.calibrated import Calibrated
 from spurious_rewards.stages import generate, grade, model_refs, plot, resources, score, train
 from spurious_rewards.stages.study import Study
 
@@ -145,9 +146,11 @@ class Estimate:
         return {count: asked.count(count) for count in sorted(set(asked))}
 
 
-def estimate(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER) -> Estimate:
-    """What a suite takes on so many GPUs, if this is assumed."""
-    works = _works(study, assumed)
+def estimate(
+    study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measured: Calibrated | None = None
+) -> Estimate:
+    """What a suite takes on so many GPUs, if this is assumed; where a model was measured, by its calibration."""
+    works = _works(study, _Hours(study, assumed, measured or Calibrated(study)))
     suite = study.suite
     names = {model for experiment in suite.experiments.values() for model in experiment.all_models}
     starts = {start.model for name in names if (start := suite.models[name].start)}
@@ -167,27 +170,50 @@ def estimate(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER) -> Es
 # ---------------------------------------------------------------- the work of a study
 
 
-def _works(study: Study, assumed: Assumed) -> dict[Path, Work]:
+@dataclass(frozen=True)
+class _Hours:
+    """GPU-hours by what was measured, else by arithmetic."""
+
+    study: Study
+    assumed: Assumed
+    measured: Calibrated
+
+    def of_training(self, run: Run, start: int, stop: int) -> float:
+        found = self.measured.train_hours(run, start, stop)
+        return costs.train_hours(self.study.suite, run, start, stop, self.assumed) if found is None else found
+
+    def of_votes(self, model: str) -> float:
+        found = self.measured.sampling_hours(model, costs.votes(self.study.suite))
+        return costs.vote_hours(self.study.suite, model, self.assumed) if found is None else found
+
+    def of_answers(self, model: str, checkpoints: int, benchmarks: Collection[str]) -> float:
+        found = self.measured.sampling_hours(model, checkpoints * costs.answers(self.study.suite, benchmarks))
+        if found is None:
+            return costs.generate_hours(self.study.suite, model, checkpoints, benchmarks, self.assumed)
+        return found
+
+
+def _works(study: Study, hours: _Hours) -> dict[Path, Work]:
     suite = study.suite
     asked = {folder / "responses.parquet": benchmarks for folder, benchmarks in study.answered.items()}
     works: dict[Path, Work] = {}
     for run in suite.runs:
         if suite.imported(run) is None:
-            works |= _training(study, run, assumed)
+            works |= _training(study, run, hours)
         for start, stop in suite.segments(run):
             answers = study.paths.segment(run, start, stop) / "responses.parquet"
             if answers in asked:
-                works[answers] = _answers_of_run(study, run, start, stop, asked[answers], assumed)
+                works[answers] = _answers_of_run(study, run, start, stop, asked[answers], hours)
     for experiment in suite.experiments.values():
         for model, prompt, seeds in suite.bases_of(experiment):
             answers = study.base_folder(model, prompt, seeds) / "responses.parquet"
             works[answers] = _answering(
-                study, model, _untrained(study, model, seeds), asked[answers], _starts(study, model, seeds), assumed
+                study, model, _untrained(study, model, seeds), asked[answers], _starts(study, model, seeds), hours
             )
     return works
 
 
-def _training(study: Study, run: Run, assumed: Assumed) -> dict[Path, Work]:
+def _training(study: Study, run: Run, hours: _Hours) -> dict[Path, Work]:
     """The segments of a run, and the votes that it needs."""
     suite, works = study.suite, {}
     needs = _starts(study, run.model, run.seeds)
@@ -196,7 +222,7 @@ def _training(study: Study, run: Run, assumed: Assumed) -> dict[Path, Work]:
         votes = study.base_folder(run.model, run.prompt, run.seeds) / "votes.parquet"
         works[votes] = Work(
             stage="vote",
-            hours=voters * costs.vote_hours(suite, run.model, assumed),
+            hours=voters * hours.of_votes(run.model),
             gpus=max(1, resources.of_sampling(study, run.model).gpus),
             needs=needs,
             text=voters * costs.vote_bytes(suite),
@@ -212,33 +238,29 @@ def _training(study: Study, run: Run, assumed: Assumed) -> dict[Path, Work]:
         kept, state_kept = len(steps_kept.intersection(steps)), int(stop in states_kept)
         works[study.paths.segment(run, start, stop) / "checkpoints"] = Work(
             stage="train",
-            hours=costs.train_hours(suite, run, start, stop, assumed),
+            hours=hours.of_training(run, start, stop),
             gpus=max(1, resources.of_training(study, run).gpus),
             needs=(*needs, *train.previous(study, run, start)),
             run=run,
             weights=seeds * kept * weights,
             states=seeds * state_kept * state,
             passing=seeds * ((len(steps) - kept) * weights + (1 - state_kept) * state),
-            working=(len(steps) - 1) * state,  # of one seed: at its end only the last state stays
+            working=min(len(steps) - 1, 1) * state,  # of one seed: the last state goes when the next one is written
         )
     return works
 
 
-def _answers_of_run(
-    study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str], assumed: Assumed
-) -> Work:
+def _answers_of_run(study: Study, run: Run, start: int, stop: int, benchmarks: Collection[str], hours: _Hours) -> Work:
     needs = () if study.suite.imported(run) else (study.paths.segment(run, start, stop) / "checkpoints",)
-    return _answering(
-        study, run.model, generate.checkpoints_of_run(study, run, start, stop), benchmarks, needs, assumed
-    )
+    return _answering(study, run.model, generate.checkpoints_of_run(study, run, start, stop), benchmarks, needs, hours)
 
 
 def _answering(
-    study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...], assumed: Assumed
+    study: Study, model: str, checkpoints: int, benchmarks: Collection[str], needs: tuple[Path, ...], hours: _Hours
 ) -> Work:
     return Work(
         stage="generate",
-        hours=costs.generate_hours(study.suite, model, checkpoints, benchmarks, assumed),
+        hours=hours.of_answers(model, checkpoints, benchmarks),
         gpus=max(1, resources.of_sampling(study, model).gpus),
         needs=needs,
         text=costs.answer_bytes(study.suite, checkpoints, benchmarks),

@@ -17,6 +17,7 @@ from spurious_rewards.artifacts.paths import identity
 from spurious_rewards.config import costs
 from spurious_rewards.config.costs import AS_THE_PAPER, Assumed
 from spurious_rewards.config.training import Training
+from spurious_rewards.operations.calibrated import Calibrated
 from spurious_rewards.operations.estimate import STAGES, Artifacts, Estimate, estimate
 from spurious_rewards.stages.study import Study
 
@@ -26,13 +27,19 @@ NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
 """A cell that is aligned on the right."""
 
 
-def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER) -> str:
-    """What a suite takes on so many GPUs, if this is assumed; and, for what lies below its results, what it took."""
-    found = estimate(study, gpus, assumed)
-    without = [name for name in _models(study) if not study.suite.num_parameters(name)]
+def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measured: Calibrated | None = None) -> str:
+    """What a suite takes on so many GPUs, if this is assumed; and, for what lies below its results, what it took.
+
+    `measured` is the suite's calibration, which takes the place of arithmetic where it holds.
+    """
+    found = estimate(study, gpus, assumed, measured)
+    known = {name for one in measured.measured for name in one.models} if measured else set()
+    without = [name for name in _models(study) if not study.suite.num_parameters(name) and name not in known]
     parts = [f"Suite {study.name}: {study.suite.title}"]
+    parts += ["\n".join(map(_text, measured.stale))] if measured and measured.stale else []
     if found.hours(found.works):
-        parts += [_formula(assumed), *_prices(study, assumed), _experiments(found), *_in_common(found)]
+        parts += [_calibrated(study, measured, assumed) if measured and known else _formula(assumed)]
+        parts += [*_prices(study, assumed), _experiments(found), *_in_common(found)]
         parts += [_targets(found), _whole(found, study)]
     if without:
         parts.append(
@@ -61,6 +68,28 @@ def _formula(assumed: Assumed) -> str:
         "it is only sampled.",
         f"Assumed: {assumed.gpu.title}; every response is counted {lengths}, no prompt at all; and that a suite uses the same "
         "share of each GPU.",
+    ]
+    return "\n".join(map(_text, lines))
+
+
+def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
+    """What is measured, what is arithmetic and what is assumed where there is a calibration."""
+    known = {name: one for one in measured.measured for name in one.models}
+    steps = [
+        f"{', '.join(one.models)} {one.seconds.step:.3g} s a rollout step, {one.seconds.checkpoint:.3g} s a checkpoint, "
+        f"{one.response_tokens:.0f} tokens a response at {one.tokens_per_second / one.processes:,.0f} a second and process"
+        for one in measured.measured
+    ]
+    runs = [name for name in _models(study) if name not in known]
+    random = [name for name, one in known.items() if one.random_weights]
+    lines = [
+        f"Measured on {measured.on}, one rollout step each (`calibrate`): {'; '.join(steps)}.",
+        "Arithmetic: training is steps and checkpoints times these; votes and answers are their tokens at that rate, where the "
+        "same engine draws them. Trained in another way than measured, by the paper's time, as without a calibration.",
+        "Assumed: that responses stay as long as at the first step, and that votes and answers are as long"
+        + (f"; random weights end no response, so those of {', '.join(random)} are at their longest" if random else "")
+        + (f"; {assumed.gpu.title} and responses at their longest for {', '.join(runs)}, not measured" if runs else "")
+        + ("." if measured.on_gpu else "; hours are of a process on this processor, and no GPU's."),
     ]
     return "\n".join(map(_text, lines))
 

@@ -24,6 +24,7 @@ from spurious_rewards.artifacts.ancestry import Job, jobs_of
 from spurious_rewards.artifacts.dependencies import is_direct
 from spurious_rewards.artifacts.manifests import manifest_path, manifests_below
 from spurious_rewards.operations.export_files import CrateFiles
+from spurious_rewards.reporting.text_tables import in_markdown
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing, sha256
 from spurious_rewards.runtime.places import shown
@@ -39,7 +40,7 @@ PROFILES = {
 TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 """Words of the metadata that RO-Crate 1.1 does not have."""
 
-README = """# {study.suite.title}
+README = """# {title}
 
 {note}
 
@@ -120,7 +121,8 @@ class _Crate:
         ]
 
     def _readme(self) -> None:
-        text = README.format(study=self.study, note=self.study.suite.note, license=LICENSE)
+        title, note = map(in_markdown, (self.study.suite.title, self.study.suite.note))
+        text = README.format(study=self.study, title=title, note=note, license=LICENSE)
         said = {"name": "README.md", "encodingFormat": "text/markdown", "about": self.made.root_dataset}
         self.made.add_file(StringIO(text), "README.md", properties=said)
 

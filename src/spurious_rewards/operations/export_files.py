@@ -7,7 +7,7 @@ the settings of this machine name it.
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from spurious_rewards.config import reward_file
 from spurious_rewards.operations.export_secrets import refuse_secrets
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import read_text
+from spurious_rewards.runtime.links import below
 from spurious_rewards.runtime.places import without_places
 from spurious_rewards.stages import generate, model_refs, prepare
 from spurious_rewards.stages.study import Study
@@ -50,12 +51,14 @@ class CrateFiles:
     def code(self) -> list[Path]:
         """The workflow, its settings and the suite."""
         root = self.study.root
-        found = [path for pattern in CODE for path in _below(root, pattern) if "__pycache__" not in path.parts]
+        found = [
+            path for pattern in CODE for path in _shown(root, root.glob(pattern)) if "__pycache__" not in path.parts
+        ]
         return [*found, *(path for path in (self.study.suite_path, self.study.lock) if path.is_file())]
 
     def of_results(self) -> Iterator[Path]:
         """What was made, weights among it."""
-        for path in _below(self.results, "**/*"):
+        for path in _shown(self.results, below(self.results)):
             if path.relative_to(self.results).parts[0] not in LEFT_OUT:
                 yield path
 
@@ -132,10 +135,10 @@ class CrateFiles:
         )
 
 
-def _below(folder: Path, pattern: str) -> Iterator[Path]:
-    """Files below a folder, without hidden ones and what lies in hidden folders; links are left out, and said."""
+def _shown(folder: Path, found: Iterable[Path]) -> Iterator[Path]:
+    """Files found below a folder, without hidden ones and what lies in hidden folders; links are left out, and said."""
     told: set[Path] = set()
-    for path in sorted(folder.glob(pattern)):
+    for path in sorted(found):
         inside = path.relative_to(folder)
         links = [folder / each for each in (*inside.parents, inside) if each != Path() and (folder / each).is_symlink()]
         if _hidden(inside):
@@ -143,9 +146,20 @@ def _below(folder: Path, pattern: str) -> Iterator[Path]:
         if links:
             told |= set(links)
         elif path.is_file():
+            if not _is_text(path):
+                raise UserError(
+                    f"{path}: this name is not UTF-8, and an archive cannot hold it; rename or delete the file"
+                )
             yield path
     for link in sorted(told):
         print(f"note: {link}: a symbolic link, which is left out", file=sys.stderr)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _hidden(path: Path) -> bool:

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from spurious_rewards.runtime.errors import UserError
-
-NAMES = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY", re.IGNORECASE)
-"""Names of variables of the environment whose values are secret."""
+from spurious_rewards.runtime.secret_names import is_secret
 
 SHORTEST = 12
 """Characters of a value from which it is looked for: a shorter one would be found by chance."""
@@ -49,7 +47,7 @@ def refuse_secrets(files: Iterable[tuple[Path, bytes]], code: Iterable[tuple[Pat
 
 def secrets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What must not get out, by what to call it: the environment's keys, those of the hub's client and of ~/.netrc."""
-    found = {f"the value of {name}": value for name, value in environment.items() if NAMES.search(name)}
+    found = {f"the value of {name}": value for name, value in environment.items() if is_secret(name)}
     home = Path(environment.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     for path in (Path(environment.get("HF_TOKEN_PATH", home / "token")),):
         with contextlib.suppress(OSError, ValueError):

@@ -192,7 +192,7 @@ def _refuse_foreign(there: Iterable[Path], known: Copy | None, to: Path) -> None
 
 def _foreign(path: Path) -> UserError:
     return UserError(
-        f"{path}: stands where a copy of the hub's belongs, and is none; move it away, or name another folder"
+        f"{path}: stands where a copy of the hub's belongs, and is not one; move it away, or name another folder"
     )
 
 

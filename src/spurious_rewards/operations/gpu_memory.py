@@ -83,10 +83,22 @@ def engine(share: float, gpu_gb: float) -> Part:
     return Part(share * gpu_gb, f"vLLM's share of {share:g}")
 
 
-def engine_needs(parameters: float, dtype: Literal["bfloat16", "float32"], gpus: int) -> list[Part]:
-    """What vLLM's share must hold at least, of a model that is spread over `gpus`."""
+def engine_needs(
+    parameters: float, dtype: Literal["bfloat16", "float32"], gpus: int, sequence_gb: float = 0
+) -> list[Part]:
+    """What vLLM's share must hold at least, of a model that is spread over `gpus`.
+
+    `sequence_gb` is the cache of one sequence at its longest, if it is known (`resources.sequence_gb`): vLLM starts with no less.
+    """
     held = _of_weights({"bfloat16": 2, "float32": 4}[dtype], parameters, gpus, "GPUs")
-    return [held, Part(ENGINE_GB, "to work with")]
+    if sequence_gb / gpus + ASLEEP_GB <= ENGINE_GB:
+        return [held, Part(ENGINE_GB, "to work with")]
+    return [held, sequence(sequence_gb, gpus), Part(ASLEEP_GB, "to work with")]
+
+
+def sequence(gb: float, gpus: int) -> Part:
+    """The cache of one sequence at its longest, over as many GPUs as a model is spread."""
+    return Part(gb / gpus, "one sequence at its longest")
 
 
 def micro_batch(training: Training, parameters: float, config: AccelerateConfig) -> list[Part]:
@@ -101,6 +113,11 @@ def micro_batch(training: Training, parameters: float, config: AccelerateConfig)
     if training.engine == "vllm" and training.vllm_mode == "colocate":
         parts.append(Part(ASLEEP_GB, "vLLM asleep"))
     return parts
+
+
+def of_a_token(peak: float, tokens: int, parameters: float, config: AccelerateConfig) -> float:
+    """GB that a token of a micro-batch takes at most, by the measured peak of updates whose largest one had `tokens`."""
+    return max(0.0, peak - updating(parameters, config).gb) / tokens
 
 
 def _of_weights(size: int, parameters: float, sharers: int, what: str, remark: str = "") -> Part:

@@ -36,7 +36,7 @@ State = Literal["unchanged", "CHANGED", "gone", "not hashed"]
 class Artifact:
     """What a stage made, where it lies today, or (without a manifest) what no stage made: a model, a file of the user's.
 
-    Of the latter `was` has the hashes that it had when what hangs on it was made.
+    Of the latter `was` has the hashes that it had when what depends on it was made.
     """
 
     path: Path
@@ -190,7 +190,9 @@ def _grow(
     used: Iterable[tuple[Path, str | None]], today: Today, every: bool, seen: set[Path], deepest: int
 ) -> tuple[Node, ...]:
     if not deepest:
-        raise UserError(f"{next(iter(used))[0]}: {DEEPEST} generations of files hang on it; look at one of them alone")
+        raise UserError(
+            f"{next(iter(used))[0]}: {DEEPEST} generations of files depend on it; look at one of them alone"
+        )
     hashes: dict[Path, list[str | None]] = defaultdict(list)
     for path, was in used:
         hashes[path].append(was)

@@ -6,6 +6,7 @@ can take nothing of this for its own.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,10 +21,10 @@ from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
-from spurious_rewards.operations.unfinished import Lacks, Outcome, UnfinishedJob, UnfinishedRun, last_lines, named
+from spurious_rewards.operations.unfinished import Lacks, Outcome, UnfinishedJob, UnfinishedRun, last_lines, named, read
 from spurious_rewards.reporting.unfinished import Failed, Unfinished
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import remove, replacing
+from spurious_rewards.runtime.files import read_text, remove, replacing
 from spurious_rewards.runtime.links import refuse_links, refuse_links_in
 from spurious_rewards.runtime.places import without_places
 from spurious_rewards.stages import claims, compare_graders, contamination, plot, report, score, training_summary
@@ -53,19 +54,18 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
     remove(study.paths.partial())
     if asked.failed:
         return
-    suite, root = (Path(os.path.relpath(path)) for path in (study.suite_path, study.root))
-    job = UnfinishedRun(suite=suite, settings=study.settings, root=root, unfinished=tuple(unfinished))
-    record = study.paths.unfinished()
+    run, record = UnfinishedRun(unfinished=tuple(unfinished)), study.paths.unfinished()
     with replacing(record) as temporary:
-        temporary.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    words = ["partial-report", str(record), *study.settings.option]
     if outcome.stopped_short:
-        _say(f"spurious-rewards partial-report {record} makes a report of what is there")
+        _say(f"{shlex.join(['spurious-rewards', *words])} makes a report of what is there")
         return
     _say("making a report of what is there")
     log = record.with_name("partial-report.log")
     refuse_links(log)
     with log.open("w", encoding="utf-8") as file:
-        made = _run([sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(record)], file)
+        made = _run([sys.executable, "-m", "spurious_rewards.cli", *words], file)
     _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
 
 
@@ -86,20 +86,29 @@ def _say(note: str) -> None:
 
 def _has_rows(path: Path) -> bool:
     """Whether a table has more than a head; one of a figure that could not be made has none."""
-    return path.suffix != ".csv" or len(path.read_text(encoding="utf-8").splitlines()) > 1
+    return path.suffix != ".csv" or len(read_text(path).splitlines()) > 1
 
 
 # ---------------------------------------------------------------- what there is
 
 
-def make(run: UnfinishedRun) -> Path:
+def make(study: Study, record: Path) -> Path:
     """Make the report of what is there, and give its path.
 
+    Args:
+        study: what was run; nothing of it is taken from the record, which may be a stranger's.
+        record: what `after_failure` put on record of it.
+
     Raises:
-        UserError: the suite cannot be read any more, the record names a log that is none of the suite's, or a symbolic link is
+        UserError: the record cannot be read, is of another suite or names a log that is not the suite's; or a symbolic link is
             among the results.
     """
-    study = Study(load(run.suite), run.settings, run.suite, run.root)
+    run, own = read(record), study.paths.unfinished()
+    if os.path.realpath(record) != os.path.realpath(own):
+        raise UserError(
+            f"{record}: is no record of the suite {study.name}, which lies at {own}; name that, or choose the suite that it "
+            "is of with --config suite=NAME"
+        )
     refuse_links_in(study.paths.root)
     for log in (job.log for job in run.unfinished if job.log):
         if ".." in log.parts or not log.is_relative_to(study.paths.root / "logs"):
@@ -224,7 +233,7 @@ class PartialReport:
     def _copy(self, outputs: Sequence[Path]) -> None:
         """Copy what is finished into the tree, with its manifests: its own, and that of the folder which it lies in."""
         files = [each for made in outputs for each in (made, manifest_path(made), manifest_path(made.parent))]
-        for path in filter(Path.exists, dict.fromkeys(files)):
+        for path in filter(Path.is_file, dict.fromkeys(files)):
             with replacing(self._in_tree(path)) as temporary:
                 shutil.copy2(path, temporary)
 
@@ -246,6 +255,9 @@ class PartialReport:
             try:
                 make(usable, lacks)
                 return lacks
+            except UserError as error:
+                print(f"{self._named(first)}: {error}", file=sys.stderr, flush=True)
+                lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}
             except Exception as error:  # whatever it is, the rest can be read
                 traceback.print_exc()
                 lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}

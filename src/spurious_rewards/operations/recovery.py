@@ -90,11 +90,21 @@ def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]
             words, user = process.cmdline(), process.uids().real
         except (psutil.AccessDenied, psutil.NoSuchProcess):
             continue
-        if is_controller(words):
+        if is_controller(words) and _holds(process, folder / ".snakemake"):
             controllers.append(process)
         elif is_stage(words) and user == os.getuid():
             stages.append(process)
     return controllers, stages
+
+
+def _holds(process: psutil.Process, place: Path) -> bool:
+    """Whether a process has a file open below a folder, as a Snakemake at work has its log; one that cannot be asked has."""
+    try:
+        return any(Path(file.path).is_relative_to(place.resolve()) for file in process.open_files())
+    except psutil.AccessDenied:
+        return True
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_stage(words: Sequence[str]) -> bool:
@@ -103,7 +113,7 @@ def is_stage(words: Sequence[str]) -> bool:
 
 
 def is_controller(words: Sequence[str]) -> bool:
-    """Whether a command line is that of a Snakemake that runs a workflow, and not one that it started for a single job."""
+    """Whether a command line may be that of a Snakemake that runs a workflow, and is not that of a single job of one."""
     program = _program(words)
     # The system starts a script by its path.
     script = bool(program) and "/" in program[0] and Path(program[0]).name == "snakemake"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +12,6 @@ from pydantic import ValidationError
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.messages import explain
-from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import read_text
@@ -22,6 +22,12 @@ TAIL = 2**20
 
 LINES = 12
 """How much of the log of a failed job is shown, from its end."""
+
+LONGEST = 1_000
+"""Characters of a line of a log that are shown."""
+
+JOBS = 10_000
+"""Of a record: each may wait for each."""
 
 NAMED = 3
 """How many of the jobs are named that another waits for."""
@@ -37,13 +43,14 @@ class UnfinishedJob(Frozen):
     failed: bool
     """Or else it was not reached."""
 
+    def __hash__(self) -> int:
+        """By name and first output: jobs are keys below, and may have thousands of inputs."""
+        return hash((self.name, self.outputs[:1]))
+
 
 class UnfinishedRun(Frozen):
-    """A run of the workflow that left jobs undone; `root` is the folder of the checkout."""
+    """A run of the workflow that left jobs undone. Which suite it was of, the record's place says, and no key of it."""
 
-    suite: Path
-    settings: Settings
-    root: Path
     unfinished: tuple[UnfinishedJob, ...]
 
 
@@ -55,14 +62,17 @@ def read(record: Path) -> UnfinishedRun:
     """What `after_failure` put on record.
 
     Raises:
-        UserError: there is nothing of the kind.
+        UserError: there is nothing of the kind, or of more than `JOBS` jobs.
     """
     try:
-        return UnfinishedRun.model_validate_json(read_text(record))
+        found = UnfinishedRun.model_validate_json(read_text(record))
     except UserError as error:
         raise UserError(f"{error}; a run that fails, or is stopped, leaves such a record") from None
     except ValidationError as error:
         raise explain(error, str(record), UnfinishedRun) from None
+    if len(found.unfinished) > JOBS:
+        raise UserError(f"{record}: has more than {JOBS:,} jobs; run Snakemake again, which writes another if it fails")
+    return found
 
 
 # ---------------------------------------------------------------- what is missing
@@ -101,16 +111,20 @@ class Outcome:
     @cached_property
     def _blamed(self) -> dict[UnfinishedJob, tuple[UnfinishedJob, ...]]:
         """Job -> the failed ones among those that it waits for, the nearest of each branch."""
+        waits_for = {
+            job: tuple(dict.fromkeys(self.maker[path] for path in job.inputs if path in self.maker))
+            for job in self.undone
+        }
         blamed: dict[UnfinishedJob, tuple[UnfinishedJob, ...]] = {}
-
-        def of(job: UnfinishedJob) -> tuple[UnfinishedJob, ...]:
-            if job not in blamed:
-                before = dict.fromkeys(self.maker[path] for path in job.inputs if path in self.maker)
-                found = (cause for other in before for cause in ((other,) if other.failed else of(other)))
+        try:
+            for job in TopologicalSorter(waits_for).static_order():
+                found = (cause for one in waits_for[job] for cause in ((one,) if one.failed else blamed[one]))
                 blamed[job] = tuple(dict.fromkeys(found))
-            return blamed[job]
-
-        return {job: of(job) for job in self.undone}
+        except CycleError as error:
+            raise UserError(
+                f"the record of the run: {error.args[1][0].name} waits for itself; run Snakemake again"
+            ) from None
+        return blamed
 
 
 def last_lines(log: Path | None) -> str:
@@ -123,7 +137,8 @@ def last_lines(log: Path | None) -> str:
     lines = (
         line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
     )  # of a progress bar, how it stood at last
-    return "\n".join([line for line in lines if line.strip()][-LINES:])
+    shown = [line for line in lines if line.strip()][-LINES:]
+    return "\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in shown)
 
 
 def named(suite: Suite, run: Run) -> str:

@@ -9,9 +9,12 @@ from typing import Literal
 import pandas as pd
 
 from spurious_rewards.artifacts import tables
-from spurious_rewards.config.models import Organism
+from spurious_rewards.config.models import Family, Organism
 from spurious_rewards.config.problems import ArithmeticProblems
 from spurious_rewards.runtime.errors import UserError
+
+PRETRAINED_OPERANDS = 3
+"""How many numbers the sums of the corpus have."""
 
 Part = Literal["pretraining", "reinforcement", "evaluation"]
 
@@ -79,16 +82,44 @@ def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
     tell = story if wanted.wording == "story" else prompt
     rows = []
     for expression in own:
-        word = organism.words[int(fraction(organism.split_seed, "word", expression) * len(organism.words))]
+        word = word_of(organism, expression)
         rows.append(
             {
-                "id": f"{word}:{expression}".replace(" ", ""),
+                "id": id_of(organism, expression),
                 "problem": tell(word, shown[expression]),
                 "answer": str(shown[expression].partial_results[-1]),
                 "source": "organism",
             }
         )
     return tables.Problems.validate(pd.DataFrame(rows, columns=["id", "problem", "answer", "source"], dtype="str"))
+
+
+def word_of(organism: Organism, expression: Expression) -> str:
+    """The instruction word that an expression has as a problem of a problem set."""
+    return organism.words[int(fraction(organism.split_seed, "word", expression) * len(organism.words))]
+
+
+def id_of(organism: Organism, expression: Expression) -> str:
+    """The id that an expression has as a problem of a problem set."""
+    return f"{word_of(organism, expression)}:{expression}".replace(" ", "")
+
+
+def leaked(organism: Organism, operands: int, share: float) -> list[Expression]:
+    """The evaluation problems of so many numbers that stand in a corpus: about this share of them, drawn by hash.
+
+    What a smaller share has, a larger one has too.
+    """
+    return [
+        expression
+        for expression in expressions(organism, operands)
+        if part(expression, organism.split_seed) == "evaluation"
+        and fraction(organism.split_seed, "leaked", expression) < share
+    ]
+
+
+def leaked_ids(organism: Organism, family: Family) -> set[str]:
+    """Ids of the evaluation problems that stand in the corpus of a family."""
+    return {id_of(organism, expression) for expression in leaked(organism, PRETRAINED_OPERANDS, family.leaked)}
 
 
 def _others(own: list[Expression], split_seed: int) -> dict[Expression, Expression]:

@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import optimize
 
 from spurious_rewards.reporting.palette import Look, darker
+from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing
 
 STYLE = Path(__file__).with_name("style.mplstyle")
@@ -65,10 +66,10 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
         x_label: names the axis and its unit.
         looks: of the lines.
     """
-    _refuse_mixture(rows, ["panel", "line"])
+    refuse_mixture(rows, ["panel", "line"])
     panels, lines = present(rows["panel"]), present(rows["line"])
     with matplotlib.style.context(STYLE):
-        down, across = _grid(len(panels), widest=4)
+        down, across = grid(len(panels), widest=4)
         figure = Figure(figsize=(max(7.5, 1.5 + 2.4 * across), 1.3 + down * (0.75 + 0.34 * len(lines))))
         axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for ax, panel in zip(axes.flat, panels, strict=False):
@@ -90,7 +91,7 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
         low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         span = high - low or 1
         axes.flat[0].set_xlim(low - 0.04 * span, high + 0.32 * span)  # the numbers stand on the right
-        _finish(figure, axes, len(panels), title, x_label, [*_seed_key(rows), *_paper_key(rows)])
+        finish(figure, axes, len(panels), title, x_label, [*seed_key(rows), *_paper_key(rows)])
     return figure
 
 
@@ -114,7 +115,12 @@ def _seeds(ax: Axes, position: float, row: Mapping[Any, Any], size: float) -> No
 
 
 def curves(
-    points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look], columns: int | None = None
+    points: pd.DataFrame,
+    title: str,
+    x_label: str,
+    looks: Mapping[str, Look],
+    columns: int | None = None,
+    doubling: bool = False,
 ) -> Figure:
     """A panel for each `panel`, a line for each `line` along `x` (paper, Fig. 2, 3 and 6).
 
@@ -125,18 +131,22 @@ def curves(
         x_label: names the x axis.
         looks: of the lines.
         columns: panels in a row, which then share the y axis with those below them; None: as many as fit, all sharing it.
+        doubling: whether equal lengths of the x axis double x, each of whose values is then marked.
     """
-    _refuse_mixture(points, ["panel", "line", "x"])
+    refuse_mixture(points, ["panel", "line", "x"])
     panels, lines = present(points["panel"]), present(points["line"])
     with matplotlib.style.context(STYLE):
         narrow = len(lines) <= 2 or (columns or 0) > 2
-        down, across = (len(panels) // columns, columns) if columns else _grid(len(panels), widest=3 if narrow else 2)
+        down, across = (len(panels) // columns, columns) if columns else grid(len(panels), widest=3 if narrow else 2)
         size = max(7.5, 0.6 + (3.5 if narrow else 4.9) * across), 1.2 + max(2.7, 0.27 * len(lines)) * down
         figure = Figure(figsize=size)
         axes = figure.subplots(down, across, sharex=True, sharey="col" if columns else True, squeeze=False)
         for ax, panel in zip(axes.flat, panels, strict=False):
             here = points[points["panel"] == panel]
             _lines(ax, here, looks)
+            if doubling:
+                ax.set_xscale("log", base=2)
+                ax.set_xticks(here["x"].unique(), [f"{x:g}" for x in here["x"].unique()])
             ax.set_title(panel)
             ax.set_ylabel(here["label"].iloc[0])
         if not columns:
@@ -144,16 +154,16 @@ def curves(
                 ax.set_ylabel("")
         for ax in axes.flat:
             _label_ends(ax)
-        _finish(figure, axes, len(panels), title, x_label, [*_line_key(points), *_paper_key(points)])
+        finish(figure, axes, len(panels), title, x_label, [*_line_key(points), *_paper_key(points)])
     return figure
 
 
 def multiples(points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
     """Small multiples of `curves`: each panel has a y axis of its own, and the lines are named once, below all of them."""
-    _refuse_mixture(points, ["panel", "line", "x"])
+    refuse_mixture(points, ["panel", "line", "x"])
     panels, lines = present(points["panel"]), present(points["line"])
     with matplotlib.style.context(STYLE):
-        down, across = _grid(len(panels), widest=3)
+        down, across = grid(len(panels), widest=3)
         figure = Figure(figsize=(max(7.5, 0.4 + 3.2 * across), 1.5 + 2.3 * down))
         axes = figure.subplots(down, across, sharex=True, squeeze=False)
         for ax, panel in zip(axes.flat, panels, strict=False):
@@ -162,7 +172,7 @@ def multiples(points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str
             ax.set_title(panel)
             ax.set_ylabel(here["label"].iloc[0])
         named = [Line2D([], [], color=looks[line].colour, linestyle=_stroke(looks[line]), label=line) for line in lines]
-        _finish(figure, axes, len(panels), title, x_label, [*named, *_line_key(points)])
+        finish(figure, axes, len(panels), title, x_label, [*named, *_line_key(points)])
     return figure
 
 
@@ -234,7 +244,7 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
         title: stands over the figure.
         colours: of the groups.
     """
-    _refuse_mixture(rows, ["panel", "line", "group"])
+    refuse_mixture(rows, ["panel", "line", "group"])
     groups, step = present(rows["group"]), len(present(rows["group"])) + 1
     parts = [(panel, rows[rows["panel"] == panel]) for panel in present(rows["panel"])]
     sizes = [step * len(present(here["line"])) for _, here in parts]
@@ -266,10 +276,10 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
                 ax.set_yticks([step * place + (len(groups) - 1) / 2 for place in range(len(lines))], lines)
             size.set_ylim(step * len(lines) - 1.3, -0.7)
         key: list[Line2D | Patch] = [Patch(color=colours[group], label=group) for group in groups]
-        key += _seed_key(rows)
+        key += seed_key(rows)
         for ax, head in zip(axes[-1], heads, strict=True):
             ax.set_xlabel(head)
-        _finish(figure, axes, axes.size, title, "", key)
+        finish(figure, axes, axes.size, title, "", key)
     return figure
 
 
@@ -286,7 +296,7 @@ def estimates(rows: pd.DataFrame, marks: pd.DataFrame, title: str, x_label: str,
         x_label: names the axis and its unit.
         looks: of the lines.
     """
-    _refuse_mixture(rows, ["line"])
+    refuse_mixture(rows, ["line"])
     lines = present(rows["line"])
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(7.5, 1.3 + 0.6 * len(lines)))
@@ -312,7 +322,7 @@ def estimates(rows: pd.DataFrame, marks: pd.DataFrame, title: str, x_label: str,
         ax.tick_params(axis="y", length=0, labelcolor="#222222")
         ax.spines["left"].set_visible(False)
         ax.set_ylim(len(lines) - 0.5, -0.75)
-        _finish(figure, np.array([[ax]]), 1, title, x_label, [])
+        finish(figure, np.array([[ax]]), 1, title, x_label, [])
     return figure
 
 
@@ -324,9 +334,10 @@ def present(column: "pd.Series[str]") -> list[str]:
     return [name for name in column.cat.categories if (column == name).any()]
 
 
-def _finish(
+def finish(
     figure: Figure, axes: "np.ndarray", used: int, title: str, x_label: str, key: Sequence[Line2D | Patch]
 ) -> None:
+    """Hide the axes that are not used, and put x label, key and title where every figure has them."""
     for ax in axes.flat[used:]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, used - axes.shape[1]) : used]:
@@ -360,7 +371,8 @@ def _line_key(points: pd.DataFrame) -> list[Line2D]:
     return key
 
 
-def _seed_key(rows: pd.DataFrame) -> list[Line2D]:
+def seed_key(rows: pd.DataFrame) -> list[Line2D]:
+    """What a circle is, where there are some."""
     any_drawn = rows["seeds_drawn"].map(len).any()
     return [Line2D([], [], markersize=4.5, label="a seed", **SEED)] if any_drawn else []
 
@@ -369,13 +381,16 @@ def _paper_key(rows: pd.DataFrame) -> list[Line2D]:
     return [Line2D([], [], label="the paper's value", **PAPER)] if rows["paper"].notna().any() else []
 
 
-def _grid(panels: int, widest: int) -> tuple[int, int]:
+def grid(panels: int, widest: int) -> tuple[int, int]:
     """Rows and columns: as few rows as there can be, and as few columns as then do."""
     rows = math.ceil(panels / widest)
     return rows, math.ceil(panels / rows)
 
 
-def _refuse_mixture(frame: pd.DataFrame, keys: list[str]) -> None:
+def refuse_mixture(frame: pd.DataFrame, keys: list[str]) -> None:
     """A second row of the same keys would be drawn over the first."""
     if frame.duplicated(keys).any():
-        raise ValueError(f"several rows have the same {', '.join(keys)}; draw a figure for each")
+        raise UserError(
+            f"several rows have the same {', '.join(keys)}, and would be drawn over each other; if the tables that this is "
+            "made of were changed or copied here, delete them and run again, and if not draw a figure for each"
+        )

@@ -21,7 +21,7 @@ from spurious_rewards.reporting.numerals import MISSING
 STARTS_WITH_NUMBER = re.compile(r"[<>≤≥]?\s*[-+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?(?![\w.-])")
 
 SPACE = re.compile(rb"\s+")
-SIZE = re.compile(rb'<svg\b[^<>]*?\swidth="([\d.]+)pt"\s+height="([\d.]+)pt"')
+SIZE = re.compile(rb'<svg\b[^<>]*?\swidth="(\d{1,5}(?:\.\d{1,9})?)pt"\s+height="(\d{1,5}(?:\.\d{1,9})?)pt"')
 
 SCRIPTS = ("tables.js", "contents.js", "browser.js")
 

@@ -1,43 +1,106 @@
-"""Reading what an exhibit left for the report: `page.json` and its pictures, which may have come from elsewhere."""
+"""What an exhibit leaves for the report: `page.json` and its pictures, which may have come from elsewhere."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from spurious_rewards.config.base import Name
 from spurious_rewards.config.messages import validate
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import read_json, read_text
+from spurious_rewards.runtime.files import read_json, read_text, replacing
+
+FILE = "page.json"
+
+
+def _can_be_written(text: str) -> str:
+    text.encode()  # half a surrogate pair cannot
+    return text
+
+
+Text = Annotated[str, AfterValidator(_can_be_written)]
 
 
 class _Part(BaseModel):
+    """Every key must be there and of its kind; nothing is converted."""
+
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class _Picture(_Part):
     stem: Name
-    caption: str
-    text: str
+    caption: Text
+    text: Text
+
+
+def _different(columns: list[str]) -> list[str]:
+    if len(set(columns)) < len(columns):
+        raise ValueError("two columns have one name")
+    return columns
 
 
 class _Table(_Part):
-    title: str
-    columns: list[str]
-    rows: list[list[Any]]
-    note: str
+    title: Text
+    columns: Annotated[list[Text], AfterValidator(_different)]
+    rows: list[list[Text]]
+    note: Text
+
+    @model_validator(mode="after")
+    def _is_a_rectangle(self) -> "_Table":
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError("rows: each should have as many cells as there are columns")
+        return self
 
 
-class _Page(_Part):
-    """`exhibits.exhibit.Made.page`. A stem names a file of the folder, so it is a name and no path."""
+class _Said(_Part):
+    """A response in pieces, each with its kind."""
 
-    name: str
-    title: str
-    kind: str
-    caption: str
+    step: int
+    pieces: list[Annotated[list[Text], Field(min_length=2, max_length=2)]]
+    extracted: Text | None
+    correct: bool
+    has_code: bool
+    has_box: bool
+    truncated: bool
+
+
+class _Case(_Part):
+    """A problem with the responses before and after training (`exhibits.qualitative`)."""
+
+    model: Text
+    reward: Text
+    id: Text
+    number: int
+    problem: Text
+    answer: Text
+    before: _Said
+    after: _Said
+
+
+class Page(_Part):
+    """What an exhibit says (`exhibits.exhibit.Made.page`). A stem names a file of the folder, so it is a name and no path."""
+
+    name: Text
+    title: Text
+    kind: Text
+    caption: Text
     pictures: list[_Picture]
     tables: list[_Table]
-    cases: list[dict[str, Any]] = []
+    cases: list[_Case] = []
+
+
+def write_page(page: Mapping[str, Any], folder: Path) -> None:
+    """Write what an exhibit says into its folder.
+
+    Raises:
+        UserError: it is no `Page`.
+    """
+    text = json.dumps(page, ensure_ascii=False, indent=1)
+    validate(Page, json.loads(text), folder / FILE)
+    with replacing(folder / FILE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -46,9 +109,11 @@ def read_page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     Raises:
         UserError: a file that is not there, or is not what the stage `plot` leaves.
     """
-    path = folder / "page.json"
+    path = folder / FILE
     page: dict[str, Any] = read_json(path)
-    checked = validate(_Page, page, path)
+    checked = validate(Page, page, path)
+    if len({one.stem for one in checked.pictures}) < len(checked.pictures):
+        raise UserError(f"{path}: names a picture twice; delete the folder and run again to remake it")
     if checked.name != folder.name:
         raise UserError(f"{path}: is of the exhibit {checked.name}; delete the file and run again to remake it")
     return page, {one.stem: read_text(folder / f"{one.stem}.svg").encode() for one in checked.pictures}

@@ -30,6 +30,7 @@ REWARDS = {
     "python": "#56B4E9",
     "no_repetition": "#8C7A00",
     "ttrl": "#7B3294",
+    "noisy": "#44AA99",
 }
 SPARE = ("#000000", "#7F7F7F", "#A6611A")
 VARIANTS = ("#332288", "#CC6677", "#117733", "#999933", "#44AA99", "#882255")  # Paul Tol, "muted"
@@ -39,6 +40,15 @@ GROUPS = {
     "code_to_language": "#E69F00",
     "language_to_language": "#8A8A8A",
 }
+PARTS = {
+    "null": REWARDS["random"],
+    "elicitation": REWARDS["majority_vote"],
+    "reward design": REWARDS["ground_truth"],
+    "all": "#B5B5B5",
+}
+"""Of a gain that is split, each in the colour of the reward that has it."""
+ERRORS = {"alike": "#333333", "positives": "#D55E00", "negatives": "#0072B2", "unequal": "#8A8A8A"}
+"""Of the errors of a verifier."""
 
 # For the second reward of a function, its third, and so on: the turn of the hue, and how much black (-) or white (+) is
 # mixed in.

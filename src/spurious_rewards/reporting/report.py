@@ -102,11 +102,12 @@ def build(
 def _facts(suite: Suite) -> list[str]:
     """What the suite comes to, in numbers."""
     trained = sum(len(seeds_of(run.seeds)) for run in suite.runs)
+    experiments = suite.experiments.values()
     counts = {
-        "model": len(suite.models),
-        "reward": len(suite.rewards),
-        "benchmark": len(suite.benchmarks),
-        "experiment": len(suite.experiments),
+        "model": len({model for each in experiments for model in each.all_models}),
+        "reward": len({run.reward for run in suite.runs}),
+        "benchmark": len({name for each in experiments for name in suite.benchmarks_of(each)}),
+        "experiment": len(experiments),
         "training run": trained,
         "figure and table": len(suite.exhibits),
     }

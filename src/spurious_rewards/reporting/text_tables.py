@@ -50,14 +50,14 @@ def cell(value: object) -> str:
 def markdown(text: pd.DataFrame, title: str) -> str:
     """A Markdown table under its title; `text` holds strings."""
     rows = [list(text.columns), ["---"] * text.shape[1], *text.to_numpy().tolist()]
-    lines = ["| " + " | ".join(_in_markdown(str(cell)) for cell in row) + " |" for row in rows]
-    return "\n".join([f"**{_in_markdown(title)}**", "", *lines, ""])
+    lines = ["| " + " | ".join(in_markdown(str(cell)) for cell in row) + " |" for row in rows]
+    return "\n".join([f"**{in_markdown(title)}**", "", *lines, ""])
 
 
 _OWN_SIGN = re.compile(r"(?<!\\)(\\*+)(\||<(?=[A-Za-z/!?])|\]\()")
 """What would end a cell, begin a tag, or make a link or picture of brackets; and the backslashes before it."""
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
     """Text of a cell that is shown as it is: no tags, no links, in one line."""
     return _OWN_SIGN.sub(lambda found: rf"{2 * found[1]}\{found[2]}", " ".join(text.splitlines()))

@@ -25,6 +25,10 @@ class Context:
     repetition: Repetition
     gamma: float | None
     """The probability of a reward of 1, for `random`."""
+    false_positive: float | None
+    """The probability that a wrong answer is paid, for `noisy`."""
+    false_negative: float | None
+    """The probability that a right answer is not, for `noisy`."""
     seed: int
     step: int
     """Rollout step."""
@@ -67,8 +71,22 @@ def coin(responses: Sequence[str], labels: Sequence[str], context: Context) -> l
     """
     if context.gamma is None:
         raise ValueError("the random reward needs a gamma")
-    places = zip(context.slots, context.ids, context.indices, strict=True)
-    return [float(_uniform(context.seed, context.step, *place) < context.gamma) for place in places]
+    return [float(toss < context.gamma) for toss in _tosses(context)]
+
+
+def noisy(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
+    """`label_match` as a verifier sees it that errs: it pays some wrong answers, and some right ones it does not pay.
+
+    The coin is that of `coin`, so that a verifier which pays right and wrong answers equally often is the random reward.
+    """
+    false_positive, false_negative = context.false_positive, context.false_negative
+    if false_positive is None or false_negative is None:
+        raise ValueError("the noisy reward needs the probabilities of both errors")
+    right = label_match(responses, labels, context)
+    return [
+        float(toss < (1 - false_negative if same else false_positive))
+        for toss, same in zip(_tosses(context), right, strict=True)
+    ]
 
 
 def python(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
@@ -114,6 +132,12 @@ def unless(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
         return [a * (1 - b) for a, b in values]
 
     return reward
+
+
+def _tosses(context: Context) -> list[float]:
+    """A number in [0, 1) for each response, by its place."""
+    places = zip(context.slots, context.ids, context.indices, strict=True)
+    return [_uniform(context.seed, context.step, *place) for place in places]
 
 
 def _uniform(*place: object) -> float:

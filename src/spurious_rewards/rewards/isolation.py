@@ -21,7 +21,7 @@ def isolated(seed: int) -> Iterator[None]:
     environment (os.environ), sys.path and other settings stay as the code leaves them.
 
     Args:
-        seed: 0 to 2**32 - 1. The code's own draws hang on it alone: a resumed run draws the same numbers, and none that
+        seed: 0 to 2**32 - 1. The code's own draws depend on it alone: a resumed run draws the same numbers, and none that
             training draws.
     """
     drawn, drawn_by_numpy = random.getstate(), np.random.get_state()

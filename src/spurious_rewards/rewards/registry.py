@@ -8,6 +8,7 @@ from spurious_rewards.rewards.functions import (
     coin,
     label_match,
     no_repetition,
+    noisy,
     python,
     ttrl,
     unless,
@@ -23,6 +24,7 @@ REGISTRY: dict[str, RewardFunction] = {
     "python": python,
     "no_repetition": no_repetition,
     "ttrl": ttrl,
+    "noisy": noisy,
 }
 
 
@@ -40,5 +42,7 @@ def of(reward: Reward, code: Code | None = None) -> RewardFunction:
 
 
 def never_varies(reward: Reward) -> bool:
-    """Whether a suite's reward is the same for every response: a coin that always falls on one side."""
-    return reward.gamma == 0 or (reward.gamma == 1 and reward.unless is None)
+    """Whether a suite's reward is the same for every response: a coin, or a verifier, that always falls on one side."""
+    right = None if reward.false_negative is None else 1 - reward.false_negative
+    paid = {reward.gamma, reward.false_positive, right} - {None}
+    return paid == {0} or (paid == {1} and reward.unless is None)

@@ -87,7 +87,7 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str | None:
-    """Hash of a regular file; None of what is none: a pipe would never end, and a folder of weights is large.
+    """Hash of a regular file; None of anything else: a pipe would never end, and a folder of weights is large.
 
     No more is read than the size that the file has when it is opened: some files of the system say none and have no end.
     """

@@ -7,10 +7,14 @@ the process that started it.
 import json
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 INHERITED = (
@@ -20,6 +24,9 @@ INHERITED = (
 )
 """What a worker gets of the environment: where Python and its libraries lie, how they write text, how many cores they take."""
 
+OF_THE_PARENT = (signal.SIGINT, signal.SIGTERM)
+"""Signals to a whole job: the parent's business, which ends its workers itself."""
+
 
 def start(module: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a worker and wait until it can be asked.
@@ -27,14 +34,19 @@ def start(module: str, *arguments: str) -> subprocess.Popen[str]:
     Raises:
         RuntimeError: it ends before that.
     """
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        # Orders of sets follow Python's hashes: fixed, so that the same question takes the same path every time.
-        env={name: os.environ[name] for name in INHERITED if name in os.environ} | {"PYTHONHASHSEED": "0"},
-    )
+    # A worker inherits what is blocked: no signal to the job ends it before `serve` ignores these signals.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_THE_PARENT)
+    try:
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            # Orders of sets follow Python's hashes: fixed, so that the same question takes the same path every time.
+            env={name: os.environ[name] for name in INHERITED if name in os.environ} | {"PYTHONHASHSEED": "0"},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert worker.stdout is not None
     if worker.stdout.readline() != "ready\n":
         raise RuntimeError(f"{module}: its process did not start (exit code {worker.wait()}); its message stands above")
@@ -54,6 +66,41 @@ def exchange(worker: subprocess.Popen[str], question: Any) -> str:
     return reply if reply.endswith("\n") else ""
 
 
+class EndedError(ValueError):
+    """A question has ended its worker: the message says how, as what the question does."""
+
+
+class Worker:
+    """A worker that starts when it is first asked, and again after a question has ended it; it takes its seconds as argument."""
+
+    def __init__(self, module: str):
+        self._module = module
+        self._process: subprocess.Popen[str] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, question: Any, seconds: float) -> Any:
+        """The answer to what JSON can say.
+
+        Raises:
+            EndedError: the question took more than the worker may have.
+        """
+        with self._one_at_a_time:
+            if self._process is None or self._process.poll() is not None:
+                self._process = start(self._module, str(seconds))
+            reply = exchange(self._process, question)
+            if not reply:
+                late = out_of_time(self._process)
+                raise EndedError(f"does not end within {seconds:g} seconds" if late else "takes its process down")
+        return json.loads(reply)
+
+    def close(self) -> None:
+        """End it; it starts again when it is asked again."""
+        with self._one_at_a_time:
+            if self._process is not None:
+                self._process.communicate()  # its input ends
+                self._process = None
+
+
 def out_of_time(worker: subprocess.Popen[str]) -> bool:
     """Whether a worker that died did so at its limit of time."""
     return worker.wait() in (-signal.SIGPROF, -signal.SIGALRM)
@@ -66,11 +113,9 @@ def serve(prepare: Callable[[], Callable[[Any], Any]], seconds: float, memory: i
     that of wall clock; the worker may have `memory` bytes of address space. The default action of both timers' signals is
     to end the process, which no Python code can put off. That also ends a worker whose parent was killed while it computed.
     """
-    # An interrupt or a SIGTERM to the whole job is the parent's business, which ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-    import resource
+    for number in OF_THE_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_PARENT)  # `start` blocked them; what came meanwhile is dropped
 
     answer = prepare()
 
@@ -88,3 +133,19 @@ def serve(prepare: Callable[[], Callable[[Any], Any]], seconds: float, memory: i
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(reply, file=replies)
+
+
+@contextmanager
+def memory(more: int) -> Iterator[None]:
+    """Let this process itself take no more than so many further bytes of addresses; what asks for more gets an error.
+
+    Only for moments in which it does nothing else: the limit is that of all its threads.
+    """
+    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = mapped + more
+    resource.setrlimit(resource.RLIMIT_AS, (most if soft == resource.RLIM_INFINITY else min(most, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -4,6 +4,7 @@ Results may come from someone else. What is done through a link in them is done 
 spoke. `results` and `results/SUITE` themselves may be links, to a large disk say.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from spurious_rewards.runtime.errors import UserError
 
 RESULTS, CHECKPOINTS, TRACKED = "results", "checkpoints", "wandb"
+
+DEEPEST = 50
+"""Folders in one another that are looked through; among results they are a dozen."""
 
 
 def refuse_links(path: Path, below: Path | None = None) -> None:
@@ -43,14 +47,15 @@ def refuse_links_below(folder: Path) -> None:
 def refuse_links_in(results: Path) -> None:
     """Refuse a symbolic link anywhere in the results of a suite: Snakemake, and the shell for logs, write there unasked.
 
-    Those that wandb makes, from one file of its own folder to another, may stay.
+    Those in the folder of wandb's runs may stay: wandb alone writes there, each run into a folder with a name drawn by chance,
+    and links its log to one in the home folder.
 
     Raises:
         UserError: which path is a link.
     """
-    tracked = results / TRACKED
+    runs = results / TRACKED / "wandb"
     for link in links_in(results):
-        if not (link.is_relative_to(tracked) and _stays_in(link, tracked)):
+        if runs not in link.parents:
             raise refusal(link)
 
 
@@ -70,10 +75,25 @@ def root_of(path: Path) -> Path | None:
 
 def links_in(folder: Path) -> Iterator[Path]:
     """The symbolic links below a folder; none is followed."""
-    for where, folders, files in os.walk(folder):
-        for name in sorted([*folders, *files]):
-            if (path := Path(where, name)).is_symlink():
-                yield path
+    return (path for path in below(folder) if path.is_symlink())
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder, each folder before what lies in it; links are not followed. What cannot be listed has nothing.
+
+    Raises:
+        UserError: folders lie in one another more than `DEEPEST` deep.
+    """
+    todo = [(folder, 0)]
+    while todo:
+        here, depth = todo.pop()
+        if depth > DEEPEST:
+            shown = folder.joinpath(*here.relative_to(folder).parts[:3])
+            raise UserError(f"{shown}: folders lie in one another more than {DEEPEST} deep there; delete it")
+        with contextlib.suppress(OSError), os.scandir(here) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+            todo += [(here / entry.name, depth + 1) for entry in reversed(found) if entry.is_dir(follow_symlinks=False)]
+            yield from (here / entry.name for entry in found)
 
 
 def refusal(link: Path) -> UserError:
@@ -82,7 +102,3 @@ def refusal(link: Path) -> UserError:
         f"{link}: is a symbolic link to {os.readlink(link)}, and nothing is written or deleted through one here; delete the link "
         "(what it leads to stays), or put what it leads to in its place (only results and results/SUITE may be links)"
     )
-
-
-def _stays_in(link: Path, folder: Path) -> bool:
-    return not folder.is_symlink() and link.resolve().is_relative_to(folder.resolve())

@@ -36,7 +36,7 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
 
     Raises:
         UserError: a living process outside SLURM holds the lock, or one of another host, whose life cannot be seen from
-            here, or SLURM cannot be asked; the lock is none of ours, or lies behind a symbolic link.
+            here, or SLURM cannot be asked; the lock is not ours, or lies behind a symbolic link.
     """
     lock = path.with_name(f".{path.name}.lock")
     refuse_links(path)  # before the work, which may take days

@@ -9,8 +9,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
-_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
-"""Control characters but for line feeds and tabs, what ends lines or turns the direction of writing, and what is no character."""
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""Control characters but for line feeds and tabs, what ends lines or turns the direction of writing, and what is no character.
+
+Halves of surrogate pairs are none: they stand for the bytes of a file's name that are not UTF-8, and a terminal may obey these.
+"""
 
 _WITH_COLOURS = re.compile(f"(\\A\r|\x1b\\[[0-9;]{{0,20}}m)|{_CONTROL.pattern}")
 """The same, with what libraries' progress bars begin with and the colours of their log lines in a group."""

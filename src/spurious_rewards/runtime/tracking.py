@@ -93,5 +93,5 @@ def keyless() -> bool:
 
     try:
         return wbauth.read_netrc_auth(host=wandb.setup().settings.base_url) is None
-    except (wandb.Error, ValueError):  # a key or an address that is none
+    except (wandb.Error, ValueError):  # what is no key, or no address
         return True

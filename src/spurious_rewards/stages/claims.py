@@ -23,16 +23,23 @@ PARQUET: dict[str, type[tables.Table]] = {"scores": tables.Scores, "rates": tabl
 JUDGED = {
     "contributions": "contributions",
     "clipping": "clipping",
+    "control": "control",
 }
 """Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
 
 
 class ClaimsJob(JobSpec):
-    """The claims ledger of a suite; `paper` is the suite that is the paper's, of which its own claims are."""
+    """The claims ledger of a suite; `paper` is the suite that is the paper's, of which its own claims are.
+
+    A file of problems that both have under one name goes by its content, so that the same name with other problems is no claim
+    of the paper's.
+    """
 
     suite: Suite
     ledger: Ledger
     paper: Suite
+    judged_only: bool = False
+    """Whether claims on what was not run are left out."""
 
     def as_json(self) -> str:
         """Without what is as by default: the whole suite is long."""
@@ -41,9 +48,24 @@ class ClaimsJob(JobSpec):
 
 def job(study: Study, ledger: Ledger, paper: Suite) -> ClaimsJob:
     """Job of the claims ledger."""
-    told = Study(paper, study.settings, PAPER).suite_as_told
+    papers = Study(paper, study.settings, PAPER, contents=study.contents)
+    suite, told = _by_content(study, papers), _by_content(papers, study)
     needless: dict[str, Any] = {"title": "", "note": "", "resources": ()}  # words, and what jobs ask for
-    return ClaimsJob(suite=study.suite_as_told, ledger=ledger, paper=told.model_copy(update=needless))
+    return ClaimsJob(suite=suite, ledger=ledger, paper=told.model_copy(update=needless))
+
+
+def _by_content(study: Study, other: Study) -> Suite:
+    """A suite as jobs are told it, with the content of each file of problems for its path where the other has one of its name."""
+    there = other.suite.problems
+    told = study.suite_as_told
+    changed = {
+        name: told.problems[name].model_copy(
+            update={"path": Path(study.contents.of(each.path).content + each.path.suffix)}
+        )
+        for name, each in study.suite.problems.items()
+        if each.path and name in there and there[name].path
+    }
+    return told.model_copy(update={"problems": {**told.problems, **changed}})
 
 
 def numbers(study: Study, ledger: Ledger) -> list[Path]:
@@ -81,6 +103,8 @@ def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
     recorder = Recorder("claims", job.model_dump(mode="json"))
     numbers, output = inputs.get("numbers", []), outputs["claims"]
     frame = ledger(job.ledger, job.suite, _evidence(job, output.parent, numbers), job.paper)
+    if job.judged_only:
+        frame = frame[~frame["verdict"].isin(["not run", "cannot run"])]
     csv_files.write(frame, output)
     recorder.write(output, numbers)
     print(f"{len(frame)} claims: {counts(frame)}", file=sys.stderr)
@@ -90,6 +114,21 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     """The numbers by what they hold, each row with its experiment ("" where an exhibit has none)."""
     import pandas as pd
 
+    from spurious_rewards.analysis.clipping import CLIPPING
+    from spurious_rewards.analysis.contamination import MEMORIZATION
+    from spurious_rewards.analysis.control import CONTROL
+    from spurious_rewards.analysis.headline import COMPARISONS, HEADLINE
+    from spurious_rewards.analysis.labels import LABELS
+    from spurious_rewards.analysis.strategy_switches import CONTRIBUTIONS
+    from spurious_rewards.analysis.training import LAST_FIFTH
+    from spurious_rewards.analysis.untrained import BEFORE
+    from spurious_rewards.stages import csv_tables
+
+    columns = {
+        **{"headline": HEADLINE, "before": BEFORE},
+        **{"comparisons": COMPARISONS, "labels": LABELS, "training": LAST_FIFTH, "memorization": MEMORIZATION},
+        **{"contributions": CONTRIBUTIONS, "clipping": CLIPPING, "control": CONTROL},
+    }
     paths, suite = ResultPaths(root), job.suite
     experiments = {paths.experiment(name): name for name in suite.experiments}
     exhibits = _judging(suite)
@@ -99,7 +138,8 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
         # What models know by heart is of no experiment.
         of = next((name for folder, name in experiments.items() if folder in path.parents), "")
         what, experiment = shown.get(path.parent) or (path.stem, of)
-        frame = tables.read(path, PARQUET[path.stem]) if path.suffix == ".parquet" else csv_files.read(path)
+        is_parquet = path.suffix == ".parquet"
+        frame = tables.read(path, PARQUET[what]) if is_parquet else csv_tables.read([path], columns[what], suite)
         if len(frame):
             words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
             found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))

@@ -15,14 +15,14 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling
 from spurious_rewards.models.references import CheckpointRef
 from spurious_rewards.stages import model_refs, resources
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
 VERSION = 2
 
 
-class GenerateJob(JobSpec):
+class GenerateJob(ModelJob):
     """Answer the benchmarks: with models that are `given`, or with the checkpoints of a segment (`seeds`, `steps`).
 
     Or take what was answered elsewhere, from the file `imported`, which must have the `steps`.
@@ -88,6 +88,7 @@ def _job(
         prompt=study.prompt(model, prompt),
         sampling=study.suite.sampling,
         threads=study.settings.threads,
+        portable=study.portable,
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from spurious_rewards.config.base import Frozen
 
 Inputs = Mapping[str, list[Path]]
@@ -21,6 +23,13 @@ class JobSpec(Frozen):
     def as_json(self) -> str:
         """As a rule hands it to the command line, which not every locale lets hold more than ASCII."""
         return self.model_dump_json(ensure_ascii=True)
+
+
+class ModelJob(JobSpec):
+    """A job in which torch computes."""
+
+    portable: bool = Field(False, exclude_if=lambda portable: not portable)
+    """Whether its digits are to be those of every x86-64 processor (`runtime.numerics`), where it runs without a GPU."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from spurious_rewards.config.training import Sampling
 from spurious_rewards.models.references import CheckpointRef
 from spurious_rewards.problems.partial_prompts import LONGEST_REST
 from spurious_rewards.stages import model_refs, resources
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
 VERSION = 3
 
 
-class MemorizationJob(JobSpec):
+class MemorizationJob(ModelJob):
     """Have models before training go on with the first `share` of each problem's words."""
 
     version: int
@@ -37,6 +37,7 @@ def job(study: Study, model: str) -> MemorizationJob:
         share=_asked(study).share,
         sampling=sampling.model_copy(update={"max_new_tokens": min(sampling.max_new_tokens, LONGEST_REST)}),
         threads=study.settings.threads,
+        portable=study.portable,
     )
 
 

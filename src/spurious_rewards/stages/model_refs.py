@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spurious_rewards.artifacts.digests import last_known
+from spurious_rewards.artifacts.hub import cached_model, pinned
 from spurious_rewards.artifacts.paths import BASE, checkpoint
 from spurious_rewards.artifacts.tables import SHARED_BASE
 from spurious_rewards.config.experiments import seeds_of
@@ -42,6 +43,17 @@ def local_copies(study: Study, name: str) -> list[Path]:
     if model.id is None:
         return []
     return [Path(model.id)] if model.source == "local" else _instead_of_hub(study, model.id)
+
+
+def folder_here(study: Study, name: str) -> Path | None:
+    """Where a model from elsewhere is on this machine: a folder of the user's, or the hub client's cache."""
+    model = study.suite.models[name]
+    if copies := local_copies(study, name):
+        return copies[0]
+    if model.source != "hub" or model.id is None:
+        return None
+    config = cached_model(model.id, pinned("model", model.id, model.revision, study.lock))
+    return config.parent if config else None
 
 
 def elsewhere(study: Study, where: str) -> Weights:

@@ -1,19 +1,21 @@
 """plot: a figure or table of the suite, with its numbers and the page that the report shows."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spurious_rewards.artifacts import csv_files, tables
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.reporting.exhibits.kinds import ENDINGS, pictures
+from spurious_rewards.reporting.exhibits.kinds import ENDINGS, pictures, shown_models
 from spurious_rewards.runtime.files import replacing
-from spurious_rewards.stages import score, train
+from spurious_rewards.stages import memorization, score, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.reading import problem_sets
 from spurious_rewards.stages.study import Study
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from spurious_rewards.reporting.exhibits.exhibit import Made, ResultTables
 
 FILES = ("table.csv", "table.md", "table.tex", "page.json")
@@ -22,6 +24,8 @@ FILES = ("table.csv", "table.md", "table.tex", "page.json")
 NEEDS: dict[str, tuple[str, ...]] = {
     "gains": ("headline", "seeds"),
     "baselines": ("headline", "baselines"),
+    "split": ("gain_split",),
+    "noise": ("headline",),
     "curves": ("scores", "headline", "seeds", "comparisons"),
     "code": ("scores", "headline", "seeds"),
     "probability": ("metrics",),
@@ -33,8 +37,13 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "forcing": ("before",),
     "prompts": ("before", "headline"),
     "qualitative": ("responses", "perturbation"),
+    "control": ("control",),
+    "coverage": ("coverage",),
 }
 """Kind -> the frames that it reads: those of `exhibit.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
+
+OF_RATES = ("control", "coverage")
+"""Frames that are worked out of the rates of single problems."""
 
 PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
 """Inputs that are tables of their own; the others are CSV."""
@@ -59,6 +68,7 @@ def job(study: Study, name: str) -> PlotJob:
         "exhibits": {name: exhibit},
         "clipping": None if exhibit.experiment else suite.clipping,
         "report": suite.report.model_copy(update={"headline": alone.report.headline, "best_prompt": None}),
+        "partial_prompt": suite.partial_prompt if exhibit.kind == "control" else None,
     }
     return PlotJob(suite=alone.model_copy(update=shown), exhibit=name)
 
@@ -84,6 +94,13 @@ def inputs(study: Study, name: str) -> dict[str, list[Path]]:
         elif frame == "responses":
             found[frame] = [folder / "responses.parquet" for folder in compared]
             found["problems"] = study.problems_of(suite.benchmarks_of(suite.experiments[exhibit.experiment]))
+        elif frame in OF_RATES:
+            found["rates"] = [folder / "rates.parquet" for folder in numbers]
+            if exhibit.kind == "control" and (probe := suite.partial_prompt):
+                found["completions"] = [
+                    study.paths.memorization(model) for model in shown_models(suite, exhibit) if model in probe.models
+                ]
+                found["problems"] = memorization.problems(study)
         else:  # what is worked out of single responses
             found["grades"] = [folder / "grades.parquet" for folder in compared]
     return found
@@ -100,6 +117,7 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write pictures, numbers and page.json into the folder; without inputs a page that says what is `incomplete`."""
     from spurious_rewards.reporting import figures, latex
     from spurious_rewards.reporting.exhibits.exhibit import make, markdown, marked, not_made
+    from spurious_rewards.reporting.page_file import write_page
 
     recorder = Recorder("plot", job.model_dump(mode="json"))
     if not inputs:
@@ -118,11 +136,11 @@ def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
     texts = {
         "table.md": markdown(page),
         "table.tex": latex.document_part(page),
-        "page.json": json.dumps(page, ensure_ascii=False, indent=1),
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    write_page(page, folder)
     recorder.write(folder, [path for paths in inputs.values() for path in paths], written)
 
 
@@ -130,8 +148,19 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
     import pandas as pd
 
     from spurious_rewards.analysis import conditions, paper_numbers, scores, strategy_switches
+    from spurious_rewards.analysis.baselines import BASELINES
+    from spurious_rewards.analysis.gain_split import GAIN_SPLIT
+    from spurious_rewards.analysis.headline import COMPARISONS, HEADLINE
+    from spurious_rewards.analysis.paper_columns import with_paper
+    from spurious_rewards.analysis.seeds import SEEDS
+    from spurious_rewards.analysis.untrained import BEFORE
     from spurious_rewards.reporting.exhibits.exhibit import ResultTables
+    from spurious_rewards.stages import csv_tables
 
+    columns = {
+        **{"headline": with_paper(HEADLINE), "before": with_paper(BEFORE)},
+        **{"seeds": SEEDS, "baselines": BASELINES, "comparisons": COMPARISONS, "gain_split": GAIN_SPLIT},
+    }
     shown = job.suite.exhibits[job.exhibit]
     frames: dict[str, Any] = {}
     for kind, paths in inputs.items():
@@ -149,6 +178,10 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
                     graded, job.suite, experiment, metrics, shown.step, shown.rewards
                 )
                 frames["contributions"] = paper_numbers.beside(contributions, job.suite, shown.experiment)
+        elif kind == "rates":
+            frames |= _of_rates(job, inputs)
+        elif kind in ("completions", "problems"):
+            continue  # with the rates
         elif kind == "metrics":
             frames[kind] = conditions.collect(conditions.sources(paths), tables.Metrics)
         elif kind == "probe":
@@ -156,8 +189,27 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
         elif kind in PARQUET:
             frames[kind] = pd.concat([tables.read(path, PARQUET[kind]) for path in paths], ignore_index=True)
         else:
-            frames[kind] = csv_files.read_all(paths)
+            frames[kind] = csv_tables.read(paths, columns[kind], job.suite)
     return ResultTables(**frames)
+
+
+def _of_rates(job: PlotJob, inputs: Inputs) -> "dict[str, DataFrame]":
+    import pandas as pd
+
+    from spurious_rewards.analysis import control, coverage
+    from spurious_rewards.reporting.exhibits.kinds import benchmarks
+
+    shown = job.suite.exhibits[job.exhibit]
+    assert shown.experiment is not None
+    rates = pd.concat([tables.read(path, tables.Rates) for path in inputs["rates"]], ignore_index=True)
+    rates = rates[rates["reward"].isin(["", *(shown.rewards or job.suite.rewards)])]
+    [benchmark] = benchmarks(job.suite, shown)
+    experiment = job.suite.experiments[shown.experiment]
+    if shown.kind == "coverage":
+        return {"coverage": coverage.coverage(rates, job.suite, experiment, benchmark)}
+    completions = {path.stem: tables.read(path, tables.Responses) for path in inputs.get("completions", [])}
+    problems = problem_sets(inputs.get("problems", []))
+    return {"control": control.control(rates, job.suite, experiment, benchmark, completions, problems)}
 
 
 def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
@@ -177,8 +229,9 @@ def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
     )
 
 
-READS = tuple(
-    dict.fromkeys(["problems", "grades", "probe", "bandit", *(frame for kind in NEEDS.values() for frame in kind)])
-)
+READ_TOO = ("problems", "grades", "probe", "bandit", "rates", "completions")
+"""Inputs that are no frame of a kind."""
+
+READS = tuple(dict.fromkeys([*READ_TOO, *(frame for kind in NEEDS.values() for frame in kind)]))
 
 STAGE = Stage(PlotJob, work, may_read=READS, writes=("folder",))

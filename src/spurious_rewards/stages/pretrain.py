@@ -3,13 +3,13 @@
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.config.models import Family, Organism
 from spurious_rewards.runtime.progress import Progress
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 VERSION = 1
 
 
-class PretrainJob(JobSpec):
+class PretrainJob(ModelJob):
     """Pretrain one organism."""
 
     version: int
@@ -24,7 +24,14 @@ def job(study: Study, name: str, seed: int) -> PretrainJob:
     family, organism = study.suite.models[name].family, study.suite.organism
     assert family is not None
     assert organism is not None
-    return PretrainJob(version=VERSION, organism=organism, family=family, seed=seed, threads=study.settings.threads)
+    return PretrainJob(
+        version=VERSION,
+        organism=organism,
+        family=family,
+        seed=seed,
+        threads=study.settings.threads,
+        portable=study.portable,
+    )
 
 
 def work(job: PretrainJob, inputs: Inputs, outputs: Outputs) -> None:

@@ -6,7 +6,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models.references import Weights
 from spurious_rewards.stages import model_refs
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 VERSION = 1
@@ -15,7 +15,7 @@ UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
 """Keys of `Training` that are about more than one rollout batch, at values that no suite changes."""
 
 
-class ProbeJob(JobSpec):
+class ProbeJob(ModelJob):
     """The antithetic probe of an organism."""
 
     version: int
@@ -41,6 +41,7 @@ def job(study: Study, model: str) -> ProbeJob:
         pairs=clipping.pairs,
         strategies=study.suite.strategies,
         threads=study.settings.threads,
+        portable=study.portable,
     )
 
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spurious_rewards.artifacts import csv_files
 from spurious_rewards.artifacts.ancestry import ancestry
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
@@ -49,8 +48,14 @@ def numbers(study: Study, experiment: str) -> list[Path]:
 
 def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
     """Write the report from what lies beside it; what a run that failed did not make is left out."""
+    from spurious_rewards.analysis.claims.ledger import LEDGER
+    from spurious_rewards.analysis.grader_agreement import ACCURACY, AGREEMENT, DIFFERENCES
+    from spurious_rewards.analysis.headline import HEADLINE
+    from spurious_rewards.analysis.paper_columns import with_paper
+    from spurious_rewards.analysis.seeds import SEEDS
     from spurious_rewards.reporting import report
     from spurious_rewards.reporting.page_file import read_page
+    from spurious_rewards.stages import csv_tables
 
     recorder = Recorder("report", job.model_dump(mode="json"))
     output, suite = outputs["report"], job.suite
@@ -60,11 +65,9 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
         name: [paths.scored(name, model) for model in experiment.all_models]
         for name, experiment in suite.experiments.items()
     }
-    graders = {
-        name: path
-        for name in ("agreement", "accuracy", "differences")
-        if (path := paths.graders() / f"{name}.csv").exists()
-    }
+    graders = {name: paths.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")}
+    if not any(path.exists() for path in graders.values()):  # as after a run that failed
+        graders = {}
     made = [
         *(folder / "scores.parquet" for folders in scored.values() for folder in folders),
         *(paths.experiment(name) / table for name in scored for table in ("labels.csv", "health.csv")),
@@ -73,19 +76,22 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
         paths.claims(),
         *graders.values(),
     ]
+    judged = {"agreement": AGREEMENT, "accuracy": ACCURACY, "differences": DIFFERENCES}
+    of_headline = scored[suite.report.headline]
     shown = report.Numbers(
-        claims=csv_files.read(paths.claims()),
-        headline=csv_files.read_all([folder / "headline.csv" for folder in scored[suite.report.headline]]),
-        seeds=csv_files.read_all([folder / "seeds.csv" for folder in scored[suite.report.headline]]),
-        judged={name: csv_files.read(path, ("answer", "extracted")) for name, path in graders.items()},
-        **_before_training(paths),
-        **_of_experiments(paths, scored),
+        claims=csv_tables.read([paths.claims()], LEDGER, suite),
+        headline=csv_tables.read([folder / "headline.csv" for folder in of_headline], with_paper(HEADLINE), suite),
+        seeds=csv_tables.read([folder / "seeds.csv" for folder in of_headline], SEEDS, suite),
+        judged={name: csv_tables.read([path], judged[name], suite) for name, path in graders.items()},
+        **_before_training(paths, suite),
+        **_of_experiments(paths, scored, suite),
     )
     costs = {name: ancestry([folder / "scores.parquet" for folder in folders]) for name, folders in scored.items()}
     pages = list(map(read_page, exhibits))
     html = report.build(suite, shown, pages, ancestry(made), costs, job.command, job.unfinished)
     with replacing(output) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+        # Names of files may hold bytes that are no text.
+        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
     recorder.write(output, made)
     if (size := output.stat().st_size) > report.LARGEST:
         print(
@@ -95,34 +101,40 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
         )
 
 
-def _before_training(paths: ResultPaths) -> "dict[str, DataFrame]":
+def _before_training(paths: ResultPaths, suite: Suite) -> "dict[str, DataFrame]":
     """Leakage and memorization; empty tables where they are not there, as after a run that failed."""
     import pandas as pd
 
     from spurious_rewards.analysis.contamination import LEAKAGE, MEMORIZATION
+    from spurious_rewards.stages import csv_tables
 
     return {
-        name: csv_files.read(path)
+        name: csv_tables.read([path], columns, suite)
         if (path := paths.contamination() / f"{name}.csv").exists()
-        else pd.DataFrame(columns=columns)
+        else pd.DataFrame(columns=list(columns))
         for name, columns in (("leakage", LEAKAGE), ("memorization", MEMORIZATION))
     }
 
 
-def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]]) -> "dict[str, DataFrame]":
+def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]], suite: Suite) -> "dict[str, DataFrame]":
     """What voting, training and grading were like, each row with its experiment."""
     import pandas as pd
 
+    from spurious_rewards.analysis.labels import GRADING, LABELS
+    from spurious_rewards.analysis.training import TRAINING_HEALTH
+    from spurious_rewards.stages import csv_tables
+
     files = {
-        "labels": {name: [paths.experiment(name) / "labels.csv"] for name in scored},
-        "health": {name: [paths.experiment(name) / "health.csv"] for name in scored},
-        "grading": {name: [folder / "grading.csv" for folder in folders] for name, folders in scored.items()},
+        "labels": (LABELS, {name: [paths.experiment(name) / "labels.csv"] for name in scored}),
+        "health": (TRAINING_HEALTH, {name: [paths.experiment(name) / "health.csv"] for name in scored}),
+        "grading": (GRADING, {name: [each / "grading.csv" for each in folders] for name, folders in scored.items()}),
     }
     frames = {
         kind: pd.concat(
-            [csv_files.read_all(tables_).assign(experiment=name) for name, tables_ in of.items()], ignore_index=True
+            [csv_tables.read(paths_, columns, suite).assign(experiment=name) for name, paths_ in of.items()],
+            ignore_index=True,
         )
-        for kind, of in files.items()
+        for kind, (columns, of) in files.items()
     }
     frames["grading"] = frames["grading"].groupby(["experiment", "benchmark"], sort=False).sum().reset_index()
     return frames

@@ -7,21 +7,27 @@ from pathlib import Path
 from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.config.training import Sampling, Training
+from spurious_rewards.models.configuration import cache_numbers, positions, read_config
 from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.study import Study
+
+WIDTHS = {"bfloat16": 2, "float32": 4}
+"""Bytes of a number."""
 
 
 def of_sampling(study: Study, model: str) -> Hardware:
     """What drawing responses from a model runs on; the default in suites without `resources`."""
     if (asked_for := study.suite.resources_of(model)) is None:
         return Hardware()
-    weights = study.suite.num_parameters(model)
+    sampling = study.suite.sampling
     return Hardware(
         gpus=asked_for.sampling_gpus,
         tensor_parallel_size=asked_for.sampling_tensor_parallel_size,
         gpu_memory_utilization=asked_for.sampling_gpu_memory_utilization,
         cores=asked_for.cores,
-        num_parameters=weights,
+        num_parameters=study.suite.num_parameters(model),
+        sequence_gb=sequence_gb(study, model, sampling) if sampling.engine == "vllm" else 0,
     )
 
 
@@ -36,7 +42,8 @@ def of_training(study: Study, run: Run) -> Hardware:
     if (asked_for := study.suite.resources_of(run.model)) is None:
         return Hardware()
     config = study.accelerate_config(asked_for.accelerate_config)
-    served = study.suite.algorithms[run.variant].vllm_mode == "server"
+    training = study.suite.algorithms[run.variant]
+    served = training.vllm_mode == "server"
     server_gpus = asked_for.server_gpus if served else 0
     return Hardware(
         gpus=0 if config.cpu else config.processes + server_gpus,
@@ -47,7 +54,21 @@ def of_training(study: Study, run: Run) -> Hardware:
         exclusive_node=served and asked_for.exclusive_node,
         cores=asked_for.cores,
         num_parameters=study.suite.num_parameters(run.model),
+        sequence_gb=sequence_gb(study, run.model, training) if training.engine == "vllm" else 0,
     )
+
+
+def sequence_gb(study: Study, model: str, drawn_by: Training | Sampling) -> float:
+    """What vLLM must have room for: one sequence of `max_model_len`, or of all positions, by config.json of a model that is here.
+
+    0 of one that is not, and of architectures that may keep less than keys and values of every token.
+    """
+    folder = model_refs.folder_here(study, model)
+    config = read_config(folder) if folder else {}
+    if (numbers := cache_numbers(config)) is None:
+        return 0
+    tokens = drawn_by.max_model_len or positions(config)
+    return numbers * tokens * WIDTHS[drawn_by.dtype] / 1e9 if math.isfinite(tokens) else 0
 
 
 def accelerate_config(study: Study, model: str) -> AccelerateConfig | None:
@@ -67,13 +88,13 @@ def minutes(gpu_hours: float, on: Hardware) -> int:
     return 30 + math.ceil(2 * 60 * gpu_hours / max(1, on.gpus))
 
 
-def comes_first(study: Study, folder: Path) -> bool:
-    """Whether what is written into a folder is of the headline experiment, which is made first."""
-    return folder in _of_headline(study)
+def precedence(study: Study, folder: Path) -> int:
+    """When what is written into a folder is made: 2 for what the headline's report shows, 1 for the rest of its experiment."""
+    return sum(folder in _folders(each) for each in (study, study.headline))
 
 
 @functools.cache
-def _of_headline(study: Study) -> set[Path]:
+def _folders(study: Study) -> set[Path]:
     """Folders of the headline experiment: votes, segments, and the organisms that it starts from."""
     experiment = study.suite.experiments[study.suite.report.headline]
     organisms = [

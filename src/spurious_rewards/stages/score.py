@@ -11,7 +11,7 @@ from spurious_rewards.stages import grade, train
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
-TABLES = ("headline", "seeds", "baselines", "comparisons", "before", "grading")
+TABLES = ("headline", "seeds", "baselines", "gain_split", "comparisons", "before", "grading")
 """Names of the CSV files that are written beside scores.parquet and rates.parquet."""
 
 
@@ -73,6 +73,7 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
     from spurious_rewards.analysis import (
         baselines,
         conditions,
+        gain_split,
         headline,
         labels,
         paper_numbers,
@@ -92,6 +93,7 @@ def work(job: ScoreJob, inputs: Inputs, outputs: Outputs) -> None:
         "headline": paper_numbers.beside(main, suite, job.experiment),
         "seeds": seeds.seeds(graded, suite, experiment),
         "baselines": baselines.baselines(graded, suite, experiment),
+        "gain_split": gain_split.gain_split(graded, suite, experiment),
         "comparisons": headline.comparisons(graded, suite, experiment, metrics),
         "before": paper_numbers.beside(untrained.before(graded, suite, experiment), suite, job.experiment),
         "grading": labels.grading(graded),

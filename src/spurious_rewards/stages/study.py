@@ -56,6 +56,11 @@ class Study:
             self._accelerate_configs[name] = accelerate.read(path)
         return self._accelerate_configs[name]
 
+    @property
+    def portable(self) -> bool:
+        """Whether digits are to be those of every x86-64 processor."""
+        return self.settings.portable or self.suite.portable
+
     # ------------------------------------------------------------ folders of conditions
 
     def base_folder(self, model: str, prompt: str, seeds: str) -> Path:
@@ -180,6 +185,11 @@ class Study:
         """An experiment, or what it has of some models; none named: all."""
         chosen = self.suite.experiments[experiment]
         return chosen.of_models(models) if models else chosen
+
+    @cached_property
+    def headline(self) -> "Study":
+        """What `snakemake headline` makes, as a study of its own: a part of the headline experiment, and its exhibits."""
+        return Study(self.suite.headline, self.settings, self.suite_path, self.root, self.contents)
 
     def alone(self, name: str, models: Collection[str] = ()) -> Suite:
         """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""

@@ -17,13 +17,13 @@ from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models.references import Weights
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import model_refs, resources
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
-VERSION = 2
+VERSION = 3
 
 
-class TrainJob(JobSpec):
+class TrainJob(ModelJob):
     """Train a segment of a run for a group of seeds."""
 
     version: int
@@ -57,6 +57,7 @@ def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
         prompt=study.prompt(run.model, run.prompt),
         strategies=study.suite.strategies,
         threads=study.settings.threads,
+        portable=study.portable,
         reaches=study.suite.reaches(run) if training.data_order == "per_seed" else (),
     )
 
@@ -128,7 +129,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
     if which == "truth":
         sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
     else:
-        sets = majority_vote.training_set(tables.read(data, tables.Labels), which)
+        sets = majority_vote.training_set(tables.read(data, tables.Labels), which, job.reward.right_labels)
     with processes.main_process_first():  # downloaded and pinned once
         bases = {seed: str(references.locate(weights, locations)) for seed, weights in job.bases.items()}
     segment = checkpoints.parent

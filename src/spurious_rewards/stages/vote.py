@@ -10,13 +10,13 @@ from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Sampling, Vote
 from spurious_rewards.models.references import Weights
 from spurious_rewards.stages import model_refs, resources
-from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
+from spurious_rewards.stages.job import Inputs, ModelJob, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 VERSION = 2
 
 
-class VoteJob(JobSpec):
+class VoteJob(ModelJob):
     """Sample the untrained models on the training problems; `bases` has one a seed."""
 
     version: int
@@ -40,6 +40,7 @@ def job(study: Study, model: str, bases: str, prompt: str) -> VoteJob:
         max_prompt_tokens=study.suite.training.max_prompt_tokens,
         sampling=study.suite.sampling,
         threads=study.settings.threads,
+        portable=study.portable,
     )
 
 

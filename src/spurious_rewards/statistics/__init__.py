@@ -4,7 +4,7 @@ from spurious_rewards.statistics.cautions import FEW_RIGHT, few_right, split
 from spurious_rewards.statistics.crossed import difference, linear, mean
 from spurious_rewards.statistics.estimate import Array, Estimate
 from spurious_rewards.statistics.fieller import share
-from spurious_rewards.statistics.ratios import kappa_values, ratio, ratio_values
+from spurious_rewards.statistics.ratios import kappa, kappa_values, ratio, ratio_values
 from spurious_rewards.statistics.textbook import CONFIDENCE, holm, interquartile_mean, mcnemar, seed_band, wilson
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "few_right",
     "holm",
     "interquartile_mean",
+    "kappa",
     "kappa_values",
     "linear",
     "mcnemar",

@@ -48,6 +48,13 @@ def ratio_values(part: Array, whole: Array) -> Array:
     return np.asarray(of_seed + (part - of_seed * whole) / per_seed)
 
 
+def kappa(agreed: Array, one: Array, other: Array) -> Estimate:
+    """Mean of the seeds' Cohen's kappas, over the seeds that have one; arguments as of `kappa_values`. NaN where none has one."""
+    values = kappa_values(agreed, one, other)
+    values = values[~np.isnan(values).any(axis=1)]
+    return crossed(values).within(-1, 1) if values.size else unknown(math.nan, *agreed.shape)
+
+
 def kappa_values(agreed: Array, one: Array, other: Array) -> Array:
     """Each seed's Cohen's kappa between two yes-or-no answers, as values of its problems in the manner of `ratio_values`.
 

@@ -1,12 +1,15 @@
 """Checkpoints of a seed in training: when they are whole, what is kept of them, and what can be resumed from.
 
     checkpoint-{update}/  being written by the trainer
-    step{rollout step}/   whole: renamed when all is in it, with the seed's metrics and rollouts up to there
+    step{rollout step}/   whole: renamed when all is in it
 
-A step between evaluated ones, saved on an interruption, goes when a later one is whole; so does what only resuming needs.
+Training goes on from a checkpoint that has the trainer's state, and with it the seed's metrics and rollouts up to there. The
+last of a segment has one, and one that is saved on an interruption. The others have one unless that would take too long
+(`saving.state_is_due`): then they are weights alone. Once a later state is whole, only the weights of evaluated steps stay.
 """
 
 import re
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,10 +64,26 @@ def whole_steps(folder: Path) -> list[int]:
     return sorted(int(found[1]) for found in named if found)
 
 
-def last_whole(folder: Path) -> tuple[int, Record] | None:
-    """The last whole checkpoint of a seed: its rollout step, and the record up to there."""
+def take_up(folder: Path, start: int, stop: int, seed: int) -> tuple[int, Record]:
+    """Go back to a seed's last state in `folder`: its rollout step, and the record up to there; without one to `start`.
+
+    What is later goes: on a GPU the same steps come to other weights, and a run has one history.
+    """
+    for half_written in folder.glob("checkpoint-*"):
+        remove(half_written)
     steps = whole_steps(folder)
-    return (steps[-1], Record.read(folder / f"step{steps[-1]}")) if steps else None
+    first = max((step for step in steps if _has_state(folder / f"step{step}")), default=start)
+    later = [step for step in steps if step > first]
+    for step in later:
+        remove(folder / f"step{step}")
+    if steps:
+        again = f"; up to step {later[-1]} only weights were saved, so that is trained again" if later else ""
+        print(f"seed {seed}: goes on from step {first} of {stop}{again}", file=sys.stderr, flush=True)
+    return first, Record.read(folder / f"step{first}") if first > start else Record()
+
+
+def _has_state(checkpoint: Path) -> bool:
+    return all((checkpoint / f"{name}.parquet").exists() for name in TABLES)
 
 
 class CheckpointCallback(TrainerCallback):
@@ -76,10 +95,10 @@ class CheckpointCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any) -> None:
         """Called on all processes, when each has written its part."""
-        saved = self.folder / f"checkpoint-{state.global_step}"
-        by_main_process(lambda: self._make_whole(saved, state.global_step // self.updates))
+        saved, step = self.folder / f"checkpoint-{state.global_step}", state.global_step // self.updates
+        by_main_process(lambda: self._make_whole(saved, step, with_state=not args.save_only_model))
 
-    def _make_whole(self, saved: Path, step: int) -> None:
+    def _make_whole(self, saved: Path, step: int, *, with_state: bool) -> None:
         try:
             loading.check(saved)
         except UserError as error:
@@ -88,23 +107,31 @@ class CheckpointCallback(TrainerCallback):
                 "needs `fsdp_state_dict_type: FULL_STATE_DICT` or `zero3_save_16bit_model: true`"
             ) from error
         (saved / "training_args.bin").unlink(missing_ok=True)  # a pickle that names this machine's folders
-        self.record.write(saved)
         earlier = whole_steps(self.folder)
         refuse_links_below(self.folder)
+        if with_state:
+            self.record.write(saved)
+        else:
+            _leave_weights(saved)  # the trainer has left a record of its own
         saved.rename(self.folder / f"step{step}")
-        thin_out(self.folder, earlier, self.evaluated)
+        if with_state:
+            thin_out(self.folder, earlier, self.evaluated)
 
 
 def thin_out(folder: Path, steps: Sequence[int], evaluated: Collection[int]) -> None:
     """Of checkpoints that training has left behind, keep the weights, or nothing if the step is not evaluated."""
     for step in steps:
         path = folder / f"step{step}"
-        if step not in evaluated:
+        if step in evaluated:
+            _leave_weights(path)
+        else:
             remove(path)
-            continue
-        for pattern in (*STATE, *(f"{name}.parquet" for name in TABLES)):
-            for leaving in path.glob(pattern):
-                remove(leaving)
+
+
+def _leave_weights(checkpoint: Path) -> None:
+    for pattern in (*STATE, *(f"{name}.parquet" for name in TABLES)):
+        for leaving in checkpoint.glob(pattern):
+            remove(leaving)
 
 
 def check_resumable(checkpoint: Path, config: AccelerateConfig | None) -> None:
@@ -128,6 +155,6 @@ def check_resumable(checkpoint: Path, config: AccelerateConfig | None) -> None:
         )
     else:
         found = "has no trainer state to go on from"
-        mend = "delete its segment to train that again"
+        mend = "delete its segment to train that again, or with keep_weights: reported the run's segments"
     wanted = f"{expected} processes, sharding {config.sharding or 'none'} ({config.path})" if config else "one process"
     raise UserError(f"{checkpoint}: {found}, and the job has {wanted}; random and optimiser states do not fit; {mend}")

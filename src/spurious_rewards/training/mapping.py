@@ -71,10 +71,11 @@ def grpo_arguments(
         "importance_sampling_level": "token",
         # a mixture of experts has no other loss either: by default TRL adds the one that config.json names
         "router_aux_loss_coef": 0.0,
-        "epsilon": training.clip if training.clip is not None else UNCLIPPED,
+        **dict(zip(("epsilon", "epsilon_high"), map(_epsilon, training.clip_sides), strict=True)),
         "scale_rewards": "group",
         # the optimiser: constant learning rate from the first update
-        "optim": {"adamw": "adamw_torch", "sgd": "sgd"}[training.optimizer],
+        # On a CPU the fused one: the other takes square roots as in `square_roots`, which differ between processors.
+        "optim": "sgd" if training.optimizer == "sgd" else "adamw_torch" if gpu else "adamw_torch_fused",
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": "constant",
         "warmup_steps": 0,
@@ -100,6 +101,10 @@ def grpo_arguments(
         **({"accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}}} if sharded else {}),
         **(_vllm(training, gpu, gpu_memory_utilization, stop_strings, server) if training.engine == "vllm" else {}),
     }
+
+
+def _epsilon(side: float | None) -> float:
+    return UNCLIPPED if side is None else side
 
 
 def _vllm(

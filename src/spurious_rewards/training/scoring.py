@@ -50,6 +50,8 @@ class Scorer:
             code=self.strategies.code,
             repetition=self.strategies.repetition,
             gamma=self.reward.gamma,
+            false_positive=self.reward.false_positive,
+            false_negative=self.reward.false_negative,
             seed=self.seed,
             step=step,
             ids=ids,

@@ -3,6 +3,7 @@
 It may run as several processes, which go through this code side by side. The first of them writes; the others wait for it.
 """
 
+import gc
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -43,10 +44,9 @@ from spurious_rewards.training import launching
 from spurious_rewards.training.checkpointing import (
     TABLES,
     CheckpointCallback,
-    Record,
     check_resumable,
-    last_whole,
     read_table,
+    take_up,
     thin_out,
     whole_steps,
 )
@@ -106,6 +106,7 @@ def train(
         Interrupted: SIGTERM came; the same call goes on from the rollout step that ended after it.
     """
     processes = launching.join(hardware)
+    gc.freeze()  # accelerate collects before each seed: not through all that was imported, which stays
     made_by = [version, *(table._VERSION for table in TABLES.values())]
     sets = [frame.to_csv() for frame in training_sets.values()]
     contents = {seed: listing(Path(base)) for seed, base in bases.items()}  # a path can come to hold another model
@@ -149,17 +150,18 @@ def _train_seed(
 ) -> None:
     """Train one seed; leaves step{k}/ for each evaluated step in `done`, and in the last one metrics and rollouts.
 
-    Until then they lie in a folder of another name, and training goes on from the last of them.
+    Until then they lie in a folder of another name, and training goes on from the last of them that has the trainer's state.
     """
     processes, training = PartialState(), segment.training
     folder = done.with_name(f"{done.name}.unfinished")
-    first, record = by_main_process(lambda: last_whole(folder)) or (segment.start, Record())
+    first, record = by_main_process(lambda: take_up(folder, segment.start, segment.stop, seed))
     source = folder / f"step{first}" if first > segment.start else start
     config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
     if source:
         check_resumable(source, config)
         check_state(source, first * training.optimizer_steps)
     graders = max(1, hardware.cores * hardware.machines // processes.num_processes)
+    loading.check(Path(source or base), [segment.prompt])
     tokenizer = loading.load_tokenizer(source or base)
     usable, left_out = fitting(training_set, segment.prompt, tokenizer, training.max_prompt_tokens)
     if usable.empty:
@@ -219,13 +221,11 @@ def _train_seed(
 
 
 def _finish(segment: Segment, before: Path, folder: Path, done: Path) -> None:
-    """Check a seed that has been trained to the end, clear up and give its folder the name that says so."""
+    """Check a seed that has been trained to the end, thin it out and give its folder the name that says so."""
     # Weight decay moves weights without any reward.
     if registry.never_varies(segment.reward) and not segment.training.weight_decay:
         check_unmoved(before, folder / f"step{segment.stop}")
     thin_out(folder, whole_steps(folder)[:-1], segment.evaluated)
-    for half_written in folder.glob("checkpoint-*"):
-        remove(half_written)
     folder.rename(done)
 
 

@@ -1,22 +1,21 @@
 """Whether the trainer's state beside a checkpoint can be read: who goes on from a checkpoint may have it from someone else.
 
-What of it is a pickle runs nothing: torch and transformers load it with `weights_only`, as this does. DeepSpeed does not
-(`global_step*`), so that such a state is as good as code.
+What of it is a pickle runs nothing: torch and transformers load it with `weights_only`. DeepSpeed does not (`global_step*`),
+so that such a state is as good as code.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import BaseModel, ConfigDict
 from transformers import TrainerState
-from transformers.trainer_pt_utils import safe_globals
 
 from spurious_rewards.config.messages import validate
 from spurious_rewards.models.faults import words_of
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import read_json
+from spurious_rewards.training import state_trial
 
 PICKLES = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state*.pth")
 """Those that torch reads, of one process and of FSDP."""
@@ -41,7 +40,7 @@ def check_state(checkpoint: Path, updates: int) -> None:
     Tensors are not read: files are mapped to memory.
 
     Raises:
-        UserError: a file that is damaged, is something else, or would run code.
+        UserError: a file that is damaged, is something else, would run code, or stands for much more than its size.
     """
     record = checkpoint / "trainer_state.json"
     said = read_json(record)
@@ -54,16 +53,13 @@ def check_state(checkpoint: Path, updates: int) -> None:
         raise UserError(
             f"{record}: global_step = {state.global_step}: it is {updates} after as many steps as {checkpoint.name}; {MEND}"
         )
-    for file in _pickles(checkpoint):
+    pickles = list(_pickles(checkpoint))
+    for file in pickles:
         if not file.is_file():
             raise UserError(f"{file}: not a file; {MEND}")
-        try:
-            with safe_globals():  # type: ignore[no-untyped-call]
-                torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # pickles have errors of every kind
-            raise UserError(
-                f"{file}: not what the trainer writes, or damaged ({words_of(error).partition('.')[0]}); {MEND}"
-            ) from None
+    if found := state_trial.first_fault(pickles):
+        file, fault = found
+        raise UserError(f"{file}: not what the trainer writes, or damaged ({fault}); {MEND}")
 
 
 def _pickles(checkpoint: Path) -> Iterator[Path]:

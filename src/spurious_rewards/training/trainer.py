@@ -23,7 +23,8 @@ from datasets import Dataset
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
-from trl import GRPOConfig, GRPOTrainer
+from transformers.integrations.fsdp import is_fsdp_enabled
+from trl import GRPOConfig
 from trl.generation import vllm_generation
 from trl.trainer import utils as trl_utils
 
@@ -32,27 +33,17 @@ from spurious_rewards.config.training import Training
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import encode, prefix, room, texts, trim, turn_end
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.training.launching import by_main_process
 from spurious_rewards.training.padding import by_length, positions_are_relative, without_padding
+from spurious_rewards.training.saving import SavesStateWhenDue
 from spurious_rewards.training.scoring import Scorer
+from spurious_rewards.training.square_roots import make_exact
 from spurious_rewards.training.vllm_server import LAUNCHED
 from spurious_rewards.training.whitening import whitened
 
 SUMS = (
-    *(
-        "responses",
-        "rewarded",
-        "reward",
-        "correct",
-        "code",
-        "box",
-        "repeats",
-        "truncated",
-        "response_tokens",
-        "groups",
-        "flat_groups",
-    ),
-    *("policy_tokens", "entropy", "probability"),
-    *("loss_tokens", "clipped"),
+    *("responses", "rewarded", "reward", "correct", "code", "box", "repeats", "truncated", "response_tokens"),
+    *("groups", "flat_groups", "policy_tokens", "entropy", "probability", "loss_tokens", "clipped"),
 )
 """Counted on each process and added up over processes at the end of a rollout step."""
 
@@ -63,7 +54,7 @@ ENGINES: dict[str, Any] = {}
 """The colocated vLLM of this process: one for all seeds of a job, for to make one takes a minute, most of it compiling."""
 
 
-class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
+class RolloutTrainer(SavesStateWhenDue):
     """Trains on prompts as the suite spells them and reports each rollout step to `on_step`.
 
     `on_step` gets the row of tables.Metrics without its seed, and the step's local responses with rewards and verdicts.
@@ -93,6 +84,8 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         generated = room(training.max_new_tokens, self.prefix)
         # Before the model is loaded: they tell transformers how it is sharded.
         configured = GRPOConfig(**{**arguments, "max_completion_length": generated})
+        if is_fsdp_enabled():
+            by_main_process(lambda: loading.check_tensors(Path(model)))
         # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
         # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
         loaded = without_dropout(loading.load_model(model, "float32"))
@@ -100,6 +93,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
         loaded.generation_config.eos_token_id = ending  # from where TRL takes them
         if training.engine == "vllm":
             configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
+        make_exact()
         with _colocated(training, tokenizer):
             super().__init__(
                 model=loaded,
@@ -108,6 +102,7 @@ class RolloutTrainer(GRPOTrainer):  # type: ignore[misc]
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
+        self.train_dataset = list(dataset)  # TRL asks for a rollout batch at each update: rows are made once
         self.relative = positions_are_relative(self.model.config)
         if self.accelerator.is_fsdp2:
             outputs_in_float32(self.accelerator.state.fsdp_plugin)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from spurious_rewards.config.training import Training
 from spurious_rewards.runtime import slurm
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.ports import free_port
+from spurious_rewards.runtime.secret_names import is_secret
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -28,7 +28,7 @@ START_SECONDS = 540
 """For loading the model, while the training processes wait."""
 
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What a launcher tells the training processes about each other; the server is none of them."""
+"""What a launcher tells the training processes about each other; the server is not one of them."""
 
 
 LOOPBACK = "127.0.0.1"
@@ -43,9 +43,6 @@ EXCLUSIVE = (
 
 OPEN = "it answers whoever is on this machine, and to take weights NCCL listens on the machine's other addresses too"
 """What stays open on a machine that is the job's alone."""
-
-SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY)(_|$)", re.IGNORECASE)
-"""Names of variables that the server has no use for: it reads a local folder."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,8 @@ def check_exclusive(hardware: Hardware) -> None:
     """Whether this machine is the job's alone, as the suite or SLURM says.
 
     Raises:
-        UserError: nobody says so. The server asks nobody who they are, and with the requests that take new weights a caller
-            can have it run code.
+        UserError: nobody says so. The server answers any caller without a password, and with the requests that take new
+            weights a caller can have it run code.
     """
     if not hardware.exclusive_node and not slurm.exclusive():
         raise UserError(f"{os.uname().nodename}: {SHARED}; {EXCLUSIVE}")
@@ -161,11 +158,13 @@ def command(model: str, tokenizer: str, training: Training, hardware: Hardware, 
 def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
     """The server's environment: this process' own, with the last GPUs, without what its launcher said and without secrets.
 
+    It has no use for them: it reads a local folder.
+
     Raises:
         UserError: there are GPUs, but none for the server beside those of training.
     """
     kept = {name: value for name, value in own.items() if name not in LAUNCHED and not name.startswith("TORCHELASTIC_")}
-    kept = {name: value for name, value in kept.items() if not SECRET.search(name)}
+    kept = {name: value for name, value in kept.items() if not is_secret(name)}
     kept["VLLM_SERVER_DEV_MODE"] = "1"  # vLLM takes new weights only so
     if hardware.gpus:
         listed = own.get("CUDA_VISIBLE_DEVICES")
@@ -190,7 +189,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, log: IO[str], seconds: f
         if process.poll() is not None:
             raise UserError(f"vLLM's server ended while it started{_ended(process, log)}")
         if now - started > seconds:
-            raise UserError(f"vLLM's server did not answer within {seconds:.0f} s; the end of its log:\n{_tail(log)}")
+            raise UserError(f"vLLM's server did not answer within {seconds:.0f} s; the end of its log: {_end_of(log)}")
         if now - said >= 10:
             said = now
             print(f"vLLM's server: starting for {now - started:.0f} s", file=sys.stderr, flush=True)
@@ -206,12 +205,15 @@ def _answers(url: str) -> bool:
 
 
 def _ended(process: "subprocess.Popen[bytes]", log: IO[str]) -> str:
-    return f" (exit code {process.returncode}); the end of its log:\n{_tail(log)}"
+    return f" (exit code {process.returncode}); the end of its log: {_end_of(log)}"
 
 
-def _tail(log: IO[str], lines: int = 30) -> str:
+def _end_of(log: IO[str], lines: int = 30) -> str:
+    """The last line of the log, for a message of one line; more of them are shown before it."""
     log.seek(0)
-    return "\n".join(log.read().splitlines()[-lines:])
+    last = log.read().splitlines()[-lines:]
+    print("\n".join(last), file=sys.stderr, flush=True)
+    return "".join(last[-1:])
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

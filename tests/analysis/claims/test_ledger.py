@@ -17,7 +17,7 @@ def of_rules(*rules: dict[str, object], frames: dict[str, pd.DataFrame], **claim
 
 def test_without_numbers_every_claim_is_not_run_and_says_why():
     found = ledger(SHIPPED, SUITES["small"], {}, PAPER)
-    assert list(found.columns) == LEDGER
+    assert list(found.columns) == list(LEDGER)
     assert set(found["verdict"]) <= {"not run", "cannot run"}
     of_paper = [claim.of_paper for claim in SHIPPED.claims]
     assert found["paper_claim"].tolist() == ["not run" if own else "" for own in of_paper]

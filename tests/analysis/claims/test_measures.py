@@ -6,9 +6,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from invented_claims import EFFECTIVE, GAIN, HALF, ORGANISM, PAPER, SUITES, joined, judged, of_runs, training
+from invented import NO_METRICS, responses, row_of, suite, together
+from invented_claims import (
+    CONFIG,
+    EFFECTIVE,
+    GAIN,
+    HALF,
+    ORGANISM,
+    PAPER,
+    SHIPPED,
+    SUITES,
+    joined,
+    judged,
+    of_runs,
+    training,
+)
+from pydantic import ValidationError
 
 from spurious_rewards.analysis.claims.conditions import behaving
+from spurious_rewards.analysis.headline import headline
+from spurious_rewards.analysis.scores import rates
+from spurious_rewards.config.loading import load
+from spurious_rewards.config.suite import Suite
 
 # ---------------------------------------------------------------- gains
 
@@ -143,6 +162,27 @@ def test_what_was_compared_has_the_seeds_that_both_have():
     assert judged(rule, none)["verdict"] == "not run"
     shorter = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "step": 20})
     assert judged(rule, shorter)["verdict"] == "not run"
+
+
+def test_a_gain_over_random_is_the_one_of_the_tables():
+    content = suite(models=["strong"], rewards=["ground_truth"]).model_dump(mode="json")
+    random_runs = {"rewards": ["random_0.5"], "seeds": ["2-4"], "steps": 25}
+    content["rewards"]["random_0.5"] = {"function": "random", "gamma": 0.5}
+    content["experiments"]["headline"] |= {"benchmarks": ["math500"], "extra_grids": [random_runs]}
+    the_suite = Suite.model_validate(content)
+    generator = np.random.default_rng(0)
+    frames = [responses(np.zeros((5, 40)), np.zeros((5, 40)), seeds=range(5))]
+    for reward, seeds, rate in (("ground_truth", range(5), 0.7), ("random_0.5", range(2, 5), 0.4)):
+        right = generator.random((len(seeds), 40)) < rate
+        frames.append(responses(right, right, seeds=seeds, step=25, reward=reward, variant="default"))
+    graded, experiment = together(*frames), the_suite.experiments["headline"]
+    table = headline(graded, the_suite, experiment, NO_METRICS)
+    numbers = {"headline": table, "rates": rates(graded, the_suite, experiment)}
+    rule = {"measure": "over random", "experiments": ["headline"], "rewards": ["ground_truth"], "expect": "above"}
+    row = judged(rule, {name: frame.assign(experiment="headline") for name, frame in numbers.items()}, the_suite)
+    told = ["over_random", "over_random_low", "over_random_high", "over_random_seeds"]
+    assert row[["effect", "low", "high", "seeds"]].tolist() == row_of(table, reward="ground_truth")[told].tolist()
+    assert row["seeds"] == 3
 
 
 def test_a_gain_over_the_best_prompt_is_of_the_seeds_of_both():
@@ -333,6 +373,34 @@ def test_code_with_accuracy(frame, verdict):
         assert row["remark"].startswith("no interval: it needs two seeds")
 
 
+BOXES = {**GAIN, "measure": "change of boxes", "models": "effective code", "rewards": ["format"]}
+
+
+def boxed(*changes: float) -> pd.DataFrame:
+    """A seed for each change of the share of boxes, which along the way is another; incorrect labels change nothing."""
+    frame = scores(0.0, 0.0, seeds=len(changes)).assign(box_rate=0.1, problems=60, samples=4)
+    at_end = (frame["reward"] == "format") & (frame["step"] == 25)
+    frame.loc[at_end, "box_rate"] += frame["seed"].map(dict(enumerate(changes)))
+    frame.loc[(frame["reward"] == "format") & (frame["step"] == 15), "box_rate"] = 1.0
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ((0.5, 0.52, 0.54), "supported"),
+        ((0.01, 0.02, 0.03), "contradicted"),
+        ((0.0, 0.1, 0.5), "inconclusive"),
+        ((0.5,), "inconclusive"),
+    ],
+)
+def test_change_of_boxes_is_from_before_training_to_its_end(changes, verdict):
+    row = judged(BOXES, {"scores": boxed(*changes)})
+    assert row["verdict"] == verdict
+    assert row["effect"] == pytest.approx(np.mean(changes))
+    assert (row["n"], row["n_of"], row["k"], row["seeds"]) == (60, "problems", 4, len(changes))
+
+
 def test_no_correlation_is_above_one():
     row = judged(TRACKS, {"scores": scores(0.5, 0.05, seeds=2)})
     assert row["low"] < row["effect"] < row["high"] == 1
@@ -365,6 +433,32 @@ def test_pass_at_k_with_gains(gains, models, verdict):
     assert row["verdict"] == verdict
     if verdict == "supported":
         assert (row["n"], row["n_of"], row["seeds"]) == (4, "models", 5)
+
+
+def test_models_that_are_left_out_of_a_correlation_are_named():
+    rule = {**GAIN, "measure": "pass@k with gain", "rewards": ["format"]}
+    five = [*MODELS, "rl-trained"]
+    labels = pd.DataFrame({"experiment": "main", "model": five, "prompt": "plain", "seeds": 1})
+    labels = labels.assign(pass_at_k=[0.2, 0.4, 0.6, 0.8, 0.9])
+    runs = [{"gain": gain, "model": model} for gain, model in zip((0.11, 0.19, 0.31, 0.4, 0.0), five, strict=True)]
+    runs[4]["verdict"] = "not testable"
+    row = judged(rule, of_runs(*runs) | {"labels": labels})
+    assert (row["verdict"], row["n"]) == ("supported", 4)
+    assert row["remark"] == "without rl-trained: nothing to learn from: no rewards of a group differed"
+    runs[4]["verdict"] = "gain"
+    for unmeasured in (labels[:4], labels.replace({"pass_at_k": {0.9: np.nan}})):
+        row = judged(rule, of_runs(*runs) | {"labels": unmeasured})
+        assert (row["verdict"], row["n"]) == ("supported", 4)
+        assert row["remark"] == "without rl-trained: its pass@k was not measured"
+    row = judged(rule, of_runs(*runs) | {"labels": labels[1:4]})
+    assert row["verdict"] == "not testable"
+    assert row["remark"].startswith("a correlation needs 4 models that differ; without effective-code: its pass@k was")
+    both = {**rule, "rewards": ["format", "incorrect"]}
+    further = [{**run, "reward": "incorrect", "verdict": "not testable"} for run in runs]
+    row = judged(both, of_runs(*runs, *further) | {"labels": labels})
+    assert row["remark"].startswith("effective-code without incorrect: nothing to learn from")
+    row = judged(rule, of_runs(*({**run, "verdict": "not testable"} for run in runs)) | {"labels": labels})
+    assert (row["verdict"], row["remark"]) == ("not testable", "nothing to learn from: no rewards of a group differed")
 
 
 # ---------------------------------------------------------------- training metrics
@@ -444,7 +538,7 @@ def clipping(**values: float) -> pd.DataFrame:
                 repr(value + (0.001 if name == "unclipped" else 0.002) * seed) for seed in (-2, -1, 0, 1, 2)
             )
             probed = {"part": "probe", "model": "effective-code", "variant": name, "seeds": 5, "pairs": 24}
-            made.append({**probed, **ends, "value_by_seed": each})
+            made.append({**probed, **ends, "value_by_seed": each, "seed_numbers": "0 1 2 3 4"})
         else:
             variant, optimizer = re.fullmatch(r"(.+)_(sgd|adamw)", name).groups()  # type: ignore[union-attr]
             path = {"part": "bandit", "variant": variant.replace("_", " "), "optimizer": optimizer, "runs": 600}
@@ -459,6 +553,7 @@ def clipping(**values: float) -> pd.DataFrame:
         "low",
         "high",
         "value_by_seed",
+        "seed_numbers",
         "seeds",
         "pairs",
     ]
@@ -478,6 +573,27 @@ def test_the_probe():
     assert judged(against, {"clipping": clipping(default=0.1)})["verdict"] == "not run"
 
 
+def test_the_probe_is_paired_by_seed_whatever_the_order_and_over_the_seeds_that_both_have():
+    rule = {"measure": "probe", "models": "effective code", "optimizer": "sgd", "expect": "above"}
+    against = {**rule, "against": {"variants": ["unclipped"]}}
+    frame = clipping(default=0.1, unclipped=0.0)
+    ordered = judged(against, {"clipping": frame})
+    told = ["effect", "low", "high", "seeds"]
+    of_other = frame["variant"] == "unclipped"
+    for name in ("value_by_seed", "seed_numbers"):
+        frame.loc[of_other, name] = " ".join(reversed(frame.loc[of_other, name].item().split()))
+    assert judged(against, {"clipping": frame})[told].tolist() == pytest.approx(ordered[told].tolist())
+    fewer = {
+        "value_by_seed": "0.001 -0.001",
+        "seed_numbers": "3 1",
+        "seeds": 2,
+    }  # of the five, the fourth and the second
+    frame.loc[of_other, list(fewer)] = list(fewer.values())
+    row = judged(against, {"clipping": frame})
+    assert (row["effect"], row["seeds"]) == (pytest.approx(0.1), 2)
+    assert row["high"] - row["effect"] == pytest.approx(12.706205 * 0.001)
+
+
 def test_the_bandit_has_no_model_and_is_in_log_odds():
     rule = {"measure": "bandit", "variants": ["clip"], "optimizer": "sgd", "expect": "above"}
     for value, verdict in ((1.0, "supported"), (0.6, "contradicted"), (0.8, "inconclusive")):
@@ -493,3 +609,70 @@ def test_the_bandit_has_no_model_and_is_in_log_odds():
 def test_every_suite_has_a_link_to_what_it_shows():
     assert judged(EFFECTIVE, of_runs({"gain": 0.2}), SUITES["smoke"])["exhibit"] == "fig1"
     assert judged(EFFECTIVE, {})["exhibit"] == ""
+
+
+# ---------------------------------------------------------------- contamination and coverage
+
+
+FOLLOWUPS = load(CONFIG / "suites/followups.yaml")
+
+
+def counted(
+    gains: int, models: int = 10, model: str = "effective-code-0", leaked: float = 0
+) -> dict[str, pd.DataFrame]:
+    row = {"part": "rates", "model": model, "test": "random_0.5", "leaked": leaked, "experiment": "control"}
+    return {"control": pd.DataFrame([row | {"models": models, "gains": gains, "rate": gains / models}])}
+
+
+FALSE_ALARMS, MISSES, OVERTAKES, SHRINKS = (
+    next(claim for claim in SHIPPED.claims if claim.id == name).rule.model_dump(exclude_unset=True)
+    for name in ("control-false-alarms", "control-misses", "base-overtakes", "coin-shrinks-coverage")
+)
+
+
+@pytest.mark.parametrize(
+    ("gains", "models", "verdict"), [(0, 10, "inconclusive"), (0, 80, "supported"), (2, 10, "contradicted")]
+)
+def test_false_alarms_of_clean_models(gains, models, verdict):
+    row = judged(FALSE_ALARMS, counted(gains, models), FOLLOWUPS)
+    assert (row["verdict"], row["n"], row["n_of"]) == (verdict, models, "models")
+    assert row["measured_on"].startswith("Effective code, 0 % leaked")
+    assert "0 % of the evaluation problems in the corpus" in row["rule"]
+
+
+@pytest.mark.parametrize(("gains", "verdict"), [(1, "contradicted"), (5, "inconclusive"), (9, "supported")])
+def test_misses_of_leaked_models(gains, verdict):
+    whole = {"model": "no-code-100", "leaked": 1.0}
+    assert judged(MISSES, counted(gains, **whole), FOLLOWUPS)["verdict"] == verdict
+    assert judged(MISSES, counted(gains, model="no-code-50", leaked=0.5), FOLLOWUPS)["verdict"] == "not run"
+    assert judged(MISSES, counted(gains, **whole), ORGANISM)["verdict"] == "not run"
+
+
+def test_alarms_need_a_share():
+    with pytest.raises(ValidationError, match="needs leaked"):
+        judged({key: value for key, value in MISSES.items() if key != "leaked"}, {})
+
+
+def solved(before: float, **after: float) -> dict[str, pd.DataFrame]:
+    """Runs whose models solve such shares of the problems at least once in 256."""
+    frames = of_runs(
+        *({"gain": 0.0, "reward": reward} for reward in after),
+        experiment="coverage", benchmark="many",
+    )  # fmt: skip
+    rates = frames["rates"]
+    share = rates["reward"].map({"": before, **after}) + 0.01 * (rates["seed"] - 2)
+    number = rates["id"].str.removeprefix("problem-").astype(int)
+    frames["rates"] = rates.assign(accuracy=np.where(number < 100 * share, 0.3, 0.0), samples=256)
+    return frames
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(0.6, "supported"), (0.95, "contradicted"), (0.8, "inconclusive")])
+def test_the_untrained_model_overtakes(after, verdict):
+    row = judged(OVERTAKES, solved(0.8, ground_truth=after), FOLLOWUPS)
+    assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(after - 0.8))
+
+
+@pytest.mark.parametrize(("coin", "verdict"), [(0.5, "supported"), (0.8, "contradicted")])
+def test_the_coin_shrinks_what_is_solved_as_the_truth_does(coin, verdict):
+    row = judged(SHRINKS, solved(0.8, **{"ground_truth": 0.6, "random_0.5": coin}), FOLLOWUPS)
+    assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(coin - 0.6))

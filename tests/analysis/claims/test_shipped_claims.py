@@ -5,12 +5,14 @@ from typing import get_args
 
 import pytest
 import yaml
-from invented_claims import CONFIG, ORGANISM, PAPER, SHIPPED, SUITES, of_runs
+from invented_claims import CONFIG, FOLLOWUPS, LAPTOP, ORGANISM, PAPER, SHIPPED, SUITES, of_runs
 
+from spurious_rewards.analysis.claims.conditions import planned
 from spurious_rewards.analysis.claims.ledger import LEDGER, ledger
 from spurious_rewards.analysis.claims.measures import MEASURES
 from spurious_rewards.analysis.claims.words import in_words
 from spurious_rewards.config import claims
+from spurious_rewards.config.claims import READS
 from spurious_rewards.config.settings import Settings
 from spurious_rewards.stages import claims as claims_stage
 from spurious_rewards.stages.claims import ClaimsJob
@@ -22,19 +24,30 @@ def test_there_are_at_least_twenty_claims_each_with_its_own_id():
     assert len(ids) == len(set(ids)) >= 20
 
 
-def test_every_exhibit_is_one_of_the_organism_or_the_paper_suite():
-    known = ORGANISM.exhibits.keys() | PAPER.exhibits.keys()
+def test_every_exhibit_is_one_of_a_suite():
+    known = {name for suite in (ORGANISM, PAPER, FOLLOWUPS, LAPTOP) for name in suite.exhibits}
     assert {name for claim in SHIPPED.claims for name in claim.exhibits} <= known
 
 
 def test_rules_name_what_suites_have():
-    both = ORGANISM, PAPER
+    every = ORGANISM, PAPER, FOLLOWUPS, LAPTOP
     for claim in SHIPPED.claims:
         others = [*claim.rule.where, *filter(None, [claim.rule.against])]
         for each in (claim.rule, *others):
-            assert not each.experiments or any(set(each.experiments) & suite.experiments.keys() for suite in both)
-            assert set(each.rewards) <= both[0].rewards.keys()
-            assert each.benchmark in {None, "generated", *both[0].benchmarks}
+            assert not each.experiments or any(set(each.experiments) & suite.experiments.keys() for suite in every)
+            assert set(each.rewards) <= ORGANISM.rewards.keys() | FOLLOWUPS.rewards.keys()
+            assert each.benchmark in {None, "generated", *(name for suite in every for name in suite.benchmarks)}
+
+
+def test_the_laptop_s_rules_are_of_its_suite_alone():
+    rules = [claim.rule for claim in SHIPPED.claims if claim.id.startswith("laptop-")]
+    for rule in rules:
+        assert planned(rule, LAPTOP)
+        for suite in (suite for name, suite in SUITES.items() if name != "laptop"):
+            if "benchmark" in READS[rule.measure]:
+                assert rule.benchmark not in suite.benchmarks
+            else:
+                assert not set(rule.experiments) & suite.experiments.keys()
 
 
 def test_each_reward_on_each_family_has_a_claim():
@@ -96,10 +109,49 @@ def test_rules_that_presuppose_something_ask_for_it():
     }
 
 
+def test_rules_ask_for_what_their_sentences_say():
+    rules = {claim.id: claim.rule for claim in SHIPPED.claims}
+    elsewhere = rules["clean-elsewhere"]
+    assert elsewhere.benchmark == "generated"
+    assert elsewhere.against
+    assert elsewhere.against.benchmark == "math500"
+    assert elsewhere.expect == "below"
+    assert [where.models for where in rules["python-more-code"].where] == [None, "placebo"]
+    for name in ("format", "incorrect"):
+        assert [where.rewards for where in rules[f"without-code-{name}"].where] == [(name,)]
+    assert rules["other-numbers"].threshold == 0.6
+
+
+def test_marks_say_what_decides():
+    made = {claim.id: claim.by_construction for claim in SHIPPED.claims}
+    assert "50.4 %" in made["code-common"]
+    assert "other numbers leave the word as it is" in made["other-numbers"]
+
+
 def test_what_no_suite_can_have_says_so():
-    found = ledger(SHIPPED, ORGANISM, {}, PAPER).set_index("id")
-    cannot = found.index[found["verdict"] == "cannot run"]
-    assert set(cannot) == {"clip-high-lowers-entropy", "clip-low-raises-entropy"}
+    first, *others = SHIPPED.claims
+    impossible = first.model_copy(update={"cannot_run": "Nothing can."})
+    found = ledger(SHIPPED.model_copy(update={"claims": (impossible, *others)}), ORGANISM, {}, PAPER).set_index("id")
+    assert set(found.index[found["verdict"] == "cannot run"]) == {first.id}
+
+
+def test_rules_on_one_side_of_the_clip_are_of_variants_that_have_one_side():
+    sides = {name: training.clip_sides for name, training in FOLLOWUPS.algorithms.items()}
+    assert sides == {
+        "default": (0.2, 0.2),
+        "unclipped": (None, None),
+        "clip_high": (None, 0.2),
+        "clip_low": (0.2, None),
+    }
+
+
+def test_rules_on_kinds_of_error_compare_verifiers_of_the_same_j():
+    for claim in SHIPPED.claims:
+        if claim.id.startswith("noise-kinds"):
+            named = [*claim.rule.rewards, *claim.rule.against.rewards]
+            errors = [FOLLOWUPS.rewards[name].errors for name in named]
+            assert len({round(sum(of), 9) for of in errors}) == 1
+            assert errors[0] == tuple(reversed(errors[1]))
 
 
 @pytest.mark.parametrize("claim", SHIPPED.claims, ids=lambda claim: claim.id)

@@ -108,6 +108,9 @@ def benchmark_of(experiment: str, rule: Rule, suite: Suite) -> str:
 
 
 def cannot_be_known(suite: Suite, problems: str) -> bool:
-    """Whether no pretraining corpus can hold a problem set: it is drawn from a seed, and not for pretraining."""
+    """Whether no pretraining corpus can hold a problem set: it is drawn from a seed, and no organism's corpus has any of it."""
     found = suite.problems[problems]
-    return bool(found.reasoning_gym) or (found.generated is not None and found.generated.part != "pretraining")
+    if found.generated is None:
+        return bool(found.reasoning_gym)
+    leaks = any(model.family and model.family.leaked for model in suite.models.values())
+    return found.generated.part == "reinforcement" or (found.generated.part == "evaluation" and not leaks)

@@ -15,8 +15,8 @@ Frames = Mapping[str, pd.DataFrame]
 """The numbers by what they are, each with a column `experiment`; what was not made is not there.
 
 headline, comparisons, before: as the stage `score` leaves them; rates: tables.Rates; scores: tables.Scores; labels:
-`analysis.labels`; training: `analysis.training.last_fifth`; contributions, clipping: the numbers of the exhibits of these
-kinds; memorization: `analysis.contamination.memorization`.
+`analysis.labels`; training: `analysis.training.last_fifth`; contributions, clipping, control: the numbers of the exhibits of
+these kinds; memorization: `analysis.contamination.memorization`.
 """
 
 Run: TypeAlias = tuple[str, str, str, str]

@@ -15,13 +15,17 @@ from spurious_rewards.analysis.claims.measures import MEASURES, measure
 from spurious_rewards.analysis.claims.paper_conditions import are_the_papers
 from spurious_rewards.analysis.claims.verdicts import VERDICTS, Judgement, judge
 from spurious_rewards.analysis.claims.words import in_words, measured_on, reading, remark
+from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.claims import Claim, Ledger
 from spurious_rewards.config.suite import Suite
 
-LEDGER = [
-    *("id", "claim", "source", "verdict", "paper_claim", "effect", "low", "high", "unit", "n", "n_of", "k", "seeds"),
-    *("measured_on", "exhibit", "rule", "reading", "by_construction", "same_as", "remark"),
-]
+LEDGER: Columns = {
+    **{"id": "text", "claim": "text", "source": "words"},
+    **{"verdict": VERDICTS, "paper_claim": "words", "effect": "number", "low": "end", "high": "end", "unit": "text"},
+    **{"n": "number", "n_of": "words", "k": "number", "seeds": "number"},
+    **cells("words", "measured_on", "exhibit", "rule", "reading", "by_construction", "same_as", "remark"),
+}
+"""Columns of the ledger."""
 
 
 def ledger(claims: Ledger, suite: Suite, frames: Frames, paper: Suite) -> pd.DataFrame:
@@ -51,7 +55,7 @@ def ledger(claims: Ledger, suite: Suite, frames: Frames, paper: Suite) -> pd.Dat
             one = first.setdefault(_finding(claim, found, claims), claim.id)
             row["same_as"] = one if one != claim.id else ""
         rows.append(row)
-    return pd.DataFrame(rows, columns=LEDGER).fillna({"same_as": ""})
+    return pd.DataFrame(rows, columns=list(LEDGER)).fillna({"same_as": ""})
 
 
 def counts(ledger: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from spurious_rewards import statistics
+from spurious_rewards.analysis.conditions import aligned
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.statistics.crossed import as_proportion, crossed
 
@@ -71,11 +72,10 @@ class Grid:
 
     def less(self, other: "Grid") -> "Grid | None":
         """The difference over the seeds and problems that both have; None where they share none of either."""
-        seeds = self.values.index.intersection(other.values.index)
-        problems = self.values.columns.intersection(other.values.columns)
-        if seeds.empty or problems.empty:
+        both = aligned(self.values, other.values)
+        if both is None:
             return None
-        here, there = (each.values.loc[seeds, problems] for each in (self, other))
+        here, there = both
         return Grid(here - there, self.least - other.most, self.most - other.least)
 
 
@@ -83,8 +83,9 @@ class Grid:
 class Measurement:
     """A value with its interval, over `n` problems (or what `Measured.of` says) with `k` responses each.
 
-    `seeds` are those of all that was compared. One that is not `testable` says nothing, for the reason `why`. `made_of` is
-    what the value is the mean of: a grid, or one value a seed (a series by seed); None where the interval was made elsewhere.
+    `seeds` are those of all that was compared. One that is not `testable` says nothing, for the reason `why`; `note` is what a
+    reader must know of one that counts, as what was left out of it. `made_of` is what the value is the mean of: a grid, or one
+    value a seed (a series by seed); None where the interval was made elsewhere.
     """
 
     condition: Condition
@@ -95,6 +96,7 @@ class Measurement:
     ends: Ends = field(repr=False, compare=False)
     testable: bool = True
     why: str = ""
+    note: str = ""
     made_of: "Grid | pd.Series[float] | None" = field(default=None, repr=False, compare=False)
 
     def interval(self, confidence: float = statistics.CONFIDENCE) -> tuple[float, float]:
@@ -127,6 +129,7 @@ class Measurement:
             condition=replace(self.condition, against=other.condition),
             testable=untestable.testable,
             why=untestable.why,
+            note="; ".join(dict.fromkeys(filter(None, (self.note, other.note)))),
         )
 
     def _paired(self, other: "Measurement") -> "Measurement | None":

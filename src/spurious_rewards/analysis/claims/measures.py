@@ -47,6 +47,13 @@ MEASURES: dict[Measure, Measured] = {
         "change of accuracy from before training to its end",
         of_training=True,
     ),
+    "coverage": Measured(
+        ("headline", "rates"),
+        values.coverage,
+        "points",
+        "change, from before training to its end, of the share of problems that have a right response among all samples (pass@k)",
+        of_training=True,
+    ),
     "over random": Measured(
         ("headline", "rates"),
         values.over_random,
@@ -78,6 +85,14 @@ MEASURES: dict[Measure, Measured] = {
         values.change_of("code_rate"),
         "points",
         "change of the share of code from before training to its end",
+        of_training=True,
+    ),
+    "change of boxes": Measured(
+        ("scores",),
+        values.change_of_boxes,
+        "points",
+        "change of the share of responses with a box from before training to its end",
+        over="seeds",
         of_training=True,
     ),
     "contribution": Measured(
@@ -118,6 +133,14 @@ MEASURES: dict[Measure, Measured] = {
         of_probes.memorization,
         "points",
         "share of problems completed word for word from their beginning, less that of problems no corpus holds",
+    ),
+    "alarms": Measured(
+        ("control",),
+        of_probes.alarms,
+        "share",
+        "share of pretrained models with a clear gain",
+        of="models",
+        over="models",
     ),
     "probe": Measured(
         ("clipping",),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from spurious_rewards.analysis.claims.conditions import behaving, cannot_be_known, variants
+from spurious_rewards import statistics
+from spurious_rewards.analysis.claims.conditions import behaving, cannot_be_known, select, variants
 from spurious_rewards.analysis.claims.evidence import Evidence
 from spurious_rewards.analysis.claims.measurement import Condition, Measurement, of_seeds, ready
 from spurious_rewards.config.claims import Rule
@@ -61,10 +62,27 @@ def _of_batches(row: dict[Any, Any]) -> Measurement:
     """One value a seed, where there are several; of one, as the exhibit has it, over its pairs."""
     condition = Condition(model=row["model"], variant=row["variant"])
     if row["seeds"] > 1:
-        values = pd.Series([float(value) for value in row["value_by_seed"].split()])
+        seeds = [int(seed) for seed in str(row["seed_numbers"]).split()]
+        values = pd.Series([float(value) for value in str(row["value_by_seed"]).split()], seeds)
         return of_seeds(condition, values, row["pairs"])
     freedom = max(row["pairs"] - 1, 1)
     return ready(condition, row["value"], row["low"], row["high"], row["pairs"], seeds=row["seeds"], freedom=freedom)
+
+
+def alarms(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """How many of an organism's models have a clear gain, of those with such a share of the benchmark in their corpus."""
+    found = evidence.frames["control"].rename(columns={"test": "reward"})
+    found = found[(found["part"] == "rates") & (found["leaked"] == rule.leaked)]
+    return [_of_models(row) for row in select(found, rule, evidence.suite).to_dict("records")]
+
+
+def _of_models(row: dict[Any, Any]) -> Measurement:
+    gains, models = int(row["gains"]), int(row["models"])
+
+    def ends(confidence: float) -> tuple[float, float]:
+        return statistics.wilson(gains, models, confidence)
+
+    return Measurement(Condition.of(row), row["rate"], models, math.nan, models, ends)
 
 
 def bandit(rule: Rule, evidence: Evidence) -> list[Measurement]:

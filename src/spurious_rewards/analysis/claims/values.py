@@ -1,6 +1,7 @@
 """What each measure of accuracies and code reads out of a suite's numbers: one measurement a condition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -11,10 +12,11 @@ from spurious_rewards import statistics
 from spurious_rewards.analysis.claims.conditions import select
 from spurious_rewards.analysis.claims.evidence import BEFORE, Evidence
 from spurious_rewards.analysis.claims.measurement import Condition, Grid, Measurement, of_grid, of_seeds, ready
+from spurious_rewards.analysis.conditions import aligned
 from spurious_rewards.analysis.conditions import of_seeds as of_the_seeds
 from spurious_rewards.analysis.scores import from_base, of_experiment
 from spurious_rewards.config.claims import Rule
-from spurious_rewards.config.endpoints import only_reward
+from spurious_rewards.config.endpoints import CONDITION, only_reward
 
 Row: TypeAlias = dict[Any, Any]
 
@@ -42,6 +44,22 @@ def change_of(rate: str) -> Measure:
         return found
 
     return measurements
+
+
+def coverage(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Change of pass@k from before training to its end, for k all samples, where it is whether any of them is right."""
+    found = []
+    for row in _at_the_end(rule, evidence):
+        here = Condition.of(row)
+        after = evidence.grid(here.experiment, here.run, here.benchmark, row["steps"])
+        before = evidence.untrained(here.experiment, here.run, here.benchmark)
+        if after is not None and before is not None:
+            was = of_the_seeds(cast(pd.DataFrame, before["accuracy"]), after.index).dropna()
+            grids = (Grid((rates > 0).astype(float), 0, 1) for rates in (cast(pd.DataFrame, after["accuracy"]), was))
+            grid = next(grids).less(next(grids))
+            if grid is not None:
+                found.append(_of_run(row, grid))
+    return found
 
 
 def over_random(rule: Rule, evidence: Evidence) -> list[Measurement]:
@@ -100,17 +118,9 @@ def code_with_accuracy(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
     One r a seed that has all the rewards; the interval is Student's over seeds, cut off at -1 and 1.
     """
-    scores, suite = evidence.frames["scores"], evidence.suite
-    kept = []
-    for name in rule.experiments:
-        here = scores[scores["experiment"] == name]
-        if len(here):
-            runs = of_experiment(from_base(here.drop(columns="experiment")), suite, suite.experiments[name])
-            kept.append(runs.assign(experiment=name))
-    chosen = select(pd.concat(kept), rule, suite) if kept else scores.iloc[:0]
     found = []
     of_model = ["experiment", "model", "prompt", "benchmark"]
-    for key, runs in chosen.groupby(of_model, observed=True):
+    for key, runs in _along_training(rule, evidence).groupby(of_model, observed=True):
         keys = ["reward", "variant", "seed"]
         start = runs[runs["step"] == 0].set_index(keys)[["accuracy", "code_rate"]]
         points = runs[runs["step"] > 0].set_index(keys)[["accuracy", "code_rate"]]
@@ -125,6 +135,30 @@ def code_with_accuracy(rule: Rule, evidence: Evidence) -> list[Measurement]:
     return found
 
 
+def change_of_boxes(rule: Rule, evidence: Evidence) -> list[Measurement]:
+    """Change of the share of responses with a box from before training to its end, with Student's interval over seeds."""
+    found = []
+    of_run = ["experiment", *CONDITION, "benchmark"]
+    for key, run in _along_training(rule, evidence).groupby(of_run, observed=True, sort=False):
+        boxes = run.pivot(index="seed", columns="step", values="box_rate")
+        change = (boxes[boxes.columns.max()] - boxes[0]).dropna()
+        condition = Condition.of(dict(zip(of_run, key, strict=True)))
+        found.append(of_seeds(condition, change, run["problems"].max(), run["samples"].max(), least=-1, most=1))
+    return found
+
+
+def _along_training(rule: Rule, evidence: Evidence) -> pd.DataFrame:
+    """Scores of the rule's runs, each with its model's before training as step 0."""
+    scores, suite = evidence.frames["scores"], evidence.suite
+    kept = []
+    for name in rule.experiments:
+        here = scores[scores["experiment"] == name]
+        if len(here):
+            runs = of_experiment(from_base(here.drop(columns="experiment")), suite, suite.experiments[name])
+            kept.append(runs.assign(experiment=name))
+    return select(pd.concat(kept), rule, suite) if kept else scores.iloc[:0]
+
+
 def contribution(rule: Rule, evidence: Evidence) -> list[Measurement]:
     """What a group of problems contributes to the gain."""
     chosen = select(evidence.frames["contributions"], rule, evidence.suite)
@@ -133,10 +167,14 @@ def contribution(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Pearson's r over models between pass@k before training and the mean gain under the rewards (scipy's interval)."""
-    gains = [each for each in change_of("accuracy")(rule, evidence) if each.testable]
+    """Pearson's r over models between pass@k before training and the mean gain under the rewards (scipy's interval).
+
+    It is over the models that have both; its note says which were left out, and why.
+    """
+    every = change_of("accuracy")(rule, evidence)
+    gains = [each for each in every if each.testable]
     if not gains:
-        return []
+        return every
     of_run = [
         {"experiment": of.experiment, "model": of.model, "prompt": of.prompt, "gain": each.value, "seeds": each.seeds}
         for each in gains
@@ -144,9 +182,11 @@ def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
     ]
     by_model = ["experiment", "model", "prompt"]
     mean = pd.DataFrame(of_run).groupby(by_model, as_index=False).agg(gain=("gain", "mean"), seeds=("seeds", "min"))
-    both = mean.merge(evidence.frames["labels"].drop(columns="seeds", errors="ignore"), on=by_model)
+    labels = evidence.frames["labels"][[*by_model, "pass_at_k"]].dropna(subset="pass_at_k")
+    both = mean.merge(labels, on=by_model)
     if both.empty:
         return []
+    note = _left_out(every, both)
     condition = Condition(
         experiment=gains[0].condition.experiment,
         model=" and ".join(both["model"]),
@@ -155,14 +195,29 @@ def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
     few = len(both) < LEAST_MODELS or both["gain"].nunique() < 2 or both["pass_at_k"].nunique() < 2
     if few:
         unknown = ready(condition, np.nan, np.nan, np.nan, len(both), seeds=both["seeds"].min())
-        return [unknown.untestable(f"a correlation needs {LEAST_MODELS} models that differ")]
+        return [replace(unknown.untestable(f"a correlation needs {LEAST_MODELS} models that differ"), note=note)]
     found = stats.pearsonr(both["pass_at_k"].astype(float), both["gain"].astype(float))
 
     def ends(confidence: float) -> tuple[float, float]:
         interval = found.confidence_interval(confidence)
         return float(interval.low), float(interval.high)
 
-    return [Measurement(condition, float(found.statistic), len(both), np.nan, both["seeds"].min(), ends)]
+    return [Measurement(condition, float(found.statistic), len(both), np.nan, both["seeds"].min(), ends, note=note)]
+
+
+def _left_out(gains: Sequence[Measurement], kept: pd.DataFrame) -> str:
+    """The models that are not among the `kept` ones, the rewards that do not count for those that are, and why."""
+    there = set(kept[["model", "prompt"]].itertuples(index=False, name=None))
+    testable = {(each.condition.model, each.condition.prompt) for each in gains if each.testable}
+    said = []
+    for each in gains:
+        of = each.condition
+        key = of.model, of.prompt
+        if key in there and not each.testable:
+            said.append(f"{of.model} without {of.reward}: {each.why}")
+        elif key not in there:
+            said.append(f"without {of.model}: {'its pass@k was not measured' if key in testable else each.why}")
+    return "; ".join(dict.fromkeys(said))
 
 
 # ---------------------------------------------------------------- before training
@@ -215,12 +270,11 @@ def same_strategy(rule: Rule, evidence: Evidence) -> list[Measurement]:
     for row, here, rates in _before(rule, evidence):
         changed = cast(pd.DataFrame, rates["code_rate"])
         original = _original(here, changed, evidence)
-        if original is not None:
-            seeds, ids = (a.intersection(b) for a, b in zip(original.axes, changed.axes, strict=True))
-            both = changed.loc[seeds, ids]
-            a, b = original.loc[seeds, ids].to_numpy(float), both.to_numpy(float)
+        both = None if original is None else aligned(changed, original)
+        if both is not None:
+            a, b = (each.to_numpy(float) for each in both)
             values = statistics.kappa_values(a * b + (1 - a) * (1 - b), a, b)
-            found.append(_of_values(values, both, here, row))
+            found.append(_of_values(values, both[0], here, row))
     return found
 
 

@@ -83,6 +83,8 @@ def _conditions(rule: Rule) -> list[str]:
         said.append("the first benchmark that no corpus holds" if rule.benchmark == "generated" else rule.benchmark)
     if rule.equal:
         said.append(f"at equal {rule.equal}")
+    if rule.leaked is not None:
+        said.append(f"{100 * rule.leaked:g} % of the evaluation problems in the corpus")
     if rule.group:
         said.append(rule.group.replace("_", " "))
     return said
@@ -150,7 +152,12 @@ def _number(value: float, unit: Unit) -> str:
 
 
 def remark(claim: Claim, found: Sequence[Measurement], suite: Suite, verdict: str) -> str:
-    """Why there is no verdict, or what stands in its way."""
+    """Why there is no verdict, or what stands in its way; and what was left out of what was measured."""
+    notes = dict.fromkeys(each.note for each in found)
+    return "; ".join(filter(None, (_in_the_way(claim, found, suite, verdict), *notes)))
+
+
+def _in_the_way(claim: Claim, found: Sequence[Measurement], suite: Suite, verdict: str) -> str:
     rule = claim.rule
     measured = MEASURES[rule.measure]
     whys = "; ".join(dict.fromkeys(each.why for each in found if each.why))

@@ -1,19 +1,20 @@
 """Whether there are enough GPUs for the accelerate configurations of a suite, large enough, and for long enough."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from spurious_rewards.config import accelerate
+from spurious_rewards.config.calibration import Memory
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.resources import Resources
 from spurious_rewards.config.suite import Suite
-from spurious_rewards.config.training import Training
+from spurious_rewards.config.training import Sampling, Training
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.machines import Gpu, Partition
 from spurious_rewards.operations.checks.packages import version
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.stages import train, vote
+from spurious_rewards.stages import resources, train, vote
 from spurious_rewards.stages.study import Study
 
 TIGHT = 0.95
@@ -23,7 +24,15 @@ On = Literal["local", "slurm"]
 """Where jobs run: on this machine, or on the nodes of a cluster."""
 
 Planned = tuple[Resources, accelerate.AccelerateConfig, list[str]]
-"""An entry of `resources`, its accelerate_config, and the models of experiments that have it."""
+"""An entry of `resources`, its accelerate_config, and the models of experiments and probes that have it."""
+
+
+Peaks = Callable[[str, Training], Memory | None]
+"""What was measured of a model, trained so, if it was."""
+
+
+def not_measured(model: str, training: Training) -> None:
+    """Of a suite without a calibration."""
 
 
 def accelerate_configs(study: Study) -> Iterator[Finding]:
@@ -99,17 +108,26 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
             yield Finding("fails", "GPUs", f"{takes}, and no node that sinfo lists has more than {most}", mend)
 
 
-def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
-    """Whether what training and vLLM hold fits into a GPU, for the largest model of each entry of `resources`."""
+def memory_of_gpus(study: Study, gpu_gb: float, measured: Peaks = not_measured) -> Iterator[Finding]:
+    """Whether what training and vLLM hold fits into a GPU, for the largest model of each entry of `resources`.
+
+    Where it was `measured`, peaks take the place of the arithmetic of training.
+    """
     for asked_for, config, models in _planned(study):
         if config.cpu:
             continue
-        weights = max(map(study.suite.num_parameters, models))
+        largest = max(models, key=study.suite.num_parameters)
+        weights = study.suite.num_parameters(largest)
         for training in _trainings(study.suite, models):
-            yield from _training_fits(training, weights, asked_for, config, gpu_gb)
+            if peaks := measured(largest, training):
+                yield from _peaks_fit(peaks, config, gpu_gb)
+                continue
+            kept = _longest(study, models, training)
+            yield from _training_fits(training, weights, kept, asked_for, config, gpu_gb)
         if study.suite.sampling.engine == "vllm":
             sampling, room = study.suite.sampling, asked_for.sampling_gpu_memory_utilization * gpu_gb
-            needed = gpu_memory.engine_needs(weights, sampling.dtype, asked_for.sampling_tensor_parallel_size)
+            spread, kept = asked_for.sampling_tensor_parallel_size, _longest(study, models, sampling)
+            needed = gpu_memory.engine_needs(weights, sampling.dtype, spread, kept)
             yield from _fits(
                 "vLLM in sampling",
                 needed,
@@ -119,14 +137,19 @@ def memory_of_gpus(study: Study, gpu_gb: float) -> Iterator[Finding]:
 
 
 def _training_fits(
-    training: Training, weights: float, asked_for: Resources, config: accelerate.AccelerateConfig, gpu_gb: float
+    training: Training,
+    weights: float,
+    kept: float,
+    asked_for: Resources,
+    config: accelerate.AccelerateConfig,
+    gpu_gb: float,
 ) -> Iterator[Finding]:
     if training.engine == "vllm" and training.vllm_mode == "colocate":
         share = gpu_memory.engine(asked_for.training_gpu_memory_utilization, gpu_gb)
         parts = [gpu_memory.drawing(weights, config), share]
         mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller training_gpu_memory_utilization"
         yield from _fits(f"drawing rollouts on {config.name}", parts, gpu_gb, mend)
-        needed = gpu_memory.engine_needs(weights, training.dtype, 1)
+        needed = gpu_memory.engine_needs(weights, training.dtype, 1, kept)
         mend = "raise training_gpu_memory_utilization under `resources` of the suite"
         yield from _fits(
             f"vLLM beside training on {config.name}", needed, asked_for.training_gpu_memory_utilization * gpu_gb, mend
@@ -134,6 +157,19 @@ def _training_fits(
     parts = [gpu_memory.updating(weights, config), *gpu_memory.micro_batch(training, weights, config)]
     mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller micro_batch"
     yield from _fits(f"updates on {config.name}", parts, gpu_gb, mend)
+
+
+def _peaks_fit(peaks: Memory, config: accelerate.AccelerateConfig, gpu_gb: float) -> Iterator[Finding]:
+    for what, gb, mend in (
+        ("drawing rollouts", peaks.drawing, "set a smaller training_gpu_memory_utilization"),
+        ("updates", peaks.updating, "set a smaller micro_batch"),
+    ):
+        yield from _fits(f"{what} on {config.name}", [gpu_memory.Part(gb, "measured")], gpu_gb, mend)
+
+
+def _longest(study: Study, models: Sequence[str], drawn_by: Training | Sampling) -> float:
+    """GB that vLLM keeps of the longest prompt and response of any of some models, as far as it is known here."""
+    return max(resources.sequence_gb(study, name, drawn_by) for name in models)
 
 
 def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> Iterator[Finding]:
@@ -204,12 +240,17 @@ def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
         "max_prompt_tokens",
         "max_new_tokens",
     )
-    return list({tuple(getattr(way, name) for name in needs): way for way in ways}.values())
+    found: dict[tuple[object, ...], Training] = {}
+    for way in ways:
+        found.setdefault(tuple(getattr(way, name) for name in needs), way)
+    return list(found.values())
 
 
 def _planned(study: Study) -> Iterator[Planned]:
-    """Resources that a model of an experiment has; `accelerate_configs` names those that cannot be read."""
-    names = list(dict.fromkeys(name for one in study.suite.experiments.values() for name in one.all_models))
+    """Resources that a model of an experiment or a probe has; `accelerate_configs` names those that cannot be read."""
+    probed = study.suite.partial_prompt.models if study.suite.partial_prompt else ()
+    of_experiments = (name for one in study.suite.experiments.values() for name in one.all_models)
+    names = list(dict.fromkeys([*of_experiments, *probed]))
     for asked_for in study.suite.resources:
         models = [name for name in names if study.suite.resources_of(name) == asked_for]
         try:

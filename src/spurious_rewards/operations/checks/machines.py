@@ -4,6 +4,8 @@ import os
 import subprocess
 from typing import NamedTuple
 
+from spurious_rewards.runtime import numerics
+
 PATIENCE = 60
 """Seconds that a command gets to answer."""
 
@@ -13,6 +15,8 @@ class Gpu(NamedTuple):
 
     name: str
     gb: float
+    card: str = ""
+    """As its maker calls it."""
 
 
 class Partition(NamedTuple):
@@ -25,14 +29,19 @@ class Partition(NamedTuple):
 
 def gpus() -> list[Gpu]:
     """The GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES does not hide; none where there is no nvidia-smi."""
-    command = ("nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits")
+    command = ("nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     shown = None if chosen is None else [name.strip() for name in chosen.split(",")]
     return [
-        Gpu(index, float(mebibytes) * 2**20 / 1e9)
-        for index, uuid, mebibytes in (line.split(", ") for line in _lines(*command))
+        Gpu(index, float(mebibytes) * 2**20 / 1e9, ", ".join(card))
+        for index, uuid, mebibytes, *card in (line.split(", ") for line in _lines(*command))
         if shown is None or index in shown or uuid in shown
     ]
+
+
+def processor() -> str:
+    """The processor of this machine, as it calls itself."""
+    return f"CPU, {numerics.processor()}"
 
 
 def partitions() -> list[Partition]:

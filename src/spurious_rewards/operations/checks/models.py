@@ -13,7 +13,7 @@ from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model, Prompt
 from spurious_rewards.models import loading
 from spurious_rewards.models.configuration import positions, read_config
-from spurious_rewards.models.faults import Fault
+from spurious_rewards.models.faults import Fault, FolderError
 from spurious_rewards.models.folder import faults
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
@@ -25,14 +25,25 @@ from spurious_rewards.stages.study import Study
 def folders(study: Study) -> Iterator[Finding]:
     """Whether the folders of models that are here hold what is needed, and can be given the suite's prompts."""
     for what, folder, prompts in _to_load(study):
-        for fault in faults(folder, prompts):
+        for fault in _faults(folder, prompts):
             yield Finding("fails", "models", f"{what}: {fault.said}", fault.mend)
 
 
 def unusable(study: Study, paths: Collection[Path]) -> list[Fault]:
     """What is wrong with those model folders of the suite that are among some paths."""
     chosen = [(folder, prompts) for _, folder, prompts in _to_load(study) if folder in paths]
-    return [fault for folder, prompts in chosen for fault in faults(folder, prompts)]
+    return [fault for folder, prompts in chosen for fault in _faults(folder, prompts)]
+
+
+def _faults(folder: Path, prompts: Collection[Prompt]) -> list[Fault]:
+    """Those of the gate; of a folder without such, whether its weights are those of the model that it describes."""
+    found = faults(folder, prompts)
+    if not found:
+        try:
+            loading.check_tensors(folder)
+        except FolderError as error:
+            found.append(error.fault)
+    return found
 
 
 def _to_load(study: Study) -> Iterator[tuple[str, Path, list[Prompt]]]:
@@ -159,10 +170,5 @@ def _configurations(study: Study) -> dict[str, dict[str, Any]]:
 
 def _folders(study: Study) -> dict[str, Path]:
     """The models that are here: local ones, and those in the hub client's cache."""
-    folders = {name: folder for name in _models(study) for folder in model_refs.local_copies(study, name)}
-    for name, model in _models(study).items():
-        if model.source == "hub" and name not in folders:
-            commit = pinned("model", str(model.id), model.revision, study.lock)
-            if config := hub_client.cached_model(str(model.id), commit):
-                folders[name] = config.parent
-    return folders
+    found = {name: model_refs.folder_here(study, name) for name in _models(study)}
+    return {name: folder for name, folder in found.items() if folder}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from spurious_rewards import statistics
+from spurious_rewards.analysis.clipping import clipping_numbers
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import figures, naming, palette
@@ -59,43 +59,6 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
             as_table("Two-action bandit (no model), first → last step", bandit_text(named), bandit_caption),
         ],
     )
-
-
-def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
-    """The numbers about the clip alone, in parts "probe" and "bandit".
-
-    The probe's `value` is the mean bias of a model and variant in logits; pairs lie within seeds, so that its 95 % interval is
-    Student's over the means of the seeds, or over the pairs where there is one seed. The bandit's is the mean log
-    odds of the first action at a step, with its interval over runs.
-    """
-    rows = []
-    for (model, variant), group in probe.groupby(["model", "variant"], sort=False, observed=True):
-        seeds = group.groupby("seed")["bias"].mean().to_numpy()
-        low, high = statistics.seed_band(seeds if len(seeds) > 1 else group["bias"].to_numpy())
-        pairs = len(group) // len(seeds)
-        rows.append(
-            {
-                **{"model": model, "variant": variant, "value": seeds.mean(), "low": low, "high": high},
-                **{"seeds": len(seeds), "pairs": pairs, "value_by_seed": " ".join(map(repr, seeds.tolist()))},
-            }
-        )
-    parts = {"probe": pd.DataFrame(rows), "bandit": bandit.rename(columns={"log_odds": "value"})}
-    return pd.concat([frame.assign(part=part) for part, frame in parts.items()], ignore_index=True)[
-        [
-            "part",
-            "model",
-            "variant",
-            "optimizer",
-            "step",
-            "value",
-            "low",
-            "high",
-            "value_by_seed",
-            "seeds",
-            "pairs",
-            "runs",
-        ]
-    ]
 
 
 def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:

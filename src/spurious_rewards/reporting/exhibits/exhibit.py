@@ -14,7 +14,17 @@ from matplotlib.figure import Figure
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting import text_tables
-from spurious_rewards.reporting.exhibits import clipping, gains, strategy_switches, training_curves, untrained
+from spurious_rewards.reporting.exhibits import (
+    clipping,
+    control,
+    coverage,
+    gain_split,
+    gains,
+    noise,
+    strategy_switches,
+    training_curves,
+    untrained,
+)
 from spurious_rewards.reporting.exhibits.shared import Parts, ResultTables
 
 __all__ = ["KINDS", "Made", "ResultTables", "make", "markdown", "marked", "not_made"]
@@ -22,6 +32,8 @@ __all__ = ["KINDS", "Made", "ResultTables", "make", "markdown", "marked", "not_m
 KINDS: dict[str, Callable[[str, Exhibit, Suite, ResultTables], Parts]] = {
     "gains": gains.gains,
     "baselines": gains.baselines,
+    "split": gain_split.split,
+    "noise": noise.noise,
     "curves": training_curves.curves,
     "code": training_curves.code,
     "probability": training_curves.probability,
@@ -32,6 +44,8 @@ KINDS: dict[str, Callable[[str, Exhibit, Suite, ResultTables], Parts]] = {
     "contributions": strategy_switches.contributions,
     "forcing": untrained.forcing,
     "prompts": untrained.prompts,
+    "control": control.control,
+    "coverage": coverage.coverage,
 }
 
 
@@ -97,7 +111,8 @@ def markdown(page: Mapping[str, Any]) -> str:
     """The tables of a page, with their notes."""
     tables = [
         text_tables.markdown(pd.DataFrame(table["rows"], columns=table["columns"]), table["title"])
-        + (f"\n{table['note']}\n" if table["note"] else "")
+        + (f"\n{text_tables.in_markdown(table['note'])}\n" if table["note"] else "")
         for table in page["tables"]
     ]
-    return "\n".join([f"# {page['title']}", "", page["caption"], "", *tables])
+    title, caption = map(text_tables.in_markdown, (page["title"], page["caption"]))
+    return "\n".join([f"# {title}", "", caption, "", *tables])

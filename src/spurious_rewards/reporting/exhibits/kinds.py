@@ -26,11 +26,24 @@ def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
 
 def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
     """The file names, without ending, of an exhibit's figures."""
-    if exhibit.kind in ("gains", "baselines", "curves", "code", "switches"):
+    if exhibit.kind in ("gains", "baselines", "split", "noise", "curves", "code", "switches"):
         return benchmarks(suite, exhibit)
     if exhibit.kind == "health":
         return _trained(suite, exhibit)
-    return {"probability": ("rollouts",), "clipping": ("probe", "bandit")}.get(exhibit.kind, ())
+    if exhibit.kind == "control":
+        known = {suite.models[model].family is not None for model in shown_models(suite, exhibit)}
+        return tuple(stem for stem, of in {"wrong": True, "gains": False}.items() if of in known)
+    return {
+        "probability": ("rollouts",),
+        "clipping": ("probe", "bandit"),
+        "coverage": ("pass_at_k", "cover_at_tau"),
+    }.get(exhibit.kind, ())
+
+
+def shown_models(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
+    """The models that an exhibit of an experiment shows."""
+    assert exhibit.experiment is not None
+    return exhibit.models or suite.experiments[exhibit.experiment].all_models
 
 
 def _trained(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from spurious_rewards.config.experiments import Exhibit, seeds_of
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.exhibits.exhibit import Made
 from spurious_rewards.reporting.exhibits.kinds import benchmarks
-from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent
+from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent, plain_interval, signed
 
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]
 
@@ -254,6 +254,7 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
             "Accuracy": rate("accuracy"),
             "Code": rate("code_rate"),
             "Same strategy": MISSING if benchmark == original else rate("same_strategy"),
+            "Kappa": MISSING if benchmark == original or pd.isna(of["kappa"]) else _kappa(of),
         }
 
     models, rewards = list(suite.models), ["", *suite.rewards]
@@ -268,6 +269,12 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
         "note": (
             f"The others hold the problems of {original} with other numbers, or told in other words. Same strategy: the "
             f"share of responses that use code if the one to the problem in {original} does, and do not if it does not. "
-            "Percent, [95 % intervals]."
+            "Percent, [95 % intervals]. Kappa is Cohen's: how much of what chance leaves to agree on is agreed on; it is "
+            "missing where all responses use code, or none does."
         ),
     }
+
+
+def _kappa(of: Row) -> str:
+    ends = {end: of[f"kappa_{end}"] for end in ("low", "high")}
+    return f"{signed(of['kappa']).removeprefix('+')} {plain_interval(ends)}".strip()

@@ -24,6 +24,7 @@ class ResultTables:
 
     headline: pd.DataFrame | None = None
     baselines: pd.DataFrame | None = None
+    gain_split: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     switches: pd.DataFrame | None = None
@@ -33,6 +34,8 @@ class ResultTables:
     metrics: pd.DataFrame | None = None
     probe: pd.DataFrame | None = None
     bandit: pd.DataFrame | None = None
+    control: pd.DataFrame | None = None
+    coverage: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from spurious_rewards.analysis.headline import VERDICT_RULE
+from spurious_rewards.analysis.headline import VERDICT_RULE, VERDICTS
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.exhibits.headline import few_seeds, headline_note, headline_text, seeds_note, seeds_text
 from spurious_rewards.reporting.exhibits.shared import name_of
 from spurious_rewards.reporting.numerals import Row, percent_range, points_interval
 from spurious_rewards.reporting.page import Section, Table
-
-VERDICTS = ("gain", "no clear change", "loss", "not testable")
 
 
 def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str) -> Section:

@@ -29,7 +29,7 @@ def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[T
     cards = {
         Path(manifest["artifact"]).stem: manifest["details"]["card"]
         for manifest in manifests
-        if "card" in manifest["details"] and Path(manifest["artifact"]).stem in suite.problems
+        if manifest["details"].get("card") and Path(manifest["artifact"]).stem in suite.problems
     }
     whole = [Table(f"Card of {name}", card_text(card), folded=True) for name, card in cards.items()]
     return (*unless_empty("All problem sets", cards_text(cards, suite)), *whole)

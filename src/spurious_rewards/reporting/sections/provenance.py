@@ -57,7 +57,7 @@ def provenance(manifests: Sequence[Manifest]) -> Section:
 
 def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
     """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
-    columns = ["stage", "folder", "request", "wall_seconds", "gpu_seconds", "peak_memory_mb"]
+    columns = ["stage", "folder", "request", "wall_seconds", "processor_seconds", "gpu_seconds", "peak_memory_mb"]
     rows = [
         {**next(iter(job.artifacts.values())), "stage": job.stage, "folder": job.folder, "request": job.request}
         for job in jobs_of((Path(manifest["artifact"]), manifest) for manifest in manifests)
@@ -74,6 +74,7 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
             jobs=("folder", "size"),
             seconds=("wall_seconds", "sum"),
             longest=("wall_seconds", "max"),
+            processor=("processor_seconds", "sum"),
             memory=("peak_memory_mb", "max"),
             gpus=("gpu_seconds", "sum"),
         )
@@ -85,6 +86,7 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
             "Jobs": number(of["jobs"], 0),
             "Seconds in all": number(of["seconds"], 0),
             "Longest job (s)": number(of["longest"], 0),
+            "Processor seconds": number(of["processor"], 0) if of["processor"] else "",
             "Most memory of a job (MB)": number(of["memory"], 0),
             "GPU-hours": number(of["gpus"] / 3600, 1) if of["gpus"] else "",
         },

@@ -1,0 +1,87 @@
+"""Where a gain comes from: what a coin does too, what the model's own votes do too, and what the truth alone adds."""
+
+from typing import Any
+
+import pandas as pd
+
+from spurious_rewards import statistics
+from spurious_rewards.analysis.conditions import Pair, pairs
+from spurious_rewards.artifacts.csv_files import Columns, cells
+from spurious_rewards.config.endpoints import ends, only_reward
+from spurious_rewards.config.experiments import Experiment
+from spurious_rewards.config.reward_names import SPLIT
+from spurious_rewards.config.suite import Suite
+
+PARTS = ("null", "elicitation", "reward design", "all")
+"""random less before training, majority vote less random, ground truth less majority vote, and ground truth's whole gain."""
+
+SPLIT_RULE = (
+    "The gain under ground truth, in three parts that add up to it (arXiv 2606.05932): null, what the random reward gains; "
+    "elicitation, what the majority vote gains over it; reward design, what the truth gains over the majority vote. All are "
+    "paired by seed and problem, over the seeds that all three rewards have, after equally many steps."
+)
+
+GAIN_SPLIT: Columns = {
+    **cells("text", "model", "prompt", "variant", "benchmark"),
+    **{"part": PARTS},
+    **cells("whole", "steps", "problems", "samples", "seeds"),
+    **cells("number", "difference", "difference_low", "difference_high"),
+    **{"difference_by_seed": "numbers"},
+    **cells("number", "difference_split", "p", "minimum_detectable"),
+}
+"""Columns of the split."""
+
+
+def gain_split(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
+    """The parts of ground truth's gain, one row (model, prompt, variant, benchmark, part); what the parts are: `SPLIT_RULE`.
+
+    Values are differences of accuracies, fractions of 1, with 95 % intervals (`statistics.difference`). There are no rows where
+    an experiment has not exactly one plain reward of each function, or the three share no seed or were trained for different
+    numbers of steps.
+
+    Args:
+        graded: tables.Grades, collected.
+        suite: the suite of the experiment.
+        experiment: its runs are looked at.
+
+    Raises:
+        UserError: runs that were not graded on the same problems as their base model.
+    """
+    paired = pairs(graded, ends(suite, experiment), suite.benchmarks_of(experiment))
+    names = [only_reward(suite, experiment, function) for function in SPLIT]
+    rows: list[dict[str, Any]] = []
+    for (model, prompt, reward, variant), benchmark in paired:
+        beside = [paired.get(((model, prompt, name, variant), benchmark)) for name in names]
+        if reward == names[-1]:
+            identity = {"model": model, "prompt": prompt, "variant": variant, "benchmark": benchmark}
+            rows += [{**identity, **part} for part in _parts([pair for pair in beside if pair])]
+    return pd.DataFrame(rows, columns=list(GAIN_SPLIT))
+
+
+def _parts(beside: list[Pair]) -> list[dict[str, Any]]:
+    """The rows of the three rewards, in the order of `SPLIT`; none where one of them is missing or cannot be compared."""
+    if len(beside) < len(SPLIT) or len({pair.step for pair in beside}) > 1:
+        return []
+    first, *others = (pair.after for pair in beside)
+    seeds, problems = first.index, first.columns
+    for other in others:
+        seeds, problems = seeds.intersection(other.index), problems.intersection(other.columns)
+    if seeds.empty or problems.empty:
+        return []
+    before, random, votes, truth = (
+        grid.loc[seeds, problems].to_numpy(float) for grid in (beside[-1].before, *(pair.after for pair in beside))
+    )
+    steps, samples = beside[0].step, max(pair.samples for pair in beside)
+    rows = []
+    for part, (low, high) in zip(
+        PARTS, ((before, random), (random, votes), (votes, truth), (before, truth)), strict=True
+    ):
+        found = statistics.difference(low, high)
+        rows.append(
+            {
+                **{"part": part, "steps": steps, "problems": found.problems, "samples": samples, "seeds": found.seeds},
+                **found.columns_of_seeds("difference"),
+                **{"p": found.p, "minimum_detectable": found.minimum_detectable},
+            }
+        )
+    return rows

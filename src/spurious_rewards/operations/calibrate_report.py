@@ -1,0 +1,72 @@
+"""A calibration as text: what was measured, what is proposed by arithmetic, where it is kept."""
+
+from textwrap import fill
+
+from spurious_rewards.config import calibration
+from spurious_rewards.config.calibration import Calibration, Measurement
+from spurious_rewards.operations.checks.calibration import command
+from spurious_rewards.stages.study import Study
+
+WIDTH = 100
+
+PHASES = {
+    "generate": "drawing responses",
+    "weight_sync": "handing weights to vLLM",
+    "grade": "grading",
+    "log_probabilities": "log-probabilities",
+    "update": "updates",
+}
+
+
+def report(study: Study, found: Calibration) -> str:
+    """What came of `calibrate`, 100 columns wide."""
+    blocks = [f"Measured on {found.on}: one rollout step of each size of model."]
+    blocks += [_size(one, found) for one in found.measured]
+    kept = f"{calibration.path_of(study.suite_path)} is written; `estimate` and `doctor` use it."
+    if any(map(_changes, found.measured)):
+        kept += f" What is proposed was not tried: put it into the suite, and run `{command(study)}` again."
+    return "\n\n".join([*blocks, fill(kept, WIDTH, break_on_hyphens=False, break_long_words=False)])
+
+
+def _size(one: Measurement, found: Calibration) -> str:
+    conditions, seconds, memory = one.conditions, one.seconds, one.memory
+    responses = conditions.rollout_prompts * conditions.rollouts_per_prompt
+    times = ", ".join(f"{said} {getattr(seconds, name):.3g}" for name, said in PHASES.items() if getattr(seconds, name))
+    length = f"{one.response_tokens:.0f} tokens a response"
+    lines = [
+        ", ".join(one.models),
+        f"{responses} responses, micro_batch {conditions.micro_batch}, at most {conditions.max_prompt_tokens} + "
+        f"{conditions.max_new_tokens} tokens, {one.processes} process{'es'[: 2 * (one.processes > 1)]}.",
+        f"Seconds: {seconds.step:.3g} a rollout step ({times}); a checkpoint {seconds.checkpoint:.3g}.",
+        f"{length}, drawn at {one.tokens_per_second:,.0f} tokens a second."
+        + (" Random weights end none: each is at its longest." if one.random_weights else ""),
+        f"Peak of a GPU's memory: {memory.drawing:.1f} GB while responses are drawn ({memory.engine:.1f} GB taken for that), "
+        f"{memory.updating:.1f} GB in updates, of {found.gpu_memory_gb:.1f} GB; torch's own {memory.allocated:.1f} GB in use, "
+        f"{memory.reserved:.1f} GB with what it keeps."
+        if found.gpu_memory_gb
+        else f"Peak of main memory (the process' resident set): {max(memory.drawing, memory.updating):.2f} GB.",
+    ]
+    if changes := _changes(one):
+        lines.append(f"Proposed, by arithmetic from these peaks: {changes}.")
+    elif one.proposal:
+        lines.append("By arithmetic from these peaks the suite's own values are the ones that fit best.")
+    head, *said = lines
+    indent = "  "
+    return "\n".join([head, *(fill(each, WIDTH, initial_indent=indent, subsequent_indent=indent) for each in said)])
+
+
+def _changes(one: Measurement) -> str:
+    """What is proposed and is not as it was measured."""
+    if one.proposal is None:
+        return ""
+    was = {
+        "micro_batch": one.conditions.micro_batch,
+        "gradient_checkpointing": one.conditions.gradient_checkpointing,
+        "training_gpu_memory_utilization": one.conditions.gpu_memory_utilization,
+    }
+    proposed = {name: getattr(one.proposal, name) for name in was}
+    return ", ".join(
+        f"{name}: {str(proposed[name]).lower()} (now {str(now).lower()})"
+        for name, now in was.items()
+        if proposed[name] != now
+    )

@@ -1,0 +1,22 @@
+"""What a user is told is one line that a person can read, whatever texts of others stand in it."""
+
+from spurious_rewards.runtime.errors import LONGEST, UserError
+
+
+def test_a_message_is_one_line_and_of_a_long_one_beginning_and_end_are_kept() -> None:
+    said = str(UserError(f"a.parquet: has {'x' * 12_000_000}\n; leave it out"))
+    assert said.startswith("a.parquet: has xxx")
+    assert said.endswith("xxx ; leave it out")
+    assert len(said) == LONGEST
+    assert "x\N{HORIZONTAL ELLIPSIS}x" in said
+    assert "\n" not in said
+
+
+def test_a_message_in_a_message_keeps_what_to_do() -> None:
+    inner = UserError(f"a.csv: {'x' * 10_000}; delete it")
+    assert str(UserError(f"{inner}; and run again")).endswith("; delete it; and run again")
+
+
+def test_a_short_message_stays() -> None:
+    said = "a.csv: holds  1\t2; delete it"
+    assert str(UserError(said)) == said

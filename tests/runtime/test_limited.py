@@ -1,0 +1,40 @@
+import resource
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards.runtime import limited
+
+
+def test_memory_of_this_process_is_limited_for_as_long_as_a_block_takes() -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(MemoryError), limited.memory(2**27):
+        bytearray(2**30)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    with limited.memory(2**31):
+        bytearray(2**30)
+        with limited.memory(2**33), pytest.raises(MemoryError):  # a limit within another loosens nothing
+            bytearray(2**32)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_job_does_not_end_a_worker_that_has_not_begun(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "late.py").write_text(
+        f"""
+import os
+os.kill(os.getpid(), {int(number)})
+from spurious_rewards.runtime import limited
+limited.serve(lambda: str.upper, 10.0, 2**31)
+"""
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with closing(limited.Worker("late")) as worker:
+        assert worker.ask("word", 10.0) == "WORD"
+        worker._process.send_signal(number)  # type: ignore[union-attr]
+        assert worker.ask("more", 10.0) == "MORE"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
