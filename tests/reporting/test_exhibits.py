@@ -407,19 +407,16 @@ def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_s
     result = made(the_suite, frames, "health", models=["weak", "strong"])
     assert list(result.figures) == ["weak", "strong"]
     titles = [
-        "Mean reward",
-        "Entropy",
-        "Tokens clipped",
-        "Response length",
-        "Responses cut off",
-        "Groups without variance",
+        *("Mean reward", "Accuracy", "Entropy"),
+        *("Responses with a box", "Responses with code", "Tokens clipped"),
+        *("Response length", "Responses cut off", "Groups without variance"),
     ]
     assert [ax.get_title(loc="left") for ax in result.figures["weak"].axes] == titles
     clipped = result.numbers.query("model == 'weak' and reward == 'format' and quantity == 'clip_fraction'")
     of_run = frames["metrics"].query("model == 'weak' and reward == 'format'")
     last = of_run[of_run["step"] > 15].groupby("seed")["clip_fraction"].mean().mean()
     assert clipped.set_index("step").loc[25, "value"] == pytest.approx(last)
-    line = next(line for line in result.figures["weak"].axes[2].lines if line.get_label() == "format")
+    line = next(line for line in result.figures["weak"].axes[5].lines if line.get_label() == "format")
     assert line.get_ydata()[-1] == pytest.approx(100 * last)
     assert list(texts(result.page)[0].columns) == ["Model", "Reward", "Seeds", "Steps", *titles]
     caption = result.page["pictures"][0]["caption"]

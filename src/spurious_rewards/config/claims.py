@@ -38,7 +38,7 @@ Expectation = Literal["above", "below", "no gain"]
 OF_RUNS = {"experiments", "models", "rewards", "prompts", "variants", "optimizer", "benchmark"}
 BEFORE_TRAINING = {"experiments", "models", "prompts", "benchmark"}
 READS: dict[Measure, set[str]] = {
-    "gain": OF_RUNS | {"equal"},
+    "gain": OF_RUNS | {"equal", "before"},
     "over random": OF_RUNS,
     "over best prompt": OF_RUNS,
     "accuracy over own prompt": BEFORE_TRAINING,
@@ -77,6 +77,13 @@ class Others(Frozen):
         return {key: value for key in Others.model_fields if (value := getattr(self, key))}
 
 
+class Before(Frozen):
+    """What a gain is counted from, where it is not the accuracy before training of the same experiment and benchmark."""
+
+    experiment: Name = Field(description="whose models before training")
+    benchmark: Name = Field(description="of the same problems, sampled in another way")
+
+
 class Where(Others):
     """What must hold of a condition for it to count: another measure of it, or of what is other."""
 
@@ -103,6 +110,9 @@ class Rule(Frozen):
     leaked: Fraction | None = Field(
         None, description="alarms: of models in whose corpus this share of the evaluation problems stands"
     )
+    before: Before | None = Field(
+        None, description="gain: what it is counted from; null: the same experiment and benchmark before training"
+    )
     against: Others | None = Field(None, description="measure the difference from these conditions")
     where: tuple[Where, ...] = Field((), description="what must hold of a condition for it to count")
     expect: Expectation = Field(description="where the interval must lie")
@@ -114,7 +124,7 @@ class Rule(Frozen):
     @model_validator(mode="after")
     def _measures_read_their_keys(self) -> "Rule":
         reads = READS[self.measure]
-        conditions = OF_RUNS | {"equal", "group", "leaked"}
+        conditions = OF_RUNS | {"equal", "group", "leaked", "before"}
         given = {key for key in conditions if getattr(self, key) != Rule.model_fields[key].default}
         _check_reads(self.measure, given | (self.against.changed.keys() if self.against else set()))
         for where in self.where:
@@ -176,8 +186,10 @@ class Ledger(Frozen):
         """Every experiment that some rule looks at."""
         rules = [claim.rule for claim in self.claims]
         others: list[Others] = [other for rule in rules for other in (*rule.where, *filter(None, [rule.against]))]
-        return {name for of_rule in rules for name in of_rule.experiments} | {
-            name for other in others for name in other.experiments
+        return {
+            *(name for of_rule in rules for name in of_rule.experiments),
+            *(name for other in others for name in other.experiments),
+            *(rule.before.experiment for rule in rules if rule.before),
         }
 
 

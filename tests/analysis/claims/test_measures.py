@@ -47,6 +47,19 @@ def test_a_gain_too_small_to_matter_is_negligible():
     assert judged({**EFFECTIVE, "expect": "no gain"}, of_runs({"gain": 0.02}))["verdict"] == "supported"
 
 
+@pytest.mark.parametrize(("cooled", "verdict"), [(0.4, "supported"), (0.7, "contradicted"), (0.59, "inconclusive")])
+def test_a_gain_is_counted_from_the_same_problems_before_training_in_another_experiment(cooled, verdict):
+    before = {"gain": None, "experiment": "before", "benchmark": "amc", "base": cooled}
+    rule = {**EFFECTIVE, "before": {"experiment": "before", "benchmark": "amc"}}
+    row = judged(rule, of_runs({"gain": 0.25}, before))
+    assert row["verdict"] == verdict
+    assert row["effect"] == pytest.approx(0.4 + 0.25 - cooled)
+    assert "counted from amc of experiment before" in row["rule"]
+    assert judged(rule, of_runs({"gain": 0.25}))["verdict"] == "not run"
+    with pytest.raises(ValidationError, match="measure over random does not read before"):
+        judged({**rule, "measure": "over random"}, {})
+
+
 def test_a_gain_without_variance_is_not_testable():
     row = judged(EFFECTIVE, of_runs({"gain": 0.0}, verdict="not testable"))
     assert row["verdict"] == "not testable"

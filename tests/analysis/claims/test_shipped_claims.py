@@ -37,6 +37,12 @@ def test_rules_name_what_suites_have():
             assert not each.experiments or any(set(each.experiments) & suite.experiments.keys() for suite in every)
             assert set(each.rewards) <= ORGANISM.rewards.keys() | FOLLOWUPS.rewards.keys()
             assert each.benchmark in {None, "generated", *(name for suite in every for name in suite.benchmarks)}
+        if before := claim.rule.before:
+            assert any(
+                before.benchmark in suite.benchmarks_of(suite.experiments[before.experiment])
+                for suite in every
+                if before.experiment in suite.experiments
+            )
 
 
 def test_the_laptop_s_rules_are_of_its_suite_alone():

@@ -8,6 +8,7 @@ from typing import TypeAlias, cast
 import pandas as pd
 
 from spurious_rewards.analysis.conditions import of_seeds
+from spurious_rewards.config.claims import Before
 from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
 
@@ -50,13 +51,16 @@ class Evidence:
         """Rates of the model that a run started from, or of which it is; a row a seed, -1 where seeds share it."""
         return self.grid(experiment, (*run[:2], *BEFORE), benchmark, 0)
 
-    def change(self, experiment: str, run: Run, benchmark: str, step: int, rate: str) -> pd.DataFrame | None:
+    def change(
+        self, experiment: str, run: Run, benchmark: str, step: int, rate: str, before: Before | None = None
+    ) -> pd.DataFrame | None:
         """Change of a rate from before training to a step, seeds x problems; None where either was not measured."""
+        untrained_of = (before.experiment, before.benchmark) if before else (experiment, benchmark)
         after = self.grid(experiment, run, benchmark, step)
-        before = self.untrained(experiment, run, benchmark)
-        if after is None or before is None:
+        untrained = self.untrained(untrained_of[0], run, untrained_of[1])
+        if after is None or untrained is None:
             return None
-        at, start = (cast(pd.DataFrame, grid[rate]) for grid in (after, before))
+        at, start = (cast(pd.DataFrame, grid[rate]) for grid in (after, untrained))
         found = at - of_seeds(start, at.index).reindex(columns=at.columns)
         return None if (found := found.dropna()).empty else found
 

@@ -200,7 +200,7 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
         "threshold": where.threshold,
         "against": None,
         "where": (),
-        **({} if "equal" in READS[where.measure] else {"equal": None}),
+        **{key: None for key in ("equal", "before") if key not in READS[where.measure]},
     }
     measured = MEASURES[where.measure]
 

@@ -38,7 +38,8 @@ def change_of(rate: str) -> Measure:
         found = []
         for row in _at_the_end(rule, evidence):
             condition = Condition.of(row)
-            grid = evidence.change(condition.experiment, condition.run, condition.benchmark, row["steps"], rate)
+            of_run = condition.experiment, condition.run, condition.benchmark
+            grid = evidence.change(*of_run, row["steps"], rate, rule.before)
             if grid is not None:
                 found.append(_of_run(row, Grid(grid, -1, 1)))
         return found

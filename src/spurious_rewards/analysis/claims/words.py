@@ -81,6 +81,8 @@ def _conditions(rule: Rule) -> list[str]:
         said.append(OPTIMIZERS[rule.optimizer])
     if "benchmark" in reads:
         said.append("the first benchmark that no corpus holds" if rule.benchmark == "generated" else rule.benchmark)
+    if rule.before:
+        said.append(f"counted from {rule.before.benchmark} of experiment {rule.before.experiment}")
     if rule.equal:
         said.append(f"at equal {rule.equal}")
     if rule.leaked is not None:

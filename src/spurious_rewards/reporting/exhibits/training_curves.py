@@ -53,6 +53,7 @@ DRAWN_AS = {
     "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
     "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
     "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
+    "box_rate": Quantity("responses with a box", "responses with a box (%)", 100, (0, 100)),
     "clip_fraction": Quantity("tokens clipped", "tokens (%)", 100, (0, 100)),
     "response_tokens": Quantity("response length", "tokens", 1, (0, np.inf)),
     "truncation_rate": Quantity("responses cut off", "responses (%)", 100, (0, 100)),
@@ -147,7 +148,11 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables)
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
 
 
-HEALTH = ["mean_reward", "entropy", "clip_fraction", "response_tokens", "truncation_rate", "zero_variance_groups"]
+HEALTH = [
+    *("mean_reward", "accuracy", "entropy"),
+    *("box_rate", "code_rate", "clip_fraction"),
+    *("response_tokens", "truncation_rate", "zero_variance_groups"),
+]
 
 
 def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
@@ -157,10 +162,10 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
-        f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, entropy in nats per token, tokens whose "
-        "probability ratio the loss cut off, tokens of a response, responses that were cut off at the longest length, and "
-        f"groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over seeds "
-        f"({whole_range(points['seeds'])}){how}; {BAND}"
+        f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, accuracy, entropy in nats per token, "
+        "responses with a box and with code, tokens whose probability ratio the loss cut off, tokens of a response, responses "
+        "that were cut off at the longest length, and groups whose rewards are all equal, which teach nothing. "
+        f"{_equal(exhibit)}Line: mean over seeds ({whole_range(points['seeds'])}){how}; {BAND}"
     )
     titles = naming.titles(suite)["model"]
     pictures = [
