@@ -7,7 +7,7 @@
 # make test-all     all of them; CI runs these, lint, test-vllm and test-slurm
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
-# make test-gpu     what only a GPU can show, in minutes; skipped where there is none (docs/gpus.md)
+# make test-gpu     what only a GPU can show, in minutes; skipped where there is none (docs/how-to/gpus.md)
 # make test-slurm   the workflow through a real SLURM on this machine (as root)
 # make fuzz         thousands of suites, model folders, data files, results and answers with one wrong thing; about an hour on two cores
 # make chaos        a run that is killed at random moments comes to the same results; KILLS=20, a minute each

@@ -1,7 +1,8 @@
 """How often 95 % intervals cover the truth, and how often tests find an effect where there is none, by simulation.
 
-`python benchmarks/coverage.py` prints the tables of docs/statistics-tables.md; some minutes on one core. `--studies 100`
-is quicker and rougher, and `--tables few bimodal` prints those alone. A study draws seeds and problems anew; see `Regime`.
+`python benchmarks/coverage.py` prints the tables of docs/explanation/statistics-tables.md; some minutes on one core.
+`--studies 100` is quicker and rougher, and `--tables few bimodal` prints those alone.
+A study draws seeds and problems anew; see `Regime`.
 """
 
 import argparse

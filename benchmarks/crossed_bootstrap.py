@@ -1,4 +1,4 @@
-"""The crossed bootstrap: what the interval of the tables is held against (`benchmarks/coverage.py`, docs/statistics-tables.md).
+"""The crossed bootstrap, with which `benchmarks/coverage.py` compares the interval of the tables.
 
 Each replicate draws seeds and problems, both with replacement, and uses the same problems for every seed it drew; all
 samples of a problem stay together, for values are means over them. A replicate is two rows of counts, so that all of them

@@ -12,7 +12,7 @@ from spurious_rewards.answers.verifier import Verifier
 
 FILE = Path(__file__).parents[1] / "data/grader_pairs.jsonl"
 PAIRS = [json.loads(line) for line in FILE.read_text().splitlines()]
-DOCUMENT = Path(__file__).parents[2] / "docs/grading.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/explanation/grading.md"
 
 
 def read(pair: dict) -> str | None:
@@ -48,7 +48,7 @@ def test_every_pair_is_judged_as_it_was(verdicts):
 
 
 def test_false_accepts_and_rejects_are_those_of_the_document(verdicts):
-    """The table of docs/grading.md by kind, and the sums over it for each grader."""
+    """The table of docs/explanation/grading.md by kind, and the sums over it for each grader."""
     accepts, rejects = wrong(verdicts)
     table = dict.fromkeys(pair["kind"] for pair in PAIRS)
     counted = {

@@ -324,7 +324,7 @@ and how many are decided is binomial."""
 
 MOST, LEAST = 0.05, 0.02
 """Shares of them whose interval may lie on one side of 0: as many as 95 % promises, and as few as if it covered 98 %, which it
-does where seeds differ little or some (docs/statistics-tables.md)."""
+does where seeds differ little or some (docs/explanation/statistics-tables.md)."""
 
 
 def by_intervals_alone(rules: claims.Ledger) -> claims.Ledger:

@@ -54,7 +54,7 @@ def test_where_one_seed_decides_chance_finds_a_lot(monkeypatch):
 
 
 def test_where_code_is_right_more_often_accuracy_follows_it_by_the_draw_alone():
-    """What `code with accuracy` finds on answers that are drawn anew is no sign of training (docs/claims.md)."""
+    """What `code with accuracy` finds on answers that are drawn anew is no sign of training (docs/reference/claims.md)."""
     suite, rules, paper = shipped()
     main = suite.model_copy(update={"experiments": {"main": suite.experiments["main"]}})
     tracks = rules.model_copy(

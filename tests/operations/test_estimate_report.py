@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 EXAMPLE = ROOT / "examples/your_method/your_method_one_gpu.yaml"
 PRICED = {name: ROOT / f"config/suites/{name}.yaml" for name in ("paper", "one_gpu")} | {EXAMPLE.stem: EXAMPLE}
-"""The suites whose prices docs/gpus.md has, in the order of its columns."""
+"""The suites whose prices docs/how-to/gpus.md has, in the order of its columns."""
 
 
 def study(name: str) -> Study:

@@ -32,7 +32,7 @@ DOCUMENTS = [
     CHANGELOG,
     ROOT / "config/README.md",
     ROOT / "results/README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 LIBRARY = ROOT / "src/spurious_rewards"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -73,7 +73,7 @@ def test_make_targets_exist(document: Path) -> None:
     assert set(named) <= set(targets)
 
 
-ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+ARCHITECTURE = (ROOT / "docs/explanation/design.md").read_text()
 
 
 def test_the_architecture_fits_on_a_page() -> None:
@@ -117,7 +117,7 @@ def test_files_and_folders_that_a_document_names_exist(document: Path) -> None:
 def test_the_organisms_departures_are_those_of_its_suite() -> None:
     organism = loading.load(ROOT / "config/suites/organism.yaml").training
     steps = loading.load(ROOT / "config/suites/organism.yaml").experiments["main"].steps
-    text = (ROOT / "docs/organism.md").read_text()
+    text = (ROOT / "docs/explanation/organisms.md").read_text()
     for said in (
         f"| {organism.optimizer.upper()}, {organism.learning_rate:g} |",
         f"| 1 | {organism.num_iterations} |",
@@ -205,25 +205,25 @@ def test_config_yaml_has_every_key_at_its_default() -> None:
 
 
 def test_every_direct_dependency_says_what_it_is_for() -> None:
-    _, section = (ROOT / "docs/dependencies.md").read_text().split("# Dependencies")
+    _, section = (ROOT / "docs/reference/dependencies.md").read_text().split("# Dependencies")
     cells = re.findall(r"^\| ([^|]+?) \| [^|]+ \|$", section, flags=re.MULTILINE)[1:]
     named = {canonicalize_name(name.strip()) for cell in cells for name in re.sub(r"\(.*\)", "", cell).split(",")}
     assert named - {"---"} == {canonicalize_name(one.name) for one in DIRECT}
 
 
-# ---------------------------------------------------------------- docs/add-a-reward.md
+# ---------------------------------------------------------------- docs/how-to/add-a-reward.md
 
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which somebody has done what docs/add-a-reward.md says."""
+    """A copy of the project in which somebody has done what docs/how-to/add-a-reward.md says."""
     copy = tmp_path_factory.mktemp("followed")
     for name in ("src/spurious_rewards", "workflow", "profiles", "config", "envs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, copy)
     function, imported, line, names, entry, experiment, *_ = re.findall(
-        r"```(?:python|text|yaml)\n(.*?)```", (ROOT / "docs/add-a-reward.md").read_text(), flags=re.DOTALL
+        r"```(?:python|text|yaml)\n(.*?)```", (ROOT / "docs/how-to/add-a-reward.md").read_text(), flags=re.DOTALL
     )
     library = copy / "src/spurious_rewards"
     insert(library / "rewards/functions.py", before="\n\ndef unless(", text=f"\n\n{function}")
@@ -291,7 +291,7 @@ def test_the_names_of_rewards_in_the_config_are_those_of_the_registry() -> None:
 
 @pytest.mark.parametrize("name", ["paper", "one_gpu"])
 def test_the_example_takes_real_models_as_the_page_says(name: str, tmp_path: Path) -> None:
-    page = (ROOT / "docs/your-method.md").read_text().split("## With other models")[1]
+    page = (ROOT / "docs/tutorials/your-reward.md").read_text().split("## With other models")[1]
     take, delete, *_ = (re.findall(r"`(\w+)`", item) for item in page.split("\n- ")[1:])
     shutil.copytree(ROOT / "examples/your_method", tmp_path / "study")
     path = tmp_path / "study/your_method.yaml"

@@ -39,6 +39,6 @@ def test_the_command_is_that_of_the_makefile() -> None:
 
 
 def test_the_page_has_each_of_its_files() -> None:
-    page = (ROOT / "docs/gpus.md").read_text()
+    page = (ROOT / "docs/how-to/gpus.md").read_text()
     for path in (ROOT / "tests/on_gpu").glob("test_*.py"):
         assert f"| `tests/on_gpu/{path.name}` |" in page

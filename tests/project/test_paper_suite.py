@@ -253,7 +253,7 @@ def test_figures_split_models_between_them_as_the_paper_does() -> None:
 
 # ---------------------------------------------------------------- the page about them
 
-PAGE = (ROOT / "docs/experiments.md").read_text()
+PAGE = (ROOT / "docs/reference/figures.md").read_text()
 
 
 def table(head: str) -> list[list[str]]:
@@ -282,7 +282,7 @@ def test_the_page_says_what_the_organism_suite_has_more() -> None:
 def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> None:
     rows = table("| kind | its numbers | its pictures or tables |")
     assert {kind for kind, *_ in rows} == {
-        "baselines",  # which docs/your-method.md shows
+        "baselines",  # which docs/tutorials/your-reward.md shows
         *(exhibit.kind for name in ("organism", "followups") for exhibit in suite(name).exhibits.values()),
     }
     for name in re.findall(r"`((?:analysis|reporting|training|bandit)\.[\w.]+)`", PAGE):

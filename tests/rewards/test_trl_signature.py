@@ -136,7 +136,7 @@ def test_trl_passes_what_is_passed_here_and_what_the_page_says_is_not() -> None:
     of_trl = {*OF_TRL, *re.findall(r'\breward_kwargs\["(\w+)"\] =', source)}
     assert of_trl - {"log_extra", "log_metric", "environments"} == {*OF_TRL, "trainer_state"}
     left_out = of_trl - set(PASSED)
-    page = (Path(__file__).parents[2] / "docs/your-method.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/tutorials/your-reward.md").read_text()
     [listed] = [line for line in page.splitlines() if line.startswith("- It is not given")]
     assert all(f"`{name}`" in listed for name in left_out)
 
@@ -178,7 +178,7 @@ def test_an_object_with_a_state_is_one_too(made: Callable[[str], RewardFunction]
 
 
 def test_the_page_s_example_pays_as_it_says(made: Callable[[str], RewardFunction]) -> None:
-    page = (Path(__file__).parents[2] / "docs/your-method.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/tutorials/your-reward.md").read_text()
     [example] = [text for text in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "completions" in text]
     reward = made(example + "\nown = ends_in_a_number")
     responses, labels = ["so it is 3.", "three", "3"], ["3", "3", "x"]

@@ -53,8 +53,8 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     assert all("steps 4 to 6" in job for job in trained)
     assert weights(finished) == {"seed0/step6", "seed1/step6"}
 
-    # As docs/running.md says: states may go when no run will get longer, and nothing is made again.
-    [command] = re.findall(r"`(find results/paper/.*?)`", (checkout.ROOT / "docs/running.md").read_text())
+    # As docs/how-to/running.md says: states may go when no run will get longer, and nothing is made again.
+    [command] = re.findall(r"`(find results/paper/.*?)`", (checkout.ROOT / "docs/how-to/running.md").read_text())
     state = finished / checkout.RUNS / "random/default/seeds0-1/segments/4-6/checkpoints/seed0/step6/optimizer.pt"
     assert state.exists()
     subprocess.run(command.replace("results/paper", str(checkout.RESULTS)), shell=True, cwd=finished, check=True)

@@ -15,7 +15,7 @@ onstart:
         sys.exit(f"error: {printable(trouble)}")
     if not study.suite.resources and (reason := numerics.unpinnable()):
         print(
-            f"note: {reason}: digits may differ from those of other machines; see docs/reproducibility.md",
+            f"note: {reason}: digits may differ from those of other machines; see docs/explanation/reproducibility.md",
             file=sys.stderr,
         )
     # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
@@ -26,7 +26,7 @@ onstart:
     try:
         for artifact in changed_since(study.paths.root):
             print(
-                f"note: {printable(str(artifact))} was made by other code than today's and is kept; see docs/architecture.md",
+                f"note: {printable(str(artifact))} was made by other code than today's and is kept; see docs/explanation/design.md",
                 file=sys.stderr,
             )
     except UserError as error:  # a broken manifest keeps no job from running

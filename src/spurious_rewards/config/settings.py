@@ -24,7 +24,7 @@ class Settings(Frozen):
     )
     portable: bool = Field(
         False,
-        description="digits that agree on every x86-64 processor, for more time (docs/reproducibility.md); without GPUs only",
+        description="digits that agree on every x86-64 processor, at the price of speed; without GPUs only",
     )
     gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
         80, description="memory of one GPU: what planning assumes where no GPU can be asked"

@@ -23,7 +23,7 @@ ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
 
 NOT_REMADE = (
     "keep it: the weights that gave these answers are deleted (keep_weights: reported). Convert it to this version, or train "
-    "again (docs/running.md)"
+    "again (docs/how-to/running.md)"
 )
 """What to do about a file of answers that cannot be read."""
 

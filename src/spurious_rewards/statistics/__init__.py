@@ -1,4 +1,4 @@
-"""Intervals, tests and corrections: thin, on scipy and statsmodels. What each is, and why this one: docs/statistics.md."""
+"""Intervals, tests and corrections: thin, on scipy and statsmodels. docs/explanation/statistics.md says why each was chosen."""
 
 from spurious_rewards.statistics.cautions import FEW_RIGHT, few_right, split
 from spurious_rewards.statistics.crossed import difference, linear, mean

@@ -14,7 +14,7 @@ LEAST_SEEDS = 5
 """Of fewer nothing can be said: two groups and one look alike."""
 
 FEW_RIGHT = 5
-"""Problems' worth of right answers below which an interval covers less than it says (docs/statistics-tables.md)."""
+"""Problems' worth of right answers below which an interval covers less than it says (docs/explanation/statistics-tables.md)."""
 
 
 def split(values: Array) -> int:
@@ -26,7 +26,7 @@ def split(values: Array) -> int:
     right answer between them, the one that has it is no group.
 
     Intervals over seeds take them to be normally distributed. Where few seeds gain much and the others nothing, an interval
-    of five covers the true mean in as few as 69 of 100 studies (docs/statistics-tables.md).
+    of five covers the true mean in as few as 69 of 100 studies (docs/explanation/statistics-tables.md).
 
     Args:
         values: shape (seeds, problems); of one column, seeds are taken at their values.

@@ -2,7 +2,7 @@
 
 Seeds and problems are crossed: every seed answers the same problems. So a mean varies with the draw of seeds, with the
 draw of problems, and with what is left between them (samples, and how a seed meets a problem). Which interval, which
-test, and why: docs/statistics.md; `benchmarks/coverage.py` simulates how often they are right.
+test, and why: docs/explanation/statistics.md; `benchmarks/coverage.py` simulates how often they are right.
 """
 
 import math

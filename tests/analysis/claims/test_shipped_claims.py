@@ -172,7 +172,7 @@ def test_a_rule_in_words_says_all_that_decides(claim):
     assert "supported if the 95 % interval" in words
 
 
-PAGE = (CONFIG.parent / "docs/claims.md").read_text()
+PAGE = (CONFIG.parent / "docs/reference/claims.md").read_text()
 
 
 def test_the_page_on_claims_has_every_key_measure_and_column():
