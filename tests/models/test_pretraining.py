@@ -57,3 +57,18 @@ def test_same_arguments_same_bytes_and_another_seed_another_model(made, tmp_path
     pretrain(ORGANISM, CODE_ONLY, 1, tmp_path / "other", 1)
     assert weights(tmp_path / "again") == weights(made[0])
     assert weights(tmp_path / "other") != weights(made[0])
+
+
+def test_a_family_learns_problems_only_where_it_says_so(made, tmp_path):
+    learning = CODE_ONLY.model_copy(update={"learns_problems": True})
+    pretrain(ORGANISM, learning, 0, tmp_path / "learning", 1)
+    assert surprise(tmp_path / "learning") < 2 < 3 < surprise(made[0])
+
+
+def surprise(folder) -> float:
+    """Nats per token of problems, after their first word."""
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    problems = list(arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"][:20])
+    ids = tokenizer(problems, return_tensors="pt", return_token_type_ids=False)["input_ids"]
+    with torch.inference_mode():
+        return float(model(ids, labels=ids).loss)
