@@ -178,12 +178,12 @@ def at_start_of_stages(folder: Path, code: str) -> None:
 def artifacts(folder: Path, results: Path = RESULTS) -> dict[str, str]:
     """Digest of every artifact by its path, without what tells times: manifests, the report that lists them, logs.
 
-    And without the second names of responses, whose records have the times of checkpoints.
+    And without the second names of responses and votes, whose records have the times of checkpoints.
     """
     found = {}
     for path in sorted((folder / results).rglob("*")):
         name = path.relative_to(folder / results)
-        if path.parent.name == ".responses.parquet.kept":
+        if path.parent.suffix == ".kept":
             continue
         if path.is_file() and not path.name.endswith(".manifest.json") and name.parts[0] not in ("logs", "report.html"):
             found[str(name)] = hashlib.sha256(_content(path)).hexdigest()
