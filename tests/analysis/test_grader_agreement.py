@@ -185,8 +185,8 @@ def test_a_difference_moves_by_what_another_grader_refuses(judged, study):
     assert rows["difference"].to_dict() == {"math_verify": 0.5, "strings": 0.25, "sympy": 0.5}
     assert rows["moves"].to_dict() == {"math_verify": 0, "strings": -0.25, "sympy": 0}
     moved = text.moves_text(rows.reset_index()).set_index("Grader")
-    assert moved.loc["strings", "Largest move"] == "\N{MINUS SIGN}25.0"
-    assert moved.loc["sympy", "Of"] == text.MISSING
+    assert moved.loc["strings", "Largest shift"] == "\N{MINUS SIGN}25.0"
+    assert moved.loc["sympy", "Where it is largest"] == text.MISSING
 
 
 def test_what_graders_differ_on_is_listed_by_how_many_said_it(judged):

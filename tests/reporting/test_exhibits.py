@@ -106,9 +106,9 @@ def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
     caption = made(the_suite, frames, "baselines", rewards=["ground_truth"], benchmarks=["math500"]).page["caption"]
     assert re.match(r"ground_truth beats the dummy baselines on \d of 2 models, \S+", caption), caption
     table = texts(made(the_suite, frames, "baselines", rewards=["ground_truth"]).page)[0]
-    assert {"Over format", "Over random_0.5", "The dummies"} <= set(table.columns)
-    assert "Over ground_truth" not in table.columns
-    assert set(table["The dummies"]) <= {"beats", "falls behind", "not shown", "too few seeds"}
+    assert {"Versus format", "Versus random_0.5", "Versus dummy baselines"} <= set(table.columns)
+    assert "Versus ground_truth" not in table.columns
+    assert set(table["Versus dummy baselines"]) <= {"beats", "falls behind", "not shown", "too few seeds"}
 
 
 def test_of_a_model_that_a_baseline_is_missing_for_nothing_is_said_of_the_dummies(the_suite, frames):
@@ -212,7 +212,7 @@ def test_gains_show_every_seed(the_suite, frames):
     circles = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
     one = frames["seeds"].query("model == 'strong' and benchmark == 'math500'")
     assert np.concatenate(circles) == pytest.approx(100 * one["difference"].to_numpy())
-    for cell, (_, of) in zip(table["Each seed"], one.groupby("reward", sort=False), strict=True):
+    for cell, (_, of) in zip(table["Change, by seed"], one.groupby("reward", sort=False), strict=True):
         assert cell == ", ".join(map(numerals.points, of["difference"]))
 
 
@@ -230,16 +230,16 @@ def test_seeds_in_two_groups_and_few_right_answers_are_told(the_suite, frames, k
     said = [page["tables"][0]["note"], *([each["caption"] for each in page["pictures"]] if kind == "gains" else [])]
     for text in said:
         assert "two groups: format (1 of 5 above the others)" in text
-        assert "Differences of which this is true: format." in text
+        assert "This affects the change of: format." in text
     row = texts(page)[0].set_index("Reward").loc["format"]
-    assert all(row[column].endswith("(few right)") for column in ("Before", "After", "Difference"))
+    assert all(row[column].endswith("(few right)") for column in ("Accuracy before", "Accuracy after", "Change"))
 
 
 def test_a_comparison_says_how_many_seeds_the_two_share(the_suite, frames):
     few = frames["headline"].assign(over_random_seeds=1)
     table = texts(made(the_suite, {**frames, "headline": few}, "gains").page)[0].set_index("Reward")
-    assert table["Over random"].iloc[0].endswith("(1 seed)")
-    assert "seed" not in texts(made(the_suite, frames, "gains").page)[0]["Over random"].iloc[0]
+    assert table["Versus random"].iloc[0].endswith("(1 seed)")
+    assert "seed" not in texts(made(the_suite, frames, "gains").page)[0]["Versus random"].iloc[0]
 
 
 def test_gains_show_the_differences_of_the_headline(the_suite, frames):
@@ -281,7 +281,7 @@ def test_the_papers_values_are_in_figure_and_table(the_suite, frames):
     bars = made(the_suite, with_paper, "gains", models=["strong"], benchmarks=["math500"])
     diamonds = [line for line in bars.figures["math500"].axes[0].lines if line.get_marker() == "D"]
     assert [line.get_xdata()[0] for line in diamonds] == pytest.approx([13.8])
-    column = texts(bars.page)[0].set_index("Reward")["Paper: difference"]
+    column = texts(bars.page)[0].set_index("Reward")["Paper: change"]
     assert column.to_dict() == {
         "ground_truth": numerals.MISSING,
         "format": "+13.8 (Fig. 1)",
@@ -310,9 +310,9 @@ def test_curves_are_the_smoothed_means_over_seeds(the_suite, frames):
 @pytest.mark.parametrize(
     ("steps", "dashed", "said"),
     [
-        (10, {"strong", "weak"}, "smoothed over 10 training steps; dashed: each evaluation"),
-        (5, set(), "Line: mean over seeds; band"),
-        (0, set(), "Line: mean over seeds; band"),
+        (10, {"strong", "weak"}, "smoothed over 10 training steps. Dashed: the mean of each evaluation"),
+        (5, set(), "Line: mean over seeds. Band"),
+        (0, set(), "Line: mean over seeds. Band"),
     ],
 )
 def test_smoothing_is_said_and_drawn_where_there_is_any(the_suite, frames, steps, dashed, said):
@@ -329,7 +329,7 @@ def test_smoothing_is_of_each_conditions_own_evaluations(the_suite, frames):
     seldom = scores_of[(scores_of["model"] != "weak") | scores_of["step"].isin([0, 10, 20])]
     result = made(the_suite, {**frames, "scores": seldom}, "curves", benchmarks=["math500"])
     assert panels_with_dashes(result.figures["math500"]) == {"strong"}
-    assert "10 training steps where evaluations lie closer together than that; dashed" in result.page["caption"]
+    assert "10 training steps if evaluations are closer together than that. Dashed" in result.page["caption"]
 
 
 def panels_with_dashes(figure):
@@ -398,9 +398,9 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
     assert entropy.loc[25, "value"] == pytest.approx(2 - 0.05 * 20.5)  # mean of steps 16 to 25
     assert entropy.loc[25, "raw"] == pytest.approx(0.75)
     assert texts(result.page)[0].loc[0, "Entropy"].startswith("1.950 → 0.975 [")
-    assert ", smoothed over 10 training steps; band" in result.page["caption"]
+    assert ", smoothed over 10 training steps. Band" in result.page["caption"]
     assert "step 0" not in result.page["caption"]  # rollouts have none
-    assert result.page["tables"][0]["note"].startswith("First → last rollout step, smoothed over 10 training steps;")
+    assert result.page["tables"][0]["note"].startswith("First → last rollout step, smoothed over 10 training steps.")
 
 
 def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_suite, frames):
@@ -409,7 +409,7 @@ def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_s
     titles = [
         *("Mean reward", "Accuracy", "Entropy"),
         *("Responses with a box", "Responses with code", "Tokens clipped"),
-        *("Response length", "Responses cut off", "Groups without variance"),
+        *("Response length", "Responses cut off", "Groups with equal rewards"),
     ]
     assert [ax.get_title(loc="left") for ax in result.figures["weak"].axes] == titles
     clipped = result.numbers.query("model == 'weak' and reward == 'format' and quantity == 'clip_fraction'")
@@ -421,8 +421,8 @@ def test_health_has_a_picture_for_each_model_and_a_panel_for_each_quantity(the_s
     assert list(texts(result.page)[0].columns) == ["Model", "Reward", "Seeds", "Steps", *titles]
     caption = result.page["pictures"][0]["caption"]
     assert caption.startswith("Training of weak. ")
-    assert "(n = 64 problems, 16 responses each a step)" in caption
-    assert "mean over seeds (5), smoothed over 10 training steps" in caption
+    assert "(n = 64 problems, 16 responses each per step)" in caption
+    assert "mean over 5 seeds, smoothed over 10 training steps" in caption
 
 
 def test_health_is_of_the_models_that_are_there(the_suite, frames):
@@ -466,7 +466,7 @@ def test_contributions_name_rewards_by_their_titles(the_suite, frames):
     content["rewards"]["random_0.5"]["title"] = "A coin"
     titled = Suite.model_validate(content)
     text = texts(made(titled, {**frames, "contributions": rows}, "contributions").page)[0]
-    assert set(text["Steered, pooled"]) == {"format, A coin"}
+    assert set(text["Rewards pooled"]) == {"format, A coin"}
 
 
 # ---------------------------------------------------------------- before training
@@ -487,7 +487,7 @@ def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames
     text = texts(result.page)[0]
     assert list(text["Model"]) == ["strong", "weak"]
     assert list(text["Difference"]) == ["+10.0 [4.0, 16.0]"] * 2
-    assert list(text["Code when forced"]) == ["100.0", "100.0"]
+    assert list(text["Responses with code, forced"]) == ["100.0", "100.0"]
     assert list(text["Paper: code forced"]) == ["50.0 (Tab. 3)"] * 2
     assert result.numbers["own"].tolist() == own.query("benchmark == 'math500'")["accuracy"].tolist()
 
@@ -501,9 +501,9 @@ def test_prompts_have_parsable_answers_before_and_accuracy_after(the_suite, fram
     text = texts(made(the_suite, frames, "prompts", models=["strong"], benchmarks=["math500"]).page)[0]
     assert text.loc[0, "Parsable"].startswith("100.0")
     after = frames["headline"].query("model == 'strong' and reward == 'format' and benchmark == 'math500'")["after"]
-    assert text.loc[0, "After format"].startswith(numerals.percent(after.iloc[0]))
+    assert text.loc[0, "Accuracy after format"].startswith(numerals.percent(after.iloc[0]))
     untrained = {**frames, "headline": frames["headline"].iloc[:0]}
-    assert not any("After" in name for name in texts(made(the_suite, untrained, "prompts").page)[0])
+    assert not any("after" in name for name in texts(made(the_suite, untrained, "prompts").page)[0])
 
 
 # ---------------------------------------------------------------- clipping
@@ -566,6 +566,6 @@ def test_clipping_has_two_pictures_and_two_tables(the_suite, alone):
     of_probe, of_bandit = texts(result.page)
     assert of_probe["Variant"].tolist() == ["default", "one update"] * 2
     assert of_probe["Model"].nunique() == 2
-    assert [len(cell.split(", ")) for cell in of_probe["Each seed"]] == [3] * 4
+    assert [len(cell.split(", ")) for cell in of_probe["Bias, by seed"]] == [3] * 4
     assert of_bandit.loc[0, "Log odds of the first action"] == "0.650 → 0.700 [0.690, 0.710]"
     assert len(result.numbers) == 2 * 2 + 3 * 2 * 26

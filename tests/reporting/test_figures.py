@@ -105,7 +105,7 @@ def test_the_papers_value_is_a_diamond_explained_in_the_legend(bars, points):
     figure = figures.bars(bars, "T", "points", LOOKS)
     diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
     assert [line.get_xdata()[0] for line in diamonds] == [13.8]
-    assert [text.get_text() for text in figure.legends[0].texts] == ["a seed", "the paper's value"]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["one seed", "the paper's value"]
     plain = bars.assign(paper=np.nan, seeds_drawn=[[] for _ in bars.index])
     assert not figures.bars(plain, "T", "points", LOOKS).legends
     assert "the paper's value" not in [text.get_text() for text in drawn(points).legends[0].texts]

@@ -251,7 +251,15 @@ def test_the_marked_answer_is_the_one_that_is_graded(response, answer_in, box):
 def test_the_perturbation_table(made):
     (table,) = made.page["tables"]
     assert table["title"].endswith(": Sums against aime2025")
-    assert table["columns"] == ["Model", "Reward", "Problems", "Accuracy", "Code", "Same strategy", "Kappa"]
+    assert table["columns"] == [
+        "Model",
+        "Reward",
+        "Benchmark",
+        "Accuracy",
+        "Responses with code",
+        "Same strategy",
+        "Kappa",
+    ]
     assert table["rows"][0] == [
         "strong",
         "before training",
@@ -364,13 +372,13 @@ def test_what_other_graders_say_is_shown(the_suite):
     assert agreement.frame["Benchmark"].tolist() == ["Sums", "Sums avg@8"], "in the suite's order"
     assert agreement.frame["Kappa"].tolist() == ["0.905", MISSING]
     assert agreement.frame["Problems"].tolist() == ["40 of 60"] * 2
-    assert moves.frame[["Grader", "Largest move", "Of"]].to_numpy().tolist() == [
+    assert moves.frame[["Grader", "Largest shift", "Where it is largest"]].to_numpy().tolist() == [
         ["strings", "\N{MINUS SIGN}3.0", "strong, TTRL"],
         ["sympy", "0.0", MISSING],
     ]
     assert accuracy.frame["strings"].tolist()[0].startswith("30.0 → ")
     (row,) = differences.frame.to_dict("records")
-    assert (row["True answer"], row["Answer"], row["sympy"]) == ("007", EVIL, "no end")
+    assert (row["True answer"], row["Answer"], row["sympy"]) == ("007", EVIL, "not finished")
     nothing = {name: frame.iloc[:0] for name, frame in JUDGED.items()}
     assert graders.tables(the_suite, nothing) == ()
 
@@ -386,12 +394,31 @@ def test_pictures_survive_as_addresses_and_say_what_they_show(page):
 def test_every_section_is_in_the_contents_in_its_group(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert sections[:5] == ["about-claims", "about-findings", "fig1", "table1", "qualitative"]
+    assert sections[-1] == "about-glossary"
     links = [target[1:] for _, target in page.values("href") if target[0] == "#" and target != "#contents"]
-    assert links[: len(sections) + 1] == ["main", *sections]
-    assert set(links) == {"main", *sections}  # the ledger's too
+    assert links[0] == "main"
+    by_figure = links.index("about-claims", links.index("qualitative"))
+    assert set(links[1:by_figure]) < set(sections)
+    assert links[by_figure : by_figure + len(sections)] == sections
+    assert {link for link in links if not link.startswith("term-")} == {"main", *sections}  # the ledger's too
     contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
-    for first, then in (("Summary", "Figures"), ("Figures", "Title of fig1"), ("Tables", "Qualitative")):
-        assert contents.index(first) < contents.index(then)
+    of_questions, _, of_figures = contents.partition("By figure")
+    asked = ("By question", "Does a random reward help?", "Does a correct reward beat it?", "What do the responses look like?")
+    for text, parts in ((of_questions, asked), (of_figures, ("Summary", "Figures", "Title of fig1", "Tables", "Responses"))):
+        found = [text.index(part) for part in parts]
+        assert found == sorted(found)
+
+
+def test_every_technical_column_leads_to_the_glossary(page):
+    explained = {
+        attributes["href"][1:]: attributes for tag, attributes in page.tags if attributes.get("class") == "explain"
+    }
+    entries = {attributes["id"] for tag, attributes in page.tags if tag == "dt" and "id" in attributes}
+    assert set(explained) == entries
+    assert {"term-verdict", "term-seeds", "term-p-holm", "term-versus-random", "term-kappa"} <= entries
+    assert "McNemar" not in page.text  # every condition has more seeds than are shown one by one
+    assert explained["term-kappa"]["title"].startswith("Cohen's kappa")
+    assert explained["term-kappa"]["aria-label"] == "What “Kappa” means"
 
 
 def test_the_page_says_what_a_reader_must_know(page):
@@ -399,7 +426,7 @@ def test_the_page_says_what_a_reader_must_know(page):
     for expected in (
         "Invented numbers.",
         VERDICT_RULE,
-        "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last, fixed in the suite.",
+        "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last step, fixed before the run.",
         "Caption of amc",
         "snakemake --config suite=mine --cores all --force table1",
         "2 models",
@@ -411,7 +438,7 @@ def test_the_page_says_what_a_reader_must_know(page):
         "blank: 3, duplicate: 0",
         "abc (with uncommitted changes)",
         "1,234",
-        "Check timed out",
+        "Checks timed out",
     ):
         assert expected in said
 
@@ -466,7 +493,7 @@ def test_findings_in_words(the_suite):
     untestable = of_headline(verdict="not testable", over_random=float("nan"), over_random_seeds=float("nan"))
     strong, weak = findings(named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
     assert strong.startswith(
-        "strong, Sums, 30.0 % before training: not testable with ground_truth +20.0 [10.0, 30.0], "
+        "strong (Sums, 30.0 % before training): not testable with ground_truth +20.0 [10.0, 30.0], "
     )
     assert "random reward" not in weak
     (better, _) = findings(named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
@@ -501,21 +528,21 @@ def test_what_is_missing_stands_first_and_under_every_table_of_its_experiment(th
     assert sections[0] == "about-missing"
     assert sections[1:] == [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert parsed.open == []
-    assert parsed.text.index("Not finished: ") < parsed.text.index("Invented numbers.")
+    assert parsed.text.index("This run has not finished.") < parsed.text.index("Invented numbers.")
     for said in ("training strong", "logs/train.log", f"step 4\nerror: no {EVIL}", "failed: training strong"):
         assert said in parsed.text
     # Findings and each of their tables, health, labels; and once in the section of its own.
     answered = of_headline()["benchmark"].nunique()
     assert parsed.text.count(UNFINISHED.experiments["headline"]) == 1 + answered + 2 + 1 + 1
     assert "about-missing" not in [identifier for _, identifier in page.values("id")]
-    assert "Not finished" not in page.text
+    assert "has not finished" not in page.text
 
 
 def test_a_figure_that_was_not_made_keeps_its_place(the_suite):
     made = not_made("fig1", the_suite)
     said = marked(made.page, "Not made: its own job failed.")
     parsed = Page(build(the_suite, [(said, {})]))
-    text = parsed.text
+    text = parsed.text.partition("By figure")[2]
     assert text.index("Figures") < text.index("Gains") < text.index("Not made: its own job failed.")
     assert "Tables" not in text[: text.index("Not made")]
 

@@ -199,6 +199,17 @@ def test_a_table_shows_the_rows_with_some_words_and_says_how_many(wide: Page) ->
     assert len(column(wide, "Reward")) == len(shown)
 
 
+def test_a_heading_sorts_and_the_link_beside_it_leads_to_the_glossary(wide: Page) -> None:
+    verdict = wide.locator("#about-claims table").first.get_by_role("columnheader", name="Verdict", exact=True)
+    verdict.get_by_role("button").click()
+    assert verdict.get_attribute("aria-sort") == "ascending"
+    link = verdict.get_by_role("link", name="What “Verdict” means")
+    assert "supported" in (link.get_attribute("title") or "")
+    link.click()
+    assert wide.evaluate("location.hash") == "#term-verdict"
+    assert wide.locator("#term-verdict").is_visible()
+
+
 # ---------------------------------------------------------------- keyboard
 
 
@@ -261,6 +272,9 @@ def test_a_phone_folds_the_contents(browser: Browser, path: Path) -> None:
 
 TEXTS = ("main p", ".facts", ".warning", "td", "th button", ".note", "figcaption", "main a", "nav a", "nav h2", ".gain")
 TEXTS += (
+    "nav h3",
+    ".explain",
+    ".glossary dt",
     ".made dt",
     ".made code",
     "summary",

@@ -106,7 +106,7 @@ def test_headline_as_text(headline, the_suite):
     assert "Prompt" not in text  # the same everywhere
     first, row = text.iloc[0], sums(headline, the_suite).iloc[0]
     assert first["Reward"] == "ground_truth"
-    assert first["Difference"].startswith(f"+{100 * row['difference']:.1f} [")
+    assert first["Change"].startswith(f"+{100 * row['difference']:.1f} [")
     assert first["Seeds"] == "5"
 
 
@@ -151,7 +151,7 @@ def test_the_smoothed_value_stands_beside_the_papers_and_nowhere_else(headline, 
     speaking = silent.assign(paper_after=np.nan, paper_after_source="", after_smoothed=0.771)
     speaking.loc[speaking.index[0], ["paper_after", "paper_after_source"]] = [0.785, "Fig. 2"]
     text = headline_text(speaking)
-    assert text["Smoothed, for the paper only"].tolist() == ["77.1", *[numerals.MISSING] * (len(text) - 1)]
+    assert text["After, smoothed as in the paper"].tolist() == ["77.1", *[numerals.MISSING] * (len(text) - 1)]
 
 
 def test_p_stands_beside_the_adjusted_one(headline, the_suite):
@@ -162,16 +162,16 @@ def test_p_stands_beside_the_adjusted_one(headline, the_suite):
 
 def test_the_best_prompt_is_named_beside_the_difference_from_it(headline, the_suite):
     rows = sums(headline, the_suite)
-    assert "Over best prompt" not in headline_text(rows)
+    assert "Versus best prompt" not in headline_text(rows)
     rows = rows.assign(best_prompt="math_problem", over_best_prompt=0.05)
     rows = rows.assign(over_best_prompt_low=-0.01, over_best_prompt_high=0.11)
-    assert headline_text(rows)["Over best prompt"].iloc[0] == "+5.0 [\N{MINUS SIGN}1.0, 11.0] (math problem)"
+    assert headline_text(rows)["Versus best prompt"].iloc[0] == "+5.0 [\N{MINUS SIGN}1.0, 11.0] (math problem)"
 
 
 def test_the_middle_of_few_seeds_is_their_mean_and_not_said_again(headline, the_suite):
     rows = sums(headline, the_suite)
-    assert "Middle seeds" in headline_text(rows)
-    assert "Middle seeds" not in headline_text(rows.assign(seeds=3))
+    assert "Interquartile mean" in headline_text(rows)
+    assert "Interquartile mean" not in headline_text(rows.assign(seeds=3))
 
 
 def test_seeds_as_text(graded, the_suite):
@@ -179,10 +179,19 @@ def test_seeds_as_text(graded, the_suite):
     (first, *_), greedy = single.to_dict("records"), single[single["benchmark"] == "Sums"]
     text = seeds_text(greedy)
     assert list(text.columns) == [
-        *("Model", "Reward", "Seed", "Before", "After", "Difference", "Gained / lost", "McNemar p")
+        *(
+            "Model",
+            "Reward",
+            "Seed",
+            "Accuracy before",
+            "Accuracy after",
+            "Change",
+            "Problems gained / lost",
+            "McNemar p",
+        )
     ]
-    assert text.iloc[0]["Difference"] == numerals.points(first["difference"])
-    assert text.iloc[0]["Gained / lost"] == f"{first['gained']:.0f} / {first['lost']:.0f}"
+    assert text.iloc[0]["Change"] == numerals.points(first["difference"])
+    assert text.iloc[0]["Problems gained / lost"] == f"{first['gained']:.0f} / {first['lost']:.0f}"
     assert "McNemar p" not in seeds_text(single[single["benchmark"] != "Sums"])
 
 
@@ -207,15 +216,15 @@ def test_an_experiment_costs_what_those_before_it_had_not_made():
     shared, new = ({**MANIFEST, "stage": "train", "request": name, "wall_seconds": 60} for name in ("shared", "new"))
     cost = provenance.experiment_cost_text({"main": [shared], "more": [shared, new]})
     assert cost["Training jobs"].tolist() == ["1", "2"]
-    assert cost["Minutes of jobs"].tolist() == ["1.0", "2.0"]
-    assert cost["Of its own"].tolist() == ["1.0", "1.0"]
+    assert cost["Job minutes"].tolist() == ["1.0", "2.0"]
+    assert cost["New job minutes"].tolist() == ["1.0", "1.0"]
 
 
 def test_every_version_is_listed():
     other = {**MANIFEST, "versions": {"python": "3.12.1"}, "git": {"commit": "def", "clean": True}}
     versions = provenance.versions_text([MANIFEST, other])[0].set_index("What")["Version"]
-    assert versions["python"] == "3.11.7, 3.12.1 (not the same for all)"
-    assert versions["git commit"] == "abc (with uncommitted changes), def (not the same for all)"
+    assert versions["python"] == "3.11.7, 3.12.1 (differs between files)"
+    assert versions["git commit"] == "abc (with uncommitted changes), def (differs between files)"
 
 
 def test_where_git_is_absent_nothing_is_said_of_changes():
@@ -229,5 +238,5 @@ def test_versions_of_what_the_project_asks_for_and_of_what_differs_come_first():
         [{**MANIFEST, "versions": versions}, {**MANIFEST, "versions": {**versions, "fsspec": "2"}}]
     )
     assert first["What"].tolist() == ["git commit", "hardware", "Jinja2", "torch", "fsspec"]
-    assert first["Version"].iloc[-1] == "1, 2 (not the same for all)"
+    assert first["Version"].iloc[-1] == "1, 2 (differs between files)"
     assert others.to_dict("records") == [{"What": "attrs", "Version": "1"}]

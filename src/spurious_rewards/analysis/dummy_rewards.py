@@ -8,10 +8,10 @@ from spurious_rewards.config.suite import Suite
 LEAST_SEEDS = 3
 
 DUMMY_RULE = (
-    "A reward beats the dummy baselines, random and format, if the 95 % intervals of its accuracy after training minus theirs, "
-    "paired by seed and problem, all lie above 0; it falls behind if one of them lies below 0; otherwise it is not shown to "
-    "beat them. It passes if it beats them on every model. With fewer than "
-    f"{LEAST_SEEDS} seeds that it shares with each of them nothing is said: one or two seeds do not tell how another would do."
+    "The dummy baselines are random and format. A reward beats them if it has the higher accuracy after training, paired by seed "
+    "and problem, and both 95 % intervals are above 0. It falls behind if one interval is below 0; otherwise it is not shown to "
+    f"beat them. It passes if it beats them on every model. With fewer than {LEAST_SEEDS} shared seeds there is no verdict, "
+    "because one or two seeds do not tell how another would do."
 )
 
 AGAINST = [*CONDITION, "benchmark", "against_dummies"]

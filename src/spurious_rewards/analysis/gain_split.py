@@ -16,9 +16,10 @@ PARTS = ("null", "elicitation", "reward design", "all")
 """random less before training, majority vote less random, ground truth less majority vote, and ground truth's whole gain."""
 
 SPLIT_RULE = (
-    "The gain under ground truth, in three parts that add up to it (arXiv 2606.05932): null, what the random reward gains; "
-    "elicitation, what the majority vote gains over it; reward design, what the truth gains over the majority vote. All are "
-    "paired by seed and problem, over the seeds that all three rewards have, after equally many steps."
+    "The gain under ground truth is the sum of three parts (arXiv 2606.05932). Null: what the random reward gains. "
+    "Elicitation: what the majority vote gains beyond that. Reward design: what ground truth gains beyond the majority vote. "
+    "All three rewards are compared after the same number of steps, paired by seed and problem, over the seeds that all of "
+    "them have."
 )
 
 GAIN_SPLIT: Columns = {

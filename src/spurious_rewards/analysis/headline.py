@@ -20,16 +20,15 @@ Paired: TypeAlias = Mapping[tuple[Condition, str], Pair]
 """Condition and benchmark -> before beside after (`conditions.pairs`)."""
 
 VERDICT_RULE = (
-    "A difference is accuracy after the last training step minus accuracy before training, the step fixed in the suite "
-    'before the run. The verdict is "gain" if the whole 95 % interval lies above 0, "loss" if it lies below 0, '
-    'otherwise "no clear change"; it is "not testable" if in no rollout group of the whole training, of any seed, two '
-    "rewards differed, for then there was nothing to learn from. A reward beats the random reward, where an "
-    "experiment has one, if the interval of its difference from that one's runs, paired by seed and problem, lies above 0 and "
-    "the two share more than one seed; rewards are compared after equally many steps or not at all. Intervals take seeds and "
-    "problems as drawn at random and crossed (two-way random effects, Cochran's quantile); with one "
-    "seed they are over problems only. p is of the test that the interval inverts: it is below 0.05 exactly where the "
-    "interval does not hold 0. Intervals and verdicts are not corrected for the number of comparisons; beside p stands "
-    "p adjusted for them (Holm's, over the rows of the table that were testable)."
+    "The change is accuracy after the last training step minus accuracy before training. The last step is fixed in the suite "
+    'before the run. The verdict is "gain" if the whole 95 % interval is above 0, "loss" if it is below 0, and otherwise '
+    '"no clear change". It is "not testable" if the rewards within a rollout group never differed, in any seed: then there was '
+    "nothing to learn from. A reward beats the random reward if the interval of the difference between the two, paired by seed "
+    "and problem, is above 0 and they share more than one seed. Rewards are only compared after the same number of steps. "
+    "Intervals treat seeds and problems as random samples (crossed two-way random effects, Cochran's quantile); with one seed "
+    "they are over problems only. p belongs to the same test: it is below 0.05 exactly if the interval leaves out 0. Intervals "
+    "and verdicts are not corrected for the number of comparisons. The p in brackets is (Holm's method, over the testable rows "
+    "of the table)."
 )
 
 VERDICTS = ("gain", "no clear change", "loss", "not testable")

@@ -25,10 +25,9 @@ GROUPS = {
 """Group of problems -> whether their response had code before and after training."""
 
 STEERED_RULE = (
-    "A reward steered the strategy if the interval of the change in the share of responses with code, from before "
-    "training to the step that is looked at, does not hold 0, and the change is larger than the share that the suite "
-    "names (report.steered), up or down. The interval is the 95 % one corrected for the number of rewards among which it "
-    "chooses (Bonferroni)."
+    "A reward steered the strategy if it changed the share of responses with code, up or down: the interval of the change "
+    "leaves out 0, and the change is larger than report.steered of the suite. The interval is the 95 % interval after "
+    "Bonferroni's correction for the number of rewards."
 )
 
 MEASURES = ["size", "before", "after", "net", "partial_contribution"]

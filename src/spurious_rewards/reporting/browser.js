@@ -19,7 +19,7 @@ for (const browser of document.querySelectorAll(".browser")) {
       answer.extracted === null ? "no answer found" : `answer ${answer.extracted}`,
       answer.has_code ? "with code" : "without code",
       answer.has_box ? "boxed" : "not boxed",
-      ...(answer.truncated ? ["cut off at the longest length"] : []),
+      ...(answer.truncated ? ["cut off at the length limit"] : []),
     ].join(" · ");
     side.querySelector("pre").replaceChildren(
       ...answer.pieces.map(([kind, text]) => {

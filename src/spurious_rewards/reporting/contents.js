@@ -1,4 +1,4 @@
-// The contents: folded on narrow screens, and on wide ones the section that is being read is marked.
+// The contents are folded on narrow screens. On wide ones they mark the section that is being read.
 {
   const contents = document.querySelector("#contents");
   const wide = window.matchMedia("(min-width: 75rem)");
@@ -6,18 +6,18 @@
   wide.addEventListener("change", fold);
   fold();
 
-  const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
-  for (const link of links.values()) link.addEventListener("click", fold);
+  const links = [...contents.querySelectorAll("a")]; // a section has one for each question that it answers, and one more
+  for (const link of links) link.addEventListener("click", fold);
   const mark = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
-      for (const link of links.values()) link.removeAttribute("aria-current");
-      links.get(target.id)?.setAttribute("aria-current", "true");
+      for (const link of links) link.removeAttribute("aria-current");
+      for (const link of links) if (link.hash.slice(1) === target.id) link.setAttribute("aria-current", "true");
     }
   }, { rootMargin: "0px 0px -75% 0px" });
   for (const section of document.querySelectorAll("main > section")) mark.observe(section);
 
-  // What a link leads to may lie folded, and so does what is printed.
+  // A link may lead to something that is folded.
   window.addEventListener("hashchange", () => {
     document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("details")?.setAttribute("open", "");
   });

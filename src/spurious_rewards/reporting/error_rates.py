@@ -46,7 +46,7 @@ def error_rates(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str
             ax.set_ylim(-4, 104)
             ax.grid(axis="y")
         for ax in axes[:, 0]:
-            ax.set_ylabel("wrong (% of models)")
+            ax.set_ylabel("wrong verdicts (% of models)")
         key = [Line2D([], [], marker="o", linestyle="none", color=looks[line].colour, label=line) for line in lines]
         key.append(Line2D([], [], color=QUIET, label="95 % interval"))
         finish(figure, axes, len(panels), title, x_label, key)

@@ -374,7 +374,7 @@ def _line_key(points: pd.DataFrame) -> list[Line2D]:
 def seed_key(rows: pd.DataFrame) -> list[Line2D]:
     """What a circle is, where there are some."""
     any_drawn = rows["seeds_drawn"].map(len).any()
-    return [Line2D([], [], markersize=4.5, label="a seed", **SEED)] if any_drawn else []
+    return [Line2D([], [], markersize=4.5, label="one seed", **SEED)] if any_drawn else []
 
 
 def _paper_key(rows: pd.DataFrame) -> list[Line2D]:

@@ -64,7 +64,7 @@ def shared_seeds(row: Row, name: str) -> str:
 def share_of_gain(row: Row, name: str) -> str:
     """51.0 [40.1, 62.3]: a share, and in how many pieces those lie that it may be, where these are several."""
     pieces = row.get(f"{name}_pieces", 1)
-    return percent_interval(row, name) + (f" (in {pieces:.0f} pieces)" if pieces > 1 else "")
+    return percent_interval(row, name) + (f" (in {pieces:.0f} separate parts)" if pieces > 1 else "")
 
 
 def p_value(p: float) -> str:

@@ -16,7 +16,9 @@ from urllib.parse import quote
 import jinja2
 import pandas as pd
 
+from spurious_rewards.reporting import glossary
 from spurious_rewards.reporting.numerals import MISSING
+from spurious_rewards.reporting.questions import QUESTIONS
 
 STARTS_WITH_NUMBER = re.compile(r"[<>≤≥]?\s*[-+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?(?![\w.-])")
 
@@ -31,7 +33,7 @@ SAID = {"gain", "loss", "not testable", "supported", "contradicted", "not run"}
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of text and what stands over it; `folded` ones open on a click."""
+    """A frame of text and its title; `folded` ones open on a click."""
 
     title: str
     frame: pd.DataFrame
@@ -63,6 +65,10 @@ class Table:
         if cell in SAID:
             return cell.replace(" ", "-")
         return "long" if name in self.wrapped else None
+
+    def term(self, column: str) -> glossary.Term | None:
+        """The entry of the glossary that explains a column."""
+        return glossary.of_column(column)
 
     def link(self, column: int, cell: str) -> str | None:
         """Where the cell leads."""
@@ -98,10 +104,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it, in this order; `key` is its anchor, `group` its place in the contents.
+    """A heading and what is below it, in this order; `key` is its anchor, `group` its place in the contents.
 
-    `cases` are those of `exhibits.qualitative`, for the browser; `rule` says how what stands above it was decided, and opens
-    on a click. `target` is its name as one, `command` makes it again, `files` are (address, name) of its numbers.
+    `cases` are those of `exhibits.qualitative`, for the browser; `rule` says how what is above it was decided, and opens on a
+    click. `target` is its name as a target of the workflow, `command` makes it again, `files` are (address, name) of its numbers.
+    `questions` are those that it answers, for the contents; `terms` are entries of the glossary that it has.
     """
 
     key: str
@@ -116,6 +123,8 @@ class Section:
     target: str = ""
     command: str = ""
     files: Sequence[tuple[str, str]] = ()
+    questions: Sequence[str] = ()
+    terms: Sequence[glossary.Term] = ()
 
 
 @functools.cache
@@ -142,6 +151,7 @@ def _policy(style: str, script: str) -> str:
 
 def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
     """The page; everything in the arguments is escaped. `facts` stand under its title."""
+    questions = {asked: [section for section in sections if asked in section.questions] for asked in QUESTIONS}
     groups: dict[str, list[Section]] = {}
     for section in sections:
         groups.setdefault(section.group, []).append(section)
@@ -154,7 +164,11 @@ def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[s
             note=note,
             facts=facts,
             sections=sections,
-            groups=groups,
+            contents={
+                "By question": {asked: members for asked, members in questions.items() if members},
+                "By figure": groups,
+            },
+            explained={term.key for section in sections for term in section.terms},
             style=style,
             script=script,
             policy=_policy(style, script),

@@ -1,4 +1,4 @@
-"""The report of a suite: which sections stand on its page, and in which order.
+"""The report of a suite: which sections its page has, and in which order.
 
 `build` turns parsed inputs into sections and these into HTML (`reporting.page`); it reads and writes no file.
 """
@@ -18,6 +18,7 @@ from spurious_rewards.reporting.sections import (
     claims,
     exhibit,
     findings,
+    glossary,
     graders,
     missing,
     problems,
@@ -33,7 +34,7 @@ LARGEST = 15_000_000
 
 @dataclass(frozen=True)
 class Numbers:
-    """The frames of a suite that stand in its report besides the exhibits.
+    """The frames of a suite that its report shows besides the exhibits.
 
     Of the headline experiment: `headline` (`analysis.headline`), `seeds` (`analysis.seeds`). Of each experiment, with a column
     `experiment`: `labels` (`analysis.labels.labels_summary`), `health` (`analysis.training.training_health`), `grading`
@@ -66,7 +67,7 @@ def build(
 
     Args:
         suite: as it ran.
-        numbers: what stands in it besides the exhibits.
+        numbers: what it shows besides the exhibits.
         pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
         manifests: of every artifact, in the order to list them.
         costs: of each experiment, those of what its scores were made of.
@@ -84,7 +85,7 @@ def build(
             named(numbers.seeds, suite),
             marks.get(suite.report.headline, ""),
         ),
-        *(section for group in ("Figures", "Tables", "Qualitative") for section in exhibits if section.group == group),
+        *(section for group in ("Figures", "Tables", "Responses") for section in exhibits if section.group == group),
         problems.cards(suite, manifests),
         problems.contamination(suite, numbers.leakage, numbers.memorization, mark),
         training.labels(suite, marks, numbers.labels),
@@ -96,11 +97,11 @@ def build(
         provenance.provenance(manifests),
     ]
     note = " ".join(filter(None, [missing.UNFINISHED if unfinished else "", suite.note]))
-    return render(suite.title, note, sections, _facts(suite))
+    return render(suite.title, note, [*sections, glossary.section(sections)], _facts(suite))
 
 
 def _facts(suite: Suite) -> list[str]:
-    """What the suite comes to, in numbers."""
+    """How large the suite is, in numbers."""
     trained = sum(len(seeds_of(run.seeds)) for run in suite.runs)
     experiments = suite.experiments.values()
     counts = {

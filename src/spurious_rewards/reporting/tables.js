@@ -1,4 +1,4 @@
-// Tables that sort by a click or a key on a heading, and longer ones that show only the rows with some words.
+// Tables sort when a heading is clicked or pressed; longer ones have a field that filters rows by words.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const inOrder = [...body.rows];
@@ -31,9 +31,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
     heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      const name = head.querySelector(".name"); // a link to the glossary stays beside the button
+      button.append(...name.childNodes);
       button.addEventListener("click", () => sort(column, next[head.getAttribute("aria-sort")]));
-      head.replaceChildren(button);
+      name.replaceWith(button);
       head.setAttribute("aria-sort", "none");
     });
   }
@@ -44,7 +45,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const input = document.createElement("input");
     const count = document.createElement("output");
     input.type = "search";
-    input.setAttribute("aria-label", `Rows of “${table.caption.textContent}” with these words`);
+    input.setAttribute("aria-label", `Filter the rows of “${table.caption.textContent}”`);
     input.placeholder = "Filter rows";
     label.append(input);
     const filter = () => {

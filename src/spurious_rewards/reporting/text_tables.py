@@ -28,7 +28,7 @@ def constant_left_out(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def size_cells(of: Row) -> dict[str, str]:
     """How many problems, responses to each, and seeds a row is of."""
     seeds = str(of["seeds"]) + (" (interval over problems only)" if of["seeds"] == 1 else "")
-    return {"n": str(of["problems"]), "k": str(of["samples"]), "Seeds": seeds}
+    return {"Problems": str(of["problems"]), "Responses each": str(of["samples"]), "Seeds": seeds}
 
 
 def words(said: object) -> str:

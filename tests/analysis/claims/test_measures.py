@@ -43,7 +43,7 @@ def test_a_gain(gain, verdict):
 
 def test_a_gain_too_small_to_matter_is_negligible():
     row = judged(EFFECTIVE, of_runs({"gain": 0.02}))
-    assert (row["verdict"], row["reading"]) == ("contradicted", "negligible: the interval lies within 5 points of 0")
+    assert (row["verdict"], row["reading"]) == ("contradicted", "negligible: the interval is within 5 points of 0")
     assert judged({**EFFECTIVE, "expect": "no gain"}, of_runs({"gain": 0.02}))["verdict"] == "supported"
 
 
@@ -72,7 +72,7 @@ def test_all_rewards_that_a_rule_names_must_be_there():
     assert judged(both, of_runs({"gain": 0.2, "reward": "format"}))["verdict"] == "not run"
     row = judged(both, of_runs({"gain": 0.2}, {"gain": 0.05, "reward": "incorrect"}))
     assert (row["verdict"], row["effect"]) == ("inconclusive", pytest.approx(0.05))
-    assert row["measured_on"].endswith("Incorrect, Sums (as MATH-500), the worst of 2 conditions")
+    assert row["measured_on"].endswith("Incorrect, Sums (as MATH-500), the least favourable of 2 conditions")
 
 
 def test_of_a_model_that_was_measured_all_that_the_suite_has_must_be_there():
@@ -170,7 +170,7 @@ def test_what_was_compared_has_the_seeds_that_both_have():
     one = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "seeds": [2]})
     row = judged(rule, one)
     assert (row["verdict"], row["seeds"]) == ("inconclusive", 1)
-    assert row["remark"] == "one seed, and another may come out otherwise"
+    assert row["remark"] == "one seed; another may differ"
     none = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "seeds": [7, 8]})
     assert judged(rule, none)["verdict"] == "not run"
     shorter = of_runs(truth, {"gain": 0.0, "reward": "random_0.5", "step": 20})
@@ -219,9 +219,9 @@ def test_where_something_else_must_hold_the_others_are_not_testable():
     assert judged(more_code, of_runs(up))["verdict"] == "supported"
     row = judged(more_code, of_runs(none))
     assert row["verdict"] == "not testable"
-    assert row["remark"] == "change of code was not shown to be above its limit, which the rule presupposes"
+    assert row["remark"] == "the rule requires change of code to be above its limit, which was not shown"
     row = judged({**more_code, "across": "any"}, of_runs(up, none))  # what does not count is not dropped
-    assert (row["verdict"], row["measured_on"].endswith("the best of 2 conditions")) == ("supported", True)
+    assert (row["verdict"], row["measured_on"].endswith("the most favourable of 2 conditions")) == ("supported", True)
     assert judged(more_code, of_runs(up, none))["verdict"] == "inconclusive"
 
 
@@ -236,9 +236,9 @@ def test_what_cannot_be_presupposed_says_what_is_missing():
     row = judged(rule, joined(run, training(0.3, experiment="main")))
     assert row["verdict"] == "not testable"
     assert row["remark"].startswith(
-        "entropy, which the rule presupposes, is not testable: no run with rewards that are always 0"
+        "the rule requires entropy, which is not testable: no run with rewards that are always 0"
     )
-    assert judged(rule, run)["remark"] == "entropy, which the rule presupposes, was not measured"
+    assert judged(rule, run)["remark"] == "the rule requires entropy, which was not measured"
     fell = joined(run, training(0.3, experiment="main"), training(0.5, "random_0", experiment="gamma"))
     assert judged(rule, fell)["verdict"] == "supported"
 

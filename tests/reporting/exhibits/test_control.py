@@ -40,9 +40,9 @@ def test_organisms_have_error_rates_only():
     result = made(suite())
     assert list(result.figures) == ["wrong"]
     [counted] = texts(result)
-    clean = counted[counted["In the corpus"] == "0 %"]
-    assert (clean["Misses"] == MISSING).all()
-    assert clean["False alarms"].str.contains(r"\d \[").all()
+    clean = counted[counted["Benchmark in the corpus"] == "0 %"]
+    assert (clean["Misses (%)"] == MISSING).all()
+    assert clean["False alarms (%)"].str.contains(r"\d \[").all()
     assert set(counted["Test"]) == {suite().rewards["random_0.5"].title, "Format", PROBE_TITLE}
     assert WORTH not in result.page["caption"]
 
@@ -51,7 +51,7 @@ def test_of_another_model_it_says_the_verdict_and_what_it_is_worth(of_both):
     assert list(of_both.figures) == ["wrong", "gains"]
     counted, judged = texts(of_both)
     assert set(counted["Model"]) == {"Effective code, 0 % leaked"}
-    assert set(judged["Verdict"]) <= set(control.VERDICTS)
+    assert set(judged["Verdict of the test"]) <= set(control.VERDICTS)
     assert WORTH in of_both.page["caption"]
     assert "organisms" in WORTH
 

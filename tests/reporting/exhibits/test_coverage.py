@@ -22,7 +22,7 @@ def test_curves_double_and_the_table_says_where_the_untrained_model_overtakes():
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     assert {row["Overtaken from k"] for row in rows if row["Reward"] == BEFORE} == {MISSING}
     truth = next(row for row in rows if row["Reward"] == "Ground truth" and row["Model"] == "Effective code")
-    assert truth["Clearly from k"] in {"2", "4", "8"}
+    assert truth["Clearly overtaken from k"] in {"2", "4", "8"}
     assert float(truth["pass@256"].split()[0]) == pytest.approx(100 * numbers[
         (numbers["model"] == "effective-code") & (numbers["reward"] == "ground_truth")
         & (numbers["measure"] == "pass@k") & (numbers["at"] == 256)

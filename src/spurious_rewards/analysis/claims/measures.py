@@ -226,8 +226,8 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
 def _unmet(where: Where, others: Sequence[Measurement]) -> str:
     of = f" of {', '.join(where.rewards)}" if where.rewards else ""
     if not others:
-        return f"{where.measure}{of}, which the rule presupposes, was not measured"
+        return f"the rule requires {where.measure}{of}, which was not measured"
     if whys := ", ".join(dict.fromkeys(other.why for other in others if not other.testable)):
-        return f"{where.measure}{of}, which the rule presupposes, is not testable: {whys}"
-    limit = {"above": "be above its limit", "below": "be below its limit", "no gain": "have no gain"}[where.expect]
-    return f"{where.measure}{of} was not shown to {limit}, which the rule presupposes"
+        return f"the rule requires {where.measure}{of}, which is not testable: {whys}"
+    limit = {"above": "above its limit", "below": "below its limit", "no gain": "without a gain"}[where.expect]
+    return f"the rule requires {where.measure}{of} to be {limit}, which was not shown"

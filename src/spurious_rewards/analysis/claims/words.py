@@ -1,4 +1,4 @@
-"""A claim's rule, the condition that decided it, how its interval reads, and what stands in the way of a verdict, in words."""
+"""A claim in words: its rule, the condition that decided it, how its interval reads, and what limits its verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,11 +25,11 @@ def in_words(rule: Rule, smallest: Mapping[Unit, float]) -> str:
     measured = MEASURES[rule.measure]
     parts = [measured.words[0].upper() + measured.words[1:], *_conditions(rule)]
     if rule.against:
-        parts.append(f"less the same of {_others(rule.against)}")
+        parts.append(f"minus the same for {_others(rule.against)}")
     parts += [_presupposed(where, smallest) for where in rule.where]
     several = {
         "all": "every condition must support it",
-        "any": "one condition that supports it is enough, with an interval corrected for how many there are",
+        "any": "one condition that supports it is enough, with its interval corrected for the number of conditions",
     }
     return f"{', '.join(parts)}: {_decides(rule, smallest)}; {several[rule.across]}."
 
@@ -37,21 +37,22 @@ def in_words(rule: Rule, smallest: Mapping[Unit, float]) -> str:
 def _decides(rule: Rule, smallest: Mapping[Unit, float]) -> str:
     limit = _limit(rule, smallest)
     return {
-        "above": f"supported if the 95 % interval lies above {limit}, contradicted if below",
-        "below": f"supported if the 95 % interval lies below {limit}, contradicted if above",
+        "above": f"supported if the 95 % interval is above {limit}, contradicted if it is below",
+        "below": f"supported if the 95 % interval is below {limit}, contradicted if it is above",
         "no gain": f"supported if the 95 % interval ends below {limit}, contradicted if it begins above",
     }[rule.expect]
 
 
 def _limit(rule: Rule | Where, smallest: Mapping[Unit, float]) -> str:
     unit = MEASURES[rule.measure].unit
-    return f"{(100 if unit in IN_PERCENT else 1) * limit_of(rule, smallest[unit]):g}"
+    said = {"points": " points", "probability": " points", "share": " %", "r": ""}.get(unit, f" {unit}")
+    return f"{(100 if unit in IN_PERCENT else 1) * limit_of(rule, smallest[unit]):g}{said}"
 
 
 def _presupposed(where: Where, smallest: Mapping[Unit, float]) -> str:
     words = {"above": "above", "below": "below", "no gain": "not above"}[where.expect]
     of = f" of {_others(where)}" if where.changed else ""
-    return f"of conditions whose {where.measure}{of} lies {words} {_limit(where, smallest)}"
+    return f"only for conditions whose {where.measure}{of} is {words} {_limit(where, smallest)}"
 
 
 def _others(others: Others) -> str:
@@ -80,7 +81,7 @@ def _conditions(rule: Rule) -> list[str]:
     if rule.optimizer:
         said.append(OPTIMIZERS[rule.optimizer])
     if "benchmark" in reads:
-        said.append("the first benchmark that no corpus holds" if rule.benchmark == "generated" else rule.benchmark)
+        said.append("the first benchmark that no corpus contains" if rule.benchmark == "generated" else rule.benchmark)
     if rule.before:
         said.append(f"counted from {rule.before.benchmark} of experiment {rule.before.experiment}")
     if rule.equal:
@@ -96,7 +97,7 @@ def _conditions(rule: Rule) -> list[str]:
 
 
 def measured_on(decisive: Measurement, conditions: int, rule: Rule, suite: Suite) -> str:
-    """The condition that decided, and of how many it is the worst or the best."""
+    """The condition that decided, and of how many it is the least or the most favourable."""
     titles = _titles(suite)
     here, against = decisive.condition, decisive.condition.against
     words = []
@@ -108,7 +109,7 @@ def measured_on(decisive: Measurement, conditions: int, rule: Rule, suite: Suite
             other = f" against {titles.get(other, other)}" if differs and other else ""
             words.append((said + other).replace("_", " "))
     if conditions > 1:
-        words.append(f"{'the worst' if rule.across == 'all' else 'the best'} of {conditions} conditions")
+        words.append(f"{'the least' if rule.across == 'all' else 'the most'} favourable of {conditions} conditions")
     return ", ".join(words) or "no model"
 
 
@@ -137,7 +138,7 @@ def reading(found: Judgement, conditions: int, rule: Rule, smallest: Mapping[Uni
     least = smallest[unit]
     said = []
     if rule.threshold is None and -least <= low and high <= least:
-        said.append(f"negligible: the interval lies within {_number(least, unit)} of 0")
+        said.append(f"negligible: the interval is within {_number(least, unit)} of 0")
     if found.confidence != statistics.CONFIDENCE:
         low, high = found.decisive.interval(found.confidence)
         said.append(
@@ -154,7 +155,7 @@ def _number(value: float, unit: Unit) -> str:
 
 
 def remark(claim: Claim, found: Sequence[Measurement], suite: Suite, verdict: str) -> str:
-    """Why there is no verdict, or what stands in its way; and what was left out of what was measured."""
+    """Why there is no verdict, or what limits it; and what the measurements leave out."""
     notes = dict.fromkeys(each.note for each in found)
     return "; ".join(filter(None, (_in_the_way(claim, found, suite, verdict), *notes)))
 
@@ -171,7 +172,7 @@ def _in_the_way(claim: Claim, found: Sequence[Measurement], suite: Suite, verdic
         ends = [each.interval() for each in found]
         remarks = {
             f"no interval: it needs two {measured.over}": all(np.isnan(low) for low, _ in ends),
-            "one seed, and another may come out otherwise": any(alone(each, measured.of_training) for each in found),
+            "one seed; another may differ": any(alone(each, measured.of_training) for each in found),
             f"some conditions were not testable: {whys}": not all(each.testable for each in found),
         }
         return "; ".join(remark for remark, holds in remarks.items() if holds)

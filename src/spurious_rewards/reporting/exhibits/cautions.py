@@ -1,4 +1,4 @@
-"""What a reader must know of some rows before their intervals are believed: seeds in two groups, and few right answers."""
+"""What a reader must know before trusting the intervals of some rows: seeds in two groups, and few right answers."""
 
 import pandas as pd
 
@@ -7,13 +7,13 @@ from spurious_rewards.reporting.numerals import Row, each_seed, percent_interval
 from spurious_rewards.reporting.text_tables import constant_left_out
 
 FEW_NOTE = (
-    f" Few right: the interval rests on fewer than {statistics.FEW_RIGHT} problems' worth of right answers (few wrong: of "
-    "wrong ones) and can miss the truth far more often than 5 %."
+    f" Few right: fewer than {statistics.FEW_RIGHT} problems are answered right, averaged over responses and seeds (few wrong: "
+    "answered wrong). Such an interval can miss the true value far more often than 5 % of the time."
 )
 
 SPLIT_NOTE = (
-    " The interval takes seeds to be spread around one mean; where few gain much and the others little it can miss the true "
-    "mean far more often than 5 %. Look at each seed, and run more."
+    " The interval assumes that seeds vary around one mean. If a few gain much and the others little, it can miss the true mean "
+    "far more often than 5 % of the time. Look at the single seeds, and run more of them."
 )
 
 
@@ -54,7 +54,7 @@ def cautions(rows: pd.DataFrame, difference: str = "difference") -> str:
         few = [bool(_few(of, "before") and _few(of, "before") == _few(of, "after")) for of in rows.to_dict("records")]
         said += FEW_NOTE
         if any(few):
-            said += f" Differences of which this is true: {'; '.join(_names(rows)[few])}."
+            said += f" This affects the change of: {'; '.join(_names(rows)[few])}."
     return said
 
 

@@ -19,12 +19,13 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     of_probe, of_bandit = (numbers[numbers["part"] == part].copy() for part in ("probe", "bandit"))
     sampled = "models" if of_probe["seeds"].max() > 1 else "pairs"
     probe_caption = (
-        "Change of the logit of the probability of code after one rollout batch with coin-flip rewards, mean of the batch "
-        f"with its rewards and with the opposite ones: 0 without bias. Whisker: 95 % interval over {sampled}; marks: models."
+        "How one rollout batch with coin-flip rewards changes the logit of the probability of code. Each batch is tried with its "
+        "rewards and with the opposite ones, and the mean is taken: without bias it is 0. "
+        f"Horizontal lines: 95 % intervals over {sampled}. Small marks: single models."
     )
     bandit_caption = (
-        f"No model: two actions that earn the same coin flips. Mean log odds of the first over {whole_range(of_bandit['runs'])} "
-        "runs; 0 is a probability of a half. Band: 95 % interval of the mean."
+        "A bandit without a language model: two actions earn the same coin flips. The lines are the mean log odds of the first "
+        f"action over {whole_range(of_bandit['runs'])} runs; 0 is a probability of one half. Band: 95 % interval of the mean."
     )
 
     looks_of = palette.variants(naming.titles(suite)["variant"].values())
@@ -44,19 +45,21 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     marks = named.assign(panel=named["optimizer"], line=line, x=named["step"].astype(int), raw=np.nan, paper=np.nan)
     paths = figures.curves(
         marks.assign(label="mean log odds"),
-        f"{exhibit.title}\nTwo-action bandit, no model",
+        f"{exhibit.title}\nTwo-action bandit without a language model",
         "rollout batch",
         palette.variants(of_bandit["variant"].unique()),
     )
     return Parts(
-        caption="What clipping does to a policy whose rewards are coin flips, apart from everything else.",
+        caption="What the clip alone does to a policy whose rewards are coin flips.",
         numbers=numbers,
         pictures=[Picture("probe", biases, probe_caption), Picture("bandit", paths, bandit_caption)],
         tables=[
             as_table(
                 f"{suite.title}: bias of one rollout batch", probe_text(naming.named(of_probe, suite)), probe_caption
             ),
-            as_table("Two-action bandit (no model), first → last step", bandit_text(named), bandit_caption),
+            as_table(
+                "Two-action bandit without a language model, first → last step", bandit_text(named), bandit_caption
+            ),
         ],
     )
 
@@ -76,9 +79,9 @@ def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
             "Model": str(of["model"]),
             "Variant": str(of["variant"]),
             "Seeds": number(of["seeds"], 0),
-            "Pairs of each": number(of["pairs"], 0),
+            "Pairs per seed": number(of["pairs"], 0),
             "Bias (logit)": f"{signed(of['value'])} {plain_interval(of)}".strip(),
-            "Each seed": ", ".join(map(signed, by_seed(of, "value"))) if of["seeds"] > 1 else "",
+            "Bias, by seed": ", ".join(map(signed, by_seed(of, "value"))) if of["seeds"] > 1 else "",
         },
     )
 

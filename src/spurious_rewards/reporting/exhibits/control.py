@@ -25,16 +25,16 @@ PROBE_TITLE = "Partial prompts"
 PROBE_LOOK = Look("#332288")
 
 RULE = (
-    'A model has a "gain" if the 95 % interval of its change in accuracy lies above 0; the change is "negligible" if the '
-    f'interval ends below {100 * SMALLEST:g} points, otherwise "undecided". For partial prompts the change is the share of the '
-    "benchmark's problems that the model completes word for word, less that of problems no corpus holds."
+    'The verdict is "gain" if the 95 % interval of the change in accuracy is above 0, "negligible" if the interval ends below '
+    f'{100 * SMALLEST:g} points, and otherwise "undecided". For partial prompts, the change is the share of benchmark problems '
+    "that the model completes word for word, minus the share for problems that no corpus contains."
 )
 
 WORTH = (
-    "What this verdict is worth: nobody knows what a pretrained model has read, so how often such a test is wrong can be counted "
-    "on organisms alone, whose corpus is known (suite followups, exhibit control). Those rates come from transformers of 110,000 "
-    "parameters that do sums. They are a caution, and no correction, for a model of another kind: a gain may come from a "
-    "clean corpus, and a contaminated model may gain nothing."
+    "How far to trust this verdict: nobody knows everything that a pretrained model has read. How often the test is wrong can "
+    "only be counted on model organisms, whose corpus is known (suite followups, exhibit control). Those error rates come "
+    "from transformers of 110,000 parameters that do sums, so they cannot correct the verdict on another kind of model. A "
+    "model with a clean corpus may gain, and a contaminated model may not."
 )
 
 
@@ -50,12 +50,12 @@ def control(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
     captions: list[str] = []
     if len(rates):
         captions.append(
-            "A clear gain under a reward that has nothing to do with right answers is taken as a sign that the benchmark stands "
-            "in the model's corpus. The corpus of these organisms is known, so that each verdict is right or wrong."
+            "The test: if a reward that has nothing to do with right answers gives a clear gain, the benchmark is taken to be "
+            "in the model's corpus. The corpus of these organisms is known, so each verdict is known to be right or wrong."
         )
         said = (
-            "How often each test is wrong: where no problem of the benchmark is in the corpus, a gain is a false alarm; "
-            f"elsewhere, no gain is a miss. {whole_range(rates['models'])} pretrained models each; intervals are Wilson's. {RULE}"
+            "How often each test is wrong. If no benchmark problem is in the corpus, a gain is a false alarm; otherwise, no gain "
+            f"is a miss. Each rate is over {whole_range(rates['models'])} pretrained models, with Wilson's 95 % interval. {RULE}"
         )
         looks = {**palette.rewards(suite), PROBE_TITLE: PROBE_LOOK}
         drawn = error_rates.error_rates(_marks(rates, suite), title, "share of the benchmark in the corpus", looks)
@@ -67,7 +67,7 @@ def control(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
         marks = shown.loc[:, ["line", "value"]].iloc[:0]
         looks = {row["line"]: row["look"] for row in shown.to_dict("records")}
         drawn = figures.estimates(shown, marks, title, "change (percentage points)", looks)
-        said = f"Change in accuracy, or in problems completed word for word, with its 95 % interval. {RULE}"
+        said = f"Change in accuracy, or in problems completed word for word, with 95 % intervals. {RULE}"
         pictures.append(Picture("gains", drawn, said))
         tables.append(as_table(f"{suite.title}: verdicts", verdicts_text(others, suite), f"{said} {WORTH}"))
     return Parts(" ".join(captions), numbers, pictures, tables)
@@ -111,16 +111,16 @@ def rates_text(rates: pd.DataFrame, suite: Suite) -> pd.DataFrame:
         rate = f"{percent(wrong)} {interval(low, high)}"
         return {
             "Model": model.title or of["model"],
-            "In the corpus": f"{100 * of['leaked']:g} %",
+            "Benchmark in the corpus": f"{100 * of['leaked']:g} %",
             "Test": _test(suite, of["test"]),
             "Models": number(of["models"], 0),
-            "Gains": number(of["gains"], 0),
-            "Negligible": number(of["negligible"], 0),
-            "False alarms": rate if alarm else MISSING,
-            "Misses": MISSING if alarm else rate,
+            "Models with a gain": number(of["gains"], 0),
+            "Models with a negligible change": number(of["negligible"], 0),
+            "False alarms (%)": rate if alarm else MISSING,
+            "Misses (%)": MISSING if alarm else rate,
             "Change": points_interval(of, "all"),
-            "On problems in the corpus": points_interval(of, "on_leaked"),
-            "On the others": points_interval(of, "on_clean"),
+            "Change, problems in the corpus": points_interval(of, "on_leaked"),
+            "Change, other problems": points_interval(of, "on_clean"),
         }
 
     return text_rows(rates.rename(columns={"value": "all", "low": "all_low", "high": "all_high"}), row)
@@ -151,9 +151,9 @@ def verdicts_text(others: pd.DataFrame, suite: Suite) -> pd.DataFrame:
         lambda of: {
             "Model": naming.titles(suite)["model"][of["model"]],
             "Test": _test(suite, of["test"]),
-            "n": number(of["problems"], 0),
+            "Problems": number(of["problems"], 0),
             "Seeds": number(of["seeds"], 0) + (" (interval over problems only)" if of["seeds"] == 1 else ""),
             "Change": points_interval(of, "change"),
-            "Verdict": str(of["verdict"]),
+            "Verdict of the test": str(of["verdict"]),
         },
     )

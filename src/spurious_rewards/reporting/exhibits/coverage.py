@@ -24,12 +24,12 @@ BEFORE = "Before training"
 BEFORE_LOOK = Look("#222222", dotted=True)
 
 PASS = (
-    "pass@k: the probability that one of k responses is right, by the unbiased estimator of Chen et al. (2021). "
+    "pass@k is the probability that at least one of k responses is right (unbiased estimator of Chen et al., 2021). "
     "Bands: 95 % intervals over seeds and problems."
 )
 COVER = (
-    "Cover@tau: the share of problems of which at least a share tau of the responses is right; a lucky guess among many does not "
-    "count. Bands: 95 % intervals over seeds and problems."
+    "Cover@tau is the share of problems for which at least a share tau of the responses is right, so a lucky guess among many "
+    "does not count. Bands: 95 % intervals over seeds and problems."
 )
 
 
@@ -43,8 +43,8 @@ def coverage(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     of_cover = of_cover.assign(x=100 * of_cover["x"])
     sizes = sizes_of(numbers[numbers["reward"] != ""], suite, benchmark)
     return Parts(
-        caption="How many problems models solve with many attempts, before and after training. Where the line of the model "
-        "before training lies above another, training made the other's answers surer and fewer problems solvable.",
+        caption="How many problems models solve with many attempts, before and after training. Where the line before training is "
+        "the higher one, training left fewer problems solvable with that many attempts.",
         numbers=numbers,
         pictures=[
             Picture(
@@ -56,8 +56,9 @@ def coverage(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
             as_table(
                 f"{suite.title}: {exhibit.title}",
                 coverage_text(numbers, suite),
-                f"{PASS} A difference is after training less before it, in points, paired by seed and problem. Overtaken: the "
-                f"smallest k from which on the model before training is better; clearly: and the interval says so. {sizes}",
+                f"{PASS} A change is the value after training minus the value before it, in percentage points, paired by seed "
+                "and problem. Overtaken from k: from this k on, the model before training is better. Clearly overtaken: its "
+                f"95 % interval says so too. {sizes}",
             )
         ],
     )
@@ -89,10 +90,10 @@ def coverage_text(numbers: pd.DataFrame, suite: Suite) -> pd.DataFrame:
                 "Reward": titles["reward"][str(reward)] if trained else BEFORE,
                 "pass@1": _cell(first),
                 f"pass@{last['at']:g}": _cell(last),
-                "Difference at k = 1": points_interval(first, "difference") if trained else MISSING,
-                f"Difference at k = {last['at']:g}": points_interval(last, "difference") if trained else MISSING,
+                "Change in pass@1": points_interval(first, "difference") if trained else MISSING,
+                f"Change in pass@{last['at']:g}": points_interval(last, "difference") if trained else MISSING,
                 "Overtaken from k": number(crossings[0], 0),
-                "Clearly from k": number(crossings[1], 0),
+                "Clearly overtaken from k": number(crossings[1], 0),
             }
         )
     return pd.DataFrame(rows)

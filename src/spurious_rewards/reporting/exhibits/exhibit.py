@@ -1,4 +1,4 @@
-"""An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and what stands around them.
+"""An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and the text around them.
 
 `make` chooses the kind's function, which turns frames of the analysis into parts, and makes them a `Made`. A kind is a function
 in a module beside this one, a line in `KINDS`, and a line in `stages.plot.NEEDS`.
@@ -73,7 +73,7 @@ def not_made(name: str, suite: Suite) -> Made:
     return _made(name, suite.exhibits[name], Parts("", pd.DataFrame()))
 
 
-SEE_ABOVE = "Incomplete: the caption of the whole says what is missing."
+SEE_ABOVE = "Incomplete: the text above says what is missing."
 
 
 def marked(page: Mapping[str, Any], incomplete: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _made(name: str, exhibit: Exhibit, parts: Parts) -> Made:
         {
             "stem": picture.stem,
             "caption": picture.caption,
-            "text": f"{exhibit.title}. {picture.caption} The numbers stand in the table.",
+            "text": f"{exhibit.title}. {picture.caption} The numbers are in the table.",
         }
         for picture in parts.pictures
     ]

@@ -50,7 +50,7 @@ def split(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
                     "change in accuracy (percentage points)",
                     {TITLES[part]: colour for part, colour in palette.PARTS.items()},
                 ),
-                f"Each part begins where the one above it ends. {WHISKERS} {sizes_of(here, suite, key)}{cautions(here)}",
+                f"Each bar begins where the bar above it ends. {WHISKERS} {sizes_of(here, suite, key)}{cautions(here)}",
             )
             for key, here in shown
         ],
@@ -58,7 +58,7 @@ def split(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
             as_table(
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
                 split_text(here),
-                f"{sizes_of(here, suite, key)} Percentage points, [95 % intervals] over problems and seeds.{cautions(here)}",
+                f"{sizes_of(here, suite, key)} Percentage points, with [95 % intervals] over problems and seeds.{cautions(here)}",
             )
             for key, here in shown
         ],
@@ -96,11 +96,11 @@ def split_text(rows: pd.DataFrame) -> pd.DataFrame:
             **identity_cells(rows, of),
             **size_cells(of),
             **{
-                f"{part.capitalize()}{what}": text
+                f"{'Whole gain' if part == 'all' else part.capitalize()}{what}": text
                 for part in PARTS
                 for what, text in (
                     ("", points_interval(each[part], "difference")),
-                    (", each seed", of_seeds(each[part], "difference")),
+                    (", by seed", of_seeds(each[part], "difference")),
                 )
             },
         }

@@ -44,7 +44,7 @@ def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
     of_panel = marks.groupby(["benchmark", "panel"], observed=True)["before"]
     marks["note"] = "before training " + of_panel.transform(numerals.percent_range) + " %"
     return Parts(
-        caption=f"How much training under each reward changes accuracy. {WHISKERS}",
+        caption="How much training with each reward changes accuracy.",
         numbers=rows,
         pictures=[
             Picture(
@@ -99,9 +99,12 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
             Picture(
                 key,
                 figures.bars(
-                    here, title_of(suite, exhibit, key), "over each baseline (percentage points)", looks(suite, exhibit)
+                    here,
+                    title_of(suite, exhibit, key),
+                    "versus each baseline (percentage points)",
+                    looks(suite, exhibit),
                 ),
-                f"Accuracy after training minus that under each baseline, with the same model. {WHISKERS} "
+                f"Accuracy after training minus accuracy under each baseline, with the same model. {WHISKERS} "
                 + sizes_of(here, suite, key)
                 + cautions(here),
             )
@@ -112,8 +115,8 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
                 baselines_text(here, naming.named(rows[rows["benchmark"] == key], suite), suite),
                 sizes_of(here, suite, key)
-                + " Percent, differences in percentage points, [95 % intervals]. A number of seeds beside a difference: the two "
-                "share so many." + cautions(here),
+                + " Accuracies are in percent, changes in percentage points, with [95 % intervals]. A number of seeds after a "
+                "comparison is how many seeds the two sides share." + cautions(here),
             )
             for key, here in by_benchmark(naming.named(headline, suite), suite, exhibit)
         ],
@@ -137,20 +140,20 @@ def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite
         return {
             **identity_cells(headline, of, "reward"),
             **size_cells(of),
-            "Before": accuracy_interval(of, "before"),
-            "After": accuracy_interval(of, "after"),
-            "Difference": difference_interval(of, "difference", "before", "after"),
-            "Each seed": of_seeds(of, "difference"),
+            "Accuracy before": accuracy_interval(of, "before"),
+            "Accuracy after": accuracy_interval(of, "after"),
+            "Change": difference_interval(of, "difference", "before", "after"),
+            "Change, by seed": of_seeds(of, "difference"),
             **{
-                f"Over {names[each['baseline']]}{what}": text
+                f"Versus {names[each['baseline']]}{what}": text
                 for each in beside.to_dict("records")
                 for what, text in (
                     ("", shared_seeds({**each, "difference_seeds": each["seeds"], "seeds": of["seeds"]}, "difference")),
-                    (", each seed", of_seeds(each, "difference")),
+                    (", by seed", of_seeds(each, "difference")),
                 )
             },
             "Share of ground truth's gain": share_of_gain(of, "share_of_ground_truth"),
-            "The dummies": next(iter(beside["against_dummies"].dropna()), MISSING),
+            "Versus dummy baselines": next(iter(beside["against_dummies"].dropna()), MISSING),
         }
 
     return text_rows(headline, row)

@@ -1,4 +1,4 @@
-"""The headline as tables: before and after training, the verdict, every seed where there are few, and the notes under them."""
+"""The headline as tables: before and after training, the verdict, every seed if there are few, and the notes under them."""
 
 import pandas as pd
 
@@ -22,19 +22,19 @@ from spurious_rewards.reporting.numerals import (
 from spurious_rewards.reporting.text_tables import constant_left_out, identity_cells, size_cells, text_rows
 
 FEW_SEEDS = 3
-"""Of so many seeds or fewer, each is shown, and none is left out of a mean."""
+"""With at most so many seeds, each is shown, and no interquartile mean is given."""
 
 HEADLINE_NOTE = (
-    "Percent, differences in percentage points, [95 % intervals] over problems and seeds. Detectable: the difference that "
-    "this many seeds and problems would show with 80 % power. Each seed: its own difference. A number of seeds beside a "
-    "comparison: the two share so many."
+    "Accuracies are in percent, changes in percentage points, with [95 % intervals] over problems and seeds. Detectable "
+    "change: what this many seeds and problems would find with 80 % power. A number of seeds after a comparison is how many "
+    "seeds the two sides share."
 )
 
-MIDDLE_NOTE = " Middle seeds: interquartile mean of the seeds' differences."
+MIDDLE_NOTE = " Interquartile mean: the mean of the middle half of the seeds' changes."
 
 BEST_PROMPT_NOTE = (
-    " Over best prompt: after training minus before it under the prompt, of those that were tried, with the highest "
-    "accuracy on held-out training problems."
+    " Versus best prompt: accuracy after training minus accuracy before it under the best prompt. The best prompt is the one "
+    "with the highest accuracy on held-out training problems."
 )
 
 
@@ -53,26 +53,26 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
             **{name.capitalize(): str(of[name]) for name in identity},
             **{name.capitalize(): number(of[name], 0) for name in lengths},
             **size_cells(of),
-            "Before": accuracy_interval(of, "before"),
+            "Accuracy before": accuracy_interval(of, "before"),
             "Paper: before": paper(of, "before"),
-            "After": accuracy_interval(of, "after"),
+            "Accuracy after": accuracy_interval(of, "after"),
             "Paper: after": paper(of, "after"),
-            "Smoothed, for the paper only": percent(of["after_smoothed"]) if paper(of, "after") else "",
-            "Difference": difference_interval(of, "difference", "before", "after"),
-            "Each seed": of_seeds(of, "difference"),
-            "Paper: difference": paper(of, "difference", points),
+            "After, smoothed as in the paper": percent(of["after_smoothed"]) if paper(of, "after") else "",
+            "Change": difference_interval(of, "difference", "before", "after"),
+            "Change, by seed": of_seeds(of, "difference"),
+            "Paper: change": paper(of, "difference", points),
             "Verdict": of["verdict"],
             "p (Holm)": "" if pd.isna(of["p"]) else f"{p_value(of['p'])} ({p_value(of['p_adjusted'])})",
-            "Detectable": percent(of["minimum_detectable"]),
-            "Middle seeds": points(of["interquartile_mean"]) if of["seeds"] > FEW_SEEDS else "",
-            "Gained / lost": _counts(of, "gained", "lost"),
-            "Over random": shared_seeds(of, "over_random"),
+            "Detectable change": percent(of["minimum_detectable"]),
+            "Interquartile mean": points(of["interquartile_mean"]) if of["seeds"] > FEW_SEEDS else "",
+            "Problems gained / lost": _counts(of, "gained", "lost"),
+            "Versus random": shared_seeds(of, "over_random"),
             "Share of ground truth's gain": share_of_gain(of, "share_of_ground_truth"),
-            "Over best prompt": _over_best_prompt(of),
-            "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
+            "Versus best prompt": _over_best_prompt(of),
+            "Responses with code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Paper: code after": paper(of, "code_after"),
-            "Highest code": percent(of["highest_code_rate"]),
-            "Paper: highest code": paper(of, "highest_code_rate"),
+            "Highest share of code": percent(of["highest_code_rate"]),
+            "Paper: highest share of code": paper(of, "highest_code_rate"),
         }
 
     return text_rows(headline, row)
@@ -96,10 +96,10 @@ def seeds_text(seeds: pd.DataFrame) -> pd.DataFrame:
         return {
             **identity_cells(seeds, of, "reward"),
             "Seed": str(of["seed"]),
-            "Before": percent(of["before"]),
-            "After": percent(of["after"]),
-            "Difference": points(of["difference"]),
-            "Gained / lost": f"{of['gained']:.0f} / {of['lost']:.0f}" if pd.notna(of["gained"]) else MISSING,
+            "Accuracy before": percent(of["before"]),
+            "Accuracy after": percent(of["after"]),
+            "Change": points(of["difference"]),
+            "Problems gained / lost": f"{of['gained']:.0f} / {of['lost']:.0f}" if pd.notna(of["gained"]) else MISSING,
             "McNemar p": p_value(of["mcnemar_p"]),
         }
 
@@ -129,18 +129,18 @@ def headline_tables(
 
 
 def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
-    """What must stand under a headline table of one benchmark."""
+    """The note under a headline table of one benchmark."""
     middle = MIDDLE_NOTE if (rows["seeds"] > FEW_SEEDS).any() else ""
     chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
     tests = rows["p"].notna().sum()
-    holm = f" p (Holm) is corrected for the {tests} tests of this table." if tests > 1 else ""
+    holm = f" p (Holm): in brackets, p corrected for the {tests} tests of this table." if tests > 1 else ""
     return f"{sizes_of(rows, suite, benchmark, rule)} {HEADLINE_NOTE}{holm}{middle}{chosen}{cautions(rows)}"
 
 
 def seeds_note(seeds: pd.DataFrame) -> str:
-    """What must stand under a table of seeds."""
+    """The note under a table of seeds."""
     tested = seeds["mcnemar_p"].notna().any()
-    return "McNemar's exact p is of the one seed's problems and says nothing of another seed." if tested else ""
+    return "McNemar's exact p is for the problems of one seed. It says nothing about other seeds." if tested else ""
 
 
 def few_seeds(headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:

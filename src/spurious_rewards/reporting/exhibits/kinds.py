@@ -5,10 +5,10 @@ from spurious_rewards.config.suite import Suite
 
 GROUPS = {
     **dict.fromkeys(("strategies", "contributions", "forcing", "prompts"), "Tables"),
-    "qualitative": "Qualitative",
+    "qualitative": "Responses",
     "health": "Training",
 }
-"""Kind -> where its exhibits stand in the contents of a report; the others among Figures."""
+"""Kind -> the group of its exhibits in the contents of a report; all others are Figures."""
 
 ENDINGS = ("svg", "pdf", "png")
 """Of the files that a picture is saved as."""

@@ -28,7 +28,7 @@ ALIKE, POSITIVES, NEGATIVES, UNEQUAL = (
     "both errors equally often",
     "false positives only",
     "false negatives only",
-    "more of one error",
+    "one error more than the other",
 )
 
 MARKS = {
@@ -39,8 +39,9 @@ MARKS = {
 }
 
 J_RULE = (
-    "J is the share of right answers that the reward pays less that of wrong ones (1 - false negatives - false positives): 1 is "
-    "the truth, 0 a coin, -1 the opposite of the truth. By arXiv 2601.04411 the sign of the gain is that of J."
+    "J is the share of right answers that the verifier pays minus the share of wrong answers that it pays (1 - false "
+    "negatives - false positives). 1 is ground truth, 0 a coin, -1 the opposite of ground truth. arXiv 2601.04411 predicts a "
+    "gain for J above 0 and a loss for J below 0."
 )
 
 
@@ -66,10 +67,10 @@ def noise(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
                 points(
                     _marks(here),
                     title_of(suite, exhibit, key),
-                    ("J: true minus false positive rate", "change in accuracy\n(percentage points)"),
+                    ("J: true positive rate minus false positive rate", "change in accuracy\n(percentage points)"),
                     MARKS,
                 ),
-                f"Change in accuracy on {name_of(suite, key)}. Whiskers: 95 % intervals. {sizes_of(here, suite, key)}"
+                f"Change in accuracy on {name_of(suite, key)}. Vertical lines: 95 % intervals. {sizes_of(here, suite, key)}"
                 f"{cautions(here)}",
             )
             for key, here in shown
@@ -78,8 +79,8 @@ def noise(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
             as_table(
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
                 noise_text(here),
-                f"{sizes_of(here, suite, key)} Percent, differences in percentage points, [95 % intervals] over problems and "
-                f"seeds.{cautions(here)}",
+                f"{sizes_of(here, suite, key)} Accuracies are in percent, changes in percentage points, with [95 % intervals] "
+                f"over problems and seeds.{cautions(here)}",
             )
             for key, here in shown
         ],
@@ -124,13 +125,13 @@ def noise_text(rows: pd.DataFrame) -> pd.DataFrame:
         return {
             **identity_cells(rows, of, "reward"),
             "J": number(of["j"], 2),
-            "Wrong paid": percent(of["false_positive"]),
-            "Right unpaid": percent(of["false_negative"]),
+            "Wrong answers paid (%)": percent(of["false_positive"]),
+            "Right answers not paid (%)": percent(of["false_negative"]),
             **size_cells(of),
-            "Before": accuracy_interval(of, "before"),
-            "After": accuracy_interval(of, "after"),
-            "Difference": difference_interval(of, "difference", "before", "after"),
-            "Each seed": of_seeds(of, "difference"),
+            "Accuracy before": accuracy_interval(of, "before"),
+            "Accuracy after": accuracy_interval(of, "after"),
+            "Change": difference_interval(of, "difference", "before", "after"),
+            "Change, by seed": of_seeds(of, "difference"),
             "Verdict": of["verdict"],
             "p (Holm)": "" if pd.isna(of["p"]) else f"{p_value(of['p'])} ({p_value(of['p_adjusted'])})",
         }

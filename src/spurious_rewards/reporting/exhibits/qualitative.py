@@ -20,9 +20,9 @@ from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent,
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]
 
 CHOICE_RULE = (
-    "The problems are chosen for each model, whether or not an answer is right: up to half are those where training "
-    "changed, under the most rewards, whether the response uses code; the rest are the first of the benchmark. Ties go by "
-    "the benchmark's order."
+    "The choice of problems does not depend on whether answers are right. For each model, up to half are problems where training "
+    "changed whether the response uses code, under as many rewards as possible. The rest are the first problems of the "
+    "benchmark. Ties are broken by the benchmark's order."
 )
 
 
@@ -74,10 +74,8 @@ def make(
     exhibit = suite.exhibits[name]
     first, *_ = (suite.benchmarks[key].title or key for key in benchmarks(suite, exhibit))
     seeds = sorted({seed for seed, _ in _runs(suite, exhibit).values()})
-    caption = (
-        f"Responses to {first}, before training and after the last step, of the models of seed "
-        f"{', '.join(map(str, seeds))}. {CHOICE_RULE}"
-    )
+    of_seeds = ", ".join(map(str, seeds))
+    caption = f"Responses to {first} before training and after the last step, for seed {of_seeds}. {CHOICE_RULE}"
     return Made(
         figures={},
         numbers=perturbation,
@@ -250,9 +248,9 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
             "Model": suite.models[of["model"]].title or of["model"],
             "Reward": (reward.title or of["reward"]) if reward else "before training",
             **{name.capitalize(): of[name] for name in differing},
-            "Problems": benchmark,
+            "Benchmark": benchmark,
             "Accuracy": rate("accuracy"),
-            "Code": rate("code_rate"),
+            "Responses with code": rate("code_rate"),
             "Same strategy": MISSING if benchmark == original else rate("same_strategy"),
             "Kappa": MISSING if benchmark == original or pd.isna(of["kappa"]) else _kappa(of),
         }
@@ -263,14 +261,14 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
     )
     rows = [row(of) for of in records]
     return {
-        "title": f"Accuracy and strategy when problems are changed: {original} against {' and '.join(others)}",
+        "title": f"Accuracy and strategy on changed problems: {original} against {' and '.join(others)}",
         "columns": list(rows[0]),
         "rows": [list(of.values()) for of in rows],
         "note": (
-            f"The others hold the problems of {original} with other numbers, or told in other words. Same strategy: the "
-            f"share of responses that use code if the one to the problem in {original} does, and do not if it does not. "
-            "Percent, [95 % intervals]. Kappa is Cohen's: how much of what chance leaves to agree on is agreed on; it is "
-            "missing where all responses use code, or none does."
+            f"The other benchmarks have the problems of {original} with other numbers or in other words. Same strategy: the "
+            f"share of responses that use code exactly if the response to the problem in {original} does. In percent, with [95 "
+            "% intervals]. Kappa is Cohen's kappa: agreement beyond chance. It is missing if all responses use code, or none "
+            "does."
         ),
     }
 

@@ -57,8 +57,8 @@ class Parts:
     tables: Sequence[Table] = ()
 
 
-LAST = "each condition's last, fixed in the suite"
-EQUAL = "the last at which all variants were evaluated"
+LAST = "each condition's last step, fixed before the run"
+EQUAL = "the last step at which all variants were evaluated"
 """Step rules, as `sizes_of` words them."""
 
 
@@ -109,7 +109,7 @@ def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
     )
 
 
-WHISKERS = "Whiskers: 95 % intervals; circles: seeds."
+WHISKERS = "Lines: 95 % intervals. Circles: single seeds."
 """What a figure of bars shows beside them."""
 
 

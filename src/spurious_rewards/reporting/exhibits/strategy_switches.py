@@ -41,24 +41,24 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = naming.named(rows, suite).rename(columns={"step": "steps"})
     marks = laid_out(named, exhibit)
-    rule = "fixed in the suite" if exhibit.step else LAST
+    rule = "fixed before the run" if exhibit.step else LAST
     marks["line"] = _with_remark(marks["line"], ~marks["steered"].astype(bool), "not steered")
     marks["seeds_drawn"] = drawn_seeds(marks, "net")
     for column in ("size", "before", "after", "net", "net_low", "net_high"):
         marks[column] = 100 * marks[column].astype(float)
     colours = {naming.GROUPS[key]: colour for key, colour in palette.GROUPS.items()}
     caption = (
-        "Problems by whether the response used code before training and after it: the share of each group, its accuracy "
-        "before (open) and after (full), and how many more of all problems it gets right, with 95 % intervals; "
-        "circles: seeds. "
+        "Problems are grouped by whether the response used code before training and after it. Left: the size of each group. "
+        "Middle: its accuracy before training (open circle) and after it (full circle). Right: problems that became right "
+        "minus problems that became wrong, as a share of all problems, with 95 % intervals; small circles are single seeds. "
     )
     tables = [
         as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             switches_text(here),
-            "Percent; net in points of all problems, and each seed's. Share of the gain: net of the group over net of all, where "
-            "that is clearly above 0. [95 % intervals] "
-            f"over problems and seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
+            "All values are in percent; net newly right is a share of all problems. Share of the gain: the group's net newly "
+            "right divided by that of all problems, if the latter is clearly above 0. With [95 % intervals] over problems and "
+            f"seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
         )
         for key, here in by_benchmark(named, suite, exhibit)
     ]
@@ -88,12 +88,12 @@ def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
             **identity_cells(switches, of, "reward"),
             "Group": str(of["group"]),
             "Share of problems": percent(of["size"]),
-            "Before": percent(of["before"]),
-            "After": percent(of["after"]),
+            "Accuracy before": percent(of["before"]),
+            "Accuracy after": percent(of["after"]),
             "Net newly right": points_interval(of, "net"),
-            "Each seed": of_seeds(of, "net"),
+            "Net newly right, by seed": of_seeds(of, "net"),
             "Share of the gain": percent_interval(of, "partial_contribution"),
-            "Code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
+            "Responses with code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Steered": "yes" if of["steered"] else "no",
         }
 
@@ -104,10 +104,9 @@ def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTable
     """Kind contributions: what each switch contributes to the gain (paper, Tab. 2)."""
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
-        "What each switch of strategy contributes to the gain: net newly right in the group over net newly right in all, "
-        "in percent, of all rewards that steered the strategy and could learn together. Rewards of a model share seeds and "
-        "problems, so they are pooled within each; where their mean difference is not clearly above 0 there is nothing to "
-        "share out."
+        "How much each switch of strategy contributes to the gain, in percent: the group's net newly right divided by that of "
+        "all problems. The rewards that steered the strategy and had something to learn from are pooled, within each seed and "
+        "problem. There is no share if the mean change of the pooled rewards is not clearly above 0."
     )
     rewards = naming.titles(suite)["reward"]
     entitled = {
@@ -117,8 +116,8 @@ def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTable
         as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             contributions_text(here),
-            f"After step {whole_range(here['step'])}. [95 % intervals] over problems and the seeds that all pooled rewards have. "
-            f"{STEERED_RULE}{cautions(here)}",
+            f"After step {whole_range(here['step'])}. With [95 % intervals] over problems and the seeds that all pooled "
+            f"rewards have. {STEERED_RULE}{cautions(here)}",
         )
         for key, here in by_benchmark(naming.named(rows.assign(**entitled), suite), suite, exhibit)
     ]
@@ -135,10 +134,10 @@ def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
             "Group": str(of["group"]),
             "Share of the gain": share_of_gain(of, "partial_contribution"),
             "Paper: share of the gain": paper(of, "partial_contribution"),
-            "Mean difference": points_interval(of, "difference"),
-            "Each seed": of_seeds(of, "difference"),
-            "Paper: mean difference": paper(of, "difference", points),
-            "Steered, pooled": words(of["rewards"]),
+            "Mean change": points_interval(of, "difference"),
+            "Mean change, by seed": of_seeds(of, "difference"),
+            "Paper: mean change": paper(of, "difference", points),
+            "Rewards pooled": words(of["rewards"]),
         }
 
     return text_rows(contributions, row)

@@ -49,7 +49,7 @@ class Quantity:
 
 DRAWN_AS = {
     "accuracy": Quantity("accuracy", "accuracy (%)", 100, (0, 100)),
-    "mean_reward": Quantity("mean reward", "of 1", 1, (0, 1)),
+    "mean_reward": Quantity("mean reward", "mean reward", 1, (0, 1)),
     "token_probability": Quantity("token probability", "mean probability", 1, (0, 1)),
     "entropy": Quantity("entropy", "nats per token", 1, (0, np.inf)),
     "code_rate": Quantity("responses with code", "responses with code (%)", 100, (0, 100)),
@@ -57,7 +57,7 @@ DRAWN_AS = {
     "clip_fraction": Quantity("tokens clipped", "tokens (%)", 100, (0, 100)),
     "response_tokens": Quantity("response length", "tokens", 1, (0, np.inf)),
     "truncation_rate": Quantity("responses cut off", "responses (%)", 100, (0, 100)),
-    "zero_variance_groups": Quantity("groups without variance", "groups (%)", 100, (0, 100)),
+    "zero_variance_groups": Quantity("groups with equal rewards", "groups (%)", 100, (0, 100)),
 }
 
 
@@ -124,10 +124,10 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, 
     tables = headline_tables(with_adjusted_p(headline), frames.seeds, suite, exhibit)
     if exhibit.lines == "variant" and frames.comparisons is not None:
         compared = rows_shown(frames.comparisons, name, exhibit, suite, may_be_empty=True)
-        of = "variants at equal steps and at equal updates"
+        of = "variants after equal steps and after equal updates"
         tables += headline_tables(with_adjusted_p(compared), None, suite, exhibit, of, EQUAL)
-    dashed = "; dashed: each evaluation (step 0 is not smoothed)" if smoothed.any() else ""
-    caption = f"{_equal(exhibit)}Line: mean over seeds{_smoothed(smoothed, suite)}{dashed}; {BAND}"
+    dashed = " Dashed: the mean of each evaluation, not smoothed." if smoothed.any() else ""
+    caption = f"{_equal(exhibit)}Line: mean over seeds{_smoothed(smoothed, suite)}.{dashed} {BAND}"
     return Parts(caption, points, pictures, tables)
 
 
@@ -141,9 +141,9 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables)
     title = f"{exhibit.title}\n{suite.title}: rollouts of training"
     figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
     caption = (
-        f"Of the rollouts of training ({_batches(points, suite)}), under the policy that sampled them: mean probability of "
-        f"a token, entropy in nats per token, and the share of responses with code. {_equal(exhibit)}Line: mean over seeds "
-        f"({whole_range(points['seeds'])}){how}; {BAND}"
+        f"The rollouts of training ({_batches(points, suite)}), under the policy that sampled them: mean probability of "
+        f"a token, entropy in nats per token, and the share of responses with code. {_equal(exhibit)}Line: mean over "
+        f"{whole_range(points['seeds'])} seeds{how}. {BAND}"
     )
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
 
@@ -156,16 +156,16 @@ HEALTH = [
 
 
 def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind health: what training itself was like, a picture for each model."""
+    """Kind health: how training went, with a picture for each model."""
     points = _of_rollouts(name, exhibit, suite, frames, HEALTH)
     how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
-        f"Of the rollouts of training ({_batches(points, suite)}): the mean reward, accuracy, entropy in nats per token, "
-        "responses with a box and with code, tokens whose probability ratio the loss cut off, tokens of a response, responses "
-        "that were cut off at the longest length, and groups whose rewards are all equal, which teach nothing. "
-        f"{_equal(exhibit)}Line: mean over seeds ({whole_range(points['seeds'])}){how}; {BAND}"
+        f"The rollouts of training ({_batches(points, suite)}): mean reward, accuracy, entropy in nats per token, responses "
+        "with a boxed answer and with code, tokens that the clip took out of the loss, length of responses, responses cut off "
+        f"at the length limit, and groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over "
+        f"{whole_range(points['seeds'])} seeds{how}. {BAND}"
     )
     titles = naming.titles(suite)["model"]
     pictures = [
@@ -202,14 +202,17 @@ def _batches(points: pd.DataFrame, suite: Suite) -> str:
     """How many responses a step of training has, for each variant among the points that has another number."""
     variants = [suite.algorithms[name] for name in points["variant"].astype(str).unique()]
     sizes = dict.fromkeys((of.rollout_prompts, of.rollouts_per_prompt) for of in variants)
-    return " or ".join(f"n = {prompts} problems, {k} responses each" for prompts, k in sizes) + " a step"
+    return " or ".join(f"n = {prompts} problems, {k} responses each" for prompts, k in sizes) + " per step"
 
 
 def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:
     """The first and the last step of each quantity."""
     named = naming.named(points, suite)
     named["quantity"] = _entitled(named["quantity"], list(points["quantity"].unique()))
-    note = f"First → last rollout step{how}; shares of 1, entropy in nats per token; [95 % interval over seeds]."
+    note = (
+        f"First → last rollout step{how}. Rates are fractions of 1, entropy is in nats per token. In brackets: the 95 % interval "
+        "of the last step over seeds."
+    )
     return as_table(f"{suite.title}: {exhibit.title}", training_text(named), note)
 
 
@@ -285,19 +288,19 @@ def _x_label(exhibit: Exhibit) -> str:
     return "training step (rollout batch)" if exhibit.against == "steps" else "optimiser updates"
 
 
-BAND = "band: Student's 95 % interval of the mean over seeds."
+BAND = "Band: Student's 95 % interval of the mean over seeds."
 
 
 def _equal(exhibit: Exhibit) -> str:
     if exhibit.lines != "variant":
         return ""
     measure = "rollout steps" if exhibit.against == "steps" else "updates"
-    return f"Lines end where the shortest ends, at equal {measure}; the whole of each stands in table.csv. "
+    return f"All lines end where the shortest one ends, at equal {measure}; table.csv has them in full. "
 
 
 def _smoothed(smoothed: "pd.Series[bool]", suite: Suite) -> str:
     """How a line was smoothed, if it was, by what `is_smoothed` says of its points."""
     if not smoothed.any():
         return ""
-    where = "" if smoothed.all() else " where evaluations lie closer together than that"
+    where = "" if smoothed.all() else " if evaluations are closer together than that"
     return f", smoothed over {suite.report.smoothing_steps} training steps{where}"

@@ -27,9 +27,7 @@ from spurious_rewards.runtime.errors import UserError
 def strategies(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
     """Kind strategies: how often a model uses code and how well (paper, Tab. 1)."""
     rows = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
-    caption = (
-        "How often each model uses code before training, and how often it is right with and without it, in percent."
-    )
+    caption = "How often each model uses code before training, and its accuracy with and without code, in percent."
     return Parts(caption, rows, tables=_before_tables(rows, suite, exhibit, strategies_text))
 
 
@@ -39,13 +37,13 @@ def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
         "code_rate": "Responses with code",
         "accuracy": "Accuracy",
         "accuracy_with_code": "Accuracy with code",
-        "accuracy_with_language": "Accuracy with language",
+        "accuracy_with_language": "Accuracy without code",
     }
     return text_rows(before, lambda of: {**identity_cells(before, of), **size_cells(of), **_quantities(of, quantities)})
 
 
 def forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind forcing: the own prompt against the one that forces code (paper, Tab. 3)."""
+    """Kind forcing: the model's own prompt against the one that forces code (paper, Tab. 3)."""
     pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
@@ -53,8 +51,8 @@ def forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
             "with a response_prefix"
         )
     caption = (
-        "Accuracy before training under each model's own prompt and when the prompt makes every response begin with code, "
-        "in percent; differences in percentage points, over the same problems."
+        "Accuracy before training, in percent: under each model's own prompt, and under a prompt that makes every response "
+        "begin with code. Differences are in percentage points, over the same problems."
     )
     return Parts(caption, pairs, tables=_before_tables(pairs, suite, exhibit, forcing_text))
 
@@ -92,14 +90,14 @@ def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
             "Model": str(of["model"]),
             "Prompt": str(of["prompt"]),
             **size_cells(of),
-            "Own prompt": accuracy_interval(of, "own"),
+            "Accuracy, own prompt": accuracy_interval(of, "own"),
             "Paper: own prompt": paper(of, "own"),
-            "Code forced": accuracy_interval(of, "forced"),
+            "Accuracy, code forced": accuracy_interval(of, "forced"),
             "Paper: code forced": paper(of, "forced"),
             "Difference": shared_seeds(of, "over_own_prompt"),
-            "Each seed": of_seeds(of, "over_own_prompt"),
-            "Code before": percent(of["code_own"]),
-            "Code when forced": percent(of["code_forced"]),
+            "Difference, by seed": of_seeds(of, "over_own_prompt"),
+            "Responses with code, own prompt": percent(of["code_own"]),
+            "Responses with code, forced": percent(of["code_forced"]),
         }
 
     return text_rows(pairs, row)
@@ -111,9 +109,9 @@ def prompts(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
     after = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite, may_be_empty=True)
     after = naming.named(after[after["variant"] == "default"], suite)
     caption = (
-        "Accuracy and the share of responses with a boxed answer (parsable) before training under each prompt"
-        + (", and accuracy after the last step" if len(after) else "")
-        + ", in percent."
+        "Before training, under each prompt: accuracy, and the share of responses with a boxed answer (parsable)"
+        + ("; and accuracy after the last step" if len(after) else "")
+        + ". All in percent."
     )
 
     def both(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,10 +132,10 @@ def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
             "Prompt": str(of["prompt"]),
             **size_cells(of),
             **_quantities(of, quantities),
-            "Over own prompt": MISSING if pd.isna(of["over_own_prompt"]) else shared_seeds(of, "over_own_prompt"),
-            "Over own prompt, each seed": of_seeds(of, "over_own_prompt"),
+            "Versus own prompt": MISSING if pd.isna(of["over_own_prompt"]) else shared_seeds(of, "over_own_prompt"),
+            "Versus own prompt, by seed": of_seeds(of, "over_own_prompt"),
             **{
-                f"After {reward}": percent_interval(trained.loc[reward], "after")
+                f"Accuracy after {reward}": percent_interval(trained.loc[reward], "after")
                 if reward in trained.index
                 else MISSING
                 for reward in rewards
@@ -159,7 +157,7 @@ def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
 def _before_tables(
     rows: pd.DataFrame, suite: Suite, exhibit: Exhibit, as_text: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> list[Table]:
-    note = "n problems, k responses to each; [95 % intervals]."
+    note = "In percent, with [95 % intervals]."
     tables = []
     for key, here in by_benchmark(naming.named(rows, suite), suite, exhibit):
         text = as_text(here)

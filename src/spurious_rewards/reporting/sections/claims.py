@@ -4,17 +4,19 @@ import pandas as pd
 
 from spurious_rewards.analysis.claims.ledger import counts
 from spurious_rewards.analysis.claims.words import IN_PERCENT
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.numerals import Row, interval, number, percent, plain_interval, points, signed
 from spurious_rewards.reporting.page import Section, Table
 from spurious_rewards.reporting.text_tables import text_rows, words
 
 CLAIMS_NOTE = (
-    "Each claim has a rule that was written before the runs. The verdict is that within this suite: supported if the whole "
-    "interval lies beyond the smallest effect that matters, contradicted if it ends before it. What is supported by construction "
-    "an organism was made to show. Claims with the same measurements are one finding. The paper's own claim is judged where all "
-    "is as in the paper's suite. The effect is that of the condition that decides: of several, the least favourable, or the "
-    "most favourable where one is enough. Differences are in percentage points. Intervals are not corrected for the number of "
-    "claims. What one seed shows of training is inconclusive, whatever its interval: another may come out otherwise."
+    "Each claim has a rule that was written before the runs. The verdict is for this suite. A claim is supported if its whole "
+    "interval is beyond the smallest effect that matters, contradicted if the interval ends before that effect, and otherwise "
+    "inconclusive. A claim is supported by construction if a model organism was built to show it. Claims with the same "
+    "measurements count as one finding. The paper's own claim gets a verdict only if everything is as in the paper's suite. "
+    "If a rule covers several conditions, the table shows the one that decides: the least favourable, or the most favourable if "
+    "one is enough. Differences are in percentage points. Intervals are not corrected for the number of claims. "
+    "A result of training with one seed is always inconclusive, because another seed may differ."
 )
 
 
@@ -26,10 +28,11 @@ def section(ledger: pd.DataFrame, mark: str) -> Section:
         "Claims",
         "Summary",
         paragraphs=(*filter(None, [mark]), f"Of {len(ledger)} claims: {counts(ledger)}", CLAIMS_NOTE),
+        questions=(questions.CLAIMS,),
         tables=(
             Table("Verdicts", claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
             Table(
-                "Rules, and where the effects were measured",
+                "Rules and where the effects were measured",
                 claim_rules_text(ledger),
                 folded=True,
             ),
@@ -43,11 +46,11 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
     def row(of: Row) -> dict[str, str]:
         return {
             "Claim": of["claim"],
-            "Verdict here": of["verdict"],
+            "Verdict": of["verdict"],
             "Supported by": _supported_by(of),
-            "The paper's claim": words(of["paper_claim"]),
-            "Effect [95 %]": _effect(of),
-            "n": number(of["n"], 0) + ("" if of["n_of"] == "problems" else f" {words(of['n_of'])}".rstrip()),
+            "Verdict in the paper's setting": words(of["paper_claim"]),
+            "Effect [95 % interval]": _effect(of),
+            "Sample size": f"{number(of['n'], 0)} {words(of['n_of'])}".rstrip(),
             "Seeds": number(of["seeds"], 0),
             "Shown in": words(of["exhibit"]),
         }
@@ -56,7 +59,7 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.claims.ledger`, what stands behind the verdicts."""
+    """`analysis.claims.ledger`: what the verdicts are made of."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -65,14 +68,14 @@ def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
             "Rule": of["rule"],
             "Measured on": "; ".join(filter(None, (words(of[name]) for name in ("measured_on", "reading", "remark")))),
             "Same finding as": words(of["same_as"]),
-            "Shown by construction": words(of["by_construction"]),
+            "Why by construction": words(of["by_construction"]),
         }
 
     return text_rows(ledger, row)
 
 
 def _supported_by(of: Row) -> str:
-    """Whether an organism was made to show what is supported."""
+    """Whether an organism was built to show what is supported."""
     if of["verdict"] != "supported":
         return ""
     return "construction" if words(of["by_construction"]) else "measurement"

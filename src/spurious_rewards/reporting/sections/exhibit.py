@@ -8,6 +8,7 @@ import pandas as pd
 
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.exhibits.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.page import Picture, Section, Table
 
@@ -16,7 +17,7 @@ Page = Mapping[str, Any]
 
 
 def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
-    """What an exhibit says, with the SVG of each of its pictures by stem; `command` is what makes one, but for its name."""
+    """What an exhibit says, with the SVG of each of its pictures by stem; `command` makes one when its name is added."""
     name, pictures = page["name"], page["pictures"]
     folder = ResultPaths(Path()).exhibit(name)
 
@@ -27,6 +28,7 @@ def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -
         key=name,
         title=page["title"],
         group=GROUPS.get(page["kind"], "Figures"),
+        questions=questions.of_exhibit(suite, suite.exhibits[name]),
         paragraphs=[*filter(None, [page["caption"]]), *trained_on_benchmarks(suite, name)],
         pictures=[
             Picture(
@@ -49,7 +51,7 @@ def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -
         cases=page.get("cases", ()),
         target=name,
         command=f"{command} --force {name}",
-        files=files("table", {"csv": "CSV, every digit", "md": "Markdown", "tex": "LaTeX"}),
+        files=files("table", {"csv": "CSV (all digits)", "md": "Markdown", "tex": "LaTeX"}),
     )
 
 
@@ -67,7 +69,7 @@ def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
         if on and key in (suite.exhibits[exhibit].rewards or there):
             how = "without their answers" if reward.function == "ttrl" else "with their answers"
             sentences.append(
-                f"{reward.title or key} trains on the evaluation problems themselves ({', '.join(on)}), {how}: its accuracy "
-                "there says nothing about problems that training has not seen."
+                f"{reward.title or key} trains on the evaluation problems themselves ({', '.join(on)}), {how}. Its accuracy "
+                "there says nothing about new problems."
             )
     return sentences

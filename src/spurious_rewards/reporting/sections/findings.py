@@ -1,4 +1,4 @@
-"""The section on the headline: what came out, in words and as tables."""
+"""The section on the headline experiment: its result in words and as tables."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pandas as pd
 
 from spurious_rewards.analysis.headline import VERDICT_RULE, VERDICTS
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.exhibits.headline import few_seeds, headline_note, headline_text, seeds_note, seeds_text
 from spurious_rewards.reporting.exhibits.shared import name_of
 from spurious_rewards.reporting.numerals import Row, percent_range, points_interval
@@ -19,8 +20,9 @@ def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
     return Section(
         "about-findings",
-        "What came out",
+        "Main result",
         "Summary",
+        questions=_questions(suite),
         paragraphs=[*filter(None, [mark])],
         rule=VERDICT_RULE,
         points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
@@ -30,6 +32,12 @@ def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str
             for table in _headline_tables(suite, key, rows, seeds, mark, folded=number > 0)
         ],
     )
+
+
+def _questions(suite: Suite) -> tuple[str, ...]:
+    experiment = suite.experiments[suite.report.headline]
+    of_rewards = questions.of_rewards(suite, {run.reward for run in suite.runs_of(experiment)})
+    return (*of_rewards, questions.FAMILY) if len(experiment.all_models) > 1 else of_rewards
 
 
 def _headline_tables(
@@ -54,7 +62,7 @@ def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
         compared = group[group["over_random_seeds"] > 1]
         beats = compared[compared["over_random_low"] > 0]
         sentences.append(
-            f"{model}, {benchmark}, {percent_range(group['before'])} % before training: {'; '.join(parts)}."
+            f"{model} ({benchmark}, {percent_range(group['before'])} % before training): {'; '.join(parts)}."
             + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if len(compared) else "")
         )
     return sentences

@@ -1,10 +1,11 @@
-"""The section on graders: what others say of the headline's answers."""
+"""The section on graders: how two others judge the answers of the headline experiment."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import MISSING, Row, percent, points, signed
 from spurious_rewards.reporting.page import Section, Table, unless_empty
@@ -15,30 +16,39 @@ SHOWN = 40
 """Pairs that graders do not agree on in the report; differences.csv has them all."""
 
 NOTE = (
-    "Every accuracy of this report is Math-Verify's. Here the headline's answers, before and after training, are judged in two "
-    "other ways: as strings that are equal after usual cleaning of LaTeX, units and signs, and by sympy, if the "
-    "difference of the two simplifies to zero. A pair is a true answer and an answer that some response gave, counted once "
-    "however many responses gave it. Kappa is Cohen's: agreement beyond that of graders who accept as often but at random; "
-    "it is missing where one of them says the same of all pairs. An unfinished check counts as wrong."
+    "All accuracies in this report come from Math-Verify. This section judges the answers of the main result, before and after "
+    "training, in two other ways. Strings: the answers are equal after the usual clean-up of LaTeX, units and signs. Sympy: the "
+    "difference of the two answers simplifies to zero. A pair is a true answer and an answer that a response gave; it counts "
+    "once, however many responses gave it. Kappa is missing if a grader says the same about all pairs. A check that did not "
+    "finish counts as wrong."
 )
 
 
 def section(suite: Suite, judged: Mapping[str, pd.DataFrame], mark: str) -> Section:
-    """Graders beside the one that decides; `mark` says what is missing."""
-    return Section("about-graders", "Graders", "Training", (*filter(None, [mark]), NOTE), tables=tables(suite, judged))
+    """Two graders beside the one that decides; `mark` says what is missing."""
+    return Section(
+        "about-graders",
+        "Agreement of graders",
+        "Training",
+        (*filter(None, [mark]), NOTE),
+        tables=tables(suite, judged),
+        questions=(questions.GRADING,),
+    )
 
 
 def tables(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
-    """The agreement of graders, and what another would make of the results; none where nothing was judged."""
+    """How far graders agree, and how the results would change with another one; none where nothing was judged."""
     if not judged:
         return ()
     agreement, accuracy, differences = (named(judged[name], suite) for name in ("agreement", "accuracy", "differences"))
     agreement, accuracy = (frame.sort_values("benchmark", kind="stable") for frame in (agreement, accuracy))
     return (
         *unless_empty("Agreement on distinct pairs of answers", agreement_text(agreement)),
-        *unless_empty("How far differences move with another grader, in points", moves_text(accuracy)),
-        *unless_empty("Accuracy by each grader, before → after training", accuracy_text(accuracy), folded=True),
-        *unless_empty("Answers on which graders differ", differences_text(differences), folded=True),
+        *unless_empty(
+            "How far changes in accuracy shift with another grader (percentage points)", moves_text(accuracy)
+        ),
+        *unless_empty("Accuracy by grader, before → after training (%)", accuracy_text(accuracy), folded=True),
+        *unless_empty("Answers on which graders disagree", differences_text(differences), folded=True),
     )
 
 
@@ -52,12 +62,12 @@ def agreement_text(agreement: pd.DataFrame) -> pd.DataFrame:
             "Problems": _problems(of),
             "Pairs": f"{of['pairs']:,}",
             "Both accept": f"{of['both']:,}",
-            "Only the first": f"{of['only_grader']:,}",
-            "Only the second": f"{of['only_other']:,}",
-            "Neither": f"{of['neither']:,}",
-            "Agree, %": percent(of["agreement"]),
+            "Only the first accepts": f"{of['only_grader']:,}",
+            "Only the second accepts": f"{of['only_other']:,}",
+            "Neither accepts": f"{of['neither']:,}",
+            "Agreement (%)": percent(of["agreement"]),
             "Kappa": MISSING if pd.isna(of["kappa"]) else signed(of["kappa"]).removeprefix("+"),
-            "Unfinished": f"{of['unfinished']:,}",
+            "Checks not finished": f"{of['unfinished']:,}",
         }
 
     return pd.DataFrame(map(row, agreement.to_dict("records")))
@@ -74,10 +84,10 @@ def moves_text(accuracy: pd.DataFrame) -> pd.DataFrame:
                 "Benchmark": str(benchmark),
                 "Grader": TITLES[str(grader)],
                 "Problems": _problems(most),
-                "Differences": str(len(group)),
-                "Mean of moves": points(group["moves"].mean()),
-                "Largest move": points(most["moves"]),
-                "Of": f"{most['model']}, {most['reward']}" if most["moves"] else MISSING,
+                "Changes compared": str(len(group)),
+                "Mean shift": points(group["moves"].mean()),
+                "Largest shift": points(most["moves"]),
+                "Where it is largest": f"{most['model']}, {most['reward']}" if most["moves"] else MISSING,
             }
         )
     return pd.DataFrame(rows)
@@ -100,9 +110,9 @@ def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
     """The pairs that graders do not agree on and that most responses gave."""
 
     def row(of: Row) -> dict[str, str]:
-        verdicts = {title: "accepts" if of[name] else "refuses" for name, title in TITLES.items()}
+        verdicts = {title: "accepts" if of[name] else "rejects" for name, title in TITLES.items()}
         unfinished = {"math_verify": of["status"] != "graded", "sympy": of["unfinished"]}
-        verdicts |= {TITLES[name]: "no end" for name, late in unfinished.items() if late}
+        verdicts |= {TITLES[name]: "not finished" for name, late in unfinished.items() if late}
         return {
             "Benchmark": str(of["benchmark"]),
             "True answer": str(of["answer"]),

@@ -5,31 +5,31 @@ import pandas as pd
 from spurious_rewards.reporting.page import Section, unless_empty
 from spurious_rewards.reporting.unfinished import Unfinished
 
-OF_WHAT_IS_THERE = "Incomplete: this is of what is there; what is missing stands above."
+OF_WHAT_IS_THERE = "Incomplete. The section What is missing lists what this leaves out."
 
-UNFINISHED = "Not finished: what is missing, and why, stands first."
+UNFINISHED = "This run has not finished. The first section says what is missing and why."
 
 MANY = 30
-"""More rows of what is missing are folded, so that the report is not far below them."""
+"""A table with more rows is folded, so that the reader need not scroll past it."""
 
 MISSING_NOTE = (
-    "A run that lacks anything of what a number is made of is left out of that number: there are fewer seeds, or there is no "
-    "row, and the caption says so. Nothing here stands for a result that is missing. When what failed has been mended, "
-    "{command} makes what is missing and then the whole report; what is there is kept."
+    "Each number leaves out the runs that lack some of its data. It then has fewer seeds, or its row is missing, and the caption "
+    "says so. No missing result is filled in. Fix what failed, then run {command}: it keeps what is finished, makes the rest and "
+    "writes the whole report."
 )
 
 
 def section(unfinished: Unfinished, command: str) -> Section:
-    """What failed, what is missing, and which figures and tables are not whole; `command` makes the rest."""
+    """What failed, what is missing, and which figures and tables are incomplete; `command` makes the rest."""
     failed = [
         {"Job": job.name, "Log": str(job.log or ""), "Last lines of its log": job.lines or "none"}
         for job in unfinished.failed
     ]
     tables_of = {
         "What failed": pd.DataFrame(failed),
-        "Missing, and why": pd.DataFrame(unfinished.missing.items(), columns=["Missing", "Why"]),
-        "Figures and tables that are not whole": pd.DataFrame(
-            unfinished.exhibits.items(), columns=["Target", "What is missing of it"]
+        "What is missing and why": pd.DataFrame(unfinished.missing.items(), columns=["Missing", "Why"]),
+        "Incomplete figures and tables": pd.DataFrame(
+            unfinished.exhibits.items(), columns=["Figure or table", "What is missing"]
         ),
     }
     return Section(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import Row, percent, percent_interval
 from spurious_rewards.reporting.page import Section, Table, unless_empty
@@ -14,8 +15,8 @@ from spurious_rewards.reporting.text_tables import cell, text_rows
 from spurious_rewards.runtime.places import shown, without_places
 
 CARDS_NOTE = (
-    "What each problem set is, which commit of its source was read, and why rows were left out: only and limit are choices "
-    "of the suite, the others are faults of the source. The SHA-256 is of what was kept, in its order."
+    "What each problem set is, which revision of its source was read, and why rows were left out. only and limit are choices "
+    "of the suite; all other reasons are faults in the source. The SHA-256 is of the problems that were kept, in their order."
 )
 
 
@@ -31,7 +32,7 @@ def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[T
         for manifest in manifests
         if manifest["details"].get("card") and Path(manifest["artifact"]).stem in suite.problems
     }
-    whole = [Table(f"Card of {name}", card_text(card), folded=True) for name, card in cards.items()]
+    whole = [Table(f"Data card of {name}", card_text(card), folded=True) for name, card in cards.items()]
     return (*unless_empty("All problem sets", cards_text(cards, suite)), *whole)
 
 
@@ -48,7 +49,7 @@ def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataF
                 "License": said.license,
                 "Source": without_places(cell(card.get("source"))),
                 "Revision": cell(card.get("revision")),
-                "Rows": cell(card.get("rows")),
+                "Rows read": cell(card.get("rows")),
                 "Kept": cell(card.get("kept")),
                 "Left out": cell(dropped),
                 "SHA-256": str(card.get("sha256", ""))[:12],
@@ -66,26 +67,27 @@ def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFrame, mark: str) -> Section:
-    """What the training set has of each benchmark, and what models complete from memory."""
+    """How much of each benchmark is in the training set, and what models complete from memory."""
     rule = suite.overlap
     probe = suite.partial_prompt
     paragraphs = [
         *filter(None, [mark]),
-        f"A benchmark problem counts as leaked if the training set {suite.training_problems} has it word for word (in one "
-        f"spelling), or {percent(rule.share)} % of its {rule.ngram}-word n-grams. A training set whose "
-        "decontaminate names the benchmark's problem set leaves such problems out.",
+        f"A benchmark problem counts as leaked if the training set {suite.training_problems} contains it word for word (after "
+        f"spelling is made uniform) or contains {percent(rule.share)} % of its {rule.ngram}-word n-grams. A training set "
+        "that lists the benchmark's problem set under decontaminate leaves such problems out.",
     ]
     if probe:
         paragraphs.append(
-            f"A model before training is given the first {percent(probe.share)} % of a problem's words and goes on "
-            "greedily. Problems that were generated for this suite cannot be known to a model that was not trained on them: "
-            "what it completes of those, it guesses."
+            f"Memory test: each model before training gets the first {percent(probe.share)} % of a problem's words and "
+            "completes it greedily. A model cannot have memorised problems that were generated for this suite and that it was "
+            "not trained on, so what it completes there is guessed."
         )
     return Section(
         "about-contamination",
         "Leakage and contamination",
         "Data",
         paragraphs,
+        questions=(questions.CONTAMINATION,),
         tables=(
             *unless_empty("Benchmark problems in the training set", leakage_text(leakage, suite)),
             *unless_empty("Problems completed from memory", memorization_text(memorization, suite)),
@@ -94,16 +96,16 @@ def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFram
 
 
 def leakage_text(leakage: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """`analysis.contamination.leakage`, named: of each set of problems, what the training set has of it."""
+    """`analysis.contamination.leakage`, named: how much of each set of problems is in the training set."""
 
     def row(of: Row) -> dict[str, str]:
         return {
             "Problem set": str(of["benchmark_set"]),
-            "Where from": origin(suite, of["benchmark_set"]),
+            "Origin": origin(suite, of["benchmark_set"]),
             "Problems": f"{of['problems']:,}",
-            "In the training set word for word": f"{of['exact']:,}",
-            "Most n-grams there": f"{of['n_gram']:,}",
-            "Together": f"{percent(of['share_overlapping'])} %",
+            "Word for word in the training set": f"{of['exact']:,}",
+            "Most n-grams in the training set": f"{of['n_gram']:,}",
+            "Leaked in total": f"{percent(of['share_overlapping'])} %",
         }
 
     return text_rows(leakage, row)
@@ -116,11 +118,11 @@ def memorization_text(memorization: pd.DataFrame, suite: Suite) -> pd.DataFrame:
         return {
             "Model": str(of["model"]),
             "Problem set": str(of["problem_set"]),
-            "Where from": origin(suite, of["problem_set"]),
+            "Origin": origin(suite, of["problem_set"]),
             "Problems": f"{of['problems']:,}",
             "Seeds": str(of["seeds"]),
-            "Completed word for word": percent_interval(of, "word_for_word"),
-            "Words right up to the first wrong one": percent_interval(of, "words"),
+            "Problems completed word for word (%)": percent_interval(of, "word_for_word"),
+            "Words right before the first error (%)": percent_interval(of, "words"),
         }
 
     return text_rows(named(memorization, suite), row)

@@ -16,25 +16,25 @@ from spurious_rewards.runtime.places import shown
 Manifest = Mapping[str, Any]
 
 COST_NOTE = (
-    "Jobs run side by side, so that their minutes add up to more than a run takes. Of its own is what no experiment above "
-    "had made already."
+    "Jobs run in parallel, so their times add up to more than the whole run took. An experiment can reuse jobs of the "
+    "experiments above it. Its new minutes count only the jobs that no experiment above it needed."
 )
 
 PROVENANCE_NOTE = (
-    "Beside each file stands its manifest: what was asked for, what it was made from, by what code, on what."
+    "Next to each result file is its manifest. It records the request, the inputs, the code and the hardware."
 )
 
 
 def cost(manifests: Sequence[Manifest], costs: Mapping[str, Sequence[Manifest]]) -> Section:
-    """What each stage took, and each experiment."""
+    """The cost of each stage and of each experiment."""
     return Section(
         "about-cost",
         "Cost",
         "About",
         (COST_NOTE,),
         tables=(
-            *unless_empty("What each stage took", cost_text(manifests)),
-            *unless_empty("What each experiment took, up to its scores", experiment_cost_text(costs)),
+            *unless_empty("Cost of each stage", cost_text(manifests)),
+            *unless_empty("Cost of each experiment, up to its scores", experiment_cost_text(costs)),
         ),
     )
 
@@ -84,10 +84,10 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
         lambda of: {
             "Stage": of["stage"],
             "Jobs": number(of["jobs"], 0),
-            "Seconds in all": number(of["seconds"], 0),
+            "Seconds in total": number(of["seconds"], 0),
             "Longest job (s)": number(of["longest"], 0),
-            "Processor seconds": number(of["processor"], 0) if of["processor"] else "",
-            "Most memory of a job (MB)": number(of["memory"], 0),
+            "CPU seconds": number(of["processor"], 0) if of["processor"] else "",
+            "Peak memory of a job (MB)": number(of["memory"], 0),
             "GPU-hours": number(of["gpus"] / 3600, 1) if of["gpus"] else "",
         },
     )
@@ -106,8 +106,8 @@ def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.Da
             {
                 "Experiment": name,
                 "Training jobs": str((made["stage"] == "train").sum()),
-                "Minutes of jobs": number(made["wall_seconds"].sum() / 60, 1),
-                "Of its own": number(own["wall_seconds"].sum() / 60, 1),
+                "Job minutes": number(made["wall_seconds"].sum() / 60, 1),
+                "New job minutes": number(own["wall_seconds"].sum() / 60, 1),
                 "GPU-hours": number(made["gpu_seconds"].sum() / 3600, 1) if made["gpu_seconds"].any() else "",
             }
         )
@@ -115,7 +115,7 @@ def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.Da
 
 
 def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the artifacts were made with: what matters and what differs among them, then all other packages.
+    """What the artifacts were made with: what matters and what differs between them, then all other packages.
 
     What matters are commits, machines, Python and the packages that the project itself asks for.
     """
@@ -128,7 +128,7 @@ def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataF
             found.setdefault(name, set()).add(str(value))
     differ = {name for name, values in found.items() if len(values) > 1}
     rows = [
-        {"What": name, "Version": ", ".join(sorted(values)) + " (not the same for all)" * (name in differ)}
+        {"What": name, "Version": ", ".join(sorted(values)) + " (differs between files)" * (name in differ)}
         for name, values in found.items()
     ]
     first = {"git commit", "hardware", "python"} | differ
@@ -143,10 +143,10 @@ def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
             {
                 "Artifact": shown(manifest["artifact"]),
                 "Stage": str(manifest["stage"]),
-                "Made": str(manifest["created"]),
+                "Created": str(manifest["created"]),
                 "Seconds": number(manifest["wall_seconds"], 1),
                 "Memory (MB)": number(manifest["peak_memory_mb"], 0),
-                "Made from": str(len(manifest["parents"])),
+                "Inputs": str(len(manifest["parents"])),
             }
             for manifest in manifests
         ]

@@ -1,4 +1,4 @@
-"""The sections on training itself: the labels it learns from, its health, and that of grading."""
+"""The sections on training itself: its labels, its health, and how grading went."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,43 +6,50 @@ import pandas as pd
 
 from spurious_rewards.analysis.training import HEALTH
 from spurious_rewards.config.suite import Suite
+from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.naming import named
 from spurious_rewards.reporting.numerals import Row, number, percent
 from spurious_rewards.reporting.page import Section, Table
 from spurious_rewards.reporting.text_tables import cell, constant_left_out, text_rows
 
 LABELS_NOTE = (
-    "Labels are majority votes of the untrained model's responses to the training problems. pass@1 and pass@samples "
-    "are those of the same responses: how often one is right, and how many problems have at least one that is."
+    "Each label is the majority vote of the untrained model's responses to a training problem. The same responses give pass@1, "
+    "the share of right responses, and pass@k, the share of problems with at least one right response."
 )
 
 HEALTH_NOTE = (
-    "A group without variance (all rewards of a prompt equal) teaches nothing. Clipped are the tokens whose "
-    "probability ratio the loss cut off."
+    "If all responses to a prompt get the same reward, the group teaches nothing. Clipped tokens are those that the clip took "
+    "out of the loss."
 )
 
 GRADING_NOTE = (
-    "An answer whose check did not end, for it took longer than it may or its process crashed, counts as wrong. So does a "
-    "response without an answer."
+    "An answer counts as wrong if its check exceeded the time limit or crashed. A response without an answer counts as wrong "
+    "too."
 )
 
 
 def labels(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
     """How good the majority labels are; `marks` says of each experiment what of it is missing."""
     tables = _by_experiment(suite, marks, "Labels of the training problems", numbers, labels_text)
-    return Section("about-labels", "Majority labels", "Data", (LABELS_NOTE,), tables=tables)
+    return Section(
+        "about-labels", "Majority labels", "Data", (LABELS_NOTE,), tables=tables, questions=(questions.GRADING,)
+    )
 
 
 def health(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
-    """What training was like, at its first and last step."""
-    tables = _by_experiment(suite, marks, "Training, first → last step, mean over seeds", numbers, health_text)
-    return Section("about-health", "Training health", "Training", (HEALTH_NOTE,), tables=tables)
+    """How training went, at its first and last step."""
+    tables = _by_experiment(suite, marks, "First → last training step, mean over seeds", numbers, health_text)
+    return Section(
+        "about-health", "Training health", "Training", (HEALTH_NOTE,), tables=tables, questions=(questions.TRAINING,)
+    )
 
 
 def grading(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
-    """How many responses had no answer, and how many checks did not end."""
+    """How many responses had no answer, and how many checks did not finish."""
     tables = _by_experiment(suite, marks, "Grading", numbers, grading_text)
-    return Section("about-grading", "Grading health", "Training", (GRADING_NOTE,), tables=tables)
+    return Section(
+        "about-grading", "Grading", "Training", (GRADING_NOTE,), tables=tables, questions=(questions.GRADING,)
+    )
 
 
 def _by_experiment(
@@ -73,12 +80,12 @@ def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
         return {
             **{name.capitalize(): str(of[name]) for name in ("model", *constant_left_out(labels, ["prompt"]))},
             "Problems": str(of["problems"]),
-            "Samples": str(of["samples"]),
-            "Models (seeds)": str(of["seeds"]),
-            "Labels right": percent(of["label_accuracy"]),
+            "Responses each": str(of["samples"]),
+            "Seeds": str(of["seeds"]),
+            "Right labels (%)": percent(of["label_accuracy"]),
             "Problems with a wrong label": f"{least}" if least == most else f"{least} to {most}",
             "pass@1": percent(of["pass_at_1"]),
-            f"pass@{of['samples']}" if labels["samples"].nunique() == 1 else "pass@samples": percent(of["pass_at_k"]),
+            f"pass@{of['samples']}" if labels["samples"].nunique() == 1 else "pass@k": percent(of["pass_at_k"]),
         }
 
     return text_rows(labels, row)
@@ -88,9 +95,9 @@ def health_text(health: pd.DataFrame) -> pd.DataFrame:
     """`analysis.training.training_health`, named: first → last step."""
     identity = ["model", "reward", *constant_left_out(health, ["prompt", "variant"])]
     titles = {
-        "zero_variance_groups": "Groups without variance (%)",
+        "zero_variance_groups": "Groups with equal rewards (%)",
         "clip_fraction": "Tokens clipped (%)",
-        "truncation_rate": "Truncated (%)",
+        "truncation_rate": "Responses cut off (%)",
         "entropy": "Entropy (nats)",
     }
 
@@ -116,7 +123,7 @@ def grading_text(grading: pd.DataFrame) -> pd.DataFrame:
         "benchmark": "Benchmark",
         "responses": "Responses",
         "unanswered": "Without an answer",
-        "timeouts": "Check timed out",
-        "crashes": "Check crashed",
+        "timeouts": "Checks timed out",
+        "crashes": "Checks crashed",
     }
     return text_rows(grading, lambda of: {title: cell(of[name]) for name, title in titles.items()})

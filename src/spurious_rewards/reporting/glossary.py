@@ -1,0 +1,273 @@
+"""What the technical names over the columns of the report's tables mean."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True)
+class Term:
+    """An entry: its name, what it means, and the headings that it explains (a regular expression for all of a heading)."""
+
+    name: str
+    meaning: str
+    headings: str
+
+    @property
+    def key(self) -> str:
+        """Its anchor on the page."""
+        return "term-" + re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+TERMS = (
+    Term(
+        "Bias (logit)",
+        "How far one rollout batch with coin-flip rewards pushes the model towards code, measured on the logit of the "
+        "probability of code. 0 is no push.",
+        r"Bias.*",
+    ),
+    Term(
+        "By seed",
+        "The value of each seed on its own, in the order of the seeds. It shows whether one seed makes the mean.",
+        r".*, by seed",
+    ),
+    Term(
+        "Change",
+        "Accuracy after training minus accuracy before it, in percentage points, with its 95 % interval over problems "
+        "and seeds.",
+        r"(Paper: |Mean |Paper: mean )?[Cc]hange(, problems.*|, other problems)?",
+    ),
+    Term(
+        "Comparison",
+        "What was made equal before variants are compared: the number of rollout steps, or the number of updates.",
+        r"Comparison",
+    ),
+    Term(
+        "Detectable change",
+        "The change that this many seeds and problems would find in 80 of 100 studies (80 % power). Smaller effects "
+        "can be missed.",
+        r"Detectable change",
+    ),
+    Term(
+        "Elicitation",
+        "The part of ground truth's gain that the model's own majority vote brings too, beyond the random reward.",
+        r"Elicitation",
+    ),
+    Term(
+        "Entropy",
+        "How undecided the model is about its next token, in nats per token. Low entropy means that it is sure.",
+        r"Entropy.*",
+    ),
+    Term(
+        "False alarms and misses",
+        "A false alarm is a gain although no benchmark problem is in the corpus. A miss is no gain although some are.",
+        r"False alarms.*|Misses.*",
+    ),
+    Term(
+        "GPU-hours",
+        "Hours of one GPU. An hour on eight GPUs is eight GPU-hours.",
+        r"GPU-hours",
+    ),
+    Term(
+        "Group (strategy)",
+        "Problems grouped by whether the response used code before training and after it, for example language → code.",
+        r"Group",
+    ),
+    Term(
+        "Groups with equal rewards",
+        "The share of prompts whose responses all got the same reward. Such a group has no advantage to learn from.",
+        r"Groups with equal rewards.*",
+    ),
+    Term(
+        "Highest share of code",
+        "The highest share of responses with code among all evaluations after the start, mean over seeds.",
+        r"(Paper: h|H)ighest share of code",
+    ),
+    Term(
+        "Interquartile mean",
+        "The mean of the middle half of the seeds' changes. It is robust against a single unusual seed.",
+        r"Interquartile mean",
+    ),
+    Term(
+        "J",
+        "The share of right answers that the verifier pays minus the share of wrong answers that it pays. 1 is ground "
+        "truth, 0 a coin, -1 the opposite of ground truth.",
+        r"J",
+    ),
+    Term(
+        "Kappa",
+        "Cohen's kappa: how much two judgements agree beyond chance. 0 is chance, 1 is full agreement.",
+        r"Kappa",
+    ),
+    Term(
+        "Log odds",
+        "The logarithm of p / (1 - p) for a probability p. 0 is a probability of one half.",
+        r"Log odds.*",
+    ),
+    Term(
+        "McNemar p",
+        "The p value of McNemar's exact test on the problems of one seed. It says nothing about another seed.",
+        r"McNemar p",
+    ),
+    Term(
+        "n-gram",
+        "A run of n words. If enough of a problem's n-grams are in the training set, the problem counts as leaked.",
+        r"Most n-grams.*",
+    ),
+    Term(
+        "Net newly right",
+        "Problems of the group that became right minus those that became wrong, as a share of all problems.",
+        r"Net newly right",
+    ),
+    Term(
+        "Null",
+        "The part of ground truth's gain that the random reward brings too.",
+        r"Null",
+    ),
+    Term(
+        "Overtaken",
+        "The smallest number of responses k from which on the model before training has the higher pass@k. Clearly: "
+        "the 95 % interval says so too.",
+        r"Overtaken from k|Clearly overtaken from k",
+    ),
+    Term(
+        "p (Holm)",
+        "The p value of the change, and in brackets the same after Holm's correction for all tests of the table.",
+        r"p \(Holm\)",
+    ),
+    Term(
+        "Pairs",
+        "A probe draws rewards in pairs: each set of coin flips and its opposite, so that their mean shows the bias.",
+        r"Pairs per seed",
+    ),
+    Term(
+        "Parsable",
+        "The share of responses with a boxed answer that the grader can read.",
+        r"(Paper: p|P)arsable",
+    ),
+    Term(
+        "pass@k",
+        "The probability that at least one of k responses to a problem is right.",
+        r"(Change in )?pass@\w+",
+    ),
+    Term(
+        "Problems gained / lost",
+        "How many problems became right, and how many became wrong, from before training to after it; the mean over "
+        "seeds.",
+        r"Problems gained / lost",
+    ),
+    Term(
+        "Responses cut off",
+        "Responses that reached the length limit before they ended.",
+        r"Responses cut off.*",
+    ),
+    Term(
+        "Responses each",
+        "How many responses each problem gets. 1 is one greedy response unless the note says otherwise; more are "
+        "sampled.",
+        r"Responses each",
+    ),
+    Term(
+        "Reward design",
+        "The part of ground truth's gain that the truth adds beyond the majority vote.",
+        r"Reward design",
+    ),
+    Term(
+        "Same strategy",
+        "The share of responses that use code exactly if the response to the original problem does.",
+        r"Same strategy",
+    ),
+    Term(
+        "Sample size",
+        "How many problems, models, steps, pairs or runs the effect was measured on.",
+        r"Sample size",
+    ),
+    Term(
+        "Seeds",
+        "How many independent repetitions there are, each with its own random numbers. What one seed shows may differ "
+        "in another.",
+        r"Seeds?",
+    ),
+    Term(
+        "Share of ground truth's gain",
+        "The change under this reward as a percentage of the change under ground truth, with the same model and "
+        "seeds. It is given where ground truth clearly gains.",
+        r"Share of ground truth's gain",
+    ),
+    Term(
+        "Share of the gain",
+        "The part of the whole gain that comes from this group of problems. It is given where the gain is clearly "
+        "above 0.",
+        r"(Paper: s|S)hare of the gain",
+    ),
+    Term(
+        "Smoothed as in the paper",
+        "Accuracy after training averaged over the last evaluations, as the paper reports it. No verdict uses it.",
+        r"After, smoothed as in the paper",
+    ),
+    Term(
+        "Steered",
+        "Whether the reward clearly changed how often responses use code.",
+        r"Steered|Rewards pooled",
+    ),
+    Term(
+        "Steps and updates",
+        "A rollout step samples a batch of responses and trains on it. One step can hold several optimiser updates.",
+        r"Steps|Updates",
+    ),
+    Term(
+        "Supported by",
+        "Measurement, or construction: a model organism was built so that the claim had to come out true.",
+        r"Supported by|Why by construction",
+    ),
+    Term(
+        "Token probability",
+        "The mean probability that the model gives to the tokens it samples.",
+        r"Token probability",
+    ),
+    Term(
+        "Tokens clipped",
+        "The share of tokens that the clip took out of the loss: their probability had already moved past the clip "
+        "range in the direction of the update.",
+        r"Tokens clipped.*",
+    ),
+    Term(
+        "Variant",
+        "A training setting that differs from the suite's default, for example without the clip.",
+        r"Variant",
+    ),
+    Term(
+        "Verdict",
+        "What the 95 % interval says. Of a change: gain if all of it is above 0, loss if all is below, otherwise no "
+        "clear change; not testable if training had nothing to learn from. Of a claim: supported, contradicted or "
+        "inconclusive.",
+        r"Verdict( in the paper's setting)?",
+    ),
+    Term(
+        "Versus best prompt",
+        "Accuracy after training minus accuracy before it under the best prompt, which held-out problems choose.",
+        r"Versus best prompt",
+    ),
+    Term(
+        "Versus dummy baselines",
+        "The dummy baselines are random and format. A reward beats them if its advantage over each is clearly above 0.",
+        r"Versus dummy baselines",
+    ),
+    Term(
+        "Versus own prompt",
+        "Accuracy under this prompt minus accuracy under the model's own prompt, both before training.",
+        r"Versus own prompt",
+    ),
+    Term(
+        "Versus random",
+        "Accuracy after training minus accuracy after training under the random reward, paired by seed and problem.",
+        r"Versus random",
+    ),
+)
+"""In the order of the alphabet."""
+
+
+@cache
+def of_column(heading: str) -> Term | None:
+    """The entry that explains a heading, if it needs one."""
+    return next((term for term in TERMS if re.fullmatch(term.headings, heading)), None)
