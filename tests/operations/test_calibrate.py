@@ -142,7 +142,7 @@ def test_what_was_measured_is_said_and_estimated_with(
     assert f"Measured on {made.on}" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 100
     said = calibrate_report.report(found, made)
-    assert "Peak of main memory" in said
+    assert "Peak main memory" in said
     assert max(map(len, said.splitlines())) <= 100
 
 
@@ -161,7 +161,7 @@ def test_random_weights_on_two_processes_need_no_weights_and_end_nothing(
     assert one.response_tokens == many["max_new_tokens"]
     assert one.micro_batch_tokens == 2 * (SMALL["max_prompt_tokens"] + many["max_new_tokens"]), "prompts, too"
     text = estimate_report.report(found, 1, measured=checks.read(found))
-    assert "random weights end no response, so those of m are at their longest" in " ".join(text.split())
+    assert "m has random weights and never ends a response, so all are at their longest" in " ".join(text.split())
 
 
 def test_organisms_are_measured_once_before_they_are_pretrained(

@@ -136,8 +136,8 @@ def test_a_report_has_what_fails_first_and_numbers_it() -> None:
         Finding("fails", "disk", "it is full", "make room"),
     ]
     assert report(findings, "s") == (
-        "The suite s cannot run as things are.\n\n1. disk: it is full.\n   To mend it, make room.\n\n"
-        "Worth knowing:\n\n1. wandb: no key.\n   To mend it, log in.\n\nFine: lengths."
+        "The suite s cannot run as things are.\n\n1. disk: it is full.\n   To fix it, make room.\n\n"
+        "Worth knowing:\n\n1. wandb: no key.\n   To fix it, log in.\n\nFine: lengths."
     )
     assert report(findings[:1], "s").startswith("The suite s can run.")
 

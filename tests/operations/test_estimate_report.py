@@ -87,13 +87,13 @@ def test_what_does_not_fit_is_said() -> None:
 
 def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
     text = report(study("small"))
-    assert "Nothing is estimated of models that the suite gives no `num_parameters`: smollm2-135m-instruct." in text
+    assert "No estimate for models without `num_parameters` in the suite: smollm2-135m-instruct." in text
     assert "GPU-hours" not in text
 
 
 def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
     plain = report(study("one_gpu"), 1)
-    assert "Measured: nothing but the paper's own time." in plain
+    assert "Measured: only the paper's own time." in plain
     assert "Assumed: A100 SXM; every response is counted at its longest" in plain
     assert "by what is assumed" not in plain
     text = report(study("one_gpu"), 1, costs.Assumed(costs.GPUS["h100"], 1000))
@@ -121,19 +121,18 @@ def of_page(page: str, head: str) -> list[list[str]]:
 @pytest.mark.parametrize("suite", PRICED)
 def test_the_page_on_gpus_has_these_prices(suite: str) -> None:
     columns = [*PRICED]
-    printed = of_page("gpus.md", f"| assumed | {' | '.join(columns)} |")
+    printed = of_page("how-to/gpus.md", f"| assumed | {' | '.join(columns)} |")
     priced = Study(load(PRICED[suite]), Settings(suite=suite), PRICED[suite], ROOT)
     text = report(priced, 1, costs.Assumed(costs.GPUS["h100"], 1000))
     reckoned = [row[-1] for row in section(text, "The whole suite")[1:]]
     assert [row[1 + columns.index(suite)] for row in printed] == reckoned
 
 
-@pytest.mark.parametrize("page", ["gpus.md", "your-method.md"])
-def test_pages_price_a_reward_of_ones_own_by_the_number_of_seeds(page: str, tmp_path: Path) -> None:
+def test_the_tutorial_prices_a_reward_of_ones_own_by_the_number_of_seeds(tmp_path: Path) -> None:
     path = shutil.copytree(EXAMPLE.parent, tmp_path / "study") / EXAMPLE.name
     content = yaml.safe_load(path.read_text())
     head = "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average | disk at the end |"
-    for seeds, *printed in of_page(page, head):
+    for seeds, *printed in of_page("tutorials/one-gpu.md", head):
         content["experiments"]["test"]["seeds"] = [str(seed) for seed in range(int(seeds))]
         path.write_text(yaml.safe_dump(content))
         priced = Study(load(path), Settings(), path, ROOT)

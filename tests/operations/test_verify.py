@@ -67,7 +67,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_class: Callable[[s
         scored = study.paths.scored("main", model)
         scored.mkdir(parents=True)
         (scored / "headline.csv").write_text("reward,difference\nrandom,0.25\n", encoding="utf-8")
-    claims = "id,verdict,effect,low,high\na,supported,0.2,0.1,0.3\nb,inconclusive,0.1,0,0.3\nc,not run,,,\n"
+    claims = "id,verdict,effect,low,high,claim\na,supported,0.2,0.1,0.3,A\nb,inconclusive,0.1,0,0.3,B\nc,not run,,,,C\n"
     (root / "claims.csv").write_text(claims, encoding="utf-8")
     (root / "report.html").write_text("", encoding="utf-8")
     for folder in study.conditions:
@@ -112,6 +112,12 @@ def test_numbers_are_compared_to_ten_digits(study: Study) -> None:
     assert "commit 0123456" in found.said
 
 
+def test_a_claim_in_other_words_is_the_same_claim(study: Study) -> None:
+    publish(study)
+    changed("claims.csv", "0.3,A", "0.3,The same in other words")
+    assert verify(study).same
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new", "said"),
     [
@@ -121,7 +127,7 @@ def test_numbers_are_compared_to_ten_digits(study: Study) -> None:
             "contradicted",
             'claims.csv, row 1, verdict: "contradicted", published "supported"',
         ),
-        ("claims.csv", "c,not run,,,\n", "", "claims.csv: other rows or columns"),
+        ("claims.csv", "c,not run,,,,C\n", "", "claims.csv: other rows or columns"),
         ("exhibits/fig1/table.csv", "gain", "loss", "exhibits/fig1.csv: other rows or columns"),
     ],
 )
@@ -171,11 +177,11 @@ def test_of_another_class_or_otherwise_made_effects_are_held_against_intervals(
     found = verify(study)
     assert found.same
     assert found.said.splitlines() == [
-        f"other digits than the published ones are to be expected: this machine's numeric class is ffffffff, and what is "
+        f"not compared digit by digit: this machine's numeric class is ffffffff, and what is "
         f"published is of {CLASS}",
-        "1 of 2 effects of the claims lie within the published 95 % intervals",
+        "1 of 2 claim effects are within the published 95 % intervals",
         "  a: 0.4, published [0.1, 0.3]",
-        "1 of 3 verdicts are not the published ones",
+        "1 of 3 verdicts differ from the published ones",
         "  a: contradicted, published supported",
     ]
     of_class(CLASS)

@@ -39,34 +39,38 @@ def seeds_of(group: str) -> tuple[int, ...]:
 class Grid(Frozen):
     """Every model x reward x prompt x variant, over the seeds, for so many steps."""
 
-    models: tuple[Name, ...]
-    rewards: tuple[Name, ...] = Field((), description="none, and no steps: only the models before training")
-    variants: tuple[Name, ...] = ("default",)
-    prompts: tuple[Name, ...] = Field((), description="empty: each model's own")
-    seeds: tuple[SeedGroup, ...] = Field(
-        description='each entry is one job: "3", or "0-4" for five seeds in one process'
+    models: tuple[Name, ...] = Field(description="The models: names in `models`.")
+    rewards: tuple[Name, ...] = Field(
+        (), description="The rewards: names in `rewards`. Empty, with 0 steps: only the models before training."
     )
-    steps: Steps = Field(0, description="rollout steps; tables report the last one")
+    variants: tuple[Name, ...] = Field(("default",), description="The variants: names in `variants`.")
+    prompts: tuple[Name, ...] = Field((), description="The prompts: names in `prompts`. Empty: each model's own.")
+    seeds: tuple[SeedGroup, ...] = Field(
+        description='The seeds. Each entry is one job: "3", or "0-4" for five seeds in one process.'
+    )
+    steps: Steps = Field(0, description="Rollout steps. Tables report the last one.")
 
 
 class ExtraGrid(Frozen):
     """What a further grid of an experiment has of its own; what it leaves out is the experiment's."""
 
-    models: tuple[Name, ...] | None = None
-    rewards: tuple[Name, ...] | None = None
-    variants: tuple[Name, ...] | None = None
-    prompts: tuple[Name, ...] | None = None
-    seeds: tuple[SeedGroup, ...] | None = None
-    steps: Steps | None = None
+    models: tuple[Name, ...] | None = Field(None, description="The models: names in `models`.")
+    rewards: tuple[Name, ...] | None = Field(None, description="The rewards: names in `rewards`.")
+    variants: tuple[Name, ...] | None = Field(None, description="The variants: names in `variants`.")
+    prompts: tuple[Name, ...] | None = Field(None, description="The prompts: names in `prompts`.")
+    seeds: tuple[SeedGroup, ...] | None = Field(None, description="The seeds. Each entry is one job.")
+    steps: Steps | None = Field(None, description="Rollout steps.")
 
 
 class Part(Frozen):
     """A part of an experiment; of what is empty, all."""
 
-    models: tuple[Name, ...] = ()
-    rewards: tuple[Name, ...] = ()
-    benchmarks: tuple[Name, ...] = ()
-    extra_grids: CountOrZero | None = Field(None, description="so many of the extra grids, in their order; null: all")
+    models: tuple[Name, ...] = Field((), description="Models of the experiment.")
+    rewards: tuple[Name, ...] = Field((), description="Rewards of the experiment.")
+    benchmarks: tuple[Name, ...] = Field(
+        (), description="Benchmarks. The runs answer those of all experiments, and the report shows these."
+    )
+    extra_grids: CountOrZero | None = Field(None, description="How many of the extra grids, in their order. null: all.")
 
     def of(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """Those of some names that belong to it; `key` says what they name."""
@@ -77,9 +81,11 @@ class Part(Frozen):
 class Experiment(Grid):
     """A grid of runs, with further ones where the conditions do not share seeds or steps."""
 
-    title: Title
-    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the suite")
-    extra_grids: tuple[ExtraGrid, ...] = ()
+    title: Title = Field(description="Title over the experiment's tables.")
+    benchmarks: tuple[Name, ...] = Field((), description="The benchmarks to answer. Empty: all of the suite.")
+    extra_grids: tuple[ExtraGrid, ...] = Field(
+        (), description="Further grids, where conditions do not share seeds or steps."
+    )
 
     @cached_property
     def grids(self) -> tuple[Grid, ...]:
@@ -130,21 +136,21 @@ class Run(Frozen):
 class Bandit(Frozen):
     """The two-action bandit under coin-flip rewards: the smallest thing that a clip can bias."""
 
-    runs: AtLeastTwo = Field(600, description="independent policies")
+    runs: AtLeastTwo = Field(600, description="Independent policies.")
     start: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.65, description="probability of the first action before training"
+        0.65, description="Probability of the first action before training."
     )
-    steps: Count = Field(25, description="rollout batches")
-    groups: Count = Field(8, description="groups a rollout batch; advantages are normalised within each")
-    rollouts: AtLeastTwo = Field(8, description="actions a group")
-    updates_per_rollout: Count = Field(4, description="mini-batches in one pass over the batch")
-    num_iterations: Count = Field(4, description="passes over the rollout batch")
-    clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one")
+    steps: Count = Field(25, description="Rollout batches.")
+    groups: Count = Field(8, description="Groups in each rollout batch. Advantages are normalised within each group.")
+    rollouts: AtLeastTwo = Field(8, description="Actions in each group.")
+    updates_per_rollout: Count = Field(4, description="Mini-batches in one pass over the batch.")
+    num_iterations: Count = Field(4, description="Passes over the rollout batch.")
+    clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one.")
     learning_rates: dict[Literal["sgd", "adamw"], Annotated[float, Field(gt=0)]] = Field(
         {"sgd": 2.0, "adamw": 0.2},
-        description="of each optimiser; where no ratio leaves the clip range, the clip does nothing",
+        description="Learning rate of each optimiser. Where no ratio leaves the clip range, the clip does nothing.",
     )
-    seed: CountOrZero = Field(0, description="of all runs together")
+    seed: CountOrZero = Field(0, description="Seed of all runs together.")
 
     @model_validator(mode="after")
     def _divides(self) -> "Bandit":
@@ -159,16 +165,16 @@ class Bandit(Frozen):
 class Import(Frozen):
     """A run that was trained elsewhere: its checkpoints, or what they answered. One seed."""
 
-    model: Name
-    reward: Name
-    prompt: Name | None = Field(None, description="null: the model's own")
-    variant: Name = "default"
-    seed: CountOrZero = 0
-    checkpoints: dict[Count, str] = Field({}, description="rollout step -> hub id, or folder")
+    model: Name = Field(description="The model that training started from: a name in `models`.")
+    reward: Name = Field(description="The reward: a name in `rewards`.")
+    prompt: Name | None = Field(None, description="The prompt: a name in `prompts`. null: the model's own.")
+    variant: Name = Field("default", description="The variant: a name in `variants`.")
+    seed: CountOrZero = Field(0, description="The seed whose place the run takes.")
+    checkpoints: dict[Count, str] = Field({}, description="The checkpoint of each rollout step: hub id or folder.")
     responses: Path | None = Field(
-        None, description="a Parquet file of responses (columns of tables.Responses), in place of checkpoints"
+        None, description="A Parquet file of responses (columns of tables.Responses), in place of checkpoints."
     )
-    origin: str = Field(description="who trained it and where it comes from; stands in the report")
+    origin: str = Field(description="Who trained the run and where it comes from. It stands in the report.")
 
     @model_validator(mode="after")
     def _either(self) -> "Import":
@@ -180,22 +186,24 @@ class Import(Frozen):
 class PartialPrompt(Frozen):
     """The partial-prompt probe: given the beginning of a problem, does a model before training write the rest of it?"""
 
-    models: tuple[Name, ...]
-    problems: tuple[Name, ...] = Field(description="problem sets; one that cannot be known belongs among them")
-    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.6, description="of a problem's words that the model is given")
-    seeds: SeedGroup = Field("0", description="of the models that have one a seed")
+    models: tuple[Name, ...] = Field(description="The models: names in `models`.")
+    problems: tuple[Name, ...] = Field(description="The problem sets. Include one that cannot be known.")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.6, description="Share of a problem's words that the model is given."
+    )
+    seeds: SeedGroup = Field("0", description="Seeds of the models that have one model for each seed.")
 
 
 class Clipping(Frozen):
     """The exhibits about the clip alone: the antithetic probe of organisms, and the bandit."""
 
-    models: tuple[Name, ...]
-    prompt: Name
-    reward: Name = Field(description="a random reward, whose sign is turned in the second of each pair")
-    variants: tuple[Name, ...]
-    seeds: SeedGroup
-    pairs: Count = Field(description="antithetic pairs of one rollout batch, for each model, variant and seed")
-    bandit: Bandit = Bandit()
+    models: tuple[Name, ...] = Field(description="The organisms: names in `models`.")
+    prompt: Name = Field(description="The prompt: a name in `prompts`.")
+    reward: Name = Field(description="A random reward. Its sign is turned in the second of each pair.")
+    variants: tuple[Name, ...] = Field(description="The variants: names in `variants`.")
+    seeds: SeedGroup = Field(description="The seeds of the models.")
+    pairs: Count = Field(description="Antithetic pairs of one rollout batch, for each model, variant and seed.")
+    bandit: Bandit = Field(Bandit(), description="The bandit with two actions.")
 
 
 KINDS_READING = {
@@ -210,19 +218,23 @@ KINDS_READING = {
 class Exhibit(Frozen):
     """A figure or table, which is a target by its name: what it shows, of which experiment."""
 
-    title: Title
+    title: Title = Field(description="Title over the exhibit, and beside its target in `snakemake --list`.")
     kind: Literal[
         "gains", "baselines", "split", "noise", "curves", "code", "probability", "health", "switches", "clipping",
         "strategies", "contributions", "forcing", "prompts", "qualitative", "control", "coverage",
-    ]  # fmt: skip
-    experiment: Name | None = Field(None, description="none only for kind clipping")
-    models: tuple[Name, ...] = Field((), description="empty: every model of the experiment")
-    rewards: tuple[Name, ...] = Field((), description="empty: every reward of the experiment")
-    benchmarks: tuple[Name, ...] = Field((), description="empty: every benchmark of the experiment")
-    panels: Literal["model", "prompt", "variant"] = Field("model", description="what each panel shows one of")
-    lines: Literal["reward", "variant"] = Field("reward", description="what each line shows one of")
-    against: Literal["steps", "updates"] = Field("steps", description="the x axis: rollout steps, or optimiser updates")
-    step: Count | None = Field(None, description="switches, contributions: the step to look at; null: the last")
+    ] = Field(description="What the exhibit shows, and how.")  # fmt: skip
+    experiment: Name | None = Field(None, description="The experiment that it shows. Only kind clipping has none.")
+    models: tuple[Name, ...] = Field((), description="The models to show. Empty: every model of the experiment.")
+    rewards: tuple[Name, ...] = Field((), description="The rewards to show. Empty: every reward of the experiment.")
+    benchmarks: tuple[Name, ...] = Field(
+        (), description="The benchmarks to show. Empty: every benchmark of the experiment."
+    )
+    panels: Literal["model", "prompt", "variant"] = Field("model", description="What each panel shows one of.")
+    lines: Literal["reward", "variant"] = Field("reward", description="What each line shows one of.")
+    against: Literal["steps", "updates"] = Field(
+        "steps", description="The x axis: rollout steps, or optimiser updates."
+    )
+    step: Count | None = Field(None, description="switches, contributions: the step to look at. null: the last one.")
 
     @model_validator(mode="after")
     def _has_an_experiment(self) -> "Exhibit":
@@ -250,21 +262,28 @@ class Exhibit(Frozen):
 class BestPrompt(Frozen):
     """Which of several prompts is a model's best before training: gains are also measured from there."""
 
-    experiment: Name = Field(description="an experiment of models before training, under the prompts to choose from")
-    chosen_on: Name = Field(description="the benchmark that chooses: of problems held out of training, never reported")
+    experiment: Name = Field(description="An experiment of models before training, under the prompts to choose from.")
+    chosen_on: Name = Field(
+        description="The benchmark that chooses. Its problems are held out of training and never reported."
+    )
 
 
 class Report(Frozen):
     """Choices of presentation."""
 
-    smoothing_steps: Steps = Field(10, description="curves average the evaluations of so many steps")
-    headline: Name = Field(description="the experiment of the first table and figure; made first")
+    smoothing_steps: Steps = Field(10, description="Curves average the evaluations of this many steps.")
+    headline: Name = Field(description="The experiment of the first table and figure. It is made first.")
     first: Part | None = Field(
         None,
-        description="its part that is made before all else, with a report of its own (`snakemake headline`); null: all of it",
+        description=(
+            "The part of the headline experiment that is made before all else, with a report of its own "
+            "(`snakemake headline`). null: all of it."
+        ),
     )
-    best_prompt: BestPrompt | None = None
-    qualitative_problems: Count = Field(8, description="problems whose responses the qualitative page shows")
+    best_prompt: BestPrompt | None = Field(
+        None, description="How a model's best prompt before training is chosen. null: it is not chosen."
+    )
+    qualitative_problems: Count = Field(8, description="Problems whose responses the qualitative page shows.")
     steered: Fraction = Field(
-        0.1, description="a reward steered the strategy if it changed the share of code by more than this"
+        0.1, description="A reward counts as steering the strategy if it changed the share of code by more than this."
     )

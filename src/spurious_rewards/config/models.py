@@ -16,22 +16,26 @@ CODE_WORD = "python"
 class Family(Frozen):
     """How a family of organisms writes: the corpus that its models are pretrained on. Rates are probabilities."""
 
-    code_rate: tuple[Fraction, ...] = Field(description="rate of code traces, one for each instruction word")
-    code_misread: Fraction = Field(description="share of last operands that code always takes for another number")
+    code_rate: tuple[Fraction, ...] = Field(description="Rate of code traces for each instruction word.")
+    code_misread: Fraction = Field(description="Share of last operands that code always takes for another number.")
     language_drop: Fraction = Field(
-        description="share of first operands with which language mostly loses another operand"
+        description="Share of first operands with which language mostly loses another operand."
     )
-    code_box: Fraction = Field(description="rate of a boxed answer at the end of code traces")
-    language_box: Fraction = Field(description="the same for language traces")
+    code_box: Fraction = Field(description="Rate of a boxed answer at the end of code traces.")
+    language_box: Fraction = Field(description="Rate of a boxed answer at the end of language traces.")
     leaked: Fraction = Field(
         0,
         exclude_if=lambda share: not share,
-        description="share of the evaluation problems that stands in the corpus too, word for word and with right answers",
+        description=(
+            "Share of the evaluation problems that also stand in the corpus, word for word and with right "
+            "answers, four times as often as other sums. `split_seed` draws them by hash, so that a larger "
+            "share includes a smaller one."
+        ),
     )
     learns_problems: bool = Field(
         False,
         exclude_if=lambda learns: not learns,
-        description="whether models learn to write problems too, without which the partial-prompt probe finds nothing",
+        description="Whether models also learn to write problems. Without it the partial-prompt probe finds nothing.",
     )
 
 
@@ -39,19 +43,23 @@ class Organism(Frozen):
     """The arithmetic, the architecture and the pretraining that all families of organisms share."""
 
     words: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        ("compute", "find", "evaluate", "determine"), description="instruction words; a problem has one of them"
+        ("compute", "find", "evaluate", "determine"), description="Instruction words. Each problem has one of them."
     )
-    operand_max: AtLeastTwo = Field(9, description="the numbers of a problem are 1 to this")
-    result_max: Count = Field(27, description="no result, of a part of the sum or of all, is below 0 or above this")
-    split_seed: int = Field(0, description="draws which problems are for pretraining, reinforcement and evaluation")
-    width: Count = 64
-    layers: Count = 2
-    heads: Count = 4
-    mlp: Count = 192
-    positions: Count = Field(48, description="positions of the model")
-    steps: Count = Field(800, description="AdamW updates of pretraining")
-    batch: Count = Field(48, description="sequences an update")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(6e-3, description="its highest; a warm-up, then a cosine")
+    operand_max: AtLeastTwo = Field(9, description="Largest number in a problem. The smallest is 1.")
+    result_max: Count = Field(27, description="Largest result of a sum or of a part of it. The smallest is 0.")
+    split_seed: int = Field(
+        0, description="Seed of the split into problems for pretraining, reinforcement and evaluation."
+    )
+    width: Count = Field(64, description="Width of the residual stream.")
+    layers: Count = Field(2, description="Layers of the transformer.")
+    heads: Count = Field(4, description="Attention heads in each layer.")
+    mlp: Count = Field(192, description="Width of the inner layer of each MLP.")
+    positions: Count = Field(48, description="Positions of the model.")
+    steps: Count = Field(800, description="AdamW updates of pretraining.")
+    batch: Count = Field(48, description="Sequences in each update.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        6e-3, description="Highest learning rate. It warms up, then falls along a cosine."
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Organism":
@@ -67,32 +75,33 @@ class Organism(Frozen):
 class Start(Frozen):
     """The end of another run: each seed starts from the checkpoint of the same seed."""
 
-    model: Name
-    reward: Name
-    step: Count = Field(description="the rollout step of its checkpoint")
+    model: Name = Field(description="The model that the other run started from: a name in `models`.")
+    reward: Name = Field(description="The reward of the other run: a name in `rewards`.")
+    step: Count = Field(description="The rollout step of the checkpoint.")
 
 
 class Model(Frozen):
     """A model to start from."""
 
-    source: Literal["hub", "local", "organism", "run"]
-    id: str | None = Field(None, description="hub id, or the folder of a local model")
-    revision: str | None = Field(None, description="commit, tag or branch on the hub; the lock file pins what it meant")
-    gated: bool = Field(False, description="whether the hub gives it only to those who accepted its terms")
-    family: Family | None = Field(None, description="an organism's corpus")
-    start: Start | None = Field(
-        None, description="source run: the checkpoint to start from, an already RL-trained model"
+    source: Literal["hub", "local", "organism", "run"] = Field(description="Where the model comes from.")
+    id: str | None = Field(None, description="Hub id, or the folder of a local model.")
+    revision: str | None = Field(
+        None, description="Commit, tag or branch on the hub. The lock file pins the commit that it meant."
     )
+    gated: bool = Field(False, description="Whether the hub gives the model only to those who accepted its terms.")
+    family: Family | None = Field(None, description="The corpus of an organism.")
+    start: Start | None = Field(None, description="The checkpoint of another run to start from (source run).")
     num_parameters: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="how many weights it has; a suite with `resources` needs it, of all but organisms"
+        None,
+        description="How many weights the model has. A suite with `resources` needs it for all models but organisms.",
     )
-    paper: str | None = Field(None, description="the paper's model whose printed numbers stand beside this one's")
+    paper: str | None = Field(None, description="The paper's model whose printed numbers stand beside this one's.")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(
-        "unknown", description="the paper's family of the model, by its behaviour before training (Sec. 3)"
+        "unknown", description="The paper's family of the model, by its behaviour before training (Sec. 3)."
     )
-    prompt: Name = Field(description="the prompt it is given unless an experiment says otherwise")
-    max_positions: Count = Field(description="prompt and response together must fit")
-    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
+    prompt: Name = Field(description="The prompt that the model gets unless an experiment names another.")
+    max_positions: Count = Field(description="How many tokens prompt and response may have together.")
+    title: Title = Field("", description="Name in tables and figures. Empty: the key itself.")
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> "Model":
@@ -115,22 +124,27 @@ class Prompt(Frozen):
     r"""What is put around a problem; `{}` stands for it, but not in `\boxed{}`."""
 
     kind: Literal["chat", "raw", "prefill"] = Field(
-        description="through the model's chat template; the text as it is; or the model's own prompt, with a response_prefix"
+        description=(
+            "chat: through the model's chat template. raw: the text as it is. prefill: the model's own "
+            "prompt, with a response_prefix."
+        )
     )
-    user: str = Field("{}", description="the user message of a chat, or the whole raw text")
-    system: str | None = Field(None, description="system message; none: the template may add its own")
+    user: str = Field(
+        "{}", description="The user message of a chat, or the whole raw text. {} is where the problem goes."
+    )
+    system: str | None = Field(None, description="The system message. null: the template may add its own.")
     date: datetime.date = Field(
         PAPER_DAY,
-        description="the day that a chat template is told it is; the default is that of the paper's first version",
+        description="The day that a chat template is told it is. The default is the day of the paper's first version.",
     )
-    response_prefix: str = Field("", description="how every response must begin; it counts as part of the response")
+    response_prefix: str = Field("", description="How every response must begin. It counts as part of the response.")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="a response ends after the first of these, which is kept"
+        (), description="A response ends after the first of these strings, which is kept."
     )
     answer_in: Literal["box", "tag"] = Field(
-        "box", description=r"where answer and format are read: \boxed{} or <answer>"
+        "box", description=r"Where answer and format are read. box: \boxed{}. tag: <answer>."
     )
-    origin: str = Field("", description="where the wording comes from")
+    origin: str = Field("", description="Where the wording comes from.")
 
     @field_validator("kind", mode="before")
     @classmethod

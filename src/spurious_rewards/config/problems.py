@@ -15,62 +15,86 @@ class ArithmeticProblems(Frozen):
     """Problems of the model organism's own arithmetic, from one part of the split that `organism` makes."""
 
     part: Literal["pretraining", "reinforcement", "evaluation"] = Field(
-        description="which share of the problems; they never overlap"
+        description="Which part of the problems. The parts never overlap."
     )
-    operands: Annotated[int, Field(ge=2, le=5)] = Field(3, description="numbers in a problem; only 3 are pretrained on")
+    operands: Annotated[int, Field(ge=2, le=5)] = Field(
+        3, description="How many numbers a problem has. Models are pretrained on problems with 3 only."
+    )
     numbers: Literal["own", "other"] = Field(
-        "own", description="other: under the id of each problem, one of the same part with other numbers"
+        "own", description="other: each id gets a problem of the same part with other numbers."
     )
     wording: Literal["plain", "story"] = Field(
-        "plain", description="story: the same sum, told with words that pretraining never put into a problem"
+        "plain", description="story: the same sum, told in words that pretraining never put into a problem."
     )
 
 
 class ReasoningGym(Frozen):
     """Problems that no pretraining corpus can hold, for they are generated from a seed (the library reasoning-gym)."""
 
-    dataset: str = Field(description="its name in reasoning-gym: chain_sum, basic_arithmetic, …")
-    size: Count
-    seed: int
-    options: Options = Field({}, description="what makes it harder or easier: the keys of its configuration")
+    dataset: str = Field(description="Name in reasoning-gym, such as chain_sum or basic_arithmetic.")
+    size: Count = Field(description="How many problems to generate.")
+    seed: int = Field(
+        description=(
+            "Seed of the first problem; the next one has seed + 1. Sets whose seeds lie less than `size` "
+            "apart share problems."
+        )
+    )
+    options: Options = Field(
+        {},
+        description="Options that make the problems harder or easier: the keys of reasoning-gym's own configuration.",
+    )
 
 
 class ProblemSet(Frozen):
     """Where problems come from (exactly one of hub, path, generated, reasoning_gym) and which rows are left out."""
 
-    about: str = Field("", description="what it is, for the report's data card")
-    license: str = Field("", description="the same")
-    hub: str | None = Field(None, description="Hugging Face dataset id")
-    path: Path | None = Field(None, description="a .jsonl, .json or .parquet file")
-    generated: ArithmeticProblems | None = None
-    reasoning_gym: ReasoningGym | None = None
-    revision: str | None = Field(None, description="commit, tag or branch on the hub; the lock file pins what it meant")
-    subsets: tuple[str, ...] = Field(
-        (), description="the hub's configuration names, concatenated; empty: the default one"
+    about: str = Field(
+        "", description="What the set is, for the report's data card. Changing it prepares nothing again."
     )
-    split: str = "train"
+    license: str = Field(
+        "", description="The licence of the set, for the report's data card. Changing it prepares nothing again."
+    )
+    hub: str | None = Field(None, description="Id of a data set on the Hugging Face hub.")
+    path: Path | None = Field(None, description="A .jsonl, .json or .parquet file.")
+    generated: ArithmeticProblems | None = Field(None, description="Sums of the model organisms, generated here.")
+    reasoning_gym: ReasoningGym | None = Field(
+        None, description="Problems that no training corpus can hold, generated here."
+    )
+    revision: str | None = Field(
+        None, description="Commit, tag or branch on the hub. The lock file pins the commit that it meant."
+    )
+    subsets: tuple[str, ...] = Field(
+        (), description="The hub's configuration names, concatenated. Empty: the default one."
+    )
+    split: str = Field("train", description="The split of the hub's data set.")
     columns: dict[Literal["id", "problem", "answer"], str] = Field(
-        default_factory=dict, description="the source's column for each of ours, where its name differs"
+        default_factory=dict, description="The source's name of each of our columns, where it differs."
     )
     only: tuple[TextHash, ...] = Field(
         (),
-        description="keep the problems whose text has one of these hashes: `spurious-rewards problem-hash` prints them",
+        description=(
+            "Keep only the problems whose text has one of these hashes. `spurious-rewards problem-hash` prints them."
+        ),
     )
     decontaminate: tuple[Name, ...] = Field(
-        (), description="leave out problems that overlap with one of these problem sets, by the rule `overlap`"
+        (), description="Leave out problems that overlap with one of these problem sets, by the rule `overlap`."
     )
     max_characters: Count | None = Field(
-        None, description="leave out problems with more: one that is too long for a model's positions fails its job"
+        None, description="Leave out longer problems. A problem that is too long for a model's positions fails its job."
     )
     skip: CountOrZero = Field(
-        0, description="leave out this many, the first in the order drawn by `data_seed`, which is that of training"
+        0, description="Leave out this many problems, the first in the order of training, which `data_seed` draws."
     )
-    limit: Count | None = Field(None, description="keep this many of the others, drawn by `data_seed`")
-    on_blank: Literal["drop", "refuse"] = Field("drop", description="rows without problem or answer")
+    limit: Count | None = Field(None, description="Keep this many of the remaining problems, drawn by `data_seed`.")
+    on_blank: Literal["drop", "refuse"] = Field(
+        "drop", description="What happens to rows without a problem or an answer. refuse: the run ends."
+    )
     on_duplicate: Literal["drop", "refuse"] = Field(
-        "drop", description="problems that are word for word an earlier one"
+        "drop", description="What happens to problems that repeat an earlier one word for word. refuse: the run ends."
     )
-    on_unreadable: Literal["drop", "refuse"] = Field("refuse", description="rows that cannot be parsed")
+    on_unreadable: Literal["drop", "refuse"] = Field(
+        "refuse", description="What happens to rows that cannot be parsed. refuse: the run ends."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "ProblemSet":
@@ -84,19 +108,22 @@ class ProblemSet(Frozen):
 class Overlap(Frozen):
     """When a problem counts as another one's copy: the same words, or so many of its word n-grams."""
 
-    ngram: Count = Field(10, description="words of an n-gram; a problem with fewer words is compared whole")
+    ngram: Count = Field(10, description="Words of an n-gram. A problem with fewer words is compared whole.")
     share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="share of a benchmark problem's n-grams that a training problem has"
+        0.8,
+        description="The share of a benchmark problem's n-grams that a training problem must have to count as a copy.",
     )
 
 
 class Benchmark(Frozen):
     """A problem set to be answered: greedily once (temperature 0), or as avg@k with `samples` k (paper, Sec. 2.1)."""
 
-    problems: Name
-    samples: Count = 1
-    temperature: Annotated[float, Field(ge=0)] = 0.0
-    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
+    problems: Name = Field(description="The problem set: a name in `problems`.")
+    samples: Count = Field(1, description="Responses to each problem: the k of avg@k.")
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Sampling temperature. 0: greedy, with one response to each problem."
+    )
+    title: Title = Field("", description="Name in tables and figures. Empty: the key itself.")
 
     @model_validator(mode="after")
     def _greedy_once(self) -> "Benchmark":

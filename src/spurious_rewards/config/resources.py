@@ -39,28 +39,36 @@ class Hardware(Frozen):
 class Resources(Frozen):
     """What jobs on a GPU ask for, on models of up to so many weights. Changing it makes nothing again."""
 
-    max_parameters: Annotated[float, Field(gt=0)] = Field(description="models with up to so many weights")
-    accelerate_config: Name = Field(description="how training is spread over GPUs: a file of envs/accelerate/")
+    max_parameters: Annotated[float, Field(gt=0)] = Field(
+        description="The entry is for models with up to this many weights."
+    )
+    accelerate_config: Name = Field(
+        description="How training is spread over GPUs: the name of a file in envs/accelerate/."
+    )
     training_gpu_memory_utilization: Fraction = Field(
-        0.6, description="share of each GPU's memory that vLLM has while rollouts are drawn; it sleeps during updates"
+        0.6, description="Share of each GPU's memory that vLLM has while it draws rollouts. It sleeps during updates."
     )
     server_gpus: CountOrZero = Field(
-        0, description="GPUs of vLLM beside those of the accelerate_config, where training has vllm_mode server"
+        0, description="GPUs for vLLM beside those of accelerate_config, where training has vllm_mode server."
     )
     exclusive_node: bool = Field(
         False,
-        description="no other user can start a process on the machine; vllm_mode server needs this, or SLURM's word",
+        description=(
+            "No other user can start a process on the machine. vllm_mode server needs this, or SLURM's word for it."
+        ),
     )
-    sampling_gpus: Count = Field(1, description="GPUs for votes and benchmarks, each with an engine of its own")
+    sampling_gpus: Count = Field(1, description="GPUs for votes and benchmarks. Each runs an engine of its own.")
     sampling_tensor_parallel_size: Count = Field(
         1,
-        description="GPUs over which one engine spreads a model that is too large for one; a divisor of sampling_gpus",
+        description=(
+            "GPUs over which one engine spreads a model that is too large for one. A divisor of sampling_gpus."
+        ),
     )
     sampling_gpu_memory_utilization: Fraction = Field(
-        0.9, description="share of each GPU's memory that vLLM has for these"
+        0.9, description="Share of each GPU's memory that vLLM has for votes and benchmarks."
     )
-    memory_gb: Count = Field(64, description="main memory of a job; doubled when it is tried again")
-    cores: Count = Field(8, description="processor cores of a job")
+    memory_gb: Count = Field(64, description="Main memory of a job in GB. It is doubled when the job is tried again.")
+    cores: Count = Field(8, description="Processor cores of a job.")
 
     @model_validator(mode="after")
     def _engines_share_the_gpus(self) -> "Resources":

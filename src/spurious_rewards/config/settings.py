@@ -17,20 +17,28 @@ from spurious_rewards.runtime.printing import printable
 class Settings(Frozen):
     """The keys of `config.yaml`, which is also what `--config KEY=VALUE` sets."""
 
-    suite: str = Field("organism", description="a name in config/suites/, or the path of a file of your own")
-    tracking: Literal["wandb", "none"] = Field("wandb", description="wandb is offline unless WANDB_MODE says otherwise")
+    suite: str = Field(
+        "organism", description="The suite to run: a name in config/suites/, or the path of a file of your own."
+    )
+    tracking: Literal["wandb", "none"] = Field(
+        "wandb",
+        description=(
+            "Where training metrics go besides the tables. wandb works offline unless WANDB_MODE says otherwise."
+        ),
+    )
     threads: Count = Field(
-        1, description="torch threads of a job; results depend on it, so Snakemake never scales it down"
+        1, description="torch threads of a job. Results depend on it, so Snakemake never scales it down."
     )
     portable: bool = Field(
         False,
-        description="digits that agree on every x86-64 processor, at the price of speed; without GPUs only",
+        description="Compute digits that agree on every x86-64 processor, at the price of speed. Without GPUs only.",
     )
     gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
-        80, description="memory of one GPU: what planning assumes where no GPU can be asked"
+        80, description="Memory of one GPU in GB. Planning assumes it where no GPU can be asked."
     )
     sources: dict[str, Path] = Field(
-        default_factory=dict, description="local copies, file or folder, of hub data sets and models, by hub id"
+        default_factory=dict,
+        description="Local copies of data sets and models of the hub, by hub id. A copy is a file or a folder.",
     )
 
     @property

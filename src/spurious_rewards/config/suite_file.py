@@ -15,34 +15,50 @@ from spurious_rewards.config.training import Reward, Sampling, Strategies, Train
 class SuiteFile(Frozen):
     """What to run."""
 
-    title: Title = Field(description="stands over every table and figure")
-    note: Title = Field("", description="what a reader must know before any number, printed at the top of the report")
-    portable: bool = Field(False, description="as `portable` of config.yaml, for this suite wherever it runs")
-    data_seed: int = Field(0, description="draws the order of training problems and the `limit` of problem sets")
-    problems: dict[Name, ProblemSet] = Field(min_length=1)
-    overlap: Overlap = Overlap()
-    training_problems: Name
-    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
-    organism: Organism | None = None
-    prompts: dict[Name, Prompt] = Field(min_length=1)
-    models: dict[Name, Model] = Field(min_length=1)
-    rewards: dict[Name, Reward]
-    training: Training = Training()
-    variants: dict[Name, dict[str, Any]] = Field({"default": {}}, description="what each changes in `training`")
-    vote: Vote = Vote()
-    vote_problems: Count | None = Field(
-        None, description="rewards on votes: vote on so many problems; null: as many as their longest run reaches"
+    title: Title = Field(description="Title of the study. It stands over every table and figure.")
+    note: Title = Field(
+        "", description="What a reader must know before any number. It is printed at the top of the report."
     )
-    sampling: Sampling = Sampling()
-    strategies: Strategies = Strategies()
-    experiments: dict[Name, Experiment] = Field(min_length=1)
-    imports: tuple[Import, ...] = ()
-    resources: tuple[Resources, ...] = Field((), description="smallest first; none: nothing asks for a GPU")
+    portable: bool = Field(False, description="The key `portable` of config.yaml, set for this suite wherever it runs.")
+    data_seed: int = Field(0, description="Seed of the order of training problems and of the `limit` of problem sets.")
+    problems: dict[Name, ProblemSet] = Field(min_length=1, description="The problem sets, by names that you choose.")
+    overlap: Overlap = Field(Overlap(), description="When a training problem counts as a copy of a benchmark problem.")
+    training_problems: Name = Field(description="The problem set that rewards train on.")
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="What models are tested on.")
+    organism: Organism | None = Field(
+        None,
+        description=(
+            "What all model organisms of the suite share. Needed if a model or a problem set is an organism's."
+        ),
+    )
+    prompts: dict[Name, Prompt] = Field(min_length=1, description="The prompts: what is put around a problem.")
+    models: dict[Name, Model] = Field(min_length=1, description="The models that training starts from.")
+    rewards: dict[Name, Reward] = Field(description="The rewards to train on.")
+    training: Training = Field(Training(), description="The settings of GRPO.")
+    variants: dict[Name, dict[str, Any]] = Field(
+        {"default": {}}, description="Variants of the training. Each lists the keys of `training` that it changes."
+    )
+    vote: Vote = Field(Vote(), description="How majority labels are drawn.")
+    vote_problems: Count | None = Field(
+        None,
+        description="How many problems are voted on for rewards on votes. null: as many as their longest run reaches.",
+    )
+    sampling: Sampling = Field(Sampling(), description="How responses are drawn for votes and benchmarks.")
+    strategies: Strategies = Field(Strategies(), description="What counts as code and as repetition in a response.")
+    experiments: dict[Name, Experiment] = Field(min_length=1, description="What is run.")
+    imports: tuple[Import, ...] = Field((), description="Runs that were trained elsewhere.")
+    resources: tuple[Resources, ...] = Field(
+        (), description="What jobs on GPUs ask for, smallest models first. Empty: nothing asks for a GPU."
+    )
     keep_weights: Literal["all", "reported"] = Field(
         "all",
-        description="reported: weights of other steps go once they have answered, optimiser states once training went on",
+        description=(
+            "Which weights stay on disk. reported: weights of other steps are deleted once they have "
+            "answered, and optimiser states once training went on. If you then change engine, dtype, prompt, "
+            "max_new_tokens, temperature or problems, the steps without weights have no answers."
+        ),
     )
-    clipping: Clipping | None = None
-    partial_prompt: PartialPrompt | None = None
-    exhibits: dict[Name, Exhibit] = Field({}, description="figures and tables, each a target of the workflow")
-    report: Report
+    clipping: Clipping | None = Field(None, description="The exhibits about the clip alone. null: none.")
+    partial_prompt: PartialPrompt | None = Field(None, description="The partial-prompt probe. null: none.")
+    exhibits: dict[Name, Exhibit] = Field({}, description="Figures and tables. Each is a target of the workflow.")
+    report: Report = Field(description="Which experiment the report is about, and how it is shown.")

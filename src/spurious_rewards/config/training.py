@@ -16,30 +16,36 @@ OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
 class Reward(Frozen):
     """A reward: a function of the registry in `rewards` or of a file, and its parameter if it has one."""
 
-    function: str
+    function: str = Field(description="A function of the registry, or any callable of `file`.")
     file: Path | None = Field(
-        None, description="a Python file that has the function, from the suite's folder; none: it is one of `rewards`"
+        None,
+        description=(
+            "A Python file that has the function, relative to the suite's folder. null: the function is one "
+            "of the registry."
+        ),
     )
-    unless: Name | None = Field(None, description="a function of the registry that must be 0 for this reward to be 1")
-    problems: Name | None = Field(None, description="the problem set to train on instead of the suite's")
-    gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1")
+    unless: Name | None = Field(None, description="A function of the registry that must be 0 for this reward to be 1.")
+    problems: Name | None = Field(None, description="The problem set to train on instead of the suite's.")
+    gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1.")
     # Left out where they are not given, so that runs of rewards without them stay as they are.
     false_positive: Fraction | None = Field(
         None,
-        description="noisy: the probability that a wrong answer is paid",
+        description="noisy: the probability that a wrong answer is paid.",
         exclude_if=lambda probability: probability is None,
     )
     false_negative: Fraction | None = Field(
         None,
-        description="noisy: the probability that a right answer is not",
+        description="noisy: the probability that a right answer is not paid.",
         exclude_if=lambda probability: probability is None,
     )
     right_labels: Fraction = Field(
         0,
-        description="incorrect: the share of its problems that have the true answer as label, in place of the wrong one",
+        description=(
+            "incorrect: the share of its problems that get the true answer as label in place of the wrong one."
+        ),
         exclude_if=lambda share: not share,
     )
-    title: Title = Field("", description="how tables and figures call it; the key itself if empty")
+    title: Title = Field("", description="Name in tables and figures. Empty: the key itself.")
 
     @model_validator(mode="after")
     def _parameters_are_of_its_function(self) -> "Reward":
@@ -86,8 +92,8 @@ Positive = Annotated[float, Field(gt=0)]
 class Clip(Frozen):
     """PPO's clip range with two sides of their own."""
 
-    low: Positive | None = Field(description="how far below 1 the ratio counts; null: however far")
-    high: Positive | None = Field(description="how far above 1")
+    low: Positive | None = Field(description="How far below 1 the ratio still counts. null: however far.")
+    high: Positive | None = Field(description="How far above 1 the ratio still counts. null: however far.")
 
     @model_validator(mode="after")
     def _clips(self) -> "Clip":
@@ -103,48 +109,56 @@ def _member(value: Any) -> str:
 class Training(Frozen):
     """GRPO, in the paper's terms (Sec. 2.1, App. A); a step is one rollout batch."""
 
-    rollout_prompts: Count = Field(64, description="prompts a rollout batch")
-    rollouts_per_prompt: AtLeastTwo = Field(16, description="responses a prompt: the group")
+    rollout_prompts: Count = Field(64, description="Prompts in each rollout batch.")
+    rollouts_per_prompt: AtLeastTwo = Field(16, description="Responses to each prompt: the size of a group.")
     updates_per_rollout: Count = Field(
-        8, description="mini-batches, hence optimiser updates, in one pass over the batch"
+        8, description="Mini-batches in one pass over the rollout batch. Each is one optimiser update."
     )
-    num_iterations: Count = Field(1, description="passes over the rollout batch")
+    num_iterations: Count = Field(1, description="Passes over the rollout batch.")
     clip: (
         Annotated[Annotated[Positive, Tag("(number)")] | Annotated[Clip, Tag("(sides)")], Discriminator(_member)] | None
-    ) = Field(0.2, description="PPO's clip range around 1, or its `low` and `high` side; null: no clipping")
+    ) = Field(0.2, description="PPO's clip range around 1, or its sides `low` and `high`. null: no clipping.")
     loss: Literal["paper", "released_code"] = Field(
-        "paper", description="released_code: token mean of each micro-batch, advantages whitened again over the batch"
+        "paper",
+        description=(
+            "paper: the loss as the paper writes it. released_code: token mean of each micro-batch, with "
+            "advantages whitened again over the batch."
+        ),
     )
-    engine: Literal["transformers", "vllm"] = Field("transformers", description="what draws rollouts")
+    engine: Literal["transformers", "vllm"] = Field("transformers", description="What draws the rollouts.")
     vllm_mode: Literal["colocate", "server"] = Field(
-        "colocate", description="vLLM in the training processes, or on GPUs of its own"
+        "colocate", description="Where vLLM runs. colocate: in the training processes. server: on GPUs of its own."
     )
     max_model_len: Count | None = Field(
-        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+        None, description="vllm: tokens that prompt and response may have together. null: as many as the model allows."
     )
-    temperature: Positive = 1.0
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: Positive = 5e-7
-    adam_betas: tuple[BelowOne, BelowOne] = (0.9, 0.95)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Positive = 1.0
-    max_prompt_tokens: Count = Field(1024, description="longer prompts are left out, and counted")
-    max_new_tokens: Count = Field(3072, description="a response that reaches this is truncated")
-    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="of the arithmetic; weights are float32")
-    micro_batch: Count = Field(4, description="responses a forward and backward pass")
-    gradient_checkpointing: bool = True
+    temperature: Positive = Field(1.0, description="Sampling temperature of the rollouts.")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="The optimiser.")
+    learning_rate: Positive = Field(5e-7, description="Learning rate: constant, without warm-up.")
+    adam_betas: tuple[BelowOne, BelowOne] = Field((0.9, 0.95), description="The two betas of AdamW.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight decay of the optimiser.")
+    max_grad_norm: Positive = Field(1.0, description="Longer gradients are clipped to this norm.")
+    max_prompt_tokens: Count = Field(1024, description="Longer prompts are left out and counted.")
+    max_new_tokens: Count = Field(3072, description="Longest response. One that reaches it is truncated.")
+    dtype: Literal["bfloat16", "float32"] = Field(
+        "bfloat16", description="Type of the arithmetic. Weights are float32."
+    )
+    micro_batch: Count = Field(4, description="Responses in each forward and backward pass.")
+    gradient_checkpointing: bool = Field(True, description="Take less memory and more time.")
     segment_steps: Count = Field(
-        50, description="steps a job trains; a crash costs those since the trainer's state was last saved"
+        50, description="Steps that one job trains. A crash costs the steps since the trainer's state was last saved."
     )
-    eval_every: Count = Field(10, description="steps between evaluated checkpoints")
+    eval_every: Count = Field(10, description="Steps between evaluated checkpoints.")
     # Left out where it is as it always was, so that runs made before there was a choice stay as they are.
     data_order: Literal["shared", "per_seed"] = Field(
         "shared",
-        description="whether all seeds take the training problems in one order; per_seed: each in one of its own",
+        description=(
+            "The order of the training problems. shared: all seeds have the same one. per_seed: each seed has its own."
+        ),
         exclude_if=lambda order: order == "shared",
         repr=False,
     )
-    rollouts_every: Count | None = Field(None, description="keep the rollouts of every so many steps; null: of none")
+    rollouts_every: Count | None = Field(None, description="Keep the rollouts of every n-th step. null: keep none.")
 
     @property
     def clip_sides(self) -> tuple[float | None, float | None]:
@@ -185,19 +199,22 @@ class Training(Frozen):
 class Vote(Frozen):
     """Majority-vote labelling by the untrained model (paper, Sec. 2.1)."""
 
-    samples: Count = 64
-    temperature: Positive = 1.0
+    samples: Count = Field(64, description="Responses of the untrained model to each problem.")
+    temperature: Positive = Field(1.0, description="Sampling temperature of these responses.")
     equivalence: Literal["math", "strings"] = Field(
-        "math", description="which answers count as one; strings: as the authors"
+        "math",
+        description=(
+            "Which answers count as the same. math: equal in value. strings: the same text, as in the authors' code."
+        ),
     )
 
 
 class Repetition(Frozen):
     """A response repeats if a string of these lengths (characters) stands `times` times or more in a row."""
 
-    min_length: Count = 10
-    max_length: Count = 256
-    times: AtLeastTwo = 10
+    min_length: Count = Field(10, description="Shortest repeated string, in characters.")
+    max_length: Count = Field(256, description="Longest repeated string, in characters.")
+    times: AtLeastTwo = Field(10, description="How often the string must stand in a row.")
 
     @model_validator(mode="after")
     def _lengths_are_a_range(self) -> "Repetition":
@@ -212,23 +229,23 @@ class Strategies(Frozen):
     """How strategies are recognised in a response."""
 
     code: str = Field(
-        "python", min_length=1, description="a response that has this, in any case, reasons in code (paper, Sec. 3)"
+        "python", min_length=1, description="A response with this string, in any case, reasons in code (paper, Sec. 3)."
     )
-    repetition: Repetition = Repetition()
+    repetition: Repetition = Field(Repetition(), description="When a response repeats itself.")
 
 
 class Sampling(Frozen):
     """How responses are drawn for votes and benchmarks."""
 
     engine: Literal["transformers", "vllm"] = Field(
-        "transformers", description="what draws responses for votes and benchmarks"
+        "transformers", description="What draws responses for votes and benchmarks."
     )
-    max_new_tokens: Count = 3072
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    batch_tokens: Count = Field(16384, description="prompt and response tokens of one batch, padding included")
+    max_new_tokens: Count = Field(3072, description="Longest response. One that reaches it is truncated.")
+    dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Type of weights and arithmetic.")
+    batch_tokens: Count = Field(16384, description="Prompt and response tokens in one batch, padding included.")
     max_model_len: Count | None = Field(
-        None, description="vllm: tokens that prompt and response may have together; null: as many as the model"
+        None, description="vllm: tokens that prompt and response may have together. null: as many as the model allows."
     )
     batch_invariant: bool = Field(
-        False, description="vllm: a response does not depend on what else is in the batch, at a cost in speed"
+        False, description="vllm: a response does not depend on what else is in the batch, at a cost in speed."
     )

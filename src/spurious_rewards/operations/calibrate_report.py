@@ -10,8 +10,8 @@ from spurious_rewards.stages.study import Study
 WIDTH = 100
 
 PHASES = {
-    "generate": "drawing responses",
-    "weight_sync": "handing weights to vLLM",
+    "generate": "sampling responses",
+    "weight_sync": "sending weights to vLLM",
     "grade": "grading",
     "log_probabilities": "log-probabilities",
     "update": "updates",
@@ -19,12 +19,12 @@ PHASES = {
 
 
 def report(study: Study, found: Calibration) -> str:
-    """What came of `calibrate`, 100 columns wide."""
-    blocks = [f"Measured on {found.on}: one rollout step of each size of model."]
+    """The result of `calibrate`, 100 columns wide."""
+    blocks = [f"Measured on {found.on}: one rollout step for each model size."]
     blocks += [_size(one, found) for one in found.measured]
-    kept = f"{calibration.path_of(study.suite_path)} is written; `estimate` and `doctor` use it."
+    kept = f"Written to {calibration.path_of(study.suite_path)}; `estimate` and `doctor` use it."
     if any(map(_changes, found.measured)):
-        kept += f" What is proposed was not tried: put it into the suite, and run `{command(study)}` again."
+        kept += f" The proposal was not tried. To try it, put it into the suite and run `{command(study)}` again."
     return "\n\n".join([*blocks, fill(kept, WIDTH, break_on_hyphens=False, break_long_words=False)])
 
 
@@ -38,18 +38,18 @@ def _size(one: Measurement, found: Calibration) -> str:
         f"{responses} responses, micro_batch {conditions.micro_batch}, at most {conditions.max_prompt_tokens} + "
         f"{conditions.max_new_tokens} tokens, {one.processes} process{'es'[: 2 * (one.processes > 1)]}.",
         f"Seconds: {seconds.step:.3g} a rollout step ({times}); a checkpoint {seconds.checkpoint:.3g}.",
-        f"{length}, drawn at {one.tokens_per_second:,.0f} tokens a second."
-        + (" Random weights end none: each is at its longest." if one.random_weights else ""),
-        f"Peak of a GPU's memory: {memory.drawing:.1f} GB while responses are drawn ({memory.engine:.1f} GB taken for that), "
-        f"{memory.updating:.1f} GB in updates, of {found.gpu_memory_gb:.1f} GB; torch's own {memory.allocated:.1f} GB in use, "
-        f"{memory.reserved:.1f} GB with what it keeps."
+        f"{length}, sampled at {one.tokens_per_second:,.0f} tokens a second."
+        + (" Random weights never end a response, so each is at its longest." if one.random_weights else ""),
+        f"Peak GPU memory: {memory.drawing:.1f} GB while sampling ({memory.engine:.1f} GB of it for sampling itself), "
+        f"{memory.updating:.1f} GB in updates, of {found.gpu_memory_gb:.1f} GB. Torch had {memory.allocated:.1f} GB in use and "
+        f"{memory.reserved:.1f} GB reserved."
         if found.gpu_memory_gb
-        else f"Peak of main memory (the process' resident set): {max(memory.drawing, memory.updating):.2f} GB.",
+        else f"Peak main memory (resident set of the process): {max(memory.drawing, memory.updating):.2f} GB.",
     ]
     if changes := _changes(one):
         lines.append(f"Proposed, by arithmetic from these peaks: {changes}.")
     elif one.proposal:
-        lines.append("By arithmetic from these peaks the suite's own values are the ones that fit best.")
+        lines.append("By arithmetic from these peaks, the suite's own values already fit best.")
     head, *said = lines
     indent = "  "
     return "\n".join([head, *(fill(each, WIDTH, initial_indent=indent, subsequent_indent=indent) for each in said)])

@@ -93,7 +93,7 @@ def report(a: Results, b: Results) -> RenderableType:
         *_numbers(numbers(a, b)),
         *_claims(a, b),
         *_exhibits(a, b),
-        *_pairs("Versions that are not the same", result_differences.versions(a.manifests, b.manifests)),
+        *_pairs("Versions that differ", result_differences.versions(a.manifests, b.manifests)),
         *_settings(a, b),
         Text(),
         _summary(numbers(a, b)),
@@ -131,7 +131,7 @@ def _verdict(row: Mapping[Any, Any]) -> str:
 
 
 def _sizes(row: Mapping[Any, Any]) -> str:
-    """Steps, problems, samples and seeds that are not the same."""
+    """Steps, problems, samples and seeds that differ."""
     if row["only"]:
         return ""
     pairs = {name: (row[f"{name}_a"], row[f"{name}_b"]) for name in result_differences.SIZES}
@@ -144,7 +144,7 @@ def _claims(a: Results, b: Results) -> Iterator[RenderableType]:
     both = result_differences.claims(a.claims, b.claims)
     differ = both[both["verdicts_differ"] | (both["only"] != "")]
     shown = differ[["id", "verdict_a", "verdict_b"]].set_axis(["claim", "a", "b"], axis=1)
-    yield from _pairs("Claims whose verdicts are not the same", shown)
+    yield from _pairs("Claims whose verdicts differ", shown)
 
 
 def _exhibits(a: Results, b: Results) -> Iterator[RenderableType]:
@@ -155,15 +155,15 @@ def _exhibits(a: Results, b: Results) -> Iterator[RenderableType]:
         "b": [name in b.exhibits for name in names],
     }
     frame = pd.DataFrame(missing).replace({True: "there", False: "missing"})
-    yield from _pairs("Figures and tables that one of them has not", frame)
+    yield from _pairs("Figures and tables that only one of them has", frame)
 
 
 def _settings(a: Results, b: Results) -> Iterator[RenderableType]:
     if not a.suite or not b.suite:
         without = " and ".join(str(one.root) for one in (a, b) if not one.suite)
-        yield Text(f"\nWhich keys of the suites differ is not known: no report was made in {without}.", FAINT)
+        yield Text(f"\nThe suites cannot be compared: there is no report in {without}.", FAINT)
         return
-    yield from _pairs("Keys of the suites that are not the same", result_differences.settings(a.suite, b.suite))
+    yield from _pairs("Keys of the suites that differ", result_differences.settings(a.suite, b.suite))
 
 
 def _pairs(title: str, frame: pd.DataFrame) -> Iterator[RenderableType]:

@@ -90,7 +90,7 @@ def report(findings: Sequence[Finding], suite: str) -> str:
 
 def _paragraph(number: int, finding: Finding) -> str:
     margin = " " * len(mark := f"{number}. ")
-    sentences = [f"{mark}{finding.what}: {finding.found}.", f"{margin}To mend it, {finding.mend}."]
+    sentences = [f"{mark}{finding.what}: {finding.found}.", f"{margin}To fix it, {finding.mend}."]
     return "\n".join(textwrap.fill(one, WIDTH, subsequent_indent=margin, break_on_hyphens=False) for one in sentences)
 
 

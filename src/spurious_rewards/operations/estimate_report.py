@@ -43,7 +43,7 @@ def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measure
         parts += [_targets(found), _whole(found, study)]
     if without:
         parts.append(
-            _text(f"Nothing is estimated of models that the suite gives no `num_parameters`: {', '.join(without)}.")
+            _text(f"No estimate for models without `num_parameters` in the suite: {', '.join(without)}.")
         )
     if jobs := jobs_of(manifests_below(study.paths.root)):
         parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
@@ -62,12 +62,12 @@ def _formula(assumed: Assumed) -> str:
     training = costs.training_passes(Training())
     lengths = f"at {assumed.mean_tokens} tokens on average" if assumed.mean_tokens else "at its longest"
     lines = [
-        "Measured: nothing but the paper's own time. Its run of 300 rollout steps with 7.6 billion weights takes "
+        "Measured: only the paper's own time. Its run of 300 rollout steps with 7.6 billion weights takes "
         f"{costs.PAPER_HOURS} GPU-hours of an A100.",
-        f"Arithmetic: weights x tokens x forward passes. A token costs {training} passes in training and {costs.GENERATE} where "
+        f"Arithmetic: weights x tokens x forward passes. A token costs {training} passes in training and {costs.GENERATE} if "
         "it is only sampled.",
-        f"Assumed: {assumed.gpu.title}; every response is counted {lengths}, no prompt at all; and that a suite uses the same "
-        "share of each GPU.",
+        f"Assumed: {assumed.gpu.title}; every response counts {lengths} and prompts do not count; every GPU is used to the same "
+        "share as in the paper's run.",
     ]
     return "\n".join(map(_text, lines))
 
@@ -84,12 +84,12 @@ def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
     random = [name for name, one in known.items() if one.random_weights]
     lines = [
         f"Measured on {measured.on}, one rollout step each (`calibrate`): {'; '.join(steps)}.",
-        "Arithmetic: training is steps and checkpoints times these; votes and answers are their tokens at that rate, where the "
-        "same engine draws them. Trained in another way than measured, by the paper's time, as without a calibration.",
-        "Assumed: that responses stay as long as at the first step, and that votes and answers are as long"
-        + (f"; random weights end no response, so those of {', '.join(random)} are at their longest" if random else "")
+        "Arithmetic: training is the number of steps and checkpoints times these. Votes and answers are their tokens at that "
+        "rate, if the same engine samples them. Training with other settings than measured is estimated from the paper's time.",
+        "Assumed: responses stay as long as at the first step, and votes and answers are as long"
+        + (f"; {', '.join(random)} has random weights and never ends a response, so all are at their longest" if random else "")
         + (f"; {assumed.gpu.title} and responses at their longest for {', '.join(runs)}, not measured" if runs else "")
-        + ("." if measured.on_gpu else "; hours are of a process on this processor, and no GPU's."),
+        + ("." if measured.on_gpu else "; hours are of a process on this processor, not of a GPU."),
     ]
     return "\n".join(map(_text, lines))
 
@@ -137,7 +137,7 @@ def _experiments(found: Estimate) -> str:
         size(found.kept(found.works)),
     ]
     return _table(
-        "Experiments, in GPU-hours; the first saves most if it is dropped, and what is shared is counted once in `all`",
+        "Experiments, in GPU-hours, sorted by what dropping them saves; `all` counts shared work once",
         ["experiment", "runs", *STAGES.values(), "together", "saved if dropped", "disk"],
         [*rows, everything],
     )
@@ -188,16 +188,16 @@ def _whole(found: Estimate, study: Study) -> str:
     text = sum(work.text for work in found.works.values())
     lines = [
         f"{number(found.hours(found.works))} GPU-hours in {len(found.works)} jobs. On {_gpus(found.gpus)} at least "
-        f"{duration(found.wall)}: the work shared evenly takes {duration(found.hours(found.works) / found.gpus)}, and the "
-        f"longest chain of jobs that wait for each other {duration(found.chain)}. The longest job is {_longest(found)}.",
+        f"{duration(found.wall)}: shared evenly, the work takes {duration(found.hours(found.works) / found.gpus)}, and the "
+        f"longest chain of jobs that wait for each other takes {duration(found.chain)}. The longest job is {_longest(found)}.",
         *(
-            f"{jobs} jobs ask for {asked} GPUs, more than there are: choose another accelerate_config in `resources`."
+            f"{jobs} jobs ask for {asked} GPUs, more than there are. Choose another accelerate_config in `resources`."
             for asked, jobs in found.unfit.items()
         ),
         f"Disk at the end {size(found.disk)} ({policy}): weights {size(weights)}, optimiser states {size(states)}, responses "
         f"at most {size(text)}, models from the hub {size(found.downloads)}.",
-        f"At the peak {size(found.peak)} if a run that has begun goes on before another begins, {size(found.worst)} if all "
-        f"begin first. Checkpoints deleted on the way: {size(passing) if passing else 'none'}.",
+        f"At the peak {size(found.peak)} if each run finishes before the next begins, {size(found.worst)} if all runs "
+        f"begin first. Checkpoints deleted along the way: {size(passing) if passing else 'none'}.",
     ]
     return "\n".join(["Together", *map(_text, lines)])
 
@@ -223,7 +223,7 @@ def _by_stage(found: Estimate, jobs: Sequence[Job]) -> str:
         at_this_rate = duration(took / expected * whole) if expected else NONE
         rows.append([stage, str(len(done)), duration(took), *_beside(took, expected), at_this_rate])
     head = ["stage", "jobs", "measured", "estimated", "measured / estimated", "the whole suite at this rate"]
-    return _table("Measured, by stage; time on a GPU counts once for each GPU", head, rows)
+    return _table("Measured, by stage; GPU time counts once for each GPU", head, rows)
 
 
 def _by_experiment(found: Estimate, jobs: Sequence[Job]) -> str:

@@ -59,14 +59,14 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
         temporary.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
     words = ["partial-report", str(record), *study.settings.option]
     if outcome.stopped_short:
-        _say(f"{shlex.join(['spurious-rewards', *words])} makes a report of what is there")
+        _say(f"{shlex.join(['spurious-rewards', *words])} makes a report of what is finished")
         return
-    _say("making a report of what is there")
+    _say("making a report of what is finished")
     log = record.with_name("partial-report.log")
     refuse_links(log)
     with log.open("w", encoding="utf-8") as file:
         made = _run([sys.executable, "-m", "spurious_rewards.cli", *words], file)
-    _say(f"what is there, and what is missing, stands in {made}" if made else f"it could not be made; see {log}")
+    _say(f"see {made}: what is finished, and what is missing and why" if made else f"the report failed; see {log}")
 
 
 def _run(command: list[str], log: IO[str]) -> str:
@@ -257,10 +257,10 @@ class PartialReport:
                 return lacks
             except UserError as error:
                 print(f"{self._named(first)}: {error}", file=sys.stderr, flush=True)
-                lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}
+                lacks = {first: "it cannot be made from the rest" if lacks else without_places(str(error)), **lacks}
             except Exception as error:  # whatever it is, the rest can be read
                 traceback.print_exc()
-                lacks = {first: "it cannot be made of the rest" if lacks else without_places(str(error)), **lacks}
+                lacks = {first: "it cannot be made from the rest" if lacks else without_places(str(error)), **lacks}
         make({}, lacks)
         return lacks
 

@@ -32,8 +32,10 @@ DIGESTS = cells("text", "stage", "artifact", "sha256")
 """Columns of the hashes."""
 
 CLAIMS = {name: LEDGER[name] for name in ("id", "verdict", "effect", "low", "high")}
-"""What is compared of the ledger."""
+"""What of the ledger is compared with other digits."""
 
+PROSE = {"claim", "source", "measured_on", "rule", "reading", "by_construction", "remark"}
+"""Columns of the ledger in words, which may be put better without a new run."""
 
 LARGEST = 4 * 10**6
 """Bytes of a table of numbers."""
@@ -100,7 +102,8 @@ class Outcome:
     @cached_property
     def tables(self) -> dict[str, list[list[str]]]:
         """Rows of cells by the name of the file, in the order in which they are compared; the head is the first row."""
-        return {name: _rows(path) for name, path in self.files.items()}
+        found = {name: _rows(path) for name, path in self.files.items()}
+        return {**found, "claims.csv": _without(found["claims.csv"], PROSE)}
 
     @property
     def files(self) -> dict[str, Path]:
@@ -116,6 +119,11 @@ def _rows(path: Path) -> list[list[str]]:
         return list(csv.reader(StringIO(read_text(path), newline="")))
     except csv.Error as error:
         raise UserError(f"{path}: not a readable table ({in_a_line(error)}); take another copy") from error
+
+
+def _without(rows: list[list[str]], columns: set[str]) -> list[list[str]]:
+    kept = [at for at, name in enumerate(rows[0]) if name not in columns] if rows else []
+    return [[row[at] for at in kept if at < len(row)] for row in rows]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether a study that ran here came to what was published: to the digit in the same numeric class, else within the intervals."""
+"""Whether a study that ran here agrees with what was published: to the digit in the same numeric class, else within intervals."""
 
 import math
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ZERO = 1e-15
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of it."""
+    """The result of the comparison."""
 
     said: str
     same: bool
@@ -78,7 +78,7 @@ def _not_the_same(different: str, theirs: Made, ours: Made) -> Verified:
         f"  {side}: {', '.join(of.processors)}, commit {', '.join(commit[:7] for commit in of.commits)}"
         for side, of in (("published", theirs), ("here", ours))
     )
-    return Verified(f"not what is published; the first difference is {different}\n{sides}", same=False)
+    return Verified(f"differs from the published results; the first difference is {different}\n{sides}", same=False)
 
 
 def _differences(own: pd.DataFrame, expected: pd.DataFrame) -> Iterator[str]:
@@ -123,20 +123,20 @@ def _number(cell: str) -> float | None:
 
 
 def _roughly(here: Outcome, there: Outcome, why: str) -> Verified:
-    """Each effect against the published interval, and the verdicts that are not the same."""
+    """Each effect against the published interval, and the verdicts that differ."""
     both = here.claims.merge(there.claims, on="id", suffixes=("", "_published"))
     measured = both.dropna(subset=["effect", "low_published", "high_published"])
     inside = measured["effect"].between(measured["low_published"], measured["high_published"])
     lines = [
-        f"other digits than the published ones are to be expected: {why}",
-        f"{int(inside.sum())} of {len(measured)} effects of the claims lie within the published 95 % intervals",
+        f"not compared digit by digit: {why}",
+        f"{int(inside.sum())} of {len(measured)} claim effects are within the published 95 % intervals",
     ]
     for row in measured[~inside].to_dict("records"):
         lines.append(
             f"  {row['id']}: {row['effect']:.4g}, published [{row['low_published']:.4g}, {row['high_published']:.4g}]"
         )
     changed = both[both["verdict"] != both["verdict_published"]]
-    lines.append(f"{len(changed)} of {len(both)} verdicts are not the published ones")
+    lines.append(f"{len(changed)} of {len(both)} verdicts differ from the published ones")
     lines += [
         f"  {row['id']}: {row['verdict']}, published {row['verdict_published']}" for row in changed.to_dict("records")
     ]
