@@ -12,6 +12,7 @@
 # make fuzz         thousands of suites, model folders, data files, results and answers with one wrong thing; about an hour on two cores
 # make chaos        a run that is killed at random moments comes to the same results; KILLS=20, a minute each
 # make null-studies  the claims ledger on studies in which nothing was learned; STUDIES=20 of each kind
+# make docs         the manual, to site/index.html: docs/ as a website that opens from disk
 # make benchmarks   the speed table of docs/benchmarks.md
 
 PYTHON ?= python3
@@ -22,7 +23,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: reproduce headline resume smoke laptop test test-all test-vllm test-gpu test-slurm fuzz chaos null-studies lint benchmarks schema
+.PHONY: reproduce headline resume smoke laptop test test-all test-vllm test-gpu test-slurm fuzz chaos null-studies lint docs benchmarks schema
 
 reproduce: $(VENV)/installed
 	$(SNAKEMAKE)
@@ -78,6 +79,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+docs: $(VENV)/installed .venv-docs/installed
+	$(BIN)/python docs/tools/generate.py
+	.venv-docs/bin/python docs/tools/assemble.py
+
 benchmarks: $(VENV)/installed-dev
 	PYTHON=$(PYTHON) tests/with_vllm/install.sh
 	$(BIN)/python benchmarks/run.py
@@ -99,4 +104,10 @@ $(VENV)/installed-test: $(VENV)/installed-dev tests/browser.sh tests/crate/insta
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# What builds the manual has an environment of its own: the pins of others stay as they are.
+.venv-docs/installed: docs/tools/requirements.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --disable-pip-version-check --quiet --requirement docs/tools/requirements.txt
 	touch $@

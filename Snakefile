@@ -2,7 +2,7 @@
 #
 #   snakemake --cores all                              everything of the default suite, to results/organism/report.html
 #   snakemake --cores all fig3                         one figure or table with whatever it needs; `snakemake --list` names them
-#   snakemake --cores all --config suite=small ...     another suite; config/README.md says what a suite is
+#   snakemake --cores all --config suite=small ...     another suite; docs/reference/configuration.md says what a suite is
 #
 # Each stage is a rule file in workflow/rules/ and a module of the same name in src/spurious_rewards/stages/.
 

@@ -22,7 +22,7 @@ BUILD = PYPROJECT["build-system"]["requires"]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]] + [one for extra in EXTRAS.values() for one in extra]
 IN_RECIPE = ("vllm", "deepspeed")
-ELSEWHERE = (*IN_RECIPE, "slurm")
+ELSEWHERE = (*IN_RECIPE, "slurm", "docs")
 """Extras that are not installed where the tests run, on which constraints.txt is silent."""
 
 RECIPE = ROOT / "envs/spurious-rewards.def"
@@ -125,6 +125,13 @@ def test_requirements_with_hashes_have_the_projects_pins() -> None:
     build = hashed(ROOT / "envs/requirements-build.txt")
     assert build == {name: hashed(ROOT / "envs/requirements.txt")[name] for name in build}
     assert [canonicalize_name(Requirement(line).name) for line in BUILD] == list(build)
+
+
+def test_what_builds_the_manual_is_pinned() -> None:
+    lines = (ROOT / "docs/tools/requirements.txt").read_text().splitlines()
+    found = pins([Requirement(line) for line in lines if not line.startswith("#")])
+    assert all(re.fullmatch(r"==[\w.]+", pin) for pin in found.values())
+    assert pins(EXTRAS["docs"]).items() <= found.items()
 
 
 @pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)

@@ -34,19 +34,45 @@ def intervals() -> set[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reference/figures.md"])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OWN_REWARD = README.split("\n## Test your own reward\n")[1].split("\n## ")[0]
+"""The example's numbers: of another run, which the tutorial quotes."""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results/organism.md"])
 def test_every_interval_that_a_page_quotes_is_published(page: str, intervals: set[tuple[str, str]]) -> None:
-    quoted = INTERVAL.findall((ROOT / page).read_text(encoding="utf-8"))
+    quoted = INTERVAL.findall((ROOT / page).read_text(encoding="utf-8").replace(OWN_REWARD, ""))
     assert len(quoted) >= 10
     assert set(quoted) <= intervals
+
+
+def test_the_readme_quotes_of_the_example_what_the_tutorial_does() -> None:
+    quoted = INTERVAL.findall(OWN_REWARD)
+    tutorial = (ROOT / "docs/tutorials/your-reward.md").read_text(encoding="utf-8")
+    assert len(quoted) >= 9
+    assert set(quoted) <= set(INTERVAL.findall(tutorial))
+
+
+def test_the_readme_shows_the_reward_of_the_example() -> None:
+    (shown,) = re.findall(r"```python\n(.*?)```", OWN_REWARD, flags=re.DOTALL)
+    assert (ROOT / "examples/your_method/shows_work.py").read_text(encoding="utf-8").endswith(shown)
 
 
 def test_the_readme_counts_the_verdicts() -> None:
     ledger = pd.read_csv(PUBLISHED / "claims.csv")
     counts = ledger["verdict"].value_counts()
     made = int((ledger["verdict"].eq("supported") & ledger["by_construction"].notna()).sum())
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert (
-        f"Of {len(ledger)} claims of the ledger {counts['supported']} are supported, {made} of them by construction; "
-        f"{counts['contradicted']} are contradicted, {counts['inconclusive']} inconclusive, {counts['not testable']} not testable"
-    ) in text
+    supported, not_run = counts["supported"] - made, counts["not run"] + counts["cannot run"]
+    others = counts[["contradicted", "inconclusive", "not testable"]]
+    assert sum([supported, made, *others, not_run]) == len(ledger)
+    heads, _, row = README[README.index("| claims in the") :].splitlines()[:3]
+    assert re.sub(r"\(.*?\)|[][]", "", heads) == (
+        "| claims in the ledger | supported | supported by construction† | contradicted | inconclusive | not testable | "
+        "not or cannot be run |"
+    )
+    assert row == "| " + " | ".join(map(str, [len(ledger), supported, made, *others, not_run])) + " |"
+
+
+def test_no_claim_was_judged_on_the_papers_models() -> None:
+    assert "None was judged on the paper's models." in README
+    assert set(pd.read_csv(PUBLISHED / "claims.csv")["paper_claim"].dropna()) == {"not run"}

@@ -254,33 +254,41 @@ def test_figures_split_models_between_them_as_the_paper_does() -> None:
 # ---------------------------------------------------------------- the page about them
 
 PAGE = (ROOT / "docs/reference/figures.md").read_text()
+FINDINGS = (ROOT / "docs/results/organism.md").read_text()
 
 
-def table(head: str) -> list[list[str]]:
-    """The cells of the page's table with this header, without back quotes."""
-    body = PAGE.split(f"\n{head}\n")[1].split("\n\n")[0].splitlines()[1:]
-    return [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in body]
+def tables(head: str, page: str = PAGE) -> list[list[list[str]]]:
+    """The cells of the page's tables with this header, without back quotes."""
+    _, *parts = page.split(f"\n{head}\n")
+    return [
+        [
+            [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+            for line in part.split("\n\n")[0].splitlines()[1:]
+        ]
+        for part in parts
+    ]
 
 
 @pytest.mark.parametrize("name", ["paper", "organism"])
 def test_the_page_says_which_entry_each_target_is(name: str) -> None:
-    rows = table("| paper | target | experiment | kind | what it shows |")
+    (rows,) = tables("| paper | target | experiment | kind | what it shows |")
     exhibits = suite(name).exhibits
     assert [target for _, target, *_ in rows] == [target for target in EXHIBITS if target != "clean"]
     for _, target, experiment, kind, _ in rows:
         assert (exhibits[target].experiment, exhibits[target].kind) == (experiment, kind)
 
 
-def test_the_page_says_what_the_organism_suite_has_more() -> None:
-    exhibits = suite("organism").exhibits
-    rows = table("| target | experiment | kind | what it shows |")
-    assert {target for target, *_ in rows} == set(exhibits) - set(EXHIBITS)
+@pytest.mark.parametrize(("position", "name", "shared"), [(0, "organism", set(EXHIBITS)), (1, "followups", set())])
+def test_the_page_says_what_other_suites_have_more(position: int, name: str, shared: set[str]) -> None:
+    exhibits = suite(name).exhibits
+    rows = tables("| target | experiment | kind | what it shows |")[position]
+    assert {target for target, *_ in rows} == set(exhibits) - shared
     for target, experiment, kind, _ in rows:
         assert (exhibits[target].experiment or "none", exhibits[target].kind) == (experiment, kind)
 
 
 def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> None:
-    rows = table("| kind | its numbers | its pictures or tables |")
+    (rows,) = tables("| kind | its numbers | its pictures or tables |")
     assert {kind for kind, *_ in rows} == {
         "baselines",  # which docs/tutorials/your-reward.md shows
         *(exhibit.kind for name in ("organism", "followups") for exhibit in suite(name).exhibits.values()),
@@ -292,7 +300,9 @@ def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> Non
 
 
 def test_every_finding_names_exhibits_of_the_organism() -> None:
-    for _, names, *_ in table("| finding of the paper | exhibit | organism | agrees? |"):
+    findings = tables("| finding of the paper | exhibit | organism | agrees? |", FINDINGS)
+    assert len(findings) == 4
+    for _, names, *_ in itertools.chain(*findings):
         assert set(names.split(", ")) <= set(suite("organism").exhibits)
 
 

@@ -15,7 +15,7 @@ PARTIAL = RESULTS / "partial"
 HEADLINE = "experiments/main/organism/headline.csv"
 RAISES = "def mine(responses, labels, context):\n    raise RuntimeError('no idea what to pay')\n"
 PAYS = "def mine(responses, labels, context):\n    return [float(len(response) % 2) for response in responses]\n"
-SAID = f"note: what is there, and what is missing, stands in {PARTIAL}/report.html"
+SAID = f"note: see {PARTIAL}/report.html: what is finished, and what is missing and why"
 
 
 def pay_for(folder: Path, *rewards: str) -> None:
@@ -81,7 +81,7 @@ def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: 
             "score",
             "experiments/main/organism",
             "scoring experiment main, organism",
-            "Not made: it cannot be made of the rest.",
+            "Not made: it cannot be made from the rest.",
             marks=pytest.mark.rare,
         ),
     ],
@@ -122,7 +122,7 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     ended = snakemake(finished, cores=1)
     assert ended.code != 0
     assert (
-        f"note: spurious-rewards partial-report {PARTIAL}/unfinished.json --config suite=tiny makes a report of what is there"
+        f"note: spurious-rewards partial-report {PARTIAL}/unfinished.json --config suite=tiny makes a report of what is finished"
         in ended.output
     )
     assert not (finished / PARTIAL / "report.html").exists()
@@ -132,7 +132,7 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     html = page(finished)
     missing = html.split('<section id="about-missing"')[1].split("</section>")[0]
     assert missing.count('<td class="not-run">not run</td>') == 1
-    assert exhibit(finished, "fig1")["caption"].startswith("Not made: it cannot be made of the rest. Missing: ")
+    assert exhibit(finished, "fig1")["caption"].startswith("Not made: it cannot be made from the rest. Missing: ")
 
 
 def test_what_was_not_asked_for_is_not_made_of_what_is_there(finished: Path) -> None:

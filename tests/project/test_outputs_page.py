@@ -1,0 +1,90 @@
+"""The page on output files has every table with its columns, in their order."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from spurious_rewards.analysis import (
+    baselines,
+    contamination,
+    gain_split,
+    grader_agreement,
+    headline,
+    labels,
+    seeds,
+    training,
+    untrained,
+)
+from spurious_rewards.analysis.claims.ledger import LEDGER
+from spurious_rewards.artifacts import tables
+from spurious_rewards.config.experiments import Exhibit
+from spurious_rewards.problems import decontamination
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/outputs.md").read_text(encoding="utf-8")
+
+PARQUET = {
+    "problems/{set}.parquet": tables.Problems,
+    "responses.parquet": tables.Responses,
+    "grades.parquet": tables.Grades,
+    "labels.parquet": tables.Labels,
+    "metrics.parquet": tables.Metrics,
+    "rollouts.parquet": tables.Rollouts,
+    "scores.parquet": tables.Scores,
+    "rates.parquet": tables.Rates,
+    "clipping/probe/{model}.parquet": tables.Probe,
+    "clipping/bandit.parquet": tables.Bandit,
+}
+CSV: dict[str, Collection[str]] = {
+    "claims.csv": LEDGER,
+    "headline.csv": headline.HEADLINE,
+    "seeds.csv": seeds.SEEDS,
+    "baselines.csv": baselines.BASELINES,
+    "gain_split.csv": gain_split.GAIN_SPLIT,
+    "before.csv": untrained.BEFORE,
+    "grading.csv": labels.GRADING,
+    "labels.csv": labels.LABELS,
+    "health.csv": training.TRAINING_HEALTH,
+    "training.csv": training.LAST_FIFTH,
+    "contamination/overlaps.csv": decontamination.COLUMNS,
+    "contamination/leakage.csv": contamination.LEAKAGE,
+    "contamination/memorization.csv": contamination.MEMORIZATION,
+    "graders/agreement.csv": grader_agreement.AGREEMENT,
+    "graders/accuracy.csv": grader_agreement.ACCURACY,
+    "graders/differences.csv": grader_agreement.DIFFERENCES,
+}
+
+
+def columns_of(file: str) -> list[str]:
+    """The names in the first cells of the section's table."""
+    section = PAGE.split(f"\n### {file}\n")[1].split("\n#")[0]
+    return [
+        name
+        for cells in re.findall(r"^\| (`.+?) \|", section, flags=re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cells)
+    ]
+
+
+@pytest.mark.parametrize("file", PARQUET)
+def test_a_parquet_table_has_its_columns_on_the_page(file: str) -> None:
+    assert columns_of(file) == list(PARQUET[file].to_schema().columns)
+
+
+@pytest.mark.parametrize("file", CSV)
+def test_a_csv_table_has_its_columns_on_the_page(file: str) -> None:
+    assert columns_of(file) == list(CSV[file])
+
+
+def test_no_declared_table_is_missing() -> None:
+    # A training set is made in memory, of labels.
+    assert set(PARQUET.values()) == set(tables.Table.__subclasses__()) - {tables.TrainingSet}
+    assert set(re.findall(r"^### (.+)$", PAGE, flags=re.MULTILINE)) == PARQUET.keys() | CSV.keys()
+
+
+def test_every_kind_of_exhibit_has_its_columns() -> None:
+    section = PAGE.split("\n## Exhibits\n")[1]
+    named = [
+        kind for cell in re.findall(r"^\| ([a-z, ]+) \|", section, flags=re.MULTILINE)[1:] for kind in cell.split(", ")
+    ]
+    assert sorted(named) == sorted(Exhibit.model_fields["kind"].annotation.__args__)
