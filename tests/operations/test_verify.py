@@ -177,8 +177,7 @@ def test_of_another_class_or_otherwise_made_effects_are_held_against_intervals(
     found = verify(study)
     assert found.same
     assert found.said.splitlines() == [
-        f"not compared digit by digit: this machine's numeric class is ffffffff, and what is "
-        f"published is of {CLASS}",
+        f"not compared digit by digit: this machine's numeric class is ffffffff, and what is published is of {CLASS}",
         "1 of 2 claim effects are within the published 95 % intervals",
         "  a: 0.4, published [0.1, 0.3]",
         "1 of 3 verdicts differ from the published ones",

@@ -403,8 +403,16 @@ def test_every_section_is_in_the_contents_in_its_group(page):
     assert {link for link in links if not link.startswith("term-")} == {"main", *sections}  # the ledger's too
     contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
     of_questions, _, of_figures = contents.partition("By figure")
-    asked = ("By question", "Does a random reward help?", "Does a correct reward beat it?", "What do the responses look like?")
-    for text, parts in ((of_questions, asked), (of_figures, ("Summary", "Figures", "Title of fig1", "Tables", "Responses"))):
+    asked = (
+        "By question",
+        "Does a random reward help?",
+        "Does a correct reward beat it?",
+        "What do the responses look like?",
+    )
+    for text, parts in (
+        (of_questions, asked),
+        (of_figures, ("Summary", "Figures", "Title of fig1", "Tables", "Responses")),
+    ):
         found = [text.index(part) for part in parts]
         assert found == sorted(found)
 

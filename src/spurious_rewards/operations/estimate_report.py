@@ -42,9 +42,7 @@ def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measure
         parts += [*_prices(study, assumed), _experiments(found), *_in_common(found)]
         parts += [_targets(found), _whole(found, study)]
     if without:
-        parts.append(
-            _text(f"No estimate for models without `num_parameters` in the suite: {', '.join(without)}.")
-        )
+        parts.append(_text(f"No estimate for models without `num_parameters` in the suite: {', '.join(without)}."))
     if jobs := jobs_of(manifests_below(study.paths.root)):
         parts += [_by_stage(found, jobs), _by_experiment(found, jobs)]
     return "\n\n".join(parts) + "\n"
@@ -87,7 +85,11 @@ def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
         "Arithmetic: training is the number of steps and checkpoints times these. Votes and answers are their tokens at that "
         "rate, if the same engine samples them. Training with other settings than measured is estimated from the paper's time.",
         "Assumed: responses stay as long as at the first step, and votes and answers are as long"
-        + (f"; {', '.join(random)} has random weights and never ends a response, so all are at their longest" if random else "")
+        + (
+            f"; {', '.join(random)} has random weights and never ends a response, so all are at their longest"
+            if random
+            else ""
+        )
         + (f"; {assumed.gpu.title} and responses at their longest for {', '.join(runs)}, not measured" if runs else "")
         + ("." if measured.on_gpu else "; hours are of a process on this processor, not of a GPU."),
     ]
