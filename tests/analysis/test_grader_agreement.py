@@ -193,7 +193,7 @@ def test_what_graders_differ_on_is_listed_by_how_many_said_it(judged):
     (row,) = grader_agreement.differences(judged).to_dict("records")
     assert (row["answer"], row["extracted"], row["responses"]) == ("1", r"\frac{2}{2}", 2)
     shown = text.differences_text(grader_agreement.differences(judged))
-    assert shown[["Math-Verify", "strings", "sympy"]].to_numpy().tolist() == [["accepts", "refuses", "accepts"]]
+    assert shown[["Math-Verify", "strings", "sympy"]].to_numpy().tolist() == [["accepts", "rejects", "accepts"]]
     assert grader_agreement.differences(judged[judged["step"] == 0]).empty
 
 

@@ -177,7 +177,7 @@ def test_everything_that_differs_is_told(tmp_path: Path) -> None:
 def test_suites_of_results_without_a_report_are_said_to_be_unknown(tmp_path: Path) -> None:
     a, b = (results(tmp_path / name, row("format")) for name in "ab")
     manifest_path(b.root / "report.html").unlink()
-    assert f"no report was made in {b.root}" in text(a, b).replace("\n", " ")
+    assert f"there is no report in {b.root}" in text(a, b).replace("\n", " ")
 
 
 def test_the_numbers_can_be_read_back(tmp_path: Path) -> None:

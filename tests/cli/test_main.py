@@ -36,7 +36,7 @@ def error_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
 # ---------------------------------------------------------------- locales
 
 
-@pytest.mark.parametrize("arguments", [("schema",), ("estimate", "--config", "suite=paper"), ("stage", "--help")])
+@pytest.mark.parametrize("arguments", [("estimate", "--config", "suite=paper"), ("stage", "--help")])
 def test_files_and_pipes_get_utf_8_in_every_locale(arguments: tuple[str, ...]) -> None:
     usual, plain = called(ROOT, *arguments), called(ROOT, *arguments, **ASCII)
     assert plain.returncode == 0, plain.stderr

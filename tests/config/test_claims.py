@@ -24,7 +24,10 @@ def complaint(tmp_path: Path, content: Any) -> str:
         ({**GAIN, "reward": ["format"]}, 'claims.0.rule.reward = ["format"]: no such key, did you mean rewards?'),
         ({**GAIN, "expect": "rises"}, "claims.0.rule.expect = \"rises\": should be 'above', 'below' or 'no gain'"),
         ({**GAIN, "models": "good code"}, 'claims.0.rule.models = "good code": should be'),
-        ({**GAIN, "group": "language_to_code"}, "claims.0.rule: measure gain does not read group; it reads benchmark,"),
+        (
+            {**GAIN, "group": "language_to_code"},
+            "claims.0.rule: measure gain does not read group; it reads before, benchmark,",
+        ),
         ({"measure": "gain", "expect": "above"}, "claims.0.rule: measure gain needs experiments"),
         (
             {"measure": "bandit", "expect": "above", "against": {"models": "no code"}},

@@ -94,8 +94,8 @@ def test_models_of_unknown_size_are_named_and_not_estimated() -> None:
 def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
     plain = report(study("one_gpu"), 1)
     assert "Measured: only the paper's own time." in plain
-    assert "Assumed: A100 SXM; every response is counted at its longest" in plain
-    assert "by what is assumed" not in plain
+    assert "Assumed: A100 SXM; every response counts at its longest" in plain
+    assert "The whole suite" not in plain
     text = report(study("one_gpu"), 1, costs.Assumed(costs.GPUS["h100"], 1000))
     rows = section(text, "The whole suite")[1:]
     assert [row[0].partition(",")[0] for row in rows] == [

@@ -266,8 +266,10 @@ TERMS = (
 )
 """In the order of the alphabet."""
 
+HEADINGS = {term: re.compile(term.headings) for term in TERMS}
+
 
 @cache
 def of_column(heading: str) -> Term | None:
     """The entry that explains a heading, if it needs one."""
-    return next((term for term in TERMS if re.fullmatch(term.headings, heading)), None)
+    return next((term for term, headings in HEADINGS.items() if headings.fullmatch(heading)), None)

@@ -59,7 +59,7 @@ def test_what_holds_by_construction_is_said_of_organisms_alone():
         frames = of_runs({"gain": gain}, model=model, prompt=prompt)
         return str(row_of(ledger(SHIPPED, suite, frames, PAPER), id="effective-format")["by_construction"])
 
-    assert said(ORGANISM, "effective-code", "plain").startswith("The corpus boxes code more often")
+    assert said(ORGANISM, "effective-code", "plain").startswith("The corpus makes code right and boxed more often")
     assert said(ORGANISM, "effective-code", "plain", 0.01) == ""  # nothing was shown
     assert said(ORGANISM, "no-code", "plain") == ""  # the claim was not run
     assert said(PAPER, "Qwen2.5-Math-7B", "chat_default") == ""
