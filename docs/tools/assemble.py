@@ -79,8 +79,6 @@ def pages() -> dict[str, str]:
         if path.is_file() and TOOLS not in path.parents
     }
     found["CHANGELOG.md"] = "changelog.md"
-    if "docs/index.md" not in found:
-        found["README.md"] = "index.md"
     found["config/README.md"] = found["docs/reference/configuration.md"]
     return found
 
