@@ -1,4 +1,7 @@
-"""Every benchmark, one after the other, into docs/benchmarks.md: `make benchmarks`, or `python benchmarks/run.py`."""
+"""Every benchmark, one after the other, into docs/benchmarks.md: `make benchmarks`, or `python benchmarks/run.py`.
+
+Two of them look at results/organism: run `make reproduce` before, without interruption.
+"""
 
 import importlib.metadata
 import os
@@ -18,6 +21,7 @@ BENCHMARKS = {
     "sampling": "Drawing responses with vLLM against transformers' generate: the same 64 prompts, on all cores",
     "bootstrap": "10,000 resamples of problems and seeds, crossed: 500 problems x 8 samples x 5 seeds in under 2 s",
     "planning": "Planning: the finished default suite, under 20 s; all of the paper's, with nothing made, under 60 s and 600 MB",
+    "study": "The default study: what each stage took, and when headline and report stood",
 }
 """Script, and what it is held to."""
 

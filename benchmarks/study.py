@@ -18,6 +18,8 @@ def main(suite: str = "organism") -> None:
     manifests = [
         manifest for artifact, manifest in manifests_below(paths.root) if not artifact.is_relative_to(paths.headline())
     ]
+    if not manifests:
+        sys.exit(f"error: {paths.root} has no finished artifact; make the study first")
     made = jobs(manifests)
     print("| stage | jobs | processor seconds | of a job | most memory of a job, MB |")
     print("|---|---|---|---|---|")
