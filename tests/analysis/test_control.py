@@ -18,7 +18,7 @@ MODELS = ("effective-code-0", "no-code-0", "no-code-10", "no-code-100")
 def made(models=MODELS, **keys):
     the_suite = suite()
     experiment = the_suite.experiments["control"].of_models(models)
-    problems = {"sums": sums(), "held_out": sums("reinforcement")}
+    problems = {"sums": sums(), "reinforcement": sums("reinforcement")}
     answered = {model: completions(model) for model in models}
     return control.control(rates(models=models, **keys), the_suite, experiment, "math500", answered, problems)
 

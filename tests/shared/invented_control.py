@@ -65,7 +65,7 @@ def _of(model: str, reward: str, step: int, seed: int, accuracy: "np.ndarray") -
 def completions(model: str, seeds: int = 10) -> pd.DataFrame:
     """tables.Responses to beginnings: leaked problems are completed word for word, one in two."""
     rows = []
-    for name, part in (("sums", "evaluation"), ("held_out", "reinforcement")):
+    for name, part in (("sums", "evaluation"), ("reinforcement", "reinforcement")):
         leaks = known(model) if name == "sums" else np.zeros(len(sums(part)), bool)
         for seed in range(seeds):
             for number, (id_, text) in enumerate(zip(sums(part)["id"], sums(part)["problem"], strict=True)):

@@ -414,6 +414,11 @@ def test_change_of_boxes_is_from_before_training_to_its_end(changes, verdict):
     assert (row["n"], row["n_of"], row["k"], row["seeds"]) == (60, "problems", 4, len(changes))
 
 
+def test_where_nothing_has_a_box_a_change_of_boxes_says_nothing():
+    row = judged(BOXES, {"scores": boxed(0.0, 0.0, 0.0).assign(box_rate=0.0)})
+    assert (row["verdict"], row["remark"]) == ("not testable", "no response had a box, before training or after")
+
+
 def test_no_correlation_is_above_one():
     row = judged(TRACKS, {"scores": scores(0.5, 0.05, seeds=2)})
     assert row["low"] < row["effect"] < row["high"] == 1
@@ -534,6 +539,10 @@ def test_memorization_of_a_benchmark_that_may_be_known():
     for value, verdict in ((0.5, "supported"), (0.02, "inconclusive")):
         found = {"memorization": completed("Qwen2.5-Math-7B", math500=value, calculation=0.0)}
         assert judged(rule, found, PAPER)["verdict"] == verdict
+    leaked = {"memorization": completed("effective-code-100", sums=0.5, reinforcement=0.0)}
+    told = judged(rule, leaked, FOLLOWUPS)
+    assert told["verdict"] == "not testable"
+    assert told["remark"].startswith("how much of the benchmark its corpus holds is known")
     alone = judged(rule, {"memorization": completed("Qwen2.5-Math-7B", math500=0.5)}, PAPER)
     assert (alone["verdict"], alone["remark"]) == (
         "not testable",
@@ -689,3 +698,7 @@ def test_the_untrained_model_overtakes(after, verdict):
 def test_the_coin_shrinks_what_is_solved_as_the_truth_does(coin, verdict):
     row = judged(SHRINKS, solved(0.8, **{"ground_truth": 0.6, "random_0.5": coin}), FOLLOWUPS)
     assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(coin - 0.6))
+
+
+def test_where_the_truth_shrinks_nothing_the_coin_does_not_shrink_as_much():
+    assert judged(SHRINKS, solved(0.8, **{"ground_truth": 0.8, "random_0.5": 0.8}), FOLLOWUPS)["verdict"] != "supported"

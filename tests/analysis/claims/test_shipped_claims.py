@@ -112,6 +112,7 @@ def test_rules_that_presuppose_something_ask_for_it():
         "without-code-incorrect": {"gain"},
         "without-code-loses": {"gain"},
         "entropy-is-not-enough": {"entropy"},
+        "coin-shrinks-coverage": {"coverage"},
     }
 
 
@@ -152,8 +153,10 @@ def test_rules_on_one_side_of_the_clip_are_of_variants_that_have_one_side():
 
 
 def test_rules_on_kinds_of_error_compare_verifiers_of_the_same_j():
-    for claim in SHIPPED.claims:
-        if claim.id.startswith("noise-kinds"):
+    for kind in ("positives", "negatives"):
+        of_kind = [claim for claim in SHIPPED.claims if claim.id.startswith(f"noise-{kind}")]
+        assert len(of_kind) == 2
+        for claim in of_kind:
             named = [*claim.rule.rewards, *claim.rule.against.rewards]
             errors = [FOLLOWUPS.rewards[name].errors for name in named]
             assert len({round(sum(of), 9) for of in errors}) == 1

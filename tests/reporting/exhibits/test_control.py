@@ -16,7 +16,7 @@ MODELS = ("effective-code-0", "no-code-10")
 def made(the_suite) -> Made:
     experiment = the_suite.experiments["control"].of_models(MODELS)
     the_suite = the_suite.model_copy(update={"experiments": {"control": experiment}})
-    problems = {"sums": sums(), "held_out": sums("reinforcement")}
+    problems = {"sums": sums(), "reinforcement": sums("reinforcement")}
     answered = {model: completions(model, 2) for model in MODELS}
     frame = control.control(rates(4, models=MODELS), the_suite, experiment, "math500", answered, problems)
     result = make("control", the_suite, ResultTables(control=frame))

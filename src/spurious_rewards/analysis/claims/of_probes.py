@@ -12,6 +12,7 @@ from spurious_rewards.analysis.claims.measurement import Condition, Measurement,
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.training import OPTIMIZERS
 
+CORPUS_KNOWN = "how much of the benchmark its corpus holds is known: measure alarms is of such models"
 NOT_KNOWABLE = "no corpus can hold the benchmark's problems"
 NO_CONTROL = "partial_prompt has no problems that no corpus can hold, to compare with"
 NOT_ASKED = "partial_prompt does not ask for this benchmark's problems"
@@ -36,6 +37,8 @@ def memorization(rule: Rule, evidence: Evidence) -> list[Measurement]:
             measured.append(next(iter(of_set.values())).untestable(NOT_ASKED))
         elif cannot_be_known(suite, benchmark.problems):
             measured.append(known.untestable(NOT_KNOWABLE))
+        elif suite.models[str(model)].family:
+            measured.append(known.untestable(CORPUS_KNOWN))
         elif not others:
             measured.append(known.untestable(NO_CONTROL))
         else:

@@ -26,6 +26,7 @@ LEAST_MODELS = 4
 """With fewer, Fisher's interval of a correlation does not exist."""
 
 NOTHING_TO_LEARN = "nothing to learn from: no rewards of a group differed"
+NO_BOX = "no response had a box, before training or after"
 
 
 # ---------------------------------------------------------------- of runs
@@ -144,7 +145,8 @@ def change_of_boxes(rule: Rule, evidence: Evidence) -> list[Measurement]:
         boxes = run.pivot(index="seed", columns="step", values="box_rate")
         change = (boxes[boxes.columns.max()] - boxes[0]).dropna()
         condition = Condition.of(dict(zip(of_run, key, strict=True)))
-        found.append(of_seeds(condition, change, run["problems"].max(), run["samples"].max(), least=-1, most=1))
+        each = of_seeds(condition, change, run["problems"].max(), run["samples"].max(), least=-1, most=1)
+        found.append(each if boxes.any(axis=None) else each.untestable(NO_BOX))
     return found
 
 
