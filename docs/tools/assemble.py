@@ -41,7 +41,7 @@ SECTIONS = {
         "explanation",
         [
             *("design", "statistics", "statistics-tables", "grading", "organisms", "departures"),
-            *("reproducibility", "provenance", "security"),
+            *("reproducibility", "provenance", "security", "random-tests"),
         ],
     ),
     "Results": ("results", ["organism", "laptop", "followups"]),

@@ -43,7 +43,7 @@ def with_piece(name: str, piece: str, folder: Path) -> Suite:
 SUITES = {
     "add-a-model.md": ["one_gpu", "one_gpu", "organism"],
     "add-a-benchmark.md": ["small", "small"],
-    "add-a-figure.md": ["organism", "organism"],
+    "add-a-figure.md": ["organism", "organism", "paper", "paper"],
     "import-checkpoints.md": ["paper", "paper"],
     "gpus.md": ["one_gpu"],
 }
@@ -66,6 +66,14 @@ def test_the_figure_s_new_experiment_trains_only_what_is_new(tmp_path: Path) -> 
     found = with_piece("organism", blocks("add-a-figure.md", "yaml")[1], tmp_path)
     before = load(ROOT / "config/suites/organism.yaml")
     assert {run.reward for run in found.runs.keys() - before.runs.keys()} == {"random_0.9"}
+
+
+def test_half_of_the_new_variant_s_experiment_exists(tmp_path: Path) -> None:
+    found = with_piece("paper", blocks("add-a-figure.md", "yaml")[2], tmp_path)
+    before = load(ROOT / "config/suites/paper.yaml")
+    new = found.runs.keys() - before.runs.keys()
+    assert len(found.runs_of(found.experiments["tight"])) == 6
+    assert [run.variant for run in new] == ["tight_clip"] * 3
 
 
 def test_the_claim_is_one_that_the_ledger_can_have() -> None:

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.suite import Suite
@@ -304,21 +303,6 @@ def test_every_finding_names_exhibits_of_the_organism() -> None:
     assert len(findings) == 4
     for _, names, *_ in itertools.chain(*findings):
         assert set(names.split(", ")) <= set(suite("organism").exhibits)
-
-
-def test_what_the_page_adds_is_configuration_alone(tmp_path: Path) -> None:
-    keys = yaml.safe_load((ROOT / "config/suites/paper.yaml").read_text())
-    for piece in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL):
-        for section, entries in yaml.safe_load(piece).items():
-            keys[section].update(entries)
-    path = tmp_path / "more.yaml"
-    path.write_text(yaml.safe_dump(keys))
-    more = load(path)
-    assert {"Qwen3-8B-Base", "terse", "random_0.9", "tight_clip", "tight"} <= {
-        *more.models, *more.prompts, *more.rewards, *more.variants, *more.exhibits
-    }  # fmt: skip
-    assert len(more.runs_of(more.experiments["tight"])) == 12
-    assert len(more.runs) == len(suite().runs) + 12 - 3
 
 
 # ---------------------------------------------------------------- the perturbed problems

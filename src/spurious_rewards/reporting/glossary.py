@@ -75,7 +75,8 @@ TERMS = (
     ),
     Term(
         "Groups with equal rewards",
-        "The share of prompts whose responses all got the same reward. Such a group has no advantage to learn from.",
+        "The share of prompts whose responses all got the same reward. All advantages of such a group are 0, and it "
+        "teaches nothing.",
         r"Groups with equal rewards.*",
     ),
     Term(
@@ -111,7 +112,8 @@ TERMS = (
     ),
     Term(
         "n-gram",
-        "A run of n words. If enough of a problem's n-grams are in the training set, the problem counts as leaked.",
+        "A sequence of n words. If a training problem has enough of a benchmark problem's n-grams, the benchmark problem "
+        "counts as leaked.",
         r"Most n-grams.*",
     ),
     Term(
@@ -184,8 +186,8 @@ TERMS = (
     ),
     Term(
         "Seeds",
-        "How many independent repetitions there are, each with its own random numbers. What one seed shows may differ "
-        "in another.",
+        "How many seeds there are, or which one. A seed is the number that random draws start from. Runs that differ in "
+        "nothing but the seed show how much a result varies by chance.",
         r"Seeds?",
     ),
     Term(
@@ -212,12 +214,13 @@ TERMS = (
     ),
     Term(
         "Steps and updates",
-        "A rollout step samples a batch of responses and trains on it. One step can hold several optimiser updates.",
+        "A rollout step is one rollout batch with all the updates made from it. An update is one step of the optimiser.",
         r"Steps|Updates",
     ),
     Term(
         "Supported by",
-        "Measurement, or construction: a model organism was built so that the claim had to come out true.",
+        "Measurement, or construction: a model organism shows the effect whatever training does, because its family was "
+        "made to.",
         r"Supported by|Why by construction",
     ),
     Term(
@@ -227,20 +230,20 @@ TERMS = (
     ),
     Term(
         "Tokens clipped",
-        "The share of tokens that the clip took out of the loss: their probability had already moved past the clip "
-        "range in the direction of the update.",
+        "The share of tokens that the clip took out of the loss, because their probability had already moved past the "
+        "clip range in the direction of the update.",
         r"Tokens clipped.*",
     ),
     Term(
         "Variant",
-        "A training setting that differs from the suite's default, for example without the clip.",
+        "A named change of the training settings, such as no clipping. The default variant changes nothing.",
         r"Variant",
     ),
     Term(
         "Verdict",
-        "What the 95 % interval says. Of a change: gain if all of it is above 0, loss if all is below, otherwise no "
-        "clear change; not testable if training had nothing to learn from. Of a claim: supported, contradicted or "
-        "inconclusive.",
+        "Of a change: gain if the whole 95 % interval is above 0, loss if it is below 0, otherwise no clear change; not "
+        "testable if the rewards within a group never differed. Of a claim, by its rule: supported, contradicted, "
+        "inconclusive, not testable, not run or cannot run.",
         r"Verdict( in the paper's setting)?",
     ),
     Term(
@@ -250,7 +253,8 @@ TERMS = (
     ),
     Term(
         "Versus dummy baselines",
-        "The dummy baselines are random and format. A reward beats them if its advantage over each is clearly above 0.",
+        "The dummy baselines are the rewards random and format. A reward beats them if the 95 % intervals of its "
+        "differences from both are above 0.",
         r"Versus dummy baselines",
     ),
     Term(
