@@ -78,7 +78,7 @@ def versions() -> dict[str, str]:
 
 def command(study: Study) -> str:
     """What calibrates a suite."""
-    return f"spurious-rewards calibrate --config suite={shlex.quote(study.settings.suite)}"
+    return shlex.join(["spurious-rewards", "calibrate", *study.settings.option])
 
 
 def what(study: Study, model: str) -> str:
