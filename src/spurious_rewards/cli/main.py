@@ -243,7 +243,7 @@ def verify(config: Config) -> None:
 
     found = verify.verify(_study(config))
     say(found.said)
-    if not found.same:
+    if not found.as_promised:
         sys.exit(1)
 
 
