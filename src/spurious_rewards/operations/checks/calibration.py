@@ -23,17 +23,17 @@ def read(study: Study) -> Calibrated:
     try:
         found = calibration.read(path)
     except UserError as error:
-        return Calibrated(study, stale=(f"{error}; not used; {again}",))
+        return Calibrated(study, stale=((f"{error}; not used", again),))
     here = card(study)
     if here is not None and here != found.card:
-        return Calibrated(study, stale=(f"{path}: measured on {found.card}, and this is {here}; not used; {again}",))
+        return Calibrated(study, stale=((f"{path}: measured on {found.card}, and this is {here}; not used", again),))
     if other := calibration.other_library(found, versions()):
-        return Calibrated(study, stale=(f"{path}: measured with {other}; not used; {again}",))
+        return Calibrated(study, stale=((f"{path}: measured with {other}; not used", again),))
     measured, stale = [], []
     for one in found.measured:
         differences = {name: _differences(study, name, one) for name in one.models}
         stale += [
-            f"{path}: {name} was measured with {other}; not used; {again}"
+            (f"{path}: {name} was measured with {other}; not used", again)
             for name, other in differences.items()
             if other
         ]
@@ -44,8 +44,7 @@ def read(study: Study) -> Calibrated:
 
 def stale(measured: Calibrated) -> Iterator[Finding]:
     """What of the suite's calibration does not hold."""
-    for said in measured.stale:
-        found, _, mend = said.rpartition("; ")
+    for found, mend in measured.stale:
         yield Finding("warns", "calibration", found, mend)
 
 
