@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.arrow_rows import is_text
-from spurious_rewards.runtime.errors import UserError, in_a_line
+from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 ROW_GROUP = 5_000
@@ -372,11 +372,6 @@ def allowed(path: Path) -> int:
 def is_plain(kind: pyarrow.DataType) -> bool:
     """Whether a column has a single number, flag or text in each row, and no list of them."""
     return is_text(kind) or pyarrow.types.is_primitive(kind) or pyarrow.types.is_null(kind)
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the rows that it shows."""
-    return str(error).strip().partition("\n")[0]
 
 
 def rows(path: Path) -> int:

@@ -19,7 +19,7 @@ from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
 from spurious_rewards.operations.checks import calibration
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, first_line
 from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.stages.study import Study
 
@@ -354,5 +354,5 @@ def _full_disk(error: BaseException | None) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return f"{error.filename or os.getcwd()}: {os.strerror(error.errno)}"
     if FULL_DISK.search(str(error)):
-        return f"{os.getcwd()}: {str(error).splitlines()[0]}"
+        return f"{os.getcwd()}: {first_line(error)}"
     return _full_disk(error.__cause__ or error.__context__)

@@ -21,7 +21,7 @@ from spurious_rewards.rewards import trl_signature, values
 from spurious_rewards.rewards.functions import Context, RewardFunction
 from spurious_rewards.rewards.importing import importable, load
 from spurious_rewards.rewards.isolation import isolated
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, one_line
 
 
 def planned(file: Path, digest: str | None) -> Code:
@@ -147,7 +147,7 @@ def _said(code: Code, what: str) -> Iterator[None]:
     except UserError as error:
         raise UserError(f"{code.file}: {what}: {error}") from error
     except BaseException as error:
-        raised = values.one_line("".join(traceback.format_exception_only(error)))
+        raised = one_line("".join(traceback.format_exception_only(error)))
         raise UserError(f"{code.file}: {what}: {raised}{_line(code, error)}") from error
 
 
