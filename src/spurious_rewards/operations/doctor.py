@@ -107,7 +107,7 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
     Raises:
         UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, too full a disk.
     """
-    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
+    config = accelerate.of(hardware)
     if not hardware.gpus or (config and config.cpu):
         return
     needed = config.processes // config.machines + hardware.server_gpus if config else hardware.gpus

@@ -88,7 +88,7 @@ def measure(job: Job) -> Measured | None:
         UserError: it cannot be made; the message says why and what to do.
     """
     processes, training = launching.join(job.hardware), job.training
-    config = accelerate.read(job.hardware.accelerate_config) if job.hardware.accelerate_config else None
+    config = accelerate.of(job.hardware)
     torch.set_num_threads(job.threads)
     tokenizer = loading.load_tokenizer(job.folder)
     arguments = grpo_arguments(
