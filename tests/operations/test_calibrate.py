@@ -226,7 +226,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_what_cannot_be_measured_here_is_refused_in_a_line(
     changes: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h100: None
 ) -> None:
-    monkeypatch.setattr("spurious_rewards.operations.checks.packages.version", lambda name: "0.31.0")
+    monkeypatch.setattr("spurious_rewards.runtime.installed.version", lambda name: "0.31.0")
     found = on_gpu(tmp_path, **changes)
     for name, processes, number in (("four", 4, 1), ("far", 8, 2)):
         kind = f"{{distributed_type: MULTI_GPU, num_processes: {processes}, num_machines: {number}}}"

@@ -17,6 +17,7 @@ from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import calibration, environment, gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On
+from spurious_rewards.runtime import installed
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
@@ -117,10 +118,9 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
             f"{node}: the job needs {needed} GPUs of this machine, which shows {len(found)}; see nvidia-smi and "
             "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
-    if engine == "vllm" and packages.version("vllm") is None:
-        raise UserError(
-            f"{node}: the suite's engine is vllm, and vLLM is not installed; run `pip install -e '.[vllm]'`"
-        )
+    if engine == "vllm" and installed.version("vllm") is None:
+        how = installed.how_to_get("vllm")
+        raise UserError(f"{node}: the suite's engine is vllm, and vLLM is not installed; {how}")
     smallest = min(gpu.gb for gpu in found)
     phases = (
         [[gpu_memory.updating(hardware.num_parameters, config)]]

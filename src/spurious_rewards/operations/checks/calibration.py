@@ -9,8 +9,8 @@ from spurious_rewards.operations.calibrated import Calibrated
 from spurious_rewards.operations.checks import machines
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import trained
-from spurious_rewards.operations.checks.packages import version
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.installed import version
 from spurious_rewards.stages.study import Study
 
 
