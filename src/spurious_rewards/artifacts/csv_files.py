@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from spurious_rewards.runtime.errors import UserError, one_line
-from spurious_rewards.runtime.files import read_text, replacing
+from spurious_rewards.runtime.files import REMAKE, read_text, replacing
 
 _FORMULA = re.compile(r"(?='*[-=+@\t\r\n\uff0b\uff0d\uff1d\uff20])(?![-+]?[0-9]+(?:\.[0-9]+)?\Z)")
 """Where a text begins that a spreadsheet would work out, or one that stands for such a text; a number is neither."""
@@ -51,8 +51,6 @@ _WHAT = {
     "flag": "True or False in each row",
 }
 _TEXTS = ("text", "words", "numbers")
-
-REMAKE = "delete the file and run again to remake it"
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.arrow_rows import is_text
 from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
-from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.files import REMAKE, replacing
 
 ROW_GROUP = 5_000
 """Rows of a Parquet file that are read at once, where not all are."""
@@ -256,8 +256,6 @@ def _checked(frame: pd.DataFrame, table: type[Table]) -> pyarrow.Table:
         {**(arrow.schema.metadata or {}), b"table": table.__name__.encode(), b"version": str(table._VERSION).encode()}
     )
 
-
-REMAKE = "delete the file and run again to remake it"
 
 IN_MEMORY = 10**9
 """Bytes that any table may come to."""

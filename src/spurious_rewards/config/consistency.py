@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from spurious_rewards.config import exhibits, lengths, probes
-from spurious_rewards.config.experiments import Grid, seeds_of
+from spurious_rewards.config.experiments import Grid, check_seeds, seeds_of
 from spurious_rewards.config.messages import FoundError, known, known_once, place, plain, suggest
 from spurious_rewards.config.models import Model, Organism
 from spurious_rewards.config.problems import Benchmark
@@ -221,8 +221,7 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
     if not grid.seeds:
         raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
     for group in grid.seeds:
-        if not seeds_of(group):
-            raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+        check_seeds(group, f"{where}.seeds")
         if grid.seeds.count(group) > 1:
             raise FoundError(f"{where}.seeds", group, "it is named twice; delete one")
         for seed in seeds_of(group):
