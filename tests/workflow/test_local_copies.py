@@ -183,5 +183,5 @@ def test_what_was_made_is_worked_on_where_the_copies_are_not(folder: Path) -> No
     (folder / PREPARED).unlink()
     line = complaint(snakemake(folder, PREPARED))
     assert line == (
-        "error: data/sums.jsonl: no such file or folder; mend its path in the suite, or `sources` in config.yaml"
+        "error: data/sums.jsonl: no such file or folder; fix its path in the suite, or `sources` in config.yaml"
     )

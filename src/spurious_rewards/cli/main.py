@@ -48,7 +48,7 @@ UNUSABLE = {
     errno.ENOTDIR: A_FILE,
     errno.EISDIR: "a folder stands where a file belongs; move it away, or name another place",
     errno.ENAMETOOLONG: "this name is too long for a file; give a shorter one",
-    errno.ELOOP: "links that lead in a circle; mend them, or name another place",
+    errno.ELOOP: "links that lead in a circle; fix them, or name another place",
 }
 """What is wrong with a path that the operating system does not take; a missing file may be a fault of ours."""
 
@@ -102,7 +102,7 @@ def doctor(
     config: Config,
     cluster: Annotated[bool, typer.Option("--slurm", help="jobs will run on a cluster, not here")] = False,
 ) -> None:
-    """Say what would stop a suite, and how to mend it.
+    """Check what would prevent a suite from running, and how to fix it.
     Example: spurious-rewards doctor --config suite=one_gpu
     """
     study = _study(config)
@@ -304,7 +304,7 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
+    """Run a command; what a user can fix ends in one line on stderr and exit code 1."""
     _print_every_character()
     guard_stderr()
     try:

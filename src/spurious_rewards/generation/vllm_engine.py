@@ -47,7 +47,7 @@ class VllmEngine:
             loading.check_tensors(self.folder)  # vLLM says nothing of those that are missing
             self._holds = None  # if this fails half way, what is there is of no folder
             # Too little memory, too few positions, unknown models.
-            with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
+            with loading.plainly(self.folder, "vLLM cannot load it", "fix that, or set sampling.engine: transformers"):
                 if self._llm is None:
                     loading.check_finite(self.folder)  # a second read, once an engine: vLLM starts from a path alone
                     self._llm = self._make()

@@ -19,7 +19,7 @@ AGAIN = "copy or make it again"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a model folder: in which file, and what to do about it (goes on from: to mend it,)."""
+    """What is wrong with a model folder: in which file, and what to do about it (goes on from: To fix it,)."""
 
     file: Path
     wrong: str

@@ -186,13 +186,13 @@ def _prompt(
             yield Fault(
                 file,
                 f"its chat template cannot be used with the suite's prompt ({in_a_line(error)})",
-                f"mend it, or {raw}, or one without a system message",
+                f"fix it, or {raw}, or one without a system message",
             )
             return
         if chance:
             yield Fault(file, f"its chat template draws by chance ({chance})", f"take that out of it, or {raw}")
     if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
-        yield Fault(file, f"its chat template {what}", f"mend it, or {raw}")
+        yield Fault(file, f"its chat template {what}", f"fix it, or {raw}")
         return
     if tokenizer is None:
         return

@@ -1,4 +1,4 @@
-"""What would stop a suite, said before anything starts, and how to mend it.
+"""What would prevent a suite from running, found before anything starts, and how to fix it.
 
 `doctor` looks at a study, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
 """
@@ -77,7 +77,7 @@ def failing(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def report(findings: Sequence[Finding], suite: str) -> str:
-    """Findings to be read: what fails and how to mend it, then warnings, then what is fine in a line."""
+    """Findings to be read: what fails and how to fix it, then warnings, then what is fine in a line."""
     fails, warns = failing(findings), [finding for finding in findings if finding.level == "warns"]
     fine = [finding.what for finding in findings if finding.level == "fine"]
     blocks = [f"The suite {suite} cannot run as things are." if fails else f"The suite {suite} can run."]

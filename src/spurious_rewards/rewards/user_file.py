@@ -86,10 +86,10 @@ def _callable(code: Code, name: str) -> Callable[..., Any]:
         ):
             own = own()
     if own is None:
-        raise UserError(f"{code.file}: has no function {name}; mend `function` of the reward")
+        raise UserError(f"{code.file}: has no function {name}; fix `function` of the reward")
     if not callable(own):
         raise UserError(
-            f"{code.file}: {name} is {values.short(own)}, which cannot be called; mend `function` of the reward"
+            f"{code.file}: {name} is {values.short(own)}, which cannot be called; fix `function` of the reward"
         )
     with isolated(0), importable(code), _said(code, f"{name} cannot be looked at"):
         waited_for = any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None))))  # noqa: B004

@@ -13,7 +13,7 @@ QUOTED = 500
 
 
 class UserError(Exception):
-    """Something the user can mend: the message says where (file, key or line), what was found and what to do.
+    """Something the user can fix: the message says where (file, key or line), what was found and what to do.
 
     The command line prints it as one line without a traceback and exits with 1. Whatever texts of others the message holds, it
     is one line, and of a long one the beginning and the end.
