@@ -358,7 +358,9 @@ def _validated(path: Path, schema: pa.DataFrameSchema, mend: str, arrow: pyarrow
     try:
         frame: pd.DataFrame = schema.validate(arrow.to_pandas())
     except pandera.errors.SchemaError as error:
-        raise UserError(f"{path}: holds what no table {schema.name} does ({first_line(error)}); {mend}") from error
+        raise UserError(
+            f"{path}: contains values that are invalid in table {schema.name} ({first_line(error)}); {mend}"
+        ) from error
     return frame
 
 

@@ -148,7 +148,7 @@ def _rewards_fit(suite: Suite) -> None:
                 raise FoundError(
                     f"rewards.{name}.unless",
                     reward.unless,
-                    f"it is paid for what {reward.function} is, or needs votes or probabilities of its own; "
+                    f"it pays for the same thing as {reward.function}, or needs its own votes or probabilities; "
                     f"allowed: {', '.join(sorted(allowed))}",
                 )
         if reward.problems is not None:

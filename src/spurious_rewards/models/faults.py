@@ -60,7 +60,7 @@ def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
         content = file.read(limits.DOCUMENT + 1)
     if len(content) > limits.DOCUMENT:
         most = limits.megabytes(limits.DOCUMENT)
-        return Fault(path, f"has more than {most}, the most that is read of such a file", "take another model")
+        return Fault(path, f"has more than {most}, the limit for such a file", "take another model")
     if content.startswith(b"\xef\xbb\xbf"):
         return Fault(path, "begins with a byte order mark, which transformers does not read", "save it as plain UTF-8")
     try:

@@ -244,7 +244,7 @@ def _measure(study: Study, size: Size, random_weights: bool, work: Path) -> tupl
         raise UserError(read_text(failed))
     if code or not (step / MEASURED).exists():
         how = f"was ended by signal {-code}, perhaps for main memory" if code < 0 else f"failed with exit code {code}"
-        raise UserError(f"{model}: the process that measured it {how}; its last words stand above")
+        raise UserError(f"{model}: the process that measured it {how}; see its output above")
     remove(work / "model")
     found = Measured.model_validate_json(read_text(step / MEASURED))
     config = accelerate.of(size.hardware)
