@@ -4,7 +4,7 @@
 # make smoke        the same stages on a cut-down suite, in minutes; its digits must be the published ones
 # make laptop       a real language model on two cores, to results/laptop/report.html (config/suites/laptop.yaml); not run to its end yet
 # make test         the tests, without those that take long and seldom fail
-# make test-all     all of them; CI runs these, lint, test-vllm and test-slurm
+# make test-all     all of them; CI runs lint, docs, smoke, these, test-vllm and test-slurm (.ci/run)
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint
 # make test-vllm    the same code with a real vLLM on the CPU, in an environment of its own
 # make test-gpu     what only a GPU can show, in minutes; skipped where there is none (docs/how-to/gpus.md)

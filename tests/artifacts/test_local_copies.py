@@ -81,7 +81,7 @@ def test_what_is_missing_is_named(file: Path) -> None:
     there, absent = (json.dumps(contents.locations([path])) for path in (file, Path("absent")))
     assert local_copies.paths(["{}", there, there]) == [file]
     assert local_copies.missing(local_copies.paths([there])) == ""
-    assert local_copies.missing(local_copies.paths([there, absent])).startswith("absent: no such file or folder; mend ")
+    assert local_copies.missing(local_copies.paths([there, absent])).startswith("absent: no such file or folder; fix ")
 
 
 def test_a_job_that_was_not_told_where_says_so() -> None:

@@ -123,7 +123,7 @@ def manifest(tmp_path: Path) -> Path:
 def test_a_key_of_another_kind_is_named_with_its_file(manifest: Path, key: str, value: Any) -> None:
     assert manifests.read(manifest)["details"]["prompt"] == "abc"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}))
-    with pytest.raises(UserError, match=rf"^{manifest}: {key}.*; not a manifest.* delete it and what it is of"):
+    with pytest.raises(UserError, match=rf"^{manifest}: {key}.*; not a manifest.* delete it and its artifact"):
         manifests.read(manifest)
 
 

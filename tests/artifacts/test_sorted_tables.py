@@ -72,7 +72,7 @@ def test_a_part_with_keys_of_another_kind_is_named(tmp_path, column, cells):
     says_it_is_good = {name: good.schema.metadata[name] for name in (b"table", b"version")}
     pq.write_table(forged.replace_schema_metadata(says_it_is_good), tmp_path / "1.parquet")
     with pytest.raises(
-        UserError, match=r"1\.parquet: (holds what no table Responses does|has other columns) .*delete the file"
+        UserError, match=r"1\.parquet: (contains values that are invalid in table Responses|has other columns) .*delete"
     ):
         sorted_tables.join(
             [tmp_path / "0.parquet", tmp_path / "1.parquet"], tables.Responses, KEY, tmp_path / "whole.parquet"

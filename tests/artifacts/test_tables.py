@@ -111,9 +111,9 @@ WRONG = {
     "a column of bytes": ({**{name: ["a"] for name in FRAME}, "answer": [b"1"]}, "has other columns than"),
     "a column of numbers": (
         {**{name: ["a"] for name in FRAME}, "answer": [1]},
-        "holds what no table Problems does .*answer",
+        "contains values that are invalid in table Problems .*answer",
     ),
-    "equal ids": ({name: ["a", "a"] for name in FRAME}, "holds what no table Problems does .*id"),
+    "equal ids": ({name: ["a", "a"] for name in FRAME}, "contains values that are invalid in table Problems .*id"),
 }
 
 

@@ -93,3 +93,17 @@ def test_a_local_copy_may_be_gone_whose_content_is_remembered() -> None:
     assert {key: str(path) for key, path in read.sources.items()} == sources
     with pytest.raises(UserError, match=r"sources\.a/c = /elsewhere: no such file or folder"):
         settings.read({"sources": sources}, lambda path: path == Path("/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("suite", "option", "elsewhere"),
+    [
+        ("organism", [], []),
+        ("smoke", ["--config", "suite=smoke"], ["--config", "suite=smoke"]),
+        ("my/own.yaml", ["--config", "suite=my/own.yaml"], ["--config", "suite=my/own.yaml"]),
+        ("/home/someone/own.yaml", ["--config", "suite=/home/someone/own.yaml"], ["--config", "suite=own.yaml"]),
+    ],
+)
+def test_commands_choose_the_suite_as_it_was_chosen(suite: str, option: list[str], elsewhere: list[str]) -> None:
+    chosen = settings.Settings(suite=suite)
+    assert (chosen.option, chosen.option_elsewhere) == (option, elsewhere)

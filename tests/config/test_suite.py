@@ -182,7 +182,7 @@ COMPLAINTS = [
         ['rewards.format.unless = "random"', "probabilities of its own", "allowed: ground_truth, no_repetition"],
     ),
     ("rewards/format/unless", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
-    ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "paid for"]),
+    ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "pays for"]),
     ("rewards/incorrect/unless", "ground_truth", ['rewards.incorrect.unless = "ground_truth"', "allowed: format"]),
     ("rewards/format/unless", "incorrect", ['rewards.format.unless = "incorrect"', "votes"]),
     (

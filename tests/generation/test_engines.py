@@ -245,7 +245,7 @@ def test_a_suite_says_which_engine_draws(tiny_model: Path):
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_without_vllm_an_error_says_how_to_get_it(tiny_model: Path):
-    how = r"vLLM is not installed here; run pip install -e '\.\[vllm\]' .* or set sampling\.engine: transformers"
+    how = r"vLLM is not installed; run `pip install -c constraints\.txt -e '\.\[vllm\]'` .* or set sampling\.engine: "
     with pytest.raises(UserError, match=how):
         engine(tiny_model, Sampling(engine="vllm"), Hardware())
     with pytest.raises(UserError, match=how):

@@ -420,7 +420,7 @@ def test_a_benchmark_that_is_added_answers_only_itself(tiny_model: Path, answere
     ask(tiny_model, answered, tasks=LATER)
     rows = tables.read(answered, tables.Responses)
     assert (rows["response"] == "kept").eq(rows["benchmark"] != "later").all()
-    assert "answered before, and taken from there: drawn, greedy" in capfd.readouterr().err
+    assert "reusing earlier responses for: drawn, greedy" in capfd.readouterr().err
     rows_of = ask(tiny_model, tmp_path / "at_once.parquet", tasks=LATER)
     assert hidden(answered.parent) == []
     ask(tiny_model, tmp_path / "second" / "responses.parquet")

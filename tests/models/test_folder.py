@@ -186,7 +186,7 @@ def test_a_file_that_is_too_large_to_be_read_is_named(name: str, folder: Path) -
         (folder / "model.safetensors").unlink()
     with (folder / name).open("ab") as file:
         file.truncate(2 * 10**9)  # of which the disk holds nothing
-    assert f"{folder / name}: has more than 100 MB, the most that is read of such a file" in {
+    assert f"{folder / name}: has more than 100 MB, the limit for such a file" in {
         fault.said for fault in faults(folder)
     }
 
@@ -313,10 +313,10 @@ def test_of_a_model_that_sees_the_part_that_writes_counts(folder: Path) -> None:
     [
         ({"transformers_weights": "sub/model.safetensors"}, "names other weights than those that are checked"),
         ({"attn_implementation": "somebody/kernel"}, "attn_implementation names code from elsewhere"),
-        ({"num_hidden_layers": 10**7}, "num_hidden_layers = 10000000, and 1,000 are the most that are loaded"),
+        ({"num_hidden_layers": 10**7}, "num_hidden_layers = 10000000, and the limit is 1,000"),
         ({"num_labels": 10**8}, "num_labels = 100000000"),
         ({"intermediate_size": 10**9}, "intermediate_size = 1000000000"),
-        ({"n_layer": 10**9}, "n_layer = 1000000000, and 1,000 are the most that are loaded"),
+        ({"n_layer": 10**9}, "n_layer = 1000000000, and the limit is 1,000"),
         ({"decoder_layers": 10**9}, "decoder_layers = 1000000000"),
         ({"vision_config": {"num_labels": 10**8}}, "num_labels = 100000000"),
         ({"parts": [{"num_hidden_layers": 10**8}]}, "num_hidden_layers = 100000000"),

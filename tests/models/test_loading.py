@@ -308,7 +308,7 @@ def test_its_words_are_not_too_long_either(tmp_path: Path):
     as_two_files(folder)
     vocabulary = json.loads((folder / "vocab.json").read_text())
     (folder / "vocab.json").write_text(json.dumps(vocabulary | {"a" * 20_000: len(vocabulary)}))
-    with pytest.raises(UserError, match="its tokenizer has a token of 20,000 characters, and 10,000 are the most"):
+    with pytest.raises(UserError, match="its tokenizer has a token of 20,000 characters, and the limit is 10,000"):
         load_tokenizer(folder)
 
 

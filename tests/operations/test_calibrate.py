@@ -226,7 +226,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_what_cannot_be_measured_here_is_refused_in_a_line(
     changes: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h100: None
 ) -> None:
-    monkeypatch.setattr("spurious_rewards.operations.checks.packages.version", lambda name: "0.31.0")
+    monkeypatch.setattr("spurious_rewards.runtime.installed.version", lambda name: "0.31.0")
     found = on_gpu(tmp_path, **changes)
     for name, processes, number in (("four", 4, 1), ("far", 8, 2)):
         kind = f"{{distributed_type: MULTI_GPU, num_processes: {processes}, num_machines: {number}}}"
@@ -259,10 +259,10 @@ def test_it_holds_where_nothing_has_changed(tmp_path: Path, h100: None) -> None:
 @pytest.mark.parametrize(
     ("said", "changes", "stale"),
     [
-        ({"card": "NVIDIA A100-SXM4-80GB"}, {}, f"measured on NVIDIA A100-SXM4-80GB, and this is {CARD}; not used; run"),
+        ({"card": "NVIDIA A100-SXM4-80GB"}, {}, f"measured on NVIDIA A100-SXM4-80GB, and this is {CARD}; not used"),
         ({}, {"training": {**TRAINING.model_dump(), "micro_batch": 4}}, "was measured with micro_batch 8, now 4; not used"),
-        ({"measured": (measurement(models={"m": "other"}),)}, {}, "m was measured with other, now m; not used; run"),
-        ({"measured": (measurement(models={"x": "x"}),)}, {}, "x was measured with a suite that had this model; not used; run"),
+        ({"measured": (measurement(models={"m": "other"}),)}, {}, "m was measured with other, now m; not used"),
+        ({"measured": (measurement(models={"x": "x"}),)}, {}, "x was measured with a suite that had this model; not used"),
     ],
 )  # fmt: skip
 def test_it_is_not_used_where_something_has(
@@ -270,26 +270,28 @@ def test_it_is_not_used_where_something_has(
 ) -> None:
     found = beside(on_gpu(tmp_path, **changes), invented(**said))
     measured = checks.read(found)
-    [line] = measured.stale
-    assert stale in line
-    assert f"`spurious-rewards calibrate --config suite={found.suite_path}` again" in line
+    [(why, mend)] = measured.stale
+    assert stale in why
+    assert mend == f"run `spurious-rewards calibrate --config suite={found.suite_path}` again"
     assert measured.of("m", found.suite.training) is None
     assert stale.partition(";")[0] in " ".join(estimate_report.report(found, 1, measured=measured).split())
-    assert line.rpartition("; ")[2] in [finding.mend for finding in doctor(found) if finding.what == "calibration"]
+    assert (why, mend) in [(each.found, each.mend) for each in doctor(found) if each.what == "calibration"]
 
 
 def test_another_library_is_another_measurement(tmp_path: Path, h100: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "version", lambda name: {"torch": "2.14.0"}.get(name))
     found = beside(on_gpu(tmp_path), invented())
-    assert "measured with torch 2.13.0, now 2.14.0; not used; run" in checks.read(found).stale[0]
+    [(why, _)] = checks.read(found).stale
+    assert why.endswith("measured with torch 2.13.0, now 2.14.0; not used")
 
 
 def test_a_damaged_one_stops_neither_doctor_nor_estimate(tmp_path: Path, h100: None) -> None:
     found = on_gpu(tmp_path)
     calibration.path_of(found.suite_path).write_text("measured: 3")
-    [line] = checks.read(found).stale
-    assert "tiny.calibration.yaml: " in line
-    assert "not used; run" in line
+    [(why, mend)] = checks.read(found).stale
+    assert "tiny.calibration.yaml: " in why
+    assert why.endswith("; not used")
+    assert mend.startswith("run `spurious-rewards calibrate ")
 
 
 # ---------------------------------------------------------------- what is made of it

@@ -30,6 +30,7 @@ from spurious_rewards.operations.checks import environment as checks_environment
 from spurious_rewards.operations.checks import gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report, unusable_models
+from spurious_rewards.runtime import installed
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import resources as stage_resources
 from spurious_rewards.stages.study import Study
@@ -689,7 +690,7 @@ def test_gpus_of_a_node_must_be_large_enough(command: Callable[[str, str], None]
 def test_a_share_must_hold_one_sequence_before_vllm_starts(
     command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "version", lambda name: "0.31.0")
+    monkeypatch.setattr(installed, "version", lambda name: "0.31.0")
     command("nvidia-smi", "0, GPU-aa, 81920, NVIDIA A100-SXM4-80GB")
     on = Hardware(gpus=1, accelerate_config=ONE_GPU, num_parameters=1.5e9, gpu_memory_utilization=0.6, sequence_gb=48)
     check_node(on, engine="vllm")

@@ -172,8 +172,8 @@ def test_a_local_copy_that_holds_something_else_than_was_used_is_told(results: P
     assert root.artifacts[0].other_parents == [model]
     shown = text(made)
     assert "CHANGED" in shown
-    assert f"was made from another state of {model}" in shown
-    assert "1 made from another state of what stands there" in shown.splitlines()[-1]
+    assert f"{model} has changed since this was made from it" in shown
+    assert "1 made from something that has changed since" in shown.splitlines()[-1]
 
     (model / "config.json").write_text("{}")
     assert set(found(trace(made), model).states.values()) == {"unchanged"}
@@ -233,7 +233,7 @@ def test_a_parent_that_was_made_anew_with_another_content_is_told(results: Path)
     root = trace(FIGURE)
     assert set(found(root, grades).states.values()) == {"unchanged"}
     assert found(root, SCORES).other_parents == [grades.absolute()]
-    assert f"was made from another state of {grades.relative_to(ROOT)}" in text(FIGURE)
+    assert f"{grades.relative_to(ROOT)} has changed since this was made from it" in text(FIGURE)
 
 
 def test_weights_that_were_let_go_are_counted(results: Path) -> None:

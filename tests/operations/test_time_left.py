@@ -36,7 +36,8 @@ def test_what_is_left_is_told_when_the_headline_stands() -> None:
     run.finish(300, 4)
     # Two of 240 seconds to train and a report of the shortest, 60, are left; 420 seconds of jobs took 300: 540 / 1.4.
     assert run.said == [
-        "The headline stands: headline/report.html, after 5 min. The rest takes about 6 min, by what jobs have taken so far."
+        "The headline report is ready: headline/report.html, after 5 min. "
+        "The rest takes about 6 min, by what jobs have taken so far."
     ]
 
 
@@ -44,7 +45,7 @@ def test_the_last_job_leaves_nothing_to_say() -> None:
     run = Run({4: "headline"})
     run.start(0, 4)
     run.finish(20, 4)
-    assert run.said == ["The headline stands: headline/report.html, after 1 min."]
+    assert run.said == ["The headline report is ready: headline/report.html, after 1 min."]
 
 
 def test_long_runs_are_told_of_now_and_then() -> None:

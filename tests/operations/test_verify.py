@@ -88,7 +88,7 @@ def test_what_is_published_is_verified(study: Study) -> None:
     assert publish(study) == Path("expected/smoke") / CLASS
     found = verify(study)
     # 1 of the figure, 6 of the ledger; 2 families x 3 rewards x 2 seeds
-    assert (found.said, found.same) == (f"identical: 9 numbers, 12 runs (numeric class {CLASS})", True)
+    assert (found.said, found.as_promised) == (f"identical: 9 numbers, 12 runs (numeric class {CLASS})", True)
     publish(study)
     assert verify(study) == found, "what was published is no change that stands in the way"
 
@@ -103,10 +103,10 @@ def changed(path: str, old: str, new: str) -> None:
 def test_numbers_are_compared_to_ten_digits(study: Study) -> None:
     publish(study)
     changed("exhibits/fig1/table.csv", "0.1234567890123", "0.1234567890124")
-    assert verify(study).same
+    assert verify(study).as_promised
     changed("exhibits/fig1/table.csv", "0.1234567890124", "0.1234567990124")
     found = verify(study)
-    assert not found.same
+    assert not found.as_promised
     assert 'exhibits/fig1.csv, row 1, gain: "0.1234567990124", published "0.1234567890123"\n' in found.said
     assert "published: " in found.said
     assert "commit 0123456" in found.said
@@ -115,7 +115,7 @@ def test_numbers_are_compared_to_ten_digits(study: Study) -> None:
 def test_a_claim_in_other_words_is_the_same_claim(study: Study) -> None:
     publish(study)
     changed("claims.csv", "0.3,A", "0.3,The same in other words")
-    assert verify(study).same
+    assert verify(study).as_promised
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_differs_is_named(study: Study, path: str, old: str, new: str, said
     publish(study)
     changed(path, old, new)
     found = verify(study)
-    assert not found.same
+    assert not found.as_promised
     assert said in found.said
 
 
@@ -155,9 +155,9 @@ def test_the_first_difference_of_the_pipeline_is_named(study: Study) -> None:
 def test_portable_digits_are_those_of_every_class(study: Study, of_class: Callable[[str], None]) -> None:
     publish(study)
     of_class("ffffffff")
-    assert verify(study).same
+    assert verify(study).as_promised
     (next(iter(study.conditions)) / "responses.parquet").write_bytes(b"other")
-    assert not verify(study).same
+    assert not verify(study).as_promised
 
 
 def all_made(study: Study, **changed: Any) -> None:
@@ -172,10 +172,10 @@ def test_of_another_class_or_otherwise_made_effects_are_held_against_intervals(
     all_made(study, request={"threads": 1})
     publish(study)
     changed("claims.csv", "a,supported,0.2", "a,contradicted,0.4")
-    assert not verify(study).same
+    assert not verify(study).as_promised
     of_class("ffffffff")
     found = verify(study)
-    assert found.same
+    assert found.as_promised
     assert found.said.splitlines() == [
         f"not compared digit by digit: this machine's numeric class is ffffffff, and what is published is of {CLASS}",
         "1 of 2 claim effects are within the published 95 % intervals",

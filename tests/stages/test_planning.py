@@ -205,7 +205,7 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
     ("chosen", "command"),
     [
         ("organism", "snakemake --cores all"),
-        ("a b.yaml", "snakemake --config suite='a b.yaml' --cores all"),
+        ("a b.yaml", "snakemake --config 'suite=a b.yaml' --cores all"),
         ("/home/someone/mine.yaml", "snakemake --config suite=mine.yaml --cores all"),  # a place is nobody's business
     ],
 )

@@ -147,7 +147,7 @@ def test_what_vllm_is_told_reaches_trl() -> None:
 def test_vllm_that_is_not_installed_is_said_so(organism_model: Path, tmp_path: Path) -> None:
     if "vllm" in packages_distributions():
         pytest.skip("vLLM is installed here")
-    with pytest.raises(UserError, match=r"training\.engine = vllm: vLLM is not installed; install it with"):
+    with pytest.raises(UserError, match=r"training\.engine: vllm, and vLLM is not installed; run `pip"):
         run(organism_model, tmp_path, 0, 1, training=TINY.model_copy(update={"engine": "vllm"}))
 
 

@@ -107,7 +107,7 @@ def test_a_changed_source_is_made_again_with_what_hangs_on_it(folder: Path) -> N
     (folder / "data/sums.jsonl").write_text(OTHER)
     told = lineage(folder)
     assert "CHANGED" in told
-    assert "was made from another state of data/sums.jsonl" in told.replace(f"{folder}/", "")
+    assert "data/sums.jsonl has changed since" in told.replace(f"{folder}/", "")
     assert planned(folder) == sorted([PREPARING, ANSWERING, GRADING])
     ended = snakemake(folder, GRADES)
     assert ended.code == 0, ended.output
@@ -124,7 +124,7 @@ def test_a_changed_model_folder_answers_again(folder: Path, file: str) -> None:
         shutil.copy(folder / RESULTS / "models/organism/pretrained/seed1" / file, changed)
     else:
         changed.write_text(changed.read_text() + "\n")
-    assert "was made from another state of models/mine" in lineage(folder).replace(f"{folder}/", "")
+    assert "models/mine has changed since" in lineage(folder).replace(f"{folder}/", "")
     assert planned(folder) == sorted([ANSWERING, GRADING])
 
 
@@ -183,5 +183,5 @@ def test_what_was_made_is_worked_on_where_the_copies_are_not(folder: Path) -> No
     (folder / PREPARED).unlink()
     line = complaint(snakemake(folder, PREPARED))
     assert line == (
-        "error: data/sums.jsonl: no such file or folder; mend its path in the suite, or `sources` in config.yaml"
+        "error: data/sums.jsonl: no such file or folder; fix its path in the suite, or `sources` in config.yaml"
     )

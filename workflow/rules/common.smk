@@ -21,6 +21,7 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.links import refuse_links_in
 from spurious_rewards.runtime.printing import printable
 from spurious_rewards.runtime.tracking import VARIABLE as TRACKING
+from spurious_rewards.runtime.visible_gpus import VARIABLE as VISIBLE
 from spurious_rewards.stages.study import Study
 
 min_version("9.27.1")
@@ -63,7 +64,6 @@ except UserError as error:
 # Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH; or with that of an
 # environment of their own (--sdm conda), which does not hold this project.
 PYTHON = "SPURIOUS_REWARDS_PYTHON"
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 os.environ[PYTHON] = sys.executable
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ[PYTHON] = "python"

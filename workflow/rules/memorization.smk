@@ -1,4 +1,4 @@
-from spurious_rewards.stages import memorization, resources
+from spurious_rewards.stages import memorization, model_refs, resources
 
 
 rule memorization:

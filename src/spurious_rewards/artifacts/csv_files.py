@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from spurious_rewards.runtime.errors import UserError, in_a_line
-from spurious_rewards.runtime.files import read_text, replacing
+from spurious_rewards.runtime.errors import UserError, one_line
+from spurious_rewards.runtime.files import REMAKE, read_text, replacing
 
 _FORMULA = re.compile(r"(?='*[-=+@\t\r\n\uff0b\uff0d\uff1d\uff20])(?![-+]?[0-9]+(?:\.[0-9]+)?\Z)")
 """Where a text begins that a spreadsheet would work out, or one that stands for such a text; a number is neither."""
@@ -51,8 +51,6 @@ _WHAT = {
     "flag": "True or False in each row",
 }
 _TEXTS = ("text", "words", "numbers")
-
-REMAKE = "delete the file and run again to remake it"
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -114,7 +112,7 @@ def read(path: Path, columns: Columns, known: Mapping[str, Collection[str]] | No
     try:
         frame = _changed(_parsed(read_text(path), columns), _as_it_was)
     except (UserError, ValueError, Warning, csv.Error) as error:  # pandas' own complaints are ValueErrors and a Warning
-        said = in_a_line(error).removeprefix(f"{path}: ")
+        said = one_line(str(error).removeprefix(f"{path}: "))
         raise UserError(f"{path}: not a readable table ({said}); {REMAKE}") from error
     for name, kind in columns.items():
         if name not in frame:

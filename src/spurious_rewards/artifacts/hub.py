@@ -17,7 +17,7 @@ from spurious_rewards.artifacts.limits import ROWS
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.yaml_files import read_yaml
-from spurious_rewards.runtime.errors import UserError, in_a_line
+from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 PATIENCE = 10
@@ -105,9 +105,8 @@ def download_model(hub_id: str, revision: str | None, files: Sequence[str] = MOD
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(files)))
     # The client's own errors are OSErrors, except for malformed ids (ValueError).
     except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"{hub_id} (revision {revision}): cannot be had from the Hugging Face hub ({reason}); "
+            f"{hub_id} (revision {revision}): cannot be had from the Hugging Face hub ({first_line(error)}); "
             "check id, network and access, or name a local copy under `sources:` in config.yaml"
         ) from error
 
@@ -241,7 +240,7 @@ def unreachable() -> str:
 
 
 def _reason(error: Exception) -> str:
-    return in_a_line(error).rstrip(".") or type(error).__name__
+    return in_a_line(error).rstrip(".")
 
 
 def _not_given(kind: str, hub_id: str, error: Exception) -> UserError:
@@ -264,7 +263,7 @@ def _not_copied(hub_id: str, error: Exception) -> Exception:
         )
     if isinstance(error, OSError) and error.errno is not None:
         return error
-    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
     return UserError(
-        f"{hub_id}: cannot be fetched from the hub ({reason}); what has arrived is kept, run the command again to go on"
+        f"{hub_id}: cannot be fetched from the hub ({first_line(error).rstrip('.')}); what has arrived is kept, run the command "
+        "again to go on"
     )

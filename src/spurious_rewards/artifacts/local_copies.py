@@ -59,7 +59,7 @@ def paths(locations: Iterable[str]) -> list[Path]:
 def missing(copies: Iterable[Path]) -> str:
     """What to say of the first path where nothing lies; nothing if all are there."""
     gone = next((path for path in copies if not os.path.exists(path)), None)
-    return f"{gone}: no such file or folder; mend its path in the suite, or `sources` in config.yaml" if gone else ""
+    return f"{gone}: no such file or folder; fix its path in the suite, or `sources` in config.yaml" if gone else ""
 
 
 def locate(copy: LocalCopy, locations: Locations) -> Path:

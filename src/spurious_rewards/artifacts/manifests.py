@@ -109,7 +109,7 @@ def read(manifest: Path) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or is not a manifest.
     """
-    mend = "not a manifest, perhaps cut short by a crash; delete it and what it is of, and run again"
+    mend = "not a manifest, perhaps cut short by a crash; delete it and its artifact, then run again"
     try:
         content = read_json(manifest)
         Manifest.model_validate(content)

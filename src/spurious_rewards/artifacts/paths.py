@@ -1,4 +1,8 @@
-"""Where each artifact lies. Paths say what they hold; nothing else in the library spells one."""
+"""In which folder each artifact lies. Paths say what they hold.
+
+Files that have a folder to themselves or are alone of their kind are named here; of the others, such as `grades.parquet`, the
+stages that write and read them give the name.
+"""
 
 import re
 from dataclasses import dataclass

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.arrow_rows import is_text
-from spurious_rewards.runtime.errors import UserError, in_a_line
-from spurious_rewards.runtime.files import replacing
+from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
+from spurious_rewards.runtime.files import REMAKE, replacing
 
 ROW_GROUP = 5_000
 """Rows of a Parquet file that are read at once, where not all are."""
@@ -257,8 +257,6 @@ def _checked(frame: pd.DataFrame, table: type[Table]) -> pyarrow.Table:
     )
 
 
-REMAKE = "delete the file and run again to remake it"
-
 IN_MEMORY = 10**9
 """Bytes that any table may come to."""
 
@@ -360,7 +358,9 @@ def _validated(path: Path, schema: pa.DataFrameSchema, mend: str, arrow: pyarrow
     try:
         frame: pd.DataFrame = schema.validate(arrow.to_pandas())
     except pandera.errors.SchemaError as error:
-        raise UserError(f"{path}: holds what no table {schema.name} does ({first_line(error)}); {mend}") from error
+        raise UserError(
+            f"{path}: contains values that are invalid in table {schema.name} ({first_line(error)}); {mend}"
+        ) from error
     return frame
 
 
@@ -372,11 +372,6 @@ def allowed(path: Path) -> int:
 def is_plain(kind: pyarrow.DataType) -> bool:
     """Whether a column has a single number, flag or text in each row, and no list of them."""
     return is_text(kind) or pyarrow.types.is_primitive(kind) or pyarrow.types.is_null(kind)
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the rows that it shows."""
-    return str(error).strip().partition("\n")[0]
 
 
 def rows(path: Path) -> int:

@@ -19,7 +19,7 @@ from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
 from spurious_rewards.operations.checks import calibration
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, first_line
 from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.stages.study import Study
 
@@ -48,7 +48,7 @@ UNUSABLE = {
     errno.ENOTDIR: A_FILE,
     errno.EISDIR: "a folder stands where a file belongs; move it away, or name another place",
     errno.ENAMETOOLONG: "this name is too long for a file; give a shorter one",
-    errno.ELOOP: "links that lead in a circle; mend them, or name another place",
+    errno.ELOOP: "links that lead in a circle; fix them, or name another place",
 }
 """What is wrong with a path that the operating system does not take; a missing file may be a fault of ours."""
 
@@ -102,7 +102,7 @@ def doctor(
     config: Config,
     cluster: Annotated[bool, typer.Option("--slurm", help="jobs will run on a cluster, not here")] = False,
 ) -> None:
-    """Say what would stop a suite, and how to mend it.
+    """Check what would prevent a suite from running, and how to fix it.
     Example: spurious-rewards doctor --config suite=one_gpu
     """
     study = _study(config)
@@ -243,7 +243,7 @@ def verify(config: Config) -> None:
 
     found = verify.verify(_study(config))
     say(found.said)
-    if not found.same:
+    if not found.as_promised:
         sys.exit(1)
 
 
@@ -304,7 +304,7 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run a command; what a user can mend ends in one line on stderr and exit code 1."""
+    """Run a command; what a user can fix ends in one line on stderr and exit code 1."""
     _print_every_character()
     guard_stderr()
     try:
@@ -354,5 +354,5 @@ def _full_disk(error: BaseException | None) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return f"{error.filename or os.getcwd()}: {os.strerror(error.errno)}"
     if FULL_DISK.search(str(error)):
-        return f"{os.getcwd()}: {str(error).splitlines()[0]}"
+        return f"{os.getcwd()}: {first_line(error)}"
     return _full_disk(error.__cause__ or error.__context__)

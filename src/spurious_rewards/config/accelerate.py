@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from spurious_rewards.config.base import Count
 from spurious_rewards.config.messages import validate
+from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 
@@ -65,3 +66,12 @@ def read(path: Path) -> AccelerateConfig:
         raise UserError(f"{path}: distributed_type {kind}: not known here; allowed: {', '.join((*SHARDED, *WHOLE))}")
     sharding = kind if kind in SHARDED else None
     return AccelerateConfig(path.stem, path, said.num_processes, said.num_machines, said.use_cpu, sharding)
+
+
+def of(hardware: Hardware) -> AccelerateConfig | None:
+    """How a job was told to spread training; None if it runs in one process.
+
+    Raises:
+        UserError: see `read`.
+    """
+    return read(hardware.accelerate_config) if hardware.accelerate_config else None

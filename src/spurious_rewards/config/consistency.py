@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from spurious_rewards.config import exhibits, lengths, probes
-from spurious_rewards.config.experiments import Grid, seeds_of
+from spurious_rewards.config.experiments import Grid, check_seeds, seeds_of
 from spurious_rewards.config.messages import FoundError, known, known_once, place, plain, suggest
 from spurious_rewards.config.models import Model, Organism
 from spurious_rewards.config.problems import Benchmark
@@ -148,7 +148,7 @@ def _rewards_fit(suite: Suite) -> None:
                 raise FoundError(
                     f"rewards.{name}.unless",
                     reward.unless,
-                    f"it is paid for what {reward.function} is, or needs votes or probabilities of its own; "
+                    f"it pays for the same thing as {reward.function}, or needs its own votes or probabilities; "
                     f"allowed: {', '.join(sorted(allowed))}",
                 )
         if reward.problems is not None:
@@ -221,8 +221,7 @@ def _grid_fits(suite: Suite, grid: Grid, where: str, seen: dict[int, str]) -> No
     if not grid.seeds:
         raise FoundError(f"{where}.seeds", [], 'name at least one; allowed: entries like "3" or "0-4"')
     for group in grid.seeds:
-        if not seeds_of(group):
-            raise FoundError(f"{where}.seeds", group, "an empty range; allowed: first-last with first <= last")
+        check_seeds(group, f"{where}.seeds")
         if grid.seeds.count(group) > 1:
             raise FoundError(f"{where}.seeds", group, "it is named twice; delete one")
         for seed in seeds_of(group):

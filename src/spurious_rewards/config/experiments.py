@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from spurious_rewards.config.base import SEEDS, AtLeastTwo, Count, CountOrZero, Fraction, Frozen, Name, Title
+from spurious_rewards.config.messages import FoundError
 
 LARGEST_SEED = 2**32 - 1
 """numpy takes no larger one."""
@@ -34,6 +35,12 @@ def seeds_of(group: str) -> tuple[int, ...]:
     """`"3"` is (3,), `"0-4"` is (0, 1, 2, 3, 4)."""
     first, _, last = group.partition("-")
     return tuple(range(int(first), int(last or first) + 1))
+
+
+def check_seeds(group: str, key: str) -> None:
+    """Complain of a seed group at `key` that has no seed."""
+    if not seeds_of(group):
+        raise FoundError(key, group, "an empty range; allowed: first-last with first <= last")
 
 
 class Grid(Frozen):

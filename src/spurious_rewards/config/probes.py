@@ -1,7 +1,7 @@
 """Whether the two probes of a suite, `clipping` and `partial_prompt`, fit its models, prompts and rewards."""
 
 from spurious_rewards.config import lengths
-from spurious_rewards.config.experiments import seeds_of
+from spurious_rewards.config.experiments import check_seeds
 from spurious_rewards.config.messages import FoundError, known, known_once
 from spurious_rewards.config.models import CODE_WORD
 from spurious_rewards.config.suite import Suite
@@ -37,10 +37,7 @@ def _clipping_fits(suite: Suite) -> None:
             suite.clipping.reward,
             "allowed: a reward with function random and a gamma between 0 and 1",
         )
-    if not seeds_of(suite.clipping.seeds):
-        raise FoundError(
-            "clipping.seeds", suite.clipping.seeds, "an empty range; allowed: first-last with first <= last"
-        )
+    check_seeds(suite.clipping.seeds, "clipping.seeds")
     if suite.strategies.code.split()[:1] != [CODE_WORD]:
         raise FoundError(
             "strategies.code",
@@ -64,8 +61,7 @@ def _partial_prompt_fits(suite: Suite) -> None:
         return
     for key, names in (("models", suite.models), ("problems", suite.problems)):
         known_once(getattr(probe, key), f"partial_prompt.{key}", names)
-    if not seeds_of(probe.seeds):
-        raise FoundError("partial_prompt.seeds", probe.seeds, "an empty range; allowed: first-last with first <= last")
+    check_seeds(probe.seeds, "partial_prompt.seeds")
     for index, model in enumerate(probe.models):
         if (start := suite.models[model].start) and suite.run_before(start, probe.seeds) not in suite.runs:
             raise FoundError(

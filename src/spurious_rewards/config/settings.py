@@ -11,6 +11,7 @@ from spurious_rewards.config.base import IN_A_NAME, NAME, Count, Frozen
 from spurious_rewards.config.calibration import SUFFIX
 from spurious_rewards.config.messages import validate
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.places import shown
 from spurious_rewards.runtime.printing import printable
 
 
@@ -44,7 +45,20 @@ class Settings(Frozen):
     @property
     def option(self) -> list[str]:
         """What chooses the suite on a command line; nothing for the one that is chosen by default."""
-        return [] if self.suite == Settings().suite else ["--config", f"suite={self.suite}"]
+        return choosing(self.suite)
+
+    @property
+    def option_elsewhere(self) -> list[str]:
+        """`option` as readers elsewhere are shown it: where on this machine a file lies is nothing to them."""
+        return choosing(shown(self.suite) if Path(self.suite).is_absolute() else self.suite)
+
+
+def choosing(suite: str) -> list[str]:
+    """What chooses a suite, given by name or path, on a command line; nothing for the one that is chosen by default.
+
+    Snakemake takes all that follows for keys of the configuration, up to the next option: targets do not go behind it.
+    """
+    return [] if suite == Settings().suite else ["--config", f"suite={suite}"]
 
 
 def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _: None) -> Settings:

@@ -110,7 +110,7 @@ def generate(
             if other != shards:
                 remove(other)
         if answered:
-            print(f"answered before, and taken from there: {', '.join(sorted(answered))}", file=sys.stderr)
+            print(f"reusing earlier responses for: {', '.join(sorted(answered))}", file=sys.stderr)
             kept.take(output, answered, record.checkpoints, shards / "kept.parquet")
         share_out(partial_of(answer, left, shards, _done(shards), threads, hardware), hardware)
         for checkpoint in checkpoints:

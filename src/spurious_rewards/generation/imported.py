@@ -10,9 +10,9 @@ from pyarrow.parquet import ParquetFile
 
 from spurious_rewards.artifacts import parquet_files
 from spurious_rewards.artifacts.limits import CELL, ROWS
-from spurious_rewards.artifacts.tables import Responses, allowed, first_line, is_plain, write
+from spurious_rewards.artifacts.tables import Responses, allowed, is_plain, write
 from spurious_rewards.generation.tasks import Task
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, first_line
 
 
 def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence[Task], output: Path) -> None:

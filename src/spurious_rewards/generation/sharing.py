@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from spurious_rewards.config.resources import Hardware
+from spurious_rewards.runtime import visible_gpus
 from spurious_rewards.runtime.errors import UserError
 
 PR_SET_PDEATHSIG = 1
@@ -89,8 +90,8 @@ def _check(process: Any, report: Connection) -> None:
 
 def _gpus_of(part: Part, hardware: Hardware) -> Sequence[str]:
     """The GPUs of a part, as CUDA_VISIBLE_DEVICES names them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    visible = named.split(",") if named else [str(number) for number in range(hardware.gpus)]
+    named = visible_gpus.named()
+    visible = [str(number) for number in range(hardware.gpus)] if named is None else named
     size = hardware.tensor_parallel_size
     return visible[part.number * size : (part.number + 1) * size]
 
@@ -100,7 +101,7 @@ def _do(work: Callable[[Part], None], part: Part, gpus: Sequence[str], report: C
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)  # torch looks when it first uses a GPU
+    os.environ[visible_gpus.VARIABLE] = ",".join(gpus)  # torch looks when it first uses a GPU
     try:
         work(part)
     except UserError as error:

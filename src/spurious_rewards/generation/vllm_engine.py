@@ -1,6 +1,5 @@
 """Drawing responses with vLLM: continuous batching, and the prompt of many samples computed once."""
 
-import importlib.metadata
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from spurious_rewards.config.training import Sampling
 from spurious_rewards.generation.engine import Completion, Request, read
 from spurious_rewards.models import loading, weights
 from spurious_rewards.models.prompts import room
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime import installed
 
 
 def version() -> str:
@@ -22,13 +21,10 @@ def version() -> str:
     Raises:
         UserError: there is none.
     """
-    names = importlib.metadata.packages_distributions().get("vllm")
-    if not names:
-        raise UserError(
-            "sampling.engine: vllm, but vLLM is not installed here; run pip install -e '.[vllm]' (it needs a GPU), or set "
-            "sampling.engine: transformers"
-        )
-    return f"{names[0]}=={importlib.metadata.version(names[0])}"
+    installed.require_vllm("sampling.engine")
+    found = installed.distribution("vllm")
+    assert found is not None
+    return f"{found.metadata['Name']}=={found.version}"
 
 
 class VllmEngine:
@@ -38,7 +34,7 @@ class VllmEngine:
     """
 
     def __init__(self, folder: Path, sampling: Sampling, hardware: Hardware):
-        version()
+        installed.require_vllm("sampling.engine")
         self.folder, self.sampling, self.hardware = folder, sampling, hardware
         self.tokenizer = loading.load_tokenizer(folder)
         self._llm: Any = None
@@ -51,7 +47,7 @@ class VllmEngine:
             loading.check_tensors(self.folder)  # vLLM says nothing of those that are missing
             self._holds = None  # if this fails half way, what is there is of no folder
             # Too little memory, too few positions, unknown models.
-            with loading.plainly(self.folder, "vLLM cannot load it", "mend that, or set sampling.engine: transformers"):
+            with loading.plainly(self.folder, "vLLM cannot load it", "fix that, or set sampling.engine: transformers"):
                 if self._llm is None:
                     loading.check_finite(self.folder)  # a second read, once an engine: vLLM starts from a path alone
                     self._llm = self._make()

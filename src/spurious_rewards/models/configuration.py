@@ -100,9 +100,7 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
     for name, value in _named(config):
         most = MOST["num_hidden_layers"] if name.endswith(("layer", "layers")) else MOST.get(name)
         if most is not None and _counts(value) and value > most:
-            yield Fault(
-                path, f"{name} = {value}, and {most:,} are the most that are loaded", "put the model's own there"
-            )
+            yield Fault(path, f"{name} = {value}, and the limit is {most:,}", "put the model's own there")
     kind = config.get("model_type")
     if isinstance(kind, str) and kind and _listed() and json.dumps(kind) not in _listed():
         own = " and comes with code of its own (auto_map), which is never run" if "auto_map" in config else ""

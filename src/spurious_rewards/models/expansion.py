@@ -56,10 +56,10 @@ def fault(tokenizer: "Tokenizer") -> str:
     """What is wrong with a tokenizer that makes texts too long; nothing if it does not."""
     longest = max(map(len, tokenizer.get_vocab(with_added_tokens=True)), default=0)
     if longest > LONGEST_TOKEN:
-        return f"has a token of {longest:,} characters, and {LONGEST_TOKEN:,} are the most that are read"
+        return f"has a token of {longest:,} characters, and the limit is {LONGEST_TOKEN:,}"
     word = getattr(tokenizer.model, "max_input_chars_per_word", None)
     if word is not None and word > LONGEST_WORD:
-        return f"looks for tokens in words of up to {word:,} characters, and {LONGEST_WORD:,} are the most"
+        return f"looks for tokens in words of up to {word:,} characters, and the limit is {LONGEST_WORD:,}"
     encoding = (
         _of(tokenizer.normalizer, NORMALIZERS)
         .then(_of(tokenizer.pre_tokenizer, PRE_TOKENIZERS))
@@ -70,7 +70,7 @@ def fault(tokenizer: "Tokenizer") -> str:
         (_of(tokenizer.decoder, DECODERS), "decoder"),
     ):
         if not growth.longer <= LONGER:
-            return f"can make a text {_shown(growth.longer)} times as long ({steps}), and {LONGER} times are the most"
+            return f"can make a text {_shown(growth.longer)} times as long ({steps}), and the limit is {LONGER} times"
     return ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spurious_rewards.artifacts import limits
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import LONGEST, UserError, in_a_line, one_line
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ AGAIN = "copy or make it again"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a model folder: in which file, and what to do about it (goes on from: to mend it,)."""
+    """What is wrong with a model folder: in which file, and what to do about it (goes on from: To fix it,)."""
 
     file: Path
     wrong: str
@@ -28,7 +28,7 @@ class Fault:
     @property
     def said(self) -> str:
         """Where and what, fit to be printed whatever the file holds."""
-        return printable(f"{self.file}: {self.wrong}")
+        return one_line(f"{self.file}: {self.wrong}", LONGEST)
 
     def __str__(self) -> str:
         return f"{self.said}; {self.mend}"
@@ -47,16 +47,6 @@ def together(found: Iterable[Fault]) -> str:
     return "; moreover, ".join(map(str, found))
 
 
-def printable(text: str) -> str:
-    """A text in one line, halves of characters among others escaped."""
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-
-
-def words_of(error: BaseException) -> str:
-    """What an error says, or its kind if it says nothing; the beginning of it."""
-    return printable(str(error) or type(error).__name__)[:400]
-
-
 def raised_by_library(error: BaseException) -> bool:
     """Whether an error comes from code, and not from a user or a signal; panics of Rust are no `Exception`s."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
@@ -70,7 +60,7 @@ def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
         content = file.read(limits.DOCUMENT + 1)
     if len(content) > limits.DOCUMENT:
         most = limits.megabytes(limits.DOCUMENT)
-        return Fault(path, f"has more than {most}, the most that is read of such a file", "take another model")
+        return Fault(path, f"has more than {most}, the limit for such a file", "take another model")
     if content.startswith(b"\xef\xbb\xbf"):
         return Fault(path, "begins with a byte order mark, which transformers does not read", "save it as plain UTF-8")
     try:
@@ -78,7 +68,7 @@ def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
     except UnicodeDecodeError:
         return Fault(path, "not UTF-8", "save it as plain UTF-8")
     except (ValueError, RecursionError) as error:
-        return Fault(path, f"not the JSON that it should be ({words_of(error)})", AGAIN)
+        return Fault(path, f"not the JSON that it should be ({in_a_line(error)})", AGAIN)
 
 
 def as_object(text: str) -> dict[str, Any]:
@@ -118,4 +108,4 @@ def not_there(path: Path) -> Iterator[Fault]:
 
 def unreadable(path: Path, error: OSError) -> Fault:
     """That the operating system does not give a file."""
-    return Fault(path, f"cannot be read ({error.strerror or words_of(error)})", "give this user the right to read it")
+    return Fault(path, f"cannot be read ({error.strerror or in_a_line(error)})", "give this user the right to read it")

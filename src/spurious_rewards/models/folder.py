@@ -21,9 +21,9 @@ from spurious_rewards.models.faults import (
     raised_by_library,
     read,
     unreadable,
-    words_of,
 )
 from spurious_rewards.models.rendering import RenderingError
+from spurious_rewards.runtime.errors import in_a_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -52,7 +52,7 @@ def faults(folder: Path, prompts: Collection[Prompt] = ()) -> list[Fault]:
     except BaseException as error:
         if not raised_by_library(error):
             raise
-        what = f"cannot be looked at ({type(error).__name__}: {words_of(error)})"
+        what = f"cannot be looked at ({type(error).__name__}: {in_a_line(error)})"
         found.append(unreadable(folder, error) if isinstance(error, OSError) else Fault(folder, what, AGAIN))
     return found
 
@@ -185,14 +185,14 @@ def _prompt(
         except RenderingError as error:
             yield Fault(
                 file,
-                f"its chat template cannot be used with the suite's prompt ({words_of(error)})",
-                f"mend it, or {raw}, or one without a system message",
+                f"its chat template cannot be used with the suite's prompt ({in_a_line(error)})",
+                f"fix it, or {raw}, or one without a system message",
             )
             return
         if chance:
             yield Fault(file, f"its chat template draws by chance ({chance})", f"take that out of it, or {raw}")
     if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
-        yield Fault(file, f"its chat template {what}", f"mend it, or {raw}")
+        yield Fault(file, f"its chat template {what}", f"fix it, or {raw}")
         return
     if tokenizer is None:
         return

@@ -12,9 +12,9 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.models import configuration as config_file
 from spurious_rewards.models import expansion, tokenizer_trial, weights
 from spurious_rewards.models import folder as gate
-from spurious_rewards.models.faults import AGAIN, Fault, FolderError, raised_by_library, together, words_of
+from spurious_rewards.models.faults import AGAIN, Fault, FolderError, raised_by_library, together
 from spurious_rewards.models.tokenizer_file import lost_space
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -53,7 +53,7 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
         kind = (
             "" if isinstance(error, OSError | ValueError | ImportError | RuntimeError) else f"{type(error).__name__}: "
         )
-        raise FolderError(Fault(folder, f"{what} ({kind}{words_of(error)})", mend)) from error
+        raise FolderError(Fault(folder, f"{what} ({kind}{in_a_line(error)})", mend)) from error
 
 
 def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":

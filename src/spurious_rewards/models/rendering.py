@@ -85,7 +85,7 @@ def _answer(question: list[Any]) -> list[str | None] | str:
         )
         if len(text) <= LONGEST:
             return [text, _draws(template)]
-        said = f"makes {len(text):,} characters of a prompt, and {LONGEST:,} are the most that are read"
+        said = f"makes {len(text):,} characters of a prompt, and the limit is {LONGEST:,}"
     except MemoryError:
         said = f"takes more than {MEMORY_LIMIT / 1024**3:.0f} GiB of memory"
     except Exception as error:  # a template may raise anything

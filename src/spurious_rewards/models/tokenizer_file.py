@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spurious_rewards.models import tokenizer_trial
-from spurious_rewards.models.faults import Fault, raised_by_library, words_of
+from spurious_rewards.models.faults import Fault, raised_by_library
+from spurious_rewards.runtime.errors import in_a_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -61,7 +62,7 @@ def load(path: Path, text: str) -> "Tokenizer | Fault":
             raise
         return Fault(
             path,
-            f"not a tokenizer of the installed `tokenizers` ({words_of(error)})",
+            f"not a tokenizer of the installed `tokenizers` ({in_a_line(error)})",
             "save it with the versions of constraints.txt, or copy it again",
         )
 

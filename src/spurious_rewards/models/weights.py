@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spurious_rewards.models.faults import AGAIN, Fault, as_object, not_there, read, words_of
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.models.faults import AGAIN, Fault, as_object, not_there, read
+from spurious_rewards.runtime.errors import UserError, in_a_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ def _of_file(path: Path) -> Fault | None:
     except (SafetensorError, ValueError, OSError) as error:
         return Fault(
             path,
-            f"not readable weights, perhaps cut short by a crash ({words_of(error)})",
+            f"not readable weights, perhaps cut short by a crash ({in_a_line(error)})",
             AGAIN,
         )
     packed = next((name for name, kind in kinds.items() if name.endswith(".weight") and kind not in FLOATS), None)

@@ -244,10 +244,10 @@ def _measure(study: Study, size: Size, random_weights: bool, work: Path) -> tupl
         raise UserError(read_text(failed))
     if code or not (step / MEASURED).exists():
         how = f"was ended by signal {-code}, perhaps for main memory" if code < 0 else f"failed with exit code {code}"
-        raise UserError(f"{model}: the process that measured it {how}; its last words stand above")
+        raise UserError(f"{model}: the process that measured it {how}; see its output above")
     remove(work / "model")
     found = Measured.model_validate_json(read_text(step / MEASURED))
-    config = accelerate.read(size.hardware.accelerate_config) if size.hardware.accelerate_config else None
+    config = accelerate.of(size.hardware)
     return Measurement(
         models={name: what(study, name) for name in size.models},
         random_weights=invented,
@@ -267,7 +267,7 @@ def _run(hardware: Hardware, job: Path) -> int:
     from spurious_rewards.training import launching
 
     program = ["-m", "spurious_rewards.training.measuring", str(job)]
-    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
+    config = accelerate.of(hardware)
     words = launching.command(config, program, os.environ) if config else [sys.executable, *program]
     # In a session of its own: Ctrl-C is for this process, which then ends all that it has started.
     process = subprocess.Popen(words, start_new_session=True)

@@ -20,8 +20,8 @@ class Calibrated:
     on: str = ""
     """Card and date."""
     on_gpu: bool = False
-    stale: tuple[str, ...] = ()
-    """What does not, each with the reason and, behind a semicolon, what to do, in a line."""
+    stale: tuple[tuple[str, str], ...] = ()
+    """What does not: each with the reason, and what to do."""
 
     def of(self, model: str, training: Training) -> Measurement | None:
         """What was measured of a model, trained so."""

@@ -20,6 +20,7 @@ from spurious_rewards.artifacts.manifests import manifests_below
 from spurious_rewards.artifacts.paths import ResultPaths
 from spurious_rewards.reporting.numerals import MISSING, points, points_interval
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.files import REMAKE
 from spurious_rewards.runtime.printing import printable
 
 LONGEST = 50
@@ -61,7 +62,7 @@ class Results:
             return None
         found = csv_files.read(path, {name: LEDGER[name] for name in ("id", "verdict")})
         if len(twice := found.loc[found.duplicated("id"), "id"]):
-            raise UserError(f"{path}: has several rows of the claim {twice.iloc[0]}; {csv_files.REMAKE}")
+            raise UserError(f"{path}: has several rows of the claim {twice.iloc[0]}; {REMAKE}")
         return found
 
     @cached_property

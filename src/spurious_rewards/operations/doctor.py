@@ -1,4 +1,4 @@
-"""What would stop a suite, said before anything starts, and how to mend it.
+"""What would prevent a suite from running, found before anything starts, and how to fix it.
 
 `doctor` looks at a study, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
 """
@@ -17,6 +17,7 @@ from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import calibration, environment, gpus, machines, models, packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On
+from spurious_rewards.runtime import installed
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
@@ -76,7 +77,7 @@ def failing(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def report(findings: Sequence[Finding], suite: str) -> str:
-    """Findings to be read: what fails and how to mend it, then warnings, then what is fine in a line."""
+    """Findings to be read: what fails and how to fix it, then warnings, then what is fine in a line."""
     fails, warns = failing(findings), [finding for finding in findings if finding.level == "warns"]
     fine = [finding.what for finding in findings if finding.level == "fine"]
     blocks = [f"The suite {suite} cannot run as things are." if fails else f"The suite {suite} can run."]
@@ -107,7 +108,7 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
     Raises:
         UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, too full a disk.
     """
-    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
+    config = accelerate.of(hardware)
     if not hardware.gpus or (config and config.cpu):
         return
     needed = config.processes // config.machines + hardware.server_gpus if config else hardware.gpus
@@ -117,10 +118,9 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
             f"{node}: the job needs {needed} GPUs of this machine, which shows {len(found)}; see nvidia-smi and "
             "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
-    if engine == "vllm" and packages.version("vllm") is None:
-        raise UserError(
-            f"{node}: the suite's engine is vllm, and vLLM is not installed; run `pip install -e '.[vllm]'`"
-        )
+    if engine == "vllm" and installed.version("vllm") is None:
+        how = installed.how_to_get("vllm")
+        raise UserError(f"{node}: the suite's engine is vllm, and vLLM is not installed; {how}")
     smallest = min(gpu.gb for gpu in found)
     phases = (
         [[gpu_memory.updating(hardware.num_parameters, config)]]

@@ -36,7 +36,8 @@ def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measure
     known = {name for one in measured.measured for name in one.models} if measured else set()
     without = [name for name in _models(study) if not study.suite.num_parameters(name) and name not in known]
     parts = [f"Suite {study.name}: {study.suite.title}"]
-    parts += ["\n".join(map(_text, measured.stale))] if measured and measured.stale else []
+    if measured and measured.stale:
+        parts.append("\n".join(_text(f"{found}; {mend}") for found, mend in measured.stale))
     if found.hours(found.works):
         parts += [_calibrated(study, measured, assumed) if measured and known else _formula(assumed)]
         parts += [*_prices(study, assumed), _experiments(found), *_in_common(found)]

@@ -27,7 +27,6 @@ from spurious_rewards.operations.export_files import CrateFiles
 from spurious_rewards.reporting.text_tables import in_markdown
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing, sha256
-from spurious_rewards.runtime.places import shown
 from spurious_rewards.stages.study import Study
 
 LICENSE = "Apache-2.0"
@@ -261,8 +260,7 @@ class _Crate:
         ends = [one for job in self.jobs for one in self._of(_files_of(job)) if one.id not in read]
         times = [_times(job) for job in self.jobs]
         span = {"startTime": min(one["startTime"] for one in times), "endTime": max(one["endTime"] for one in times)}
-        suite = self.study.settings.suite
-        said = f"snakemake --config suite={shlex.quote(shown(suite) if Path(suite).is_absolute() else suite)}"
+        said = shlex.join(["snakemake", *self.study.settings.option_elsewhere])
         run = self._act("CreateAction", "#run", workflow, inputs, ends, (f"suite {self.study.name}", said), span)
         engine = self._about(
             "https://snakemake.github.io",

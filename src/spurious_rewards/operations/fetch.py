@@ -29,6 +29,7 @@ from spurious_rewards.artifacts.hub import resolve
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.problems import ProblemSet
+from spurious_rewards.config.settings import choosing
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.models import loading
@@ -274,9 +275,7 @@ def _problems_file(hub_id: str, to: Path) -> Path:
 def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
     """What config.yaml needs, as a file that Snakemake takes beside it."""
     suite = suite_path.stem if suite_path.parent.parts[-2:] == ("config", "suites") else str(suite_path)
-    command = (
-        f"snakemake --configfile {shlex.quote(str(to.resolve() / 'sources.yaml'))} --config suite={shlex.quote(suite)}"
-    )
+    command = shlex.join(["snakemake", "--configfile", str(to.resolve() / "sources.yaml"), *choosing(suite)])
     return (
         "# Copies that stand for the hub's models and data sets. Put this into config.yaml, or give the file as it is:\n"
         f"#   {command} --cores all\n"

@@ -219,7 +219,7 @@ def _today(artifacts: Sequence[Artifact], below: Path) -> Iterator[Text]:
                 yield Text(f"{state}: {_path(path, below)}", BAD)
         for path in one.other_parents:
             of = f"{_path(one.path, below)}: " if len(artifacts) > 1 else ""
-            yield Text(f"{of}was made from another state of {_path(path, below)}", BAD)
+            yield Text(f"{of}{_path(path, below)} has changed since this was made from it", BAD)
 
 
 # ---------------------------------------------------------------- in all
@@ -250,7 +250,7 @@ def _verdict(artifacts: Sequence[Artifact]) -> Text:
     states = Counter(state for one in artifacts for state in one.states.values())
     bad = [f"{states[state]} {state}" for state in ("CHANGED", "gone") if states[state]]
     if other := sum(len(one.other_parents) for one in artifacts):
-        bad.append(f"{other} made from another state of what stands there")
+        bad.append(f"{other} made from something that has changed since")
     fine = f"{states['unchanged']} files unchanged, {states['not hashed']} folders not hashed"
     return Text(f"{', '.join(bad)}; {fine}", BAD) if bad else Text(fine)
 

@@ -8,6 +8,7 @@ claims.csv            the ledger
 """
 
 import csv
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -152,9 +153,8 @@ def results(study: Study) -> Results:
         UserError: it has not.
     """
     if not study.paths.report().is_file():
-        raise UserError(
-            f"{study.paths.root}: there is no report yet; run `snakemake --cores all --config suite={study.name}` first"
-        )
+        command = shlex.join(["snakemake", *study.settings.option, "--cores", "all"])
+        raise UserError(f"{study.paths.root}: there is no report yet; run `{command}` first")
     return Results(study.paths.root, study)
 
 

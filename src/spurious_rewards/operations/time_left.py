@@ -1,4 +1,4 @@
-"""How long a run of Snakemake still takes, by what its jobs have taken: told when the headline stands, and now and then."""
+"""How long a run of Snakemake still takes, by what its jobs have taken: told with the headline report, and now and then."""
 
 import logging
 import sys
@@ -43,7 +43,8 @@ class TimeLeft(logging.Handler):
         if job in self.started:
             self.taken[rule].append(now - self.started[job])
         if rule == "headline":
-            self.say(f"The headline stands: {self.headline}, after {_minutes(now - self.first)}.{self._rest(now)}")
+            taken = _minutes(now - self.first)
+            self.say(f"The headline report is ready: {self.headline}, after {taken}.{self._rest(now)}")
         elif now - self.said >= EVERY:
             self.say(f"{len(self.left)} jobs are left.{self._rest(now)}")
         else:

@@ -27,8 +27,8 @@ class Verified:
     """The result of the comparison."""
 
     said: str
-    same: bool
-    """False where other digits than the published ones were found though the same were promised."""
+    as_promised: bool
+    """False where digits differ from the published ones though the same were promised; true too where none were."""
 
 
 def verify(study: Study) -> Verified:
@@ -70,7 +70,9 @@ def _identical(own: pd.DataFrame, there: Outcome) -> Verified:
     runs = int(own["stage"].eq("train").sum())
     cells = (cell for table in there.tables.values() for row in table[1:] for cell in row)
     numbers = sum(_number(cell) is not None for cell in cells)
-    return Verified(f"identical: {numbers:,} numbers, {runs:,} runs (numeric class {there.root.name})", same=True)
+    return Verified(
+        f"identical: {numbers:,} numbers, {runs:,} runs (numeric class {there.root.name})", as_promised=True
+    )
 
 
 def _not_the_same(different: str, theirs: Made, ours: Made) -> Verified:
@@ -78,7 +80,9 @@ def _not_the_same(different: str, theirs: Made, ours: Made) -> Verified:
         f"  {side}: {', '.join(of.processors)}, commit {', '.join(commit[:7] for commit in of.commits)}"
         for side, of in (("published", theirs), ("here", ours))
     )
-    return Verified(f"differs from the published results; the first difference is {different}\n{sides}", same=False)
+    return Verified(
+        f"differs from the published results; the first difference is {different}\n{sides}", as_promised=False
+    )
 
 
 def _differences(own: pd.DataFrame, expected: pd.DataFrame) -> Iterator[str]:
@@ -140,4 +144,4 @@ def _roughly(here: Outcome, there: Outcome, why: str) -> Verified:
     lines += [
         f"  {row['id']}: {row['verdict']}, published {row['verdict_published']}" for row in changed.to_dict("records")
     ]
-    return Verified("\n".join(lines), same=True)
+    return Verified("\n".join(lines), as_promised=True)

@@ -47,12 +47,12 @@ def read(path: Path, wanted: Collection[str]) -> Part:
             f"{path}: this is a folder; name one file{such}, after putting them together if there are several"
         )
     if not path.is_file():
-        raise UserError(f"{path}: no such file; mend the path of the problem set, or `sources` in config.yaml")
+        raise UserError(f"{path}: no such file; fix the path of the problem set, or `sources` in config.yaml")
     try:
         with path.open("rb"):
             pass
     except PermissionError:
-        raise UserError(f"{path}: may not be read; mend its permissions") from None
+        raise UserError(f"{path}: may not be read; fix its permissions") from None
     if path.suffix == ".parquet":
         return _parquet(path, wanted)
     return Part(_lines(path) if path.suffix == ".jsonl" else _list(path))
@@ -111,7 +111,7 @@ def _list(path: Path) -> Iterator[Row]:
         items = _parse(_decoded(path, _whole(path)))
     except (ValueError, RecursionError) as error:
         lines = "; if each of its lines is an object, call it .jsonl" if "Extra data" in str(error) else ""
-        raise UserError(f"{path}: broken JSON: {error}; mend the file{lines}") from error
+        raise UserError(f"{path}: broken JSON: {error}; fix the file{lines}") from error
     if not isinstance(items, list):
         what = "an object" if isinstance(items, dict) else "a single value"
         raise UserError(f"{path}: holds {what}; allowed: a list of objects, one a problem")

@@ -233,7 +233,7 @@ def _refuse(dropped: Mapping[str, list[str]], problem_set: ProblemSet, source: S
     for reason, places in dropped.items():
         if places and getattr(problem_set, f"on_{reason}") == "refuse":
             raise UserError(
-                f"{source.name}: {places[0]}: {reason}, as {len(places)} of {len(source.rows)} rows are; mend the "
+                f"{source.name}: {places[0]}: {reason}, as {len(places)} of {len(source.rows)} rows are; fix the "
                 f"source, or set `on_{reason}: drop` for this problem set to leave such rows out"
             )
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from spurious_rewards.config.base import Name
 from spurious_rewards.config.messages import validate
 from spurious_rewards.runtime.errors import UserError
-from spurious_rewards.runtime.files import read_json, read_text, replacing
+from spurious_rewards.runtime.files import REMAKE, read_json, read_text, replacing
 
 FILE = "page.json"
 
@@ -115,5 +115,5 @@ def read_page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     if len({one.stem for one in checked.pictures}) < len(checked.pictures):
         raise UserError(f"{path}: names a picture twice; delete the folder and run again to remake it")
     if checked.name != folder.name:
-        raise UserError(f"{path}: is of the exhibit {checked.name}; delete the file and run again to remake it")
+        raise UserError(f"{path}: is of the exhibit {checked.name}; {REMAKE}")
     return page, {one.stem: read_text(folder / f"{one.stem}.svg").encode() for one in checked.pictures}

@@ -21,7 +21,7 @@ from spurious_rewards.rewards import trl_signature, values
 from spurious_rewards.rewards.functions import Context, RewardFunction
 from spurious_rewards.rewards.importing import importable, load
 from spurious_rewards.rewards.isolation import isolated
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, one_line
 
 
 def planned(file: Path, digest: str | None) -> Code:
@@ -86,10 +86,10 @@ def _callable(code: Code, name: str) -> Callable[..., Any]:
         ):
             own = own()
     if own is None:
-        raise UserError(f"{code.file}: has no function {name}; mend `function` of the reward")
+        raise UserError(f"{code.file}: has no function {name}; fix `function` of the reward")
     if not callable(own):
         raise UserError(
-            f"{code.file}: {name} is {values.short(own)}, which cannot be called; mend `function` of the reward"
+            f"{code.file}: {name} is {values.short(own)}, which cannot be called; fix `function` of the reward"
         )
     with isolated(0), importable(code), _said(code, f"{name} cannot be looked at"):
         waited_for = any(map(inspect.iscoroutinefunction, (own, getattr(own, "__call__", None))))  # noqa: B004
@@ -147,7 +147,7 @@ def _said(code: Code, what: str) -> Iterator[None]:
     except UserError as error:
         raise UserError(f"{code.file}: {what}: {error}") from error
     except BaseException as error:
-        raised = values.one_line("".join(traceback.format_exception_only(error)))
+        raised = one_line("".join(traceback.format_exception_only(error)))
         raise UserError(f"{code.file}: {what}: {raised}{_line(code, error)}") from error
 
 

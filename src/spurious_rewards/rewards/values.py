@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from itertools import islice
 from typing import Any
 
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, one_line
 
 LARGEST = 1e15
 """The squares of larger rewards add up to more than float32 holds, in which TRL normalises them in their groups."""
@@ -59,9 +59,3 @@ def short(value: object) -> str:
         return one_line(repr(value), 60)
     except Exception:  # of an integer of thousands of digits, say
         return f"an object of type {type(value).__name__}"
-
-
-def one_line(text: str, most: int = 500) -> str:
-    """On one line, and not longer than a message may be."""
-    words = " ".join(text.split())
-    return words if len(words) <= most else f"{words[:most]}…"

@@ -16,6 +16,9 @@ from spurious_rewards.runtime.links import refuse_links
 MOST = 2**27
 """Bytes of a text or JSON file that are read: 128 MiB, more than any of ours has."""
 
+REMAKE = "delete the file and run again to remake it"
+"""What to do about a file of the results that is not what the stages write."""
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from spurious_rewards.runtime import visible_gpus
 from spurious_rewards.runtime.errors import UserError
 
 EVERY = 1.0
@@ -56,12 +57,12 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
             taken += _free([gpu for gpu in among if gpu not in taken], count - len(taken), folder, job)
     finally:
         os.close(turn)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+    os.environ[visible_gpus.VARIABLE] = ",".join(taken)
 
 
 def _visible() -> list[str]:
-    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [gpu.strip() for gpu in named.split(",") if gpu.strip()]
+    if (named := visible_gpus.named()) is not None:
+        return named
     if shutil.which("nvidia-smi") is None:
         return []
     # nvidia-smi counts in the order of the bus, CUDA by itself from the fastest.

@@ -47,9 +47,7 @@ class Tracker:
         import wandb
 
         if keyless():
-            print(
-                "wandb: WANDB_MODE is online and there is no key: offline; `wandb sync` uploads later", file=sys.stderr
-            )
+            print("no W&B key found: logging offline; `wandb sync` uploads later", file=sys.stderr)
         self.folder.mkdir(parents=True, exist_ok=True)
         run = wandb.init(
             project="spurious-rewards",

@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 PARQUET: dict[str, type[tables.Table]] = {"scores": tables.Scores, "rates": tables.Rates}
 """Name of a file -> its table."""
 
-JUDGED = {
-    "contributions": "contributions",
-    "clipping": "clipping",
-    "control": "control",
-}
-"""Kind -> the frame of its numbers, for the kinds whose numbers claims are judged by too."""
+JUDGED = ("contributions", "clipping", "control")
+"""The kinds of exhibits whose numbers claims are judged by too; the evidence has them under the kind's name."""
 
 
 class ClaimsJob(JobSpec):
@@ -92,8 +88,8 @@ def _experiments(suite: Suite, ledger: Ledger) -> list[str]:
 
 
 def _judging(suite: Suite) -> dict[str, str]:
-    """The exhibits whose numbers claims are judged by, each with what its numbers are."""
-    return {name: JUDGED[exhibit.kind] for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
+    """The exhibits whose numbers claims are judged by, each with its kind."""
+    return {name: exhibit.kind for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
 
 
 def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
@@ -131,8 +127,7 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     }
     paths, suite = ResultPaths(root), job.suite
     experiments = {paths.experiment(name): name for name in suite.experiments}
-    exhibits = _judging(suite)
-    shown = {paths.exhibit(name): (what, suite.exhibits[name].experiment) for name, what in exhibits.items()}
+    shown = {paths.exhibit(name): (kind, suite.exhibits[name].experiment) for name, kind in _judging(suite).items()}
     found: dict[str, list[DataFrame]] = {}
     for path in numbers:
         # What models know by heart is of no experiment.

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from spurious_rewards.artifacts.ancestry import ancestry
 from spurious_rewards.artifacts.manifests import Recorder
 from spurious_rewards.artifacts.paths import ResultPaths
-from spurious_rewards.config.settings import Settings
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.reporting.unfinished import Unfinished
 from spurious_rewards.runtime.files import replacing
-from spurious_rewards.runtime.places import shown
 from spurious_rewards.stages import score
 from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
@@ -31,11 +29,8 @@ class ReportJob(JobSpec):
 
 def job(study: Study) -> ReportJob:
     """Job of the report."""
-    chosen = study.settings.suite
-    if Path(chosen).is_absolute():
-        chosen = shown(chosen)
-    option = "" if chosen == Settings().suite else f" --config suite={shlex.quote(chosen)}"
-    return ReportJob(suite=study.suite_as_told, command=f"snakemake{option} --cores all")
+    command = shlex.join(["snakemake", *study.settings.option_elsewhere, "--cores", "all"])
+    return ReportJob(suite=study.suite_as_told, command=command)
 
 
 def numbers(study: Study, experiment: str) -> list[Path]:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spurious_rewards.config.accelerate import AccelerateConfig, read
+from spurious_rewards.config import accelerate
+from spurious_rewards.config.accelerate import AccelerateConfig
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.ports import free_port
@@ -40,13 +41,13 @@ def launch(hardware: Hardware) -> None:
     """Replace this process by the launcher of its config; return where there is none, or where it has been launched.
 
     Raises:
-        UserError: see `read` and `command`.
+        UserError: see `accelerate.read` and `command`.
     """
-    if hardware.accelerate_config is None or launched():
+    if launched() or (config := accelerate.of(hardware)) is None:
         return
     # Short of this, a launcher kills after 30 seconds what wants to save at the end of its rollout step.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
-    words = command(read(hardware.accelerate_config), ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
+    words = command(config, ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
     os.execvp(words[0], words)
 
 
@@ -125,7 +126,7 @@ def join(hardware: Hardware) -> "PartialState":
     import torch
     from accelerate import PartialState
 
-    config = read(hardware.accelerate_config) if hardware.accelerate_config else None
+    config = accelerate.of(hardware)
     cpu = not torch.cuda.is_available() or (config is not None and config.cpu)
     if cpu:  # accelerate would number the CPUs, and torch loads no optimiser state to a "cpu:0"
         os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"

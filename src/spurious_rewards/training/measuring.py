@@ -24,10 +24,9 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Reward, Strategies, Training
 from spurious_rewards.models import loading
-from spurious_rewards.models.faults import words_of
 from spurious_rewards.models.prompts import encode, fitting, prefix, room
 from spurious_rewards.rewards import registry
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import read_text
 from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.runtime.progress import Progress
@@ -89,7 +88,7 @@ def measure(job: Job) -> Measured | None:
         UserError: it cannot be made; the message says why and what to do.
     """
     processes, training = launching.join(job.hardware), job.training
-    config = accelerate.read(job.hardware.accelerate_config) if job.hardware.accelerate_config else None
+    config = accelerate.of(job.hardware)
     torch.set_num_threads(job.threads)
     tokenizer = loading.load_tokenizer(job.folder)
     arguments = grpo_arguments(
@@ -140,7 +139,7 @@ def measure(job: Job) -> Measured | None:
             if watch.phase_now != "load" or training.engine != "vllm":
                 raise
             raise UserError(
-                f"{job.name}: vLLM does not start ({words_of(error)}); change training_gpu_memory_utilization (now "
+                f"{job.name}: vLLM does not start ({in_a_line(error)}); change training_gpu_memory_utilization (now "
                 f"{job.hardware.gpu_memory_utilization:g}) under `resources` of the suite, or its training's max_model_len"
             ) from error
     return trainer.measured(rows[0])
@@ -279,7 +278,7 @@ def _too_much(job: Job, phase: str, error: Exception) -> str:
         mend = f"set micro_batch of the suite's training below {job.training.micro_batch}"
     else:
         mend = "choose an accelerate_config that shards over more GPUs under `resources` of the suite"
-    return f"{job.name}: the GPU's memory is not enough for {phase.replace('_', ' ')} ({words_of(error)}); {mend}"
+    return f"{job.name}: the GPU's memory is not enough for {phase.replace('_', ' ')} ({in_a_line(error)}); {mend}"
 
 
 def main() -> None:

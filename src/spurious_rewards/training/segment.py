@@ -156,7 +156,7 @@ def _train_seed(
     folder = done.with_name(f"{done.name}.unfinished")
     first, record = by_main_process(lambda: take_up(folder, segment.start, segment.stop, seed))
     source = folder / f"step{first}" if first > segment.start else start
-    config = accelerate.read(hardware.accelerate_config) if hardware.accelerate_config else None
+    config = accelerate.of(hardware)
     if source:
         check_resumable(source, config)
         check_state(source, first * training.optimizer_steps)

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from transformers import TrainerState
 
 from spurious_rewards.config.messages import validate
-from spurious_rewards.models.faults import words_of
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import read_json
 from spurious_rewards.training import state_trial
 
@@ -48,7 +47,7 @@ def check_state(checkpoint: Path, updates: int) -> None:
     try:
         TrainerState(**said)
     except TypeError as error:
-        raise UserError(f"{record}: not what the trainer writes ({words_of(error)}); {MEND}") from None
+        raise UserError(f"{record}: not what the trainer writes ({in_a_line(error)}); {MEND}") from None
     if state.global_step != updates:
         raise UserError(
             f"{record}: global_step = {state.global_step}: it is {updates} after as many steps as {checkpoint.name}; {MEND}"

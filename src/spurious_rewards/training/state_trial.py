@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from spurious_rewards.models.faults import words_of
 from spurious_rewards.runtime import limited
+from spurious_rewards.runtime.errors import in_a_line
 
 SECONDS = 60.0
 """Of processor time, for a file: its tensors are mapped and not read."""
@@ -59,7 +59,7 @@ def _prepare() -> Callable[[str], str]:
         try:
             read_through(Path(file))
         except Exception as error:  # pickles have errors of every kind
-            return words_of(error).partition(".")[0]
+            return in_a_line(error).partition(".")[0]
         return ""
 
     return answer

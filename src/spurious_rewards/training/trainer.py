@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.training import Training
 from spurious_rewards.models import loading
 from spurious_rewards.models.prompts import encode, prefix, room, texts, trim, turn_end
-from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.installed import require_vllm
 from spurious_rewards.training.launching import by_main_process
 from spurious_rewards.training.padding import by_length, positions_are_relative, without_padding
 from spurious_rewards.training.saving import SavesStateWhenDue
@@ -326,11 +325,7 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
     if training.engine != "vllm":
         yield
         return
-    if "vllm" not in packages_distributions():
-        raise UserError(
-            "training.engine = vllm: vLLM is not installed; install it with `pip install -e '.[vllm]'`, or set "
-            "training.engine: transformers"
-        )
+    require_vllm("training.engine")
     trls, environment = vllm_generation.LLM, {name: os.environ.get(name) for name in LAUNCHED}
 
     ours = {"dtype": training.dtype, "skip_tokenizer_init": True, "trust_remote_code": False}

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.config.training import Training
-from spurious_rewards.runtime import slurm
+from spurious_rewards.runtime import slurm, visible_gpus
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.ports import free_port
 from spurious_rewards.runtime.secret_names import is_secret
@@ -167,14 +167,14 @@ def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
     kept = {name: value for name, value in kept.items() if not is_secret(name)}
     kept["VLLM_SERVER_DEV_MODE"] = "1"  # vLLM takes new weights only so
     if hardware.gpus:
-        listed = own.get("CUDA_VISIBLE_DEVICES")
-        gpus = listed.split(",") if listed else [str(index) for index in range(hardware.gpus)]
+        named = visible_gpus.named(own)
+        gpus = [str(index) for index in range(hardware.gpus)] if named is None else named
         if not 0 < hardware.server_gpus < len(gpus):
             raise UserError(
                 f"vllm_mode = server: {hardware.server_gpus} of {len(gpus)} GPUs are the server's; give it some and leave "
                 "some to training (server_gpus of the suite's resources), or set vllm_mode: colocate"
             )
-        kept["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[-hardware.server_gpus :])
+        kept[visible_gpus.VARIABLE] = ",".join(gpus[-hardware.server_gpus :])
     return kept
 
 

@@ -9,8 +9,8 @@ from spurious_rewards.operations.calibrated import Calibrated
 from spurious_rewards.operations.checks import machines
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import trained
-from spurious_rewards.operations.checks.packages import version
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.installed import version
 from spurious_rewards.stages.study import Study
 
 
@@ -23,17 +23,17 @@ def read(study: Study) -> Calibrated:
     try:
         found = calibration.read(path)
     except UserError as error:
-        return Calibrated(study, stale=(f"{error}; not used; {again}",))
+        return Calibrated(study, stale=((f"{error}; not used", again),))
     here = card(study)
     if here is not None and here != found.card:
-        return Calibrated(study, stale=(f"{path}: measured on {found.card}, and this is {here}; not used; {again}",))
+        return Calibrated(study, stale=((f"{path}: measured on {found.card}, and this is {here}; not used", again),))
     if other := calibration.other_library(found, versions()):
-        return Calibrated(study, stale=(f"{path}: measured with {other}; not used; {again}",))
+        return Calibrated(study, stale=((f"{path}: measured with {other}; not used", again),))
     measured, stale = [], []
     for one in found.measured:
         differences = {name: _differences(study, name, one) for name in one.models}
         stale += [
-            f"{path}: {name} was measured with {other}; not used; {again}"
+            (f"{path}: {name} was measured with {other}; not used", again)
             for name, other in differences.items()
             if other
         ]
@@ -44,8 +44,7 @@ def read(study: Study) -> Calibrated:
 
 def stale(measured: Calibrated) -> Iterator[Finding]:
     """What of the suite's calibration does not hold."""
-    for said in measured.stale:
-        found, _, mend = said.rpartition("; ")
+    for found, mend in measured.stale:
         yield Finding("warns", "calibration", found, mend)
 
 
@@ -78,7 +77,7 @@ def versions() -> dict[str, str]:
 
 def command(study: Study) -> str:
     """What calibrates a suite."""
-    return f"spurious-rewards calibrate --config suite={shlex.quote(study.settings.suite)}"
+    return shlex.join(["spurious-rewards", "calibrate", *study.settings.option])
 
 
 def what(study: Study, model: str) -> str:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from spurious_rewards.config.settings import Settings
-from spurious_rewards.operations.checks import packages
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On, trained
 from spurious_rewards.operations.checks.machines import Partition
+from spurious_rewards.runtime import installed, tracking
 from spurious_rewards.runtime import slurm as runtime_slurm
-from spurious_rewards.runtime import tracking
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 from spurious_rewards.training import vllm_server
@@ -27,8 +26,8 @@ def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
         yield Finding("fails", "SLURM", f"there is no {' and no '.join(missing)} here", mend)
     elif not partitions:
         yield Finding("fails", "SLURM", "sinfo lists no partition", "find out with `sinfo` why")
-    if packages.version("snakemake-executor-plugin-slurm") is None:
-        yield Finding("fails", "SLURM", "Snakemake's plugin for it is not installed", "run `pip install -e '.[slurm]'`")
+    if installed.version("snakemake-executor-plugin-slurm") is None:
+        yield Finding("fails", "SLURM", "Snakemake's plugin for it is not installed", installed.how_to_get("slurm"))
 
 
 def disk(study: Study, gpus: int) -> Iterator[Finding]:

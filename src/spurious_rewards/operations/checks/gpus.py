@@ -12,8 +12,8 @@ from spurious_rewards.config.training import Sampling, Training
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.machines import Gpu, Partition
-from spurious_rewards.operations.checks.packages import version
 from spurious_rewards.runtime.errors import UserError
+from spurious_rewards.runtime.installed import how_to_get, version
 from spurious_rewards.stages import resources, train, vote
 from spurious_rewards.stages.study import Study
 
@@ -53,7 +53,7 @@ def accelerate_configs(study: Study) -> Iterator[Finding]:
                 "fails",
                 "packages",
                 f"accelerate_config {config.name} trains with DeepSpeed, which is not installed",
-                "run `pip install -e '.[deepspeed]'`, or choose an accelerate_config with FSDP under `resources` of the suite",
+                f"{how_to_get('deepspeed')}, or choose an accelerate_config with FSDP under `resources` of the suite",
             )
         yield from _shares(study.suite, asked_for, config)
 

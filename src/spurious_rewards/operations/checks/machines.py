@@ -1,10 +1,9 @@
 """What this machine says of its GPUs, and SLURM of its partitions."""
 
-import os
 import subprocess
 from typing import NamedTuple
 
-from spurious_rewards.runtime import numerics
+from spurious_rewards.runtime import numerics, visible_gpus
 
 PATIENCE = 60
 """Seconds that a command gets to answer."""
@@ -30,8 +29,7 @@ class Partition(NamedTuple):
 def gpus() -> list[Gpu]:
     """The GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES does not hide; none where there is no nvidia-smi."""
     command = ("nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    shown = None if chosen is None else [name.strip() for name in chosen.split(",")]
+    shown = visible_gpus.named()
     return [
         Gpu(index, float(mebibytes) * 2**20 / 1e9, ", ".join(card))
         for index, uuid, mebibytes, *card in (line.split(", ") for line in _lines(*command))

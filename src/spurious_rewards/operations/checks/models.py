@@ -111,7 +111,7 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
             "accept them on the models' pages and run `hf auth login` or set HF_TOKEN, or leave these models out",
         )
     named = f"{len(missing)} models and data sets are not here ({', '.join(missing[:3])}{', …' if missing[3:] else ''})"
-    fetch = f"`spurious-rewards fetch --config suite={shlex.quote(study.settings.suite)} --to DIR`"
+    fetch = f"`{shlex.join(['spurious-rewards', 'fetch', *study.settings.option, '--to', 'DIR'])}`"
     name_it = "and name what it wrote under `sources` in config.yaml"
     if trouble := hub_client.unreachable():
         said = f"{named}, and {hub_client.endpoint()} cannot be reached: {trouble}"

