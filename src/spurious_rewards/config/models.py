@@ -93,7 +93,9 @@ class Model(Frozen):
     start: Start | None = Field(None, description="The checkpoint of another run to start from (source run).")
     num_parameters: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="How many weights the model has. A suite with `resources` needs it for all models but organisms.",
+        description=(
+            "How many weights the model has. A suite with `resources` needs it for each model with source hub or local."
+        ),
     )
     paper: str | None = Field(None, description="The paper's model whose printed numbers stand beside this one's.")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(

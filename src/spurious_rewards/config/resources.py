@@ -57,7 +57,12 @@ class Resources(Frozen):
             "No other user can start a process on the machine. vllm_mode server needs this, or SLURM's word for it."
         ),
     )
-    sampling_gpus: Count = Field(1, description="GPUs for votes and benchmarks. Each runs an engine of its own.")
+    sampling_gpus: Count = Field(
+        1,
+        description=(
+            "GPUs for votes and benchmarks. They are shared out among engines with sampling_tensor_parallel_size GPUs each."
+        ),
+    )
     sampling_tensor_parallel_size: Count = Field(
         1,
         description=(

@@ -32,7 +32,9 @@ class Settings(Frozen):
     )
     portable: bool = Field(
         False,
-        description="Compute digits that agree on every x86-64 processor, at the price of speed. Without GPUs only.",
+        description=(
+            "Compute digits that agree on every x86-64 processor with AVX2, at the price of speed. Without GPUs only."
+        ),
     )
     gpu_memory_gb: Annotated[float, Field(gt=0)] = Field(
         80, description="Memory of one GPU in GB. Planning assumes it where no GPU can be asked."

@@ -55,7 +55,7 @@ class SuiteFile(Frozen):
         description=(
             "Which weights stay on disk. reported: weights of other steps are deleted once they have "
             "answered, and optimiser states once training went on. If you then change engine, dtype, prompt, "
-            "max_new_tokens, temperature or problems, the steps without weights have no answers."
+            "max_new_tokens, samples, temperature or problems, the steps without weights have no answers."
         ),
     )
     clipping: Clipping | None = Field(None, description="The exhibits about the clip alone. null: none.")
