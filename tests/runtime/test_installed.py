@@ -30,7 +30,9 @@ def test_messages_install_as_the_readme_does() -> None:
         for path in (ROOT / "src").rglob("*.py")
         if re.search(r"pip install\b.*-e ", path.read_text(encoding="utf-8")) and path.name != "installed.py"
     ]
-    assert not spelled, "of how to install this project `runtime.installed` alone speaks, so that all messages say the same"
+    assert not spelled, (
+        "of how to install this project `runtime.installed` alone speaks, so that all messages say the same"
+    )
 
 
 def test_vllm_that_is_missing_is_said_with_the_key_that_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
