@@ -122,7 +122,7 @@ COMPLAINTS = [
         ["rewards.format", "noisy needs false_positive and"],
     ),
     ("rewards/format/right_labels", 0.1, ["rewards.format", "belongs to function incorrect"]),
-    ("rewards/format/unless", "noisy", ['rewards.format.unless = "noisy"', "probabilities of its own"]),
+    ("rewards/format/unless", "noisy", ['rewards.format.unless = "noisy"', "its own votes or probabilities"]),
     ("variants", {"other": {}}, ['variants = "default"', "allowed: other"]),
     ("report/headline", "mian", ['report.headline = "mian"', "did you mean main?"]),
     ("report/first/models", ["rl-trained"], ['report.first.models[0] = "rl-trained"', "allowed: "]),
@@ -179,7 +179,7 @@ COMPLAINTS = [
     (
         "rewards/format/unless",
         "random",
-        ['rewards.format.unless = "random"', "probabilities of its own", "allowed: ground_truth, no_repetition"],
+        ['rewards.format.unless = "random"', "its own votes or probabilities", "allowed: ground_truth, no_repetition"],
     ),
     ("rewards/format/unless", "format", ['rewards.format.unless = "format"', "allowed: ground_truth, no_repetition"]),
     ("rewards/ground_truth/unless", "majority_vote", ['rewards.ground_truth.unless = "majority_vote"', "pays for"]),
