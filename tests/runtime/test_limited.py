@@ -38,3 +38,33 @@ limited.serve(lambda: str.upper, 10.0, 2**31)
         worker._process.send_signal(number)  # type: ignore[union-attr]
         assert worker.ask("more", 10.0) == "MORE"
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_worker_that_was_killed_between_two_questions_is_not_the_questions_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shouts.py").write_text(
+        "from spurious_rewards.runtime import limited\nlimited.serve(lambda: str.upper, 10.0, 2**31)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(limited.Worker("shouts")) as worker:
+        assert worker.ask("word", 10.0) == "WORD"
+        process = worker._process
+        assert process is not None
+        process.kill()
+        process.wait()
+        monkeypatch.setattr(process, "poll", lambda: None)  # it was killed after it was last looked at
+        assert worker.ask("more", 10.0) == "MORE"
+
+
+def test_a_question_that_ends_a_new_worker_is_at_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dies.py").write_text(
+        "import os\nfrom spurious_rewards.runtime import limited\n"
+        "limited.serve(lambda: lambda word: word if word == 'live' else os.abort(), 10.0, 2**31)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with closing(limited.Worker("dies")) as worker:
+        assert worker.ask("live", 10.0) == "live"
+        with pytest.raises(limited.EndedError, match="takes its process down"):
+            worker.ask("die", 10.0)
+        assert worker.ask("live", 10.0) == "live"

@@ -85,13 +85,18 @@ class Worker:
             EndedError: the question took more than the worker may have.
         """
         with self._one_at_a_time:
-            if self._process is None or self._process.poll() is not None:
-                self._process = start(self._module, str(seconds))
-            reply = exchange(self._process, question)
-            if not reply:
-                late = out_of_time(self._process)
-                raise EndedError(f"does not end within {seconds:g} seconds" if late else "takes its process down")
-        return json.loads(reply)
+            while True:
+                worker, fresh = self._process, False
+                if worker is None or worker.poll() is not None:
+                    worker, fresh = start(self._module, str(seconds)), True
+                self._process = worker
+                if reply := exchange(worker, question):
+                    return json.loads(reply)
+                self._process = None
+                if out_of_time(worker):
+                    raise EndedError(f"does not end within {seconds:g} seconds")
+                if fresh:  # else it may have been killed before it was asked, by whoever was short of memory
+                    raise EndedError("takes its process down")
 
     def close(self) -> None:
         """End it; it starts again when it is asked again."""
