@@ -42,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suite = yaml.safe_load(path.read_text())
     cut_down(suite, model)
     path.write_text(yaml.safe_dump(suite, sort_keys=False))
-    ended = checkout.snakemake(folder, "--config", "threads=2")
+    ended = checkout.snakemake(folder, "--config", "threads=1")
     assert ended.code == 0, ended.output
     return folder
 
@@ -64,6 +64,6 @@ def test_a_real_model_goes_from_its_chat_template_to_the_report(finished: Path) 
 def test_the_same_training_gives_the_same_weights(finished: Path) -> None:
     before = sha256(trained(finished))
     shutil.rmtree(finished / RUN)
-    ended = checkout.snakemake(finished, str(RUN / "checkpoints"), "--config", "threads=2")
+    ended = checkout.snakemake(finished, str(RUN / "checkpoints"), "--config", "threads=1")
     assert ended.code == 0, ended.output
     assert sha256(trained(finished)) == before
