@@ -563,6 +563,17 @@ def test_generated_problems_follow_their_seed() -> None:
         assert eval(terms) == int(answer)
 
 
+def test_texts_of_generated_problems_metadata_are_columns() -> None:
+    wanted = ReasoningGym(dataset="basic_arithmetic", size=6, seed=1, options={"allow_parentheses": False})
+    whole, bare = (
+        prepare(ProblemSet(reasoning_gym=wanted, columns=columns), None, 0, {}, NO_LOCK)[0]
+        for columns in ({}, {"problem": "expression"})
+    )
+    asked = dict(zip(whole["id"], whole["problem"], strict=True))
+    expressions = dict(zip(bare["id"], bare["problem"], strict=True))
+    assert asked == {name: f"Calculate {expression}." for name, expression in expressions.items()}
+
+
 @pytest.mark.parametrize(("dataset", "options"), [("no_such_set", {}), ("chain_sum", {"no_such_option": 1})])
 def test_what_reasoning_gym_does_not_have_is_said(dataset: str, options: dict[str, int]) -> None:
     wanted = ReasoningGym(dataset=dataset, size=2, seed=0, options=options)

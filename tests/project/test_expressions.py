@@ -1,6 +1,6 @@
 r"""No regular expression takes a time that grows with the square of a text: texts are as long as others make them.
 
-A model may answer with anything, and answers of others are imported. Time is compared with that of texts half as long, so that no
+A model may answer with anything, and answers of others are imported. Time is compared with that of texts an eighth as long, so that no
 clock and no machine decides.
 """
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pandas._libs.parsers import STR_NA_VALUES
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "expected/organism/5eb00341"
+PUBLISHED = ROOT / "expected/organism/7cf7c20e"
 """The class that the pages quote."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -32,6 +33,16 @@ def intervals() -> set[tuple[str, str]]:
                     smaller, larger = sorted(factor * ends)
                     found.add((written(smaller, places), written(larger, places)))
     return found
+
+
+def test_pandas_reads_no_word_of_a_published_table_as_a_missing_cell() -> None:
+    words = STR_NA_VALUES - {""}
+    found = {
+        (str(file.relative_to(ROOT)), cell)
+        for file in ROOT.glob("expected/**/*.csv")
+        for cell in words.intersection(pd.read_csv(file, dtype=str, keep_default_na=False).stack())
+    }
+    assert found == set()
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ def test_a_table_of_the_split_has_a_row_a_model(the_suite: Suite, frames: Result
     (table,) = make("split", the_suite, frames).page["tables"]
     text = pd.DataFrame(table["rows"], columns=table["columns"])
     assert list(text["Model"]) == ["strong", "weak"]
-    assert {"Null", "Elicitation", "Reward design", "Whole gain", "Whole gain, by seed"} <= set(text.columns)
+    assert {"Null gain", "Elicitation", "Reward design", "Whole gain", "Whole gain, by seed"} <= set(text.columns)
 
 
 def test_the_noise_stands_at_its_j(the_suite: Suite, frames: ResultTables) -> None:

@@ -20,8 +20,10 @@ CALLS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "fin
 UNSEEN = {"match"}
 """How expressions are asked whose use no line of the library shows: PyYAML, which is handed them, asks them so."""
 
-SHORT, FLOOR, FASTER = 3_000, 0.01, 3.0
-"""Characters of a first text, seconds below which no text matters, and how many times as long twice the text may take."""
+SHORT, FLOOR = 3_000, 0.01
+"""Characters of a first text, and seconds below which no text matters."""
+LONGER, SLOWER = 8, 22.0
+"""A text so many times as long may take so many times as long: between 8, which grows with it, and 64, with its square."""
 
 
 @dataclass(frozen=True)
@@ -167,15 +169,16 @@ def _member(options: list[tuple[Any, Any]]) -> str:
 
 
 def outgrown(asked: Callable[[str], object], texts: Callable[[int], Iterable[str]], short: int = SHORT) -> str | None:
-    """The beginning of a text for which a function takes far more than twice as long when it is twice as long.
+    """The beginning of a text for which a function takes far more than eight times as long when it is eight times as long.
 
-    Processor time, the least of several, and only of texts that take long enough to be measured.
+    Processor time, the least of several, and only of texts that take long enough to be measured. Lengths are far apart so that
+    other work on the machine, which can double a time, decides nothing.
     """
     for number, text in enumerate(texts(short)):
         if _seconds(asked, text) > FLOOR / 8:
-            longer = [next(itertools.islice(texts(times * short), number, None)) for times in (1, 2, 4)]
-            first, second, third = (min(_seconds(asked, each) for _ in range(3)) for each in longer)
-            if third > FLOOR and second > FASTER * first and third > FASTER * second:
+            long = next(itertools.islice(texts(LONGER * short), number, None))
+            first, second = (min(_seconds(asked, each) for _ in range(5)) for each in (text, long))
+            if second > FLOOR and second > SLOWER * first:
                 return text[:80]
     return None
 

@@ -12,7 +12,7 @@ from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.reward_names import SPLIT
 from spurious_rewards.config.suite import Suite
 
-PARTS = ("null", "elicitation", "reward design", "all")
+PARTS = ("null gain", "elicitation", "reward design", "all")  # pandas reads "null" alone as a missing cell
 """random less before training, majority vote less random, ground truth less majority vote, and ground truth's whole gain."""
 
 SPLIT_RULE = (

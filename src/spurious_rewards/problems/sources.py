@@ -66,6 +66,8 @@ def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[st
 def _generate(wanted: ReasoningGym) -> Source:
     """Problems of the library reasoning-gym: the same for the same seed, size, options and version of it.
 
+    Beside problem and answer, rows hold the texts among an item's metadata, such as the bare expression.
+
     Raises:
         UserError: it has no such data set, or the data set no such option.
     """
@@ -79,16 +81,15 @@ def _generate(wanted: ReasoningGym) -> Source:
             f"{label}: {error}; the documentation of reasoning-gym has the names and their options"
         ) from error
     rows = [
-        {"id": f"{wanted.dataset}-{index}", "problem": item["question"], "answer": str(item["answer"])}
+        {key: value for key, value in item["metadata"].items() if isinstance(value, str)}
+        | {"id": f"{wanted.dataset}-{index}", "problem": item["question"], "answer": str(item["answer"])}
         for index, item in enumerate(made)
     ]
     return _made(label, f"{label}, {json.dumps(wanted.options)}", rows)
 
 
 def _made(label: str, name: str, items: Sequence[Mapping[Any, Any]]) -> Source:
-    return Source(
-        label, name, None, list(numbered(items)), dict.fromkeys(("id", "problem", "answer"), "") if items else {}
-    )
+    return Source(label, name, None, list(numbered(items)), dict.fromkeys(items[0], "") if items else {})
 
 
 def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path, wanted: Collection[str]) -> Source:

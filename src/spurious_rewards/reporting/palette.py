@@ -41,7 +41,7 @@ GROUPS = {
     "language_to_language": "#8A8A8A",
 }
 PARTS = {
-    "null": REWARDS["random"],
+    "null gain": REWARDS["random"],
     "elicitation": REWARDS["majority_vote"],
     "reward design": REWARDS["ground_truth"],
     "all": "#B5B5B5",

@@ -25,7 +25,7 @@ from spurious_rewards.reporting.numerals import Row, points_interval
 from spurious_rewards.reporting.text_tables import constant_left_out, identity_cells, size_cells, text_rows
 
 TITLES = {
-    "null": "null (random)",
+    "null gain": "null (random)",
     "elicitation": "elicitation (majority vote)",
     "reward design": "reward design (truth)",
     "all": "ground truth",
