@@ -55,4 +55,4 @@ def test_the_core_is_made_first_and_its_runs_serve_the_rest() -> None:
     assert SUITE.report.headline == "main"
     main, more = (SUITE.runs_of(SUITE.experiments[name]) for name in ("main", "more"))
     assert len(main) == 9
-    assert len(set(main) & set(more)) == 6
+    assert len(set(main) & set(more)) == 3
