@@ -34,7 +34,7 @@ MADE = re.compile(r"(<!-- made: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 SUITES = [
     *(
         ROOT / f"config/suites/{name}.yaml"
-        for name in ("organism", "paper", "one_gpu", "laptop", "followups", "small", "smoke")
+        for name in ("organism", "paper", "one_gpu", "laptop", "laptop_more", "followups", "small", "smoke")
     ),
     ROOT / "examples/your_method/your_method.yaml",
 ]

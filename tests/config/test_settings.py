@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def test_an_unknown_suite_lists_those_there_are() -> None:
     with pytest.raises(
         UserError,
-        match=r"config\.yaml: suite = organsim: no such suite; allowed: followups, laptop, one_gpu, organism, paper, small, smoke",  # noqa: E501
+        match=r"config\.yaml: suite = organsim: no such suite; allowed: followups, laptop, laptop_more, one_gpu, organism, paper, small, smoke",  # noqa: E501
     ):
         settings.suite_file("organsim", ROOT)
 

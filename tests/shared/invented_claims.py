@@ -16,9 +16,11 @@ CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = claims.read(CONFIG / "claims.yaml")
 SUITES = {
     name: load(CONFIG / f"suites/{name}.yaml")
-    for name in ("organism", "paper", "one_gpu", "small", "smoke", "followups", "laptop")
+    for name in ("organism", "paper", "one_gpu", "small", "smoke", "followups", "laptop", "laptop_more")
 }
-ORGANISM, PAPER, FOLLOWUPS, LAPTOP = (SUITES[name] for name in ("organism", "paper", "followups", "laptop"))
+ORGANISM, PAPER, FOLLOWUPS, LAPTOP, LAPTOP_MORE = (
+    SUITES[name] for name in ("organism", "paper", "followups", "laptop", "laptop_more")
+)
 
 PROBLEMS = 100
 HALF = 0.01

@@ -68,7 +68,7 @@ def test_a_wrong_suite(unstarted: Path, key: str, value: Any, said: str) -> None
 def test_an_unknown_suite(unstarted: Path) -> None:
     line = complaint(snakemake(unstarted, "--config", "suite=tyni"))
     assert line.startswith(
-        "error: config.yaml: suite = tyni: no such suite; allowed: followups, laptop, one_gpu, organism, "
+        "error: config.yaml: suite = tyni: no such suite; allowed: followups, laptop, laptop_more, one_gpu, organism, "
     )
 
 

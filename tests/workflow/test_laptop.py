@@ -28,8 +28,6 @@ def cut_down(suite: dict[str, Any], model: Path) -> None:
     suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, micro_batch=4)
     suite["training"].update(segment_steps=2, eval_every=2, rollouts_every=1)
     suite["experiments"]["main"].update(rewards=["random_0.5"], seeds=["0"], steps=2)
-    del suite["experiments"]["more"]
-    suite["exhibits"] = {key: of for key, of in suite["exhibits"].items() if of["experiment"] in suite["experiments"]}
 
 
 @pytest.fixture(scope="module")
