@@ -1,7 +1,7 @@
 r"""No regular expression takes a time that grows with the square of a text: texts are as long as others make them.
 
-A model may answer with anything, and answers of others are imported. Time is compared with that of texts an eighth as long, so that no
-clock and no machine decides.
+A model may answer with anything, and answers of others are imported. Time is compared with that of texts an eighth as long, so
+that no clock and no machine decides.
 """
 
 import functools

@@ -27,7 +27,9 @@ def test_no_problem_is_in_training_and_evaluation(suite) -> None:
     assert len(asked[0]) == 60
     assert not asked[0] & asked[1]
     assert card["dropped"]["overlap"], "without the rule some would be in both"
-    assert {len(problem) for problem in asked[0] | asked[1]} == {3}, "a bare expression: its numbers tell problems apart"
+    assert {len(problem) for problem in asked[0] | asked[1]} == {3}, (
+        "a bare expression: its numbers tell problems apart"
+    )
     steps = max(each.steps for each in suite.experiments.values())
     assert len(training) >= steps * suite.training.rollout_prompts
 
