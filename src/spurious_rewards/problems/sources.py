@@ -89,7 +89,9 @@ def _generate(wanted: ReasoningGym) -> Source:
 
 
 def _made(label: str, name: str, items: Sequence[Mapping[Any, Any]]) -> Source:
-    return Source(label, name, None, list(numbered(items)), dict.fromkeys(items[0], "") if items else {})
+    return Source(
+        label, name, None, list(numbered(items)), dict.fromkeys((name for item in items for name in item), "")
+    )
 
 
 def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path, wanted: Collection[str]) -> Source:
