@@ -1,7 +1,7 @@
 """Builds the manual: `make docs` writes `site/`, which opens from disk and fetches nothing.
 
-The pages of docs/ are laid out with the changelog. What a page links to elsewhere in the project becomes a page too, so that
-no link leads out of the site. Then Zensical builds it, and every link and every address of the result is looked at.
+The site has the pages of docs/ and the changelog. What a page links to elsewhere in the project becomes a page too, so
+that no link leads out of the site. Zensical then builds the site, and every link and address in the result is checked.
 """
 
 import os
@@ -46,7 +46,7 @@ SECTIONS = {
     ),
     "Results": ("results", ["organism", "laptop", "followups"]),
 }
-"""Each folder of docs/, and the order of its pages. A page that is not named here follows those that are."""
+"""Title -> folder of docs/, and the order of its pages. Pages that are not listed here follow those that are."""
 
 TOP = {
     "FAQ and troubleshooting": ["faq.md", "troubleshooting.md"],
@@ -54,7 +54,7 @@ TOP = {
     "Benchmarks": ["benchmarks.md"],
     "Changelog": ["changelog.md"],
 }
-"""The pages beside the folders."""
+"""Title -> pages that are in no folder of SECTIONS."""
 
 LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
 CODE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`+[^`\n]+`+|<!--.*?-->", re.DOTALL | re.MULTILINE)
@@ -72,7 +72,7 @@ LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".py": "python", ".toml": "toml", 
 
 
 def pages() -> dict[str, str]:
-    """Place in the site of each file of the manual, by its place in the project."""
+    """Return the place in the site of each file of the manual, by its place in the project."""
     found = {
         str(path.relative_to(ROOT)): str(path.relative_to(DOCS))
         for path in sorted(DOCS.rglob("*"))
@@ -84,13 +84,13 @@ def pages() -> dict[str, str]:
 
 
 def title(page: Path) -> str:
-    """The heading of a page, up to a colon."""
+    """Return the heading of a page, up to a colon."""
     heading = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return heading[1].partition(": ")[0].replace("`", "") if heading else page.stem
 
 
 def navigation(there: set[str]) -> list[dict[str, object]]:
-    """The navigation over pages by their place in the site."""
+    """Return the navigation over the pages that are there; pages are given by their place in the site."""
     nav: list[dict[str, object]] = [{"Home": "index.md"}]
     for name, (folder, order) in SECTIONS.items():
         named = [f"{folder}/{stem}.md" for stem in order]
@@ -117,7 +117,7 @@ def _title(page: str) -> str:
 
 
 def lay_out(target: Path) -> None:
-    """Write every page of the site, with links that hold there."""
+    """Write every page of the site, with links that work in the site."""
     places = pages()
     todo = [source for source in places if source != "config/README.md"]
     while todo:
@@ -137,7 +137,7 @@ def lay_out(target: Path) -> None:
 
 
 def _linked(path: Path, places: dict[str, str], todo: list[str]) -> str:
-    """A page with its links as they are in the site."""
+    """Return the text of a page, with its links changed to those of the site."""
     own = places[str(path.relative_to(ROOT))]
 
     def link(found: re.Match[str]) -> str:
@@ -150,7 +150,8 @@ def _linked(path: Path, places: dict[str, str], todo: list[str]) -> str:
 
     text = path.read_text(encoding="utf-8")
     parts, last = [], 0
-    # A link's words may hold code, so only links outside of blocks and comments are looked for; code alone has none.
+    # The text of a link may hold inline code. So links are searched for everywhere but in code blocks and comments;
+    # inline code itself holds no links.
     for code in CODE.finditer(text):
         if code[0].startswith(("```", "~~~", "<!--")):
             parts += [LINK.sub(link, text[last : code.start()]), code[0]]
@@ -159,7 +160,7 @@ def _linked(path: Path, places: dict[str, str], todo: list[str]) -> str:
 
 
 def _with_lists(text: str) -> str:
-    """The same with an empty line before each list: Python-Markdown needs one where other readers of Markdown do not."""
+    """Return the text with an empty line before each list: Python-Markdown needs one, unlike other Markdown readers."""
     parts, last = [], 0
     for code in CODE.finditer(text):
         parts += [LIST.sub(r"\1\n\2", text[last : code.start()]), code[0]]
@@ -179,7 +180,7 @@ def _place(source: str, places: dict[str, str], todo: list[str]) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A page with the text of a file."""
+    """Return a page with the text of a file."""
     text = path.read_text(encoding="utf-8")
     fence = "`" * (3 + max((len(run) for run in re.findall(r"`{3,}", text)), default=0))
     return (
@@ -188,7 +189,7 @@ def _shown(path: Path) -> str:
 
 
 def _folder(path: Path, places: dict[str, str], todo: list[str]) -> str:
-    """A page with the files of a folder."""
+    """Return a page with links to the files of a folder."""
     tracked = subprocess.run(
         ["git", "ls-files", "--", "."], cwd=path, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True
     )
@@ -216,7 +217,7 @@ class Page(HTMLParser):
         self.anchors: set[str] = {""}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag links to and what it is called."""
+        """Note what a tag links to, and its anchor."""
         for name, value in attrs:
             if name in ("href", "src") and value:
                 self.links.append(value)
@@ -225,7 +226,7 @@ class Page(HTMLParser):
 
 
 def faults(site: Path) -> Iterator[str]:
-    """Links that lead nowhere, and addresses that a browser would fetch."""
+    """Yield a message for each link that leads nowhere, and for each address that a browser would fetch."""
     read = {}
     for path in sorted(site.rglob("*.html")):
         read[path.resolve()] = page = Page()
@@ -238,7 +239,7 @@ def faults(site: Path) -> Iterator[str]:
             yield f"{path.relative_to(site)} fetches {remote}"
     for path, page in read.items():
         if path.name == "404.html":
-            continue  # its links hold on a server only
+            continue  # its links work only on a server
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
@@ -251,7 +252,7 @@ def faults(site: Path) -> Iterator[str]:
 
 
 def mend(site: Path) -> None:
-    """Take from the site what does not work from disk: a script from elsewhere, which searches, and links to folders."""
+    """Change what does not work from disk: a search script that is loaded from elsewhere, and links to folders."""
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         up = os.path.relpath(site, path.parent)

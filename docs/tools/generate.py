@@ -1,4 +1,4 @@
-"""Writes the parts of the manual that the code knows: the keys of suites, and the commands.
+"""Writes the parts of the manual that come from the code: the keys of suites, and the commands.
 
 A page holds such a part between two comments, `<!-- made: keys of Training -->` and `<!-- end -->`. Run this file, or
 `make docs`, after a change of the code; tests/project/test_site.py fails until then.
@@ -27,7 +27,7 @@ from spurious_rewards.config.yaml_files import read_yaml
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "docs/reference/configuration.md", ROOT / "docs/reference/command-line.md"]
 KEYS = yaml.safe_load((Path(__file__).with_name("keys.yaml")).read_text())
-"""What no class says of a key: its name in other libraries, and an example where no suite of the project sets it."""
+"""What the classes do not say: names of keys in other libraries, and examples where no suite of the project has one."""
 
 MADE = re.compile(r"(<!-- made: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -38,21 +38,21 @@ SUITES = [
     ),
     ROOT / "examples/your_method/your_method.yaml",
 ]
-"""Where examples come from, the first that has one."""
+"""Suites that examples come from; the first suite with a fitting value is used."""
 
 LONGEST = 48
-"""Characters of an example."""
+"""Largest number of characters of an example."""
 
 NONE = "\N{EN DASH}"
 
 
 def filled(text: str) -> str:
-    """A page with the parts that the code knows as they are now."""
+    """Return a page with up-to-date text in the parts that come from the code."""
     return MADE.sub(lambda found: f"{found[1]}\n{part(found[2])}\n{found[3]}", text)
 
 
 def part(name: str) -> str:
-    """What stands between the two comments."""
+    """Return the text of a part, which goes between the two comments."""
     if name == "commands":
         return commands()
     return table(classes()[name.removeprefix("keys of ")])
@@ -63,13 +63,13 @@ def part(name: str) -> str:
 
 @functools.cache
 def classes() -> dict[str, type[BaseModel]]:
-    """Settings, Suite and every class that a suite is made of, by name."""
+    """Return Settings, Suite and every class that a suite is made of, by name."""
     found = vars(experiments) | vars(models) | vars(problems) | vars(resources) | vars(training)
     return {"Settings": Settings, "Suite": Suite} | {name: found[name] for name in Suite.model_json_schema()["$defs"]}
 
 
 def table(kind: type[BaseModel]) -> str:
-    """The keys of a class, a row each."""
+    """Return a Markdown table of the keys of a class, one row per key."""
     name = kind.__name__
     rows = [["key", "type", "default", "effect", "example", "in other libraries"], ["---"] * 6]
     for key, field in kind.model_fields.items():
@@ -80,7 +80,7 @@ def table(kind: type[BaseModel]) -> str:
 
 
 def effect(field: FieldInfo) -> str:
-    """What a key does, with the values that it speaks of as code."""
+    """Return what a key does, with the values that its description names set as code."""
     words = "|".join(sorted({"null", "vllm", *REWARD_FUNCTIONS, *_literals(field.annotation)}, key=len, reverse=True))
     return re.sub(rf"(?<![\w`])({words}):", r"`\1`:", _escaped(field.description or ""))
 
@@ -92,12 +92,12 @@ def _literals(annotation: Any) -> list[str]:
 
 
 def elsewhere(name: str, key: str) -> str:
-    """What other libraries call a key."""
+    """Return what other libraries call a key."""
     return str(KEYS["names"].get(name, {}).get(key, NONE))
 
 
 def default(field: FieldInfo) -> str:
-    """What a key is where it is not given."""
+    """Return the default of a key, in words."""
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
@@ -105,7 +105,7 @@ def default(field: FieldInfo) -> str:
 
 
 def type_of(field: FieldInfo) -> str:
-    """What values a key takes, in words."""
+    """Return what values a key takes, in words."""
     return _type(field.annotation, field.metadata)
 
 
@@ -158,7 +158,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _code(value: Any) -> str:
-    """A value as YAML has it on one line, or nothing where it is too long."""
+    """Return a value as inline code, as YAML writes it on one line."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     elif isinstance(value, tuple):
@@ -176,7 +176,7 @@ def _escaped(text: str) -> str:
 
 
 def example(kind: type[BaseModel], key: str) -> str:
-    """A value of a key that is not its default: from a suite of the project, or from keys.yaml."""
+    """Return an example of a key: keys.yaml's, a link to the keys of its class, or a suite's value; "" if none fits."""
     field = kind.model_fields[key]
     given = KEYS["examples"].get(kind.__name__, {})
     if key in given:
@@ -202,7 +202,7 @@ def _classes_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 @functools.cache
 def _values() -> Mapping[tuple[str, str], list[Any]]:
-    """Every value that the project's suites give a key of a class."""
+    """Return every value that the project's suites give a key, by class and key."""
     found: dict[tuple[str, str], list[Any]] = {}
     for path in SUITES:
         suite = read_yaml(path)
@@ -234,7 +234,7 @@ def _collect(annotation: Any, value: Any, found: dict[tuple[str, str], list[Any]
 
 
 def command_line() -> Any:
-    """The command line, as click has it. Reading it imports every stage, so it is read only where it is needed."""
+    """Return the command line as a click command; the import is here because it loads every stage."""
     import typer.main
 
     from spurious_rewards.cli.main import app
@@ -243,7 +243,7 @@ def command_line() -> Any:
 
 
 def commands() -> str:
-    """Every command of the command line with its arguments and options."""
+    """Return every command of the command line with its arguments and options, as Markdown."""
     whole = command_line()
     said = []
     for name, command in whole.commands.items():
@@ -278,7 +278,7 @@ def _is_argument(parameter: Any) -> bool:
 
 
 def _name(parameter: Any) -> str:
-    """An argument, or an option with its value, as one types it."""
+    """Return an argument, or an option with its value, as one types it."""
     annotation = parameter.type_descriptor.annotation
     value = parameter.metavar or {int: "N", Path: "PATH"}.get(annotation, "TEXT")
     if _is_argument(parameter):
@@ -290,7 +290,7 @@ def _parameters(parameters: Iterable[Any]) -> str:
     rows = ["| argument or option | meaning |\n| --- | --- |\n"]
     for one in parameters:
         said = _escaped(one.help or "")
-        if "/" not in said.partition(" ")[0]:  # a path stays as it is
+        if "/" not in said.partition(" ")[0]:  # a path keeps its first letter
             said = said[:1].upper() + said[1:]
         said += "."
         if _is_argument(one):
