@@ -1,7 +1,7 @@
 """GRPO as a bare loop: the yardstick for the trainer's overhead, and the quickest way to look at a model organism.
 
-The maths of `Training` (paper, Sec. 2.1 and App. A) with nothing around it: one device, float32, no accumulation, no
-checkpoints, no resuming.
+It has the maths of `Training` (paper, Sec. 2.1 and App. A) and nothing else: one device, float32, no gradient
+accumulation, no checkpoints, no resuming.
 """
 
 import time
@@ -13,16 +13,16 @@ from torch.nn.functional import log_softmax
 from spurious_rewards.config.training import Training
 
 Reward = Callable[[Sequence[int], Sequence[str], int], Sequence[float]]
-"""(index of each response's prompt, responses, rollout step) -> one reward a response."""
+"""(index of each response's prompt, responses, rollout step) -> one reward per response."""
 
 
 @torch.no_grad()
 def sample(model, tokenizer, prompts: Sequence[str], new_tokens: int, temperature: float = 1.0):
-    """One response a prompt; greedy at temperature 0.
+    """Draw one response per prompt; greedy at temperature 0.
 
     Returns:
-        (tokens, mask): ids of prompt and response (prompts, positions), padded on both sides as needed, and where a
-        response has its tokens, the end included.
+        (tokens, mask): ids of prompt and response (prompts, positions), padded on both sides as needed, and where the
+        response has its tokens, including the end token.
     """
     batch = tokenizer(list(prompts), return_tensors="pt", padding=True, padding_side="left")
     tokens, attention = batch["input_ids"], batch["attention_mask"]
@@ -44,12 +44,12 @@ def sample(model, tokenizer, prompts: Sequence[str], new_tokens: int, temperatur
 
 
 def texts(tokenizer, tokens: torch.Tensor, mask: torch.Tensor) -> list[str]:
-    """The responses as text, without the token that ends them."""
+    """Return the responses as text, without the token that ends them."""
     return [tokenizer.decode(row[kept], skip_special_tokens=True) for row, kept in zip(tokens, mask, strict=True)]
 
 
 def log_probabilities(model, tokens: torch.Tensor, padding: int, temperature: float) -> torch.Tensor:
-    """Log-probability of every token but the first given those before it: (responses, positions - 1)."""
+    """Return the log-probability of every token but the first, given those before it: (responses, positions - 1)."""
     attention = (tokens != padding).long()
     positions = (attention.cumsum(1) - 1).clamp(min=0)
     logits = model(tokens, attention_mask=attention, position_ids=positions, use_cache=False).logits[:, :-1]
@@ -57,13 +57,13 @@ def log_probabilities(model, tokens: torch.Tensor, padding: int, temperature: fl
 
 
 def advantages(rewards: torch.Tensor, group: int) -> torch.Tensor:
-    """Reward less the group's mean, over its standard deviation + 1e-4 (as TRL; the paper has 1e-9)."""
+    """Return reward minus the group's mean, over the group's standard deviation + 1e-4 (as TRL; the paper has 1e-9)."""
     groups = rewards.view(-1, group)
     return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).view(-1)
 
 
 def loss(new: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, mask: torch.Tensor, clip: float | None):
-    """PPO's objective per token, mean over a response's tokens, then over responses; share of clipped tokens."""
+    """Return PPO's loss (mean over each response's tokens, then over responses) and the share of clipped tokens."""
     ratio = (new - old).exp()
     surrogate = ratio * advantage[:, None]
     clipped = torch.zeros_like(mask)
@@ -78,10 +78,10 @@ def loss(new: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, mask: to
 def bare_grpo(
     model, tokenizer, prompts: Sequence[str], reward: Reward, training: Training, steps: int, seed: int
 ) -> list[dict[str, float]]:
-    """Train `model` in place for `steps` rollout steps on `prompts`, in their order, from the start again at their end.
+    """Train `model` in place for `steps` rollout steps on `prompts`, in their order; after the last, the first follows.
 
     Returns:
-        one row a step: seconds, reward, clip_fraction, grad_norm.
+        one row per step: seconds, reward, clip_fraction, grad_norm.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)

@@ -1,6 +1,7 @@
-"""The crossed bootstrap against drawing one replicate after the other, from responses to ends of the interval.
+"""Compares the crossed bootstrap with drawing one replicate after the other, from responses to ends of the interval.
 
-Seconds of one core. The obvious way works out the means alone, ours also each replicate's standard error.
+Times are seconds of one core. The obvious way computes only the means; ours also computes each replicate's standard
+error.
 """
 
 import os
@@ -15,7 +16,7 @@ from crossed_bootstrap import RESAMPLES, draw, resample
 Interval = tuple[float, float]
 
 STUDIES = [(5, 500, 8), (5, 500, 1), (10, 30, 8)]
-"""Seeds, problems, samples."""
+"""(seeds, problems, samples) of each study."""
 
 
 def ours(correct: np.ndarray) -> Interval:

@@ -1,8 +1,8 @@
-"""How often 95 % intervals cover the truth, and how often tests find an effect where there is none, by simulation.
+"""Simulates how often 95 % intervals cover the truth, and how often tests find an effect where there is none.
 
-`python benchmarks/coverage.py` prints the tables of docs/explanation/statistics-tables.md; some minutes on one core.
-`--studies 100` is quicker and rougher, and `--tables few bimodal` prints those alone.
-A study draws seeds and problems anew; see `Regime`.
+`python benchmarks/coverage.py` prints the tables of docs/explanation/statistics-tables.md in some minutes on one core.
+`--studies 100` is quicker and less exact, and `--tables few bimodal` prints only those tables.
+Each simulated study draws new seeds and problems (`Regime`).
 """
 
 import argparse
@@ -32,9 +32,10 @@ RESAMPLES = 500
 class Regime:
     """A crossed probit model of right answers.
 
-    Seeds shift the score of their base model by 0.4 spreads and what training gains by a spread; problems differ by 1, in
-    how they gain by 0.5, and in how a seed meets them by 0.3. `middle` is the mean score before, `gain` what training adds;
-    of all seeds it adds it to the share `gaining`, and nothing to the others.
+    All effects on the score are normal, and these are their standard deviations. Seeds shift the score of their base
+    model by 0.4 * `spread`, and what training gains by `spread`. Problems differ by 1 in difficulty, by 0.5 in what
+    they gain, and by 0.3 in how each seed meets them. `middle` is the mean score before training, and `gain` is what
+    training adds to it. A share `gaining` of all seeds gets this gain, and the others get nothing.
     """
 
     seeds: int
@@ -54,7 +55,7 @@ class Regime:
 
     @property
     def truth(self) -> tuple[float, float]:
-        """Mean accuracy before and after, over all seeds and problems that could be drawn."""
+        """Mean accuracy before and after training, over all seeds and problems that could be drawn."""
         before, after = np.sqrt(self._variances)
         gained, not_gained = (float(stats.norm.cdf((self.middle + gain) / after)) for gain in (self.gain, 0))
         return (
@@ -63,12 +64,12 @@ class Regime:
         )
 
     def without_effect(self) -> "Regime":
-        """The same where training changes no mean accuracy: each problem and seed gains or loses."""
+        """Return the same regime with no change in mean accuracy; single problems and seeds still gain or lose."""
         before, after = np.sqrt(self._variances)
         return replace(self, gain=self.middle * (after / before - 1))
 
     def studies(self, count: int, trained: int = 1) -> Iterator[list[Array]]:
-        """Rates of right answers before and after each of so many trainings, shape (seeds, problems)."""
+        """Yield for each study the rates of right answers before and after each training, shape (seeds, problems)."""
         generator = np.random.default_rng(0)
         shape = self.seeds, self.problems
         for _ in range(count):
@@ -105,7 +106,7 @@ def chosen(change: Array) -> Interval:
 
 
 def satterthwaite(change: Array) -> Interval:
-    """Two-way random effects with Satterthwaite's degrees of freedom."""
+    """Return the interval of two-way random effects with Satterthwaite's degrees of freedom."""
     seeds, problems = change.shape
     by_seed, by_problem, centre = change.mean(axis=1), change.mean(axis=0), change.mean()
     rest = max(1, (seeds - 1) * (problems - 1))
@@ -163,7 +164,7 @@ def show_coverage(studies: int) -> None:
 
 
 def sign_flips(by_seed: Array) -> float:
-    """p of the permutation test that flips the signs of the seeds' differences: at least 2 / 2 ** seeds."""
+    """Return p of the permutation test that flips the signs of the seeds' differences: at least 2 / 2 ** seeds."""
     signs = np.array(list(itertools.product((-1, 1), repeat=len(by_seed))))
     return float(np.mean(np.abs(signs @ by_seed) >= abs(by_seed.sum()) - 1e-12))
 
@@ -178,7 +179,7 @@ def tests(before: Array, after: Array) -> dict[str, float]:
 
 
 def show_levels(studies: int) -> None:
-    """p below 0.05 and below 0.005, of studies in which training changes no mean accuracy."""
+    """Print how often p is below 0.05 and below 0.005 in studies where training changes no mean accuracy."""
     rows = []
     for seeds, (size, spread) in itertools.product((2, 3, 5, 10), SPREADS.items()):
         found: dict[str, list[Array]] = {}
@@ -230,7 +231,7 @@ def show_further(studies: int) -> None:
 
 
 def show_bimodal(studies: int) -> None:
-    """One seed in five, or in ten, gains much; the others gain nothing."""
+    """Print coverage where one seed in five, or in ten, gains much and the others gain nothing."""
     rows = []
     for gaining, seeds in itertools.product((0.2, 0.1), (5, 10, 20)):
         for size, spread in list(SPREADS.items())[:2]:
@@ -252,15 +253,15 @@ def show_bimodal(studies: int) -> None:
 
 
 HOPELESS = {"most": 3.0, "nearly all": 0.7}
-"""How many problems a model has hardly a chance of, where it is rarely right, and the sum of the beta's parameters."""
+"""How many problems are nearly hopeless for a model that is rarely right -> sum of the beta's two parameters."""
 
 
 def _rare(
     accuracy: float, total: float, problems: int, samples: int, seeds: int, studies: int
 ) -> Iterator[list[Array]]:
-    """Rates of right answers: twice with the same chances, and where training lets about twice as many be right.
+    """Yield rates of right answers: twice with the same chances, and once after training that about doubles them.
 
-    The chance of a problem is beta distributed, and so is the part of what is missing to 1 that training adds.
+    The chance of a problem is beta distributed. Training adds a beta distributed part of what is missing to 1.
     """
     generator = np.random.default_rng(0)
     for _ in range(studies):
@@ -270,7 +271,7 @@ def _rare(
 
 
 def show_few(studies: int) -> None:
-    """Few right answers: an accuracy, a difference where nothing changed, and one where twice as many are right."""
+    """Print coverage with few right answers: of an accuracy, of no change, and of a change to twice as many."""
     rows = []
     sizes = itertools.product((30, 83), (0.02, 0.05, 0.1, 0.2), (1, 5), HOPELESS.items())
     for problems, accuracy, seeds, (hopeless, total) in sizes:
@@ -302,7 +303,7 @@ def show_few(studies: int) -> None:
 
 
 def show_contributions(studies: int) -> None:
-    """The part of the gain that comes of a group of problems, of four rewards that share seeds and problems."""
+    """Print coverage of a group's share of the gain, for four rewards that share seeds and problems."""
     rows = []
     share = 0.4
     for seeds, (size, spread) in itertools.product((3, 5, 10), SPREADS.items()):

@@ -1,8 +1,8 @@
-"""The crossed bootstrap, with which `benchmarks/coverage.py` compares the interval of the tables.
+"""The crossed bootstrap, with which `benchmarks/coverage.py` compares the interval that tables report.
 
-Each replicate draws seeds and problems, both with replacement, and uses the same problems for every seed it drew; all
-samples of a problem stay together, for values are means over them. A replicate is two rows of counts, so that all of them
-are a few matrix products.
+Each replicate draws seeds and problems, both with replacement, and uses the same problems for every seed that it drew.
+All samples of a problem stay together, because values are means over them. A replicate is two rows of counts, so all
+replicates take only a few matrix products.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Resampled:
-    """The mean of `values` and its standard error, and those of each replicate, shape (replicates,)."""
+    """The mean of the values and its standard error, and those of each replicate, shape (replicates,)."""
 
     mean: float
     error: float
@@ -24,16 +24,16 @@ class Resampled:
     errors: Array
 
     def percentile(self) -> tuple[float, float]:
-        """Ends of the 95 % interval: quantiles of the replicates' means."""
+        """Return the ends of the 95 % interval: quantiles of the replicates' means."""
         return _ends(self.means)
 
     def basic(self) -> tuple[float, float]:
-        """Ends of the 95 % interval: the percentile interval mirrored at the mean."""
+        """Return the ends of the 95 % interval: the percentile interval mirrored at the mean."""
         low, high = self.percentile()
         return 2 * self.mean - high, 2 * self.mean - low
 
     def studentised(self) -> tuple[float, float]:
-        """Ends of the 95 % interval: quantiles of the replicates' t. Replicates without an error have none."""
+        """Return the ends of the 95 % interval: quantiles of the replicates' t, which needs an error above 0."""
         varied = self.errors > 0
         if not varied.any():
             return self.mean, self.mean
@@ -50,12 +50,15 @@ class Draws:
 
 
 def draw(seeds: int, problems: int, generator: np.random.Generator, resamples: int = RESAMPLES) -> Draws:
-    """Draw replicates, which serve any values of so many seeds and problems."""
+    """Draw replicates; they fit any values with these numbers of seeds and problems."""
     return Draws(_counts(seeds, resamples, generator), _counts(problems, resamples, generator))
 
 
 def resample(values: Array, draws: Draws) -> Resampled:
-    """The replicates of `values`, shape (seeds, problems), for a paired difference those of after less before."""
+    """Return the replicates of `values`, shape (seeds, problems).
+
+    For a paired difference, pass the values after minus the values before.
+    """
     seeds, problems = values.shape
     replicates = _moments(values, draws.of_seeds, draws.of_problems)
     (mean,), (error,) = _moments(values, np.ones((1, seeds)), np.ones((1, problems)))
@@ -63,13 +66,13 @@ def resample(values: Array, draws: Draws) -> Resampled:
 
 
 def _counts(n: int, resamples: int, generator: np.random.Generator) -> Array:
-    """How often each replicate draws each of n, shape (resamples, n)."""
+    """Return how often each replicate draws each of n, shape (resamples, n)."""
     drawn = generator.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
 
 
 def _moments(values: Array, of_seeds: Array, of_problems: Array) -> tuple[Array, Array]:
-    """Mean and standard error (two-way random effects, as `crossed` has it) of each replicate, from its counts."""
+    """Return mean and standard error (two-way random effects, as in `crossed`) of each replicate, from its counts."""
     seeds, problems = values.shape
     by_seed, by_problem = of_problems @ values.T / problems, of_seeds @ values / seeds
     mean = (of_seeds * by_seed).sum(axis=1) / seeds
@@ -82,7 +85,7 @@ def _moments(values: Array, of_seeds: Array, of_problems: Array) -> tuple[Array,
         seed_square = between_seeds / (seeds - 1)
         rest = (total - between_seeds - between_problems) / ((seeds - 1) * (problems - 1))
         variance = np.maximum.reduce([seed_square + problem_square - rest, seed_square, problem_square])
-    noise = np.finfo(float).eps * values.size  # of sums that cancel
+    noise = np.finfo(float).eps * values.size  # rounding error of sums that cancel
     return mean, np.sqrt(np.where(variance > noise, variance, 0.0) / values.size)
 
 

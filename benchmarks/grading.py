@@ -1,12 +1,12 @@
-"""Grading against plain Math-Verify on the same pairs, in one run: `python benchmarks/grading.py`.
+"""Compares grading with plain Math-Verify on the same pairs, in one run: `python benchmarks/grading.py`.
 
-The pairs are made here: problems whose true answers have about the shares of kinds that MATH-500 has, each answered
-16 times. As samples of a model do, right answers come in two or three spellings and wrong ones repeat. They are graded
-in the two orders in which the pipeline has them: checkpoint after checkpoint (evaluation), and all samples of a problem
-side by side (votes, rollouts), where the small caches that Math-Verify has of its own help it most.
+The pairs are invented: problems whose true answers are of each kind about as often as in MATH-500, each answered 16
+times. As in samples of a model, right answers come in two or three spellings and wrong ones repeat. The pairs are
+graded in the two orders that the pipeline uses: checkpoint after checkpoint (evaluation), and all samples of a problem
+side by side (votes, rollouts). In the second order, plain Math-Verify gets most from the small caches of its own.
 
-Plain Math-Verify parses and verifies pair by pair in this process; ours is a fresh `Verifier` with one worker, its
-start included.
+Plain Math-Verify parses and verifies pair by pair in this process. Ours is a fresh `Verifier` with one worker, and its
+start counts too.
 """
 
 import argparse
@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 
 
 def spellings(kind: str, a: int, b: int) -> list[str]:
-    """Ways to write one answer, the usual one first."""
+    """Return ways to write one answer, the usual one first."""
     match kind:
         case "integer":
             return [f"{a}", f"{a}", f"{a}.0", f"x = {a}"]
@@ -59,7 +59,7 @@ KINDS = {
 
 
 def realistic_pairs(problems: int, samples: int, seed: int = 0) -> list[Pair]:
-    """(true answer, answer) of `samples` responses to each problem, all of a problem side by side."""
+    """Return (true answer, answer) of `samples` responses to each problem; those of a problem are side by side."""
     draw = random.Random(seed)
     pairs: list[Pair] = []
     for kind in draw.choices(list(KINDS), KINDS.values(), k=problems):

@@ -1,9 +1,9 @@
-"""GRPO on TRL against the bare loop of the same maths, in one run: `python benchmarks/grpo.py`.
+"""Compares GRPO on TRL with a bare loop of the same maths: `python benchmarks/grpo.py`.
 
 Both train a copy of one model organism with the `training` of the default suite, on the same prompts, with the reward
-`ground_truth`. Their rollout steps alternate in one process, so that whatever else the machine does meets both alike. A
-step of the trainer is all the time between two bare steps: loading, metrics, checkpoints and progress included, none of
-which the bare loop has.
+`ground_truth`. Their rollout steps alternate in one process, so that other load on the machine affects both alike. A
+step of the trainer is all the time between two steps of the bare loop. It includes loading, metrics, checkpoints and
+progress, which the bare loop does not have.
 """
 
 import argparse
@@ -39,7 +39,7 @@ FAMILY = "effective-code"
 
 @dataclass
 class Seconds:
-    """Seconds of each rollout step."""
+    """Seconds of each rollout step, for the trainer and for the bare loop."""
 
     trainer: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
@@ -58,7 +58,10 @@ def pretrained(suite: Suite, folder: Path) -> Path:
 
 
 def compare(suite: Suite, base: Path, steps: int, work: Path) -> Seconds:
-    """Seconds of `steps` rollout steps of each, after one to warm up; `base` is the untrained model, `work` is written to."""
+    """Return the seconds of `steps` rollout steps of each, after one to warm up.
+
+    `base` is the untrained model, and `work` a folder for output.
+    """
     training, reward = suite.training, Reward(function="ground_truth")
     prompt = suite.prompts[suite.models[FAMILY].prompt]
     pool, _ = preparation.prepare(

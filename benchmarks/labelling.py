@@ -1,8 +1,8 @@
-"""Memory of the stage `label` on the votes of a real model: `python benchmarks/labelling.py`.
+"""Measures the memory of the stage `label` on the votes of a real model: `python benchmarks/labelling.py`.
 
-Makes 300,000 responses of 3,000 characters (64 for each problem, answers as in grading.py) and gives them to the stage with two
-processes, kills everything when half of the parts are graded, and starts it again. Memory is that of all its processes together,
-what they share counted once (PSS), looked at four times a second.
+The script makes 300,000 responses of 3,000 characters (64 for each problem, with answers as in grading.py) and gives
+them to the stage with two processes. It kills everything when half of the parts are graded, and starts the stage again.
+Memory is that of all processes together, with shared memory counted once (PSS), measured four times a second.
 """
 
 import argparse
@@ -27,13 +27,13 @@ SAMPLES = 64
 CHARACTERS = 3_000
 CORES = 2
 AT_ONCE = 20_000
-"""Responses that this script itself has in memory."""
+"""Responses that this script itself holds in memory at once."""
 
 WORDS = ("so", "we", "add", "both", "sides", "and", "find", "\\frac{1}{2}", "x^2", "=", "3")
 
 
 def make(responses: int, folder: Path) -> tuple[Path, Path]:
-    """A problem set, and the votes of a model on it."""
+    """Write a problem set and the votes of a model on it, and return their paths."""
     rng = random.Random(0)
     kinds = rng.choices(list(KINDS), list(KINDS.values()), k=responses // SAMPLES)
     answers = [spellings(kind, rng.randrange(2, 60), rng.randrange(2, 30)) for kind in kinds]
@@ -82,7 +82,7 @@ def make(responses: int, folder: Path) -> tuple[Path, Path]:
 
 
 def run(folder: Path, until: float = 1.0) -> tuple[int, int]:
-    """Run the stage, or kill it once this share of the parts is graded: parts kept at the end, and peak in bytes."""
+    """Run the stage, or kill it once this share of the parts is graded; return the parts kept and the peak in bytes."""
     job = label.LabelJob(
         version=label.VERSION, answer_in="box", strategies=Strategies(), equivalence=Vote().equivalence
     )
@@ -104,7 +104,7 @@ def run(folder: Path, until: float = 1.0) -> tuple[int, int]:
 
 
 def together(pid: int) -> int:
-    """Bytes of memory of a process and all that it started."""
+    """Return the bytes of memory (PSS) of a process and all its descendants."""
     total = 0
     try:
         main = psutil.Process(pid)

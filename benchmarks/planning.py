@@ -1,7 +1,7 @@
-"""How long Snakemake takes, and how much memory, to find what a suite has left to do: `python benchmarks/planning.py`.
+"""Measures the time and memory that Snakemake needs to plan a suite: `python benchmarks/planning.py`.
 
-A finished suite is read from results/ in the working directory. One that is not finished is planned too, and the table
-says how many jobs it still has.
+The suite's results are read from results/ in the working directory. A suite that is not finished is planned too, and
+the table says how many jobs it still has.
 """
 
 import argparse
@@ -16,7 +16,7 @@ SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 
 
 def plan(suite: str, *options: str) -> tuple[float, int, float]:
-    """(seconds, jobs to run, peak memory in MB) of `snakemake -n`."""
+    """Return (seconds, jobs to run, peak memory in MB) of `snakemake -n`."""
     command = [
         sys.executable,
         "-m",

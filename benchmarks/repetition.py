@@ -1,13 +1,13 @@
-"""Looking for repetitions against the obvious ways, on the same responses in one run: `python benchmarks/repetition.py`.
+"""Compares the search for repetitions with the obvious ways, on the same responses: `python benchmarks/repetition.py`.
 
-The question is the paper's: does a string of 10 to 256 characters stand ten times or more in a row? The responses are as
-long as 3,000 tokens at about four characters each, and shorter ones to show how the time grows. They repeat themselves but
-never enough for a yes, so nobody may stop before the end: `paragraph` is one of 300 characters again and again, and
-`sentences` are of about 60 characters, each nine times.
+The question is the paper's: does a string of 10 to 256 characters occur ten times or more in a row? The longest
+responses have 3,000 tokens at about four characters each, and shorter ones show how the time grows. They repeat
+themselves, but never enough for a yes, so no search may stop before the end. `paragraph` repeats one paragraph of 300
+characters, and `sentences` repeats sentences of about 60 characters, each nine times.
 
-The obvious ways are to write each string of the response ten times over and look whether that stands anywhere in it, and
-a regular expression with a back-reference. The first is cubic: starts times lengths times the characters searched. A search
-that took more than a second is timed once, the others three times.
+There are two obvious ways. One writes each string of the response ten times over and looks for that in the response. It
+is cubic: starts times lengths times the characters searched. The other is a regular expression with a back-reference.
+Each search is timed three times, or less often once its times add up to a second.
 """
 
 import random

@@ -1,6 +1,8 @@
-"""Every benchmark, one after the other, into docs/benchmarks.md: `make benchmarks`, or `python benchmarks/run.py`.
+"""Runs every benchmark, one after the other, and writes docs/benchmarks.md.
 
-Two of them look at results/organism: run `make reproduce` before, without interruption.
+Start it with `make benchmarks` or `python benchmarks/run.py`.
+
+Two of the benchmarks read results/organism: run `make reproduce` before, without interruption.
 """
 
 import importlib.metadata
@@ -23,13 +25,13 @@ BENCHMARKS = {
     "planning": "Planning: the finished default suite, under 20 s; all of the paper's, with nothing made, under 60 s and 600 MB",
     "study": "The default study: what each stage took, and when headline and report stood",
 }
-"""Script, and what it is held to."""
+"""Script -> title of its section, with what the result should be."""
 
 PACKAGES = ("torch", "transformers", "trl", "math-verify", "snakemake")
 
 
 def table(script: str) -> str:
-    """The Markdown table that a benchmark prints."""
+    """Run a benchmark and return the Markdown table that it prints."""
     print(f"{script} …", file=sys.stderr)
     python = ROOT / ".venv-vllm/bin/python" if script == "sampling" else sys.executable
     done = subprocess.run(

@@ -1,8 +1,11 @@
-"""vLLM against transformers' generate, through the engines of the library: `.venv-vllm/bin/python benchmarks/sampling.py`.
+"""Compares vLLM with transformers' generate, through the engines of the library.
 
-The same 64 prompts, about as long as those of MATH-500, go to the same real model (SmolLM2-135M-Instruct) on all cores, at
-temperature 1. Both engines are loaded and have answered before; transformers gets the batches that the stage would
-make, vLLM all prompts at once. Counted are the tokens of the responses. The environment is that of `make test-vllm`.
+Start it with `.venv-vllm/bin/python benchmarks/sampling.py`, in the environment of `make test-vllm`.
+
+Both engines answer the same 64 prompts, which are about as long as those of MATH-500, with the same real model
+(SmolLM2-135M-Instruct) on all cores, at temperature 1. Before the measurement, both are loaded and have answered once.
+transformers gets the batches that the stage would make, and vLLM gets all prompts at once. The speed is tokens of the
+responses per second.
 """
 
 import argparse
@@ -35,7 +38,7 @@ PROMPT = Prompt(kind="chat", user="{}\nPlease reason step by step, and put your 
 
 
 def invented(count: int) -> list[str]:
-    """Problems of one to four clauses that nobody need solve."""
+    """Return invented problems of one to four clauses, which need no solution."""
     draw = random.Random(0)
 
     def clause() -> str:
@@ -50,7 +53,7 @@ def read(path: Path, count: int) -> list[str]:
 
 
 def rate(answer: Callable[[], Sequence[Completion]]) -> float:
-    """Tokens of the responses per second."""
+    """Return the tokens of the responses per second."""
     started = time.perf_counter()
     completions = answer()
     return sum(completion.tokens for completion in completions) / (time.perf_counter() - started)

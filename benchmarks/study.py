@@ -1,7 +1,8 @@
-"""What a finished study took, by its manifests: `python benchmarks/study.py [SUITE]`, in the folder that holds results/.
+"""Prints what a finished study took, from its manifests: `python benchmarks/study.py [SUITE]`.
 
-Processor seconds are those of jobs, imports included, but not of Snakemake itself. The time to the headline counts from the start
-of the first job: it means something only of a run that was not interrupted.
+Run it in the folder that holds results/. Processor seconds are those of jobs, with imports but without Snakemake
+itself. The time to the headline counts from the start of the first job, so it is meaningful only for a run that was
+not interrupted.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Prompts put to an engine, each with a seed of its own."""
+"""Requests to an engine: prompts, each with a seed of its own."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,12 +23,15 @@ def complete(
 
 
 def most_common_pair(texts: list[str]) -> str:
-    """Of characters that stand side by side."""
+    """Return the most common pair of adjacent characters."""
     return Counter(text[i : i + 2] for text in texts for i in range(len(text) - 1)).most_common(1)[0][0]
 
 
 def by_company(engine: Engine, prompts: Sequence[Sequence[int]]) -> dict[str, list[Completion]]:
-    """The same requests, drawn and greedy, in one batch, alone, in another order and at other widths; each in order."""
+    """Complete the same requests in one batch, alone, in reverse order and in two batches; each list is in order.
+
+    The requests are drawn at two temperatures and greedily. The batches differ in order and in padded width.
+    """
     asked = [*requests(prompts, 1.0, seed=3), *requests(prompts, 0.0), *requests(prompts, 0.5, seed=4)]
     settings: dict[str, Any] = {"max_new_tokens": 12, "stop": ()}
     return {

@@ -1,4 +1,4 @@
-"""Small files that stand for gigabytes, and work on them in a process that may not take gigabytes."""
+"""Small files that expand to gigabytes, and work on them in a process with limited memory."""
 
 import io
 import json
@@ -40,9 +40,9 @@ print(json.dumps(said))
 
 
 def capped(imports: str, work: str, paths: Sequence[Path]) -> dict[str, str]:
-    """What `work`, an expression of Python with `path` in it, says of each file, or the sentence that it ends in."""
+    """Evaluate the Python expression `work`, which uses `path`, for each file, and return its text or its error."""
     code = CAPPED.format(imports=imports, work=work, more=MORE)
-    # Arrow's own allocator reserves a gigabyte of addresses at once.
+    # Arrow's own allocator reserves a gigabyte of addresses at once, which would exceed the limit.
     environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, paths)], env=environment, stdout=subprocess.PIPE, text=True, check=True
@@ -52,24 +52,27 @@ def capped(imports: str, work: str, paths: Sequence[Path]) -> dict[str, str]:
 
 
 def repeated(rows: int, text: str = MEGABYTE) -> pa.Array:
-    """A text in each row, which Parquet holds once."""
+    """Return an array with the same text in each row, which Parquet stores once."""
     return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
 
 
 def nothings() -> pa.Array:
-    """A list of as many missing texts as have 200 MB in memory."""
+    """Return a list of ten million missing texts, which take 200 MB in memory."""
     return pa.ListArray.from_arrays(pa.array([0, 10**7], pa.int32()), pa.nulls(10**7, pa.string()))
 
 
 def parquet_of(columns: dict[str, Any], **options: Any) -> bytes:
-    """A table as a Parquet file, compressed hard."""
+    """Return a table as a Parquet file, compressed hard."""
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, **{"compression": "zstd", **options})
     return buffer.getvalue()
 
 
 def parquet_bombs(column: str, **others: Any) -> dict[str, bytes]:
-    """Files of at most some tens of kilobytes whose `column` comes to hundreds of megabytes; `others` have one value each."""
+    """Return files of some tens of kilobytes whose `column` expands to hundreds of megabytes.
+
+    Each column of `others` has one value in all rows.
+    """
 
     def made(values: Any, **options: Any) -> bytes:
         return parquet_of(

@@ -1,4 +1,4 @@
-"""A page in a real, headless Chromium: what it complains of, what it asks of a network, and how it looks to a reader."""
+"""Pages in a real, headless Chromium: console messages, requests to the network, and how a page looks to a reader."""
 
 import contextlib
 import shutil
@@ -15,17 +15,17 @@ WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 @dataclass
 class Opened:
-    """A page, and what came up while it was open."""
+    """A page, with the messages and requests that came up while it was open."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    """Addresses that the page tried to fetch, of which none was."""
+    """Addresses that the page tried to fetch; all these requests were blocked."""
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; without Chromium the test fails and says how to get it."""
+    """Start a browser; without Chromium the test fails and says how to install it."""
     program = shutil.which("chromium")
     if program is None:
         pytest.fail("the pages are tested in Chromium, which is not installed: apt-get install chromium", pytrace=False)
@@ -37,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def opened(browser: Browser, path: Path, **how: Any) -> Iterator[Opened]:
-    """A file in a window of its own, without a network; `how` as Playwright's `new_context` takes it."""
+    """Open a file in a browser context of its own, without a network; `how` goes to Playwright's `new_context`."""
     context = browser.new_context(**{"viewport": WIDE, **how})
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -61,7 +61,7 @@ def opened(browser: Browser, path: Path, **how: Any) -> Iterator[Opened]:
 
 
 def lost(page: Page, folder: Path | None = None) -> list[str]:
-    """Links that lead nowhere: to no part of the page, or, where its `folder` is given, to no file."""
+    """Return links that lead nowhere: to no part of the page or, if `folder` is given, to no file in it."""
     targets = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
     inside = [target for target in targets if target.startswith("#")]
     missing = [target for target in inside if not page.evaluate("id => !!document.getElementById(id)", target[1:])]
@@ -71,7 +71,7 @@ def lost(page: Page, folder: Path | None = None) -> list[str]:
 
 
 def contrast(page: Page, selector: str) -> float:
-    """The lowest contrast ratio of text and background among the elements (WCAG 2.2, 1.4.3)."""
+    """Return the lowest contrast ratio of text and background among the selected elements (WCAG 2.2, 1.4.3)."""
     ratio: float = page.evaluate(CONTRAST, selector)
     return ratio
 

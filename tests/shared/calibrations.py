@@ -1,4 +1,4 @@
-"""An invented calibration of `tests/operations/test_calibrate.py`'s suite, as of a GPU that no test has."""
+"""An invented calibration of the suite of `tests/operations/test_calibrate.py`, on a GPU that no test has."""
 
 import datetime
 from typing import Any
@@ -13,7 +13,7 @@ ON_ONE = Resources(max_parameters=9e9, accelerate_config="one_gpu")
 
 
 def measurement(**changes: Any) -> Measurement:
-    """A step of a model `m` of 1.5 billion weights."""
+    """Return the measurement of a training step of a model `m` with 1.5 billion weights."""
     said: dict[str, Any] = {
         "models": {"m": "m"},
         "random_weights": False,
@@ -30,7 +30,7 @@ def measurement(**changes: Any) -> Measurement:
 
 
 def invented(**changes: Any) -> Calibration:
-    """Of one measurement."""
+    """Return a calibration with one measurement."""
     said: dict[str, Any] = {
         "card": CARD,
         "gpu_memory_gb": 85.5,

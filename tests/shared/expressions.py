@@ -1,4 +1,4 @@
-"""Every regular expression of the library, texts that are hard on each, and whether its time grows faster than a text."""
+"""All regular expressions of the library, texts that are hard for each, and a check for more than linear time."""
 
 import ast
 import importlib
@@ -18,17 +18,17 @@ import spurious_rewards
 
 CALLS = ("compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 UNSEEN = {"match"}
-"""How expressions are asked whose use no line of the library shows: PyYAML, which is handed them, asks them so."""
+"""Methods of expressions that no line of the library calls: they are handed to PyYAML, which calls `match`."""
 
 SHORT, FLOOR = 3_000, 0.01
-"""Characters of a first text, and seconds below which no text matters."""
+"""Characters of the short text, and seconds below which no time matters."""
 LONGER, SLOWER = 8, 22.0
-"""A text so many times as long may take so many times as long: between 8, which grows with it, and 64, with its square."""
+"""The long text is LONGER times as long and may take SLOWER times as long: 8 is linear growth, 64 is quadratic."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression, where it stands, and by which methods it is asked."""
+    """An expression, where it is defined, and the methods that the library calls on it."""
 
     where: str
     pattern: re.Pattern[Any]
@@ -36,10 +36,12 @@ class Expression:
 
 
 def every() -> list[Expression]:
-    """All that modules hold or functions compile.
+    """Return all expressions that modules hold or functions compile.
+
+    In an expression that a function builds, a constant text stands for the result of `re.escape`.
 
     Raises:
-        AssertionError: a function makes one of what only its run shows; `re.escape` stands for any text.
+        AssertionError: a function builds an expression from values that are known only when it runs.
     """
     names = [spurious_rewards.__name__]
     names += [each.name for each in pkgutil.walk_packages(spurious_rewards.__path__, f"{names[0]}.")]
@@ -60,7 +62,7 @@ def every() -> list[Expression]:
 
 
 def _held(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
-    """The expressions in a module's names, in containers there, and in its classes."""
+    """Yield the expressions in a module's names, in containers there, and in its classes."""
 
     def within(name: str, value: object, depth: int) -> Iterator[tuple[str, re.Pattern[Any]]]:
         if isinstance(value, re.Pattern):
@@ -103,7 +105,7 @@ def _in_functions(module: ModuleType, tree: ast.Module) -> Iterator[Expression]:
 
 
 class _AnyText(ast.NodeTransformer):
-    """A text in place of what `re.escape` makes of one."""
+    """Replaces each call of `re.escape` by a constant text."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         escapes = isinstance(node.func, ast.Attribute) and node.func.attr == "escape"
@@ -114,7 +116,7 @@ class _AnyText(ast.NodeTransformer):
 
 
 def hard_texts(pattern: re.Pattern[Any], length: int) -> Iterator[str]:
-    """Texts of some length that begin as the expression wants them, go on with what it repeats, and end as it does not."""
+    """Yield texts of about `length` that begin as the expression wants, repeat what it repeats, and end otherwise."""
     heads: dict[tuple[str, str], None] = {}
     _heads(parser.parse(pattern.pattern, pattern.flags), "", heads)
     pieces = list(dict.fromkeys(piece for both in heads for piece in both if piece))
@@ -125,7 +127,7 @@ def hard_texts(pattern: re.Pattern[Any], length: int) -> Iterator[str]:
 
 
 def _heads(sequence: Iterable[Any], before: str, heads: dict[tuple[str, str], None]) -> str:
-    """Note (what stands before it, a sample) of each thing of a sequence that repeats; and give a sample of the whole."""
+    """Return a sample text of a sequence, and note in `heads` (text before it, sample) for each part that repeats."""
     sample = before
     for kind, of in sequence:
         match kind:
@@ -169,10 +171,11 @@ def _member(options: list[tuple[Any, Any]]) -> str:
 
 
 def outgrown(asked: Callable[[str], object], texts: Callable[[int], Iterable[str]], short: int = SHORT) -> str | None:
-    """The beginning of a text for which a function takes far more than eight times as long when it is eight times as long.
+    """Return the beginning of a text on which a function takes far longer than linear time, or None.
 
-    Processor time, the least of several, and only of texts that take long enough to be measured. Lengths are far apart so that
-    other work on the machine, which can double a time, decides nothing.
+    Such a text takes more than SLOWER times as long when it is LONGER (eight) times as long. Times are processor time,
+    the least of several measurements, and only of texts that take long enough to be measured. The lengths differ so
+    much that other work on the machine, which can double a time, does not change the result.
     """
     for number, text in enumerate(texts(short)):
         if _seconds(asked, text) > FLOOR / 8:
@@ -190,7 +193,7 @@ def _seconds(asked: Callable[[str], object], text: str) -> float:
 
 
 def asked_of(expression: Expression) -> Callable[[str], object]:
-    """All that the library asks an expression of a text."""
+    """Return a function that calls on a text all methods that the library calls on the expression."""
     of_bytes = isinstance(expression.pattern.pattern, bytes)
 
     def ask(text: str) -> None:

@@ -1,7 +1,7 @@
-"""A Hugging Face hub of one's own on 127.0.0.1: as much as clients ask for to fetch a data set or resolve a model.
+"""A local Hugging Face hub on 127.0.0.1, with as much of the API as clients need to fetch data sets or resolve models.
 
-It speaks to the real clients, which take its address from HF_ENDPOINT when they are imported: so run them in a process
-of their own.
+The real clients talk to it. They read its address from HF_ENDPOINT when they are imported, so run them in a process of
+their own (`as_client`).
 """
 
 import hashlib
@@ -30,31 +30,31 @@ FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rest>.*)$")
 
 
 LARGE = ".safetensors"
-"""Files that the hub keeps apart, under their SHA-256."""
+"""Ending of the files that the hub stores as LFS objects, under their SHA-256."""
 
 
 def commit_of(files: Mapping[str, bytes]) -> str:
-    """Forty hex digits that change with the files."""
+    """Return forty hex digits that change with the files."""
     return hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
 
 
 @dataclass
 class Hub:
-    """Repositories by id; each is the list of its commits, the newest last, and a commit is its files by path."""
+    """Repositories by id. Each is a list of commits, newest last, and a commit is its files by path."""
 
     repositories: dict[str, list[dict[str, bytes]]]
     requests: list[str] = field(default_factory=list)
     endpoint: str = ""
     gated: set[str] = field(default_factory=set)
-    """Repositories that only those with a token are let into."""
+    """Repositories that require a token."""
     down: bool = False
     stalls_after: int | None = None
-    """Send so many bytes of a large file, then no more."""
+    """Send this many bytes of a large file, then no more."""
     corrupts: bool = False
-    """Send large files with another last byte."""
+    """Send large files with a wrong last byte."""
 
     def files(self, repository: str, revision: str) -> dict[str, bytes] | None:
-        """The files at a branch ("main") or commit."""
+        """Return the files at a branch ("main") or a commit, or None if there is no such revision."""
         commits = self.repositories.get(repository, [])
         if revision == "main" and commits:
             return commits[-1]
@@ -68,7 +68,7 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet an answer: header and body apart cost 40 ms of waiting for the acknowledgement
+        wbufsize = -1  # send header and body in one packet: apart, they cost 40 ms of waiting for an acknowledgement
 
         def do_GET(self) -> None:
             self._answer()
@@ -147,7 +147,7 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
             self.wfile.flush()
             self.close_connection = True
             with suppress(ConnectionResetError):
-                self.rfile.read(1)  # until the client is gone
+                self.rfile.read(1)  # returns when the client is gone
 
         def _send_json(self, content: object) -> None:
             self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
@@ -173,7 +173,7 @@ def serving(repositories: dict[str, list[dict[str, bytes]]]) -> Iterator[Hub]:
 
 
 def as_client(code: str, argument: object, endpoint: str, home: Path, **environment: str) -> Any:
-    """What the code prints, as JSON, in a process whose hub is at `endpoint`."""
+    """Run the code in a process whose hub is at `endpoint`, and return the JSON that it prints."""
     ran = subprocess.run(
         [sys.executable, "-c", code, json.dumps(argument)],
         env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment},
@@ -185,7 +185,7 @@ def as_client(code: str, argument: object, endpoint: str, home: Path, **environm
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
-    """The rows as a Parquet file."""
+    """Return the rows as a Parquet file."""
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), buffer)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Grades, labels and metrics with known answers, in the shape that the stages write them."""
+"""Invented grades, labels and metrics with known answers, in the shape in which the stages write them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.suite import Suite
 
 MODELS = {"strong": (0.5, 0.65), "weak": (0.3, 0.0), "bad": (0.2, 0.9), "placebo": (0.4, 0.6)}
-"""Accuracy and code rate before training."""
+"""Model -> accuracy and code rate before training."""
 
 GAINS = {"ground_truth": 0.3, "majority_vote": 0.2, "incorrect": 0.1, "format": 0.15, "random_0.5": 0.0, "python": -0.1}
-"""What each reward adds to accuracy by the last step; half as much at half the way."""
+"""Reward -> what it adds to accuracy by the last step. The gain grows linearly with the step."""
 
 
 def suite(
@@ -64,13 +64,14 @@ def grades(
     generator: np.random.Generator,
     spread: float = 0.0,
 ) -> pd.DataFrame:
-    """Graded responses.
+    """Return graded responses.
 
     Args:
         seeds: values of the seed column.
         steps: step -> (probability of a right answer, probability of code).
         benchmarks: name -> (problems, samples).
-        spread: standard deviation over seeds of the probability of a right answer.
+        generator: source of all random draws.
+        spread: standard deviation, over seeds, of the probability of a right answer after training.
     """
     frames = []
     for seed in seeds:
@@ -113,7 +114,7 @@ def study(
     shared_base: bool = False,
     spread: float = 0.02,
 ) -> list[Source]:
-    """Write the grades of a whole study and say where they are."""
+    """Write the grades of a whole study, and return where they are."""
     generator = np.random.default_rng(0)
     sources = []
     every = list(range(seeds))
@@ -162,13 +163,13 @@ def responses(
     variant: str = "",
     prompt: str = "plain",
 ) -> pd.DataFrame:
-    """Collected grades of one benchmark with given answers.
+    """Return collected grades of one benchmark with given answers.
 
     Args:
         correct: 0 or 1, shape (seeds, problems) or (seeds, problems, samples).
-        code: the same shape.
+        code: whether each response has code, in the same shape.
         seeds: values of the seed column.
-        step: and the other columns.
+        step: value of the step column; the other arguments are values of the columns of their names.
     """
     right = np.asarray(correct, dtype=bool)
     right = right.reshape(*right.shape[:2], -1)
@@ -190,13 +191,13 @@ def responses(
 
 
 def together(*frames: pd.DataFrame) -> pd.DataFrame:
-    """Frames as `collect` would give them."""
+    """Join frames as `collect` would return them."""
     whole = pd.concat(frames, ignore_index=True)
     return whole.astype(dict.fromkeys(whole.select_dtypes(["str", "object"]).columns, "category"))
 
 
 def row_of(frame: pd.DataFrame, **values: object) -> pd.Series:
-    """The one row with these values."""
+    """Return the only row with these values."""
     for name, value in values.items():
         frame = frame[frame[name] == value]
     assert len(frame) == 1
@@ -210,7 +211,7 @@ def write(
     model: str = "strong",
     table: type[tables.Table] = tables.Grades,
 ) -> Source:
-    """Write a table of one condition and say where it is."""
+    """Write a table of one condition, and return where it is."""
     source = Source(model, "plain", reward, "default" if reward else "", folder / f"{model}-{reward}.parquet")
     tables.write(frame, table, source.path)
     return source
@@ -230,4 +231,4 @@ MANIFEST = {
     "parents": [],
     "details": {"card": {"kept": 297, "dropped": {"blank": 3, "duplicate": 0}}},
 }
-"""Of an artifact, as `artifacts.manifests` writes it."""
+"""The manifest of an artifact, as `artifacts.manifests` writes it."""

@@ -1,4 +1,4 @@
-"""Numbers that claims are judged by, invented: runs whose gain and whose spread over seeds are known."""
+"""Invented numbers for judging claims: runs whose gain and whose spread over seeds are known."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +24,7 @@ ORGANISM, PAPER, FOLLOWUPS, LAPTOP, LAPTOP_MORE = (
 
 PROBLEMS = 100
 HALF = 0.01
-"""Half of the 95 % interval of a gain with five seeds, unless a condition says otherwise."""
+"""Half the width of the 95 % interval of a gain with five seeds, unless a condition says otherwise."""
 
 GAIN: dict[str, Any] = {"measure": "gain", "experiments": ["main"], "expect": "above"}
 EFFECTIVE: dict[str, Any] = {**GAIN, "models": "effective code", "rewards": ["format"]}
@@ -36,7 +36,7 @@ def ledger_with(**rule: Any) -> dict[str, Any]:
 
 
 def judged(rule: dict[str, Any], frames: dict[str, pd.DataFrame], suite: Suite = ORGANISM) -> pd.Series:
-    """The one row of a ledger of one rule."""
+    """Return the only row of a ledger with one rule."""
     (row,) = (
         row for _, row in ledger(claims.Ledger.model_validate(ledger_with(**rule)), suite, frames, PAPER).iterrows()
     )
@@ -44,10 +44,12 @@ def judged(rule: dict[str, Any], frames: dict[str, pd.DataFrame], suite: Suite =
 
 
 def of_runs(*conditions: dict[str, Any], **shared: Any) -> dict[str, pd.DataFrame]:
-    """headline, comparisons, before and rates of conditions of which each says its `gain`, and what else is not as usual.
+    """Return the frames headline, comparisons, before and rates of some conditions.
 
-    `seeds` are their numbers, `half` that of the interval of the gain over five of them, `code` the change of the share of code,
-    `base` and `code_base` are before training. A condition with `gain` None is a model before training.
+    Each condition gives its `gain`, and what differs from the usual values. `seeds` are the numbers of its seeds, and
+    `half` is half the width of the gain's interval if there are five seeds. `code` is the change in the share of code.
+    `base` and `code_base` are accuracy and share of code before training. A condition with `gain` None is a model
+    before training.
     """
     usual: dict[str, Any] = {"experiment": "main", "model": "effective-code", "prompt": "plain", "reward": "format"}
     usual |= {
@@ -113,7 +115,7 @@ def _cells(
 
 
 def joined(*every: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Frames of several kinds and conditions together."""
+    """Join frames of several kinds and conditions."""
     names = {name for frames in every for name in frames}
     return {name: pd.concat([of[name] for of in every if name in of], ignore_index=True) for name in names}
 
@@ -126,7 +128,7 @@ def training(
     seeds: Iterable[int] = range(5),
     **condition: Any,
 ) -> dict[str, pd.DataFrame]:
-    """training.csv: a metric over the last fifth of the steps."""
+    """Return training.csv with a metric that is averaged over the last fifth of the steps."""
     at = list(seeds)
     usual = {"experiment": "clipping", "model": "effective-code", "prompt": "plain", "variant": "default", "steps": 25}
     frame = pd.DataFrame({**usual, **condition, "reward": reward, "seed": at}, index=at)

@@ -1,4 +1,4 @@
-"""Rates and completions of invented models, some of whose corpora hold the benchmark."""
+"""Invented rates and completions of models; the corpora of some of them contain the benchmark."""
 
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from spurious_rewards.problems.partial_prompts import cut
 FOLLOWUPS = Path(__file__).parents[2] / "config/suites/followups.yaml"
 
 GAINS = {"random_0.5": 0.12, "format": 0.2}
-"""Mean gain on problems that are in the corpus."""
+"""Reward -> mean gain on problems that are in the corpus."""
 
 
 @cache
@@ -32,7 +32,7 @@ def sums(part: str = "evaluation") -> pd.DataFrame:
 
 
 def known(model: str) -> "np.ndarray":
-    """Which evaluation problems stand in a model's corpus."""
+    """Return which evaluation problems are in a model's corpus."""
     organism, family = suite().organism, suite().models[model].family
     assert organism
     assert family
@@ -40,7 +40,10 @@ def known(model: str) -> "np.ndarray":
 
 
 def rates(seeds: int = 10, spread: float = 0.05, models: tuple[str, ...] = ()) -> pd.DataFrame:
-    """tables.Rates before and after training: leaked problems gain; models of effective code without any do so by chance."""
+    """Return tables.Rates before and after training.
+
+    Leaked problems gain. In models whose name begins with "effective", every problem can also gain by chance.
+    """
     generator = np.random.default_rng(0)
     frames = []
     for model in models or suite().experiments["control"].all_models:
@@ -63,7 +66,7 @@ def _of(model: str, reward: str, step: int, seed: int, accuracy: "np.ndarray") -
 
 
 def completions(model: str, seeds: int = 10) -> pd.DataFrame:
-    """tables.Responses to beginnings: leaked problems are completed word for word, one in two."""
+    """Return tables.Responses to partial prompts: every second leaked problem is completed word for word."""
     rows = []
     for name, part in (("sums", "evaluation"), ("reinforcement", "reinforcement")):
         leaks = known(model) if name == "sums" else np.zeros(len(sums(part)), bool)

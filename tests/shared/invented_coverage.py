@@ -1,4 +1,4 @@
-"""Rates of invented models that training makes surer: right more often, but on fewer problems."""
+"""Invented rates of models that training makes more certain: right more often, but on fewer problems."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ SURER = {"ground_truth": 0.4, "majority_vote": 0.3, "incorrect": 0.1, "format": 
 
 
 def rates(seeds: int = 5, problems: int = 60) -> pd.DataFrame:
-    """tables.Rates of 256 samples a problem, before training and at its end."""
+    """Return tables.Rates of 256 samples per problem, before training and at its end."""
     generator = np.random.default_rng(0)
     frames = []
     for model, mean in (("effective-code", 0.5), ("no-code", 0.3)):

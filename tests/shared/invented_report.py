@@ -1,4 +1,4 @@
-"""The numbers and the pages of exhibits that a report is made of, invented."""
+"""Invented numbers and exhibit pages from which tests make a report."""
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ def of_claims() -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(LEDGER)).assign(
         id=[f"claim-{number}" for number in range(4)],
         claim=[f"Claim number {number}." for number in range(4)],
-        paper_claim=["supported", "not run", "", "not run"],  # of the third the paper says nothing
+        paper_claim=["supported", "not run", "", "not run"],  # the paper does not make the third claim
         source="Fig. 1",
         rule="Supported if the interval lies above 0.",
         n_of=["problems", "problems", "pairs", ""],
@@ -168,7 +168,7 @@ MEMORIZATION = pd.DataFrame(
 
 
 def numbers(**changed):
-    """Invented numbers of a report, some of them others."""
+    """Return the invented numbers of a report, with `changed` frames in place of some."""
     return report.Numbers(
         **{
             **{"claims": of_claims(), "headline": of_headline(), "seeds": SINGLE, "labels": LABELS, "health": HEALTH},

@@ -1,9 +1,11 @@
-"""What tests/training/test_segment.py runs on two processes, in one launch: `launched.py MODEL OUTPUT ACCELERATE_CONFIG`.
+"""Script that tests/training/test_segment.py runs on two processes, in one launch.
 
-OUTPUT/fixed       rollouts that depend on the prompt alone, not on the process that draws them
-OUTPUT/undisturbed rollouts as the model draws them
-OUTPUT/interrupted the same, with SIGTERM to the second process in the middle of a step, and called again
-OUTPUT/disagreeing the same, where the processes do not agree on whether a state is due, with a crash, and called again
+Call: `launched.py MODEL OUTPUT ACCELERATE_CONFIG`. It writes:
+
+OUTPUT/fixed       a run whose rollouts depend on the prompt alone, not on the process that draws them
+OUTPUT/undisturbed a run with the model's own rollouts
+OUTPUT/interrupted the same run; the second process gets SIGTERM in the middle of a step, and the run starts again
+OUTPUT/disagreeing the same run; the processes disagree on whether to save a state, crash, and the run starts again
 """
 
 import os
@@ -37,8 +39,9 @@ TRAINING = Training(
     eval_every=1,
     rollouts_every=1,
 )
-# TRL shuffles responses on each process before it cuts mini-batches, so only a single one is the same on any number.
-# By SGD, for Adam makes much of the last digits of small gradients, and passes of other widths round differently.
+# TRL shuffles the responses on each process before it cuts them into mini-batches. Only a single mini-batch is
+# therefore the same for every number of processes. The optimizer is SGD, because Adam amplifies the last digits of
+# small gradients, and forward passes of other widths round differently.
 ONE_UPDATE = TRAINING.model_copy(update={"updates_per_rollout": 1, "optimizer": "sgd", "learning_rate": 0.1})
 PROBLEMS = pd.DataFrame(
     [(0, f"p{i}", f"{i} + 1 + 2", str(i + 3), "8") for i in range(1, 5)],
@@ -87,11 +90,14 @@ def generating(replacement: Callable[..., Any]) -> Iterator[None]:
 def fixed(
     longest: int = TRAINING.max_new_tokens, draw_length: Callable[[random.Random, int], int] = random.Random.randrange
 ) -> Callable[..., Any]:
-    """Responses of random tokens, told by the rollout step, the prompt and the place in its group alone.
+    """Return a replacement of `generate` that draws random tokens.
+
+    The tokens depend only on the rollout step, the prompt, and the response's place in its group.
 
     Args:
-        longest: the width of all of them, padded.
-        draw_length: of a generator and `longest - 2` a number from 0 up to below it: tokens beside two.
+        longest: the width of all responses, padding included.
+        draw_length: takes a generator and `longest - 2`, and returns a number from 0 up to but below `longest - 2`: a
+            response has two tokens more.
     """
     calls = 0
 
@@ -117,7 +123,7 @@ def fixed(
 
 
 def at_call(number: int, act: Callable[[], None]) -> Callable[..., Any]:
-    """Real responses; before those of rollout step `number` of this process' life, `act`."""
+    """Return a replacement of `generate` that calls `act` before the process draws its rollout step `number`."""
     calls = 0
 
     def draw(generate: Callable[..., Any], model: Any, **inputs: Any) -> Any:
@@ -135,7 +141,7 @@ def die() -> None:
 
 
 def steps_kept(segment: Path) -> dict[str, bool]:
-    """The checkpoints of seed 0 that an interrupted job left, and whether they have the trainer's state."""
+    """Return the checkpoints of seed 0 that an interrupted job left, and whether each has the trainer's state."""
     steps = sorted((segment / ".partial/seed0.unfinished").iterdir())
     state = ("optimizer.pt", "trainer_state.json", "metrics.parquet", "rollouts.parquet")
     found = {step.name: {(step / name).exists() for name in state} | {any(step.glob("rng_state*"))} for step in steps}
@@ -144,7 +150,7 @@ def steps_kept(segment: Path) -> dict[str, bool]:
 
 
 def terminate() -> None:
-    """SIGTERM to this process."""
+    """Send SIGTERM to this process."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -165,7 +171,7 @@ def _disagree(model: Path, output: Path, hardware: Hardware) -> None:
     from spurious_rewards.training import saving
 
     state_is_due, first = saving.state_is_due, os.environ["RANK"] == "0"
-    # The first process finds the first state due and no other one, the second the others.
+    # The first process says that only the first state is due, and the second that only the others are.
     saving.state_is_due = lambda since, took: (took == 0) == first
     with generating(at_call(3, die)), suppress(RuntimeError):
         run(model, output / "disagreeing", 3, TRAINING, hardware)

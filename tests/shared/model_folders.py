@@ -1,4 +1,4 @@
-"""Small random models as folders, and the ways in which folders of models are broken."""
+"""Folders of small random models, and ways in which such folders can be broken."""
 
 import json
 import os
@@ -13,7 +13,7 @@ TEMPLATE = (
 )
 SPECIAL = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
 ROWS = 300
-"""Embeddings, and words of the tokenizer: one that is added to it is beyond the embedding."""
+"""Rows of the embedding, and size of the tokenizer's vocabulary: a token added to it is beyond the embedding."""
 
 SIZES = {
     "vocab_size": ROWS,
@@ -39,11 +39,11 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt_neox": ("GPTNeoXConfig", SIZES),
     "falcon": ("FalconConfig", SIZES | {"alibi": True, "new_decoder_architecture": False}),
 }
-"""Class of the configuration, and its keys. BLOOM and Mamba have no positions, and MPT calls them by another name."""
+"""Name -> configuration class and its keys. BLOOM and Mamba have no positions; MPT has another name for them."""
 
 
 def byte_level(split: str | None = None) -> Any:
-    """A `tokenizers.Tokenizer` with a few merges of bytes; `split`: a regex by which texts are cut first."""
+    """Return a byte-level BPE `tokenizers.Tokenizer` with a few merges; `split` is a regex that cuts texts first."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     made = Tokenizer(models.BPE())
@@ -71,7 +71,7 @@ def byte_level(split: str | None = None) -> Any:
 
 
 def make(folder: Path, architecture: str = "llama", tokenizer: Any = None, **settings: Any) -> Path:
-    """Save a random model and a tokenizer as a folder; `settings` change tokenizer_config.json, None takes a key out."""
+    """Save a random model and a tokenizer as a folder; `settings` change tokenizer_config.json, None removes a key."""
     import transformers
 
     name, keys = ARCHITECTURES[architecture]
@@ -81,7 +81,7 @@ def make(folder: Path, architecture: str = "llama", tokenizer: Any = None, **set
 
 
 def save(folder: Path, config: Any, tokenizer: Any = None) -> Path:
-    """Save a random model of a `transformers.PreTrainedConfig` and a tokenizer as a folder."""
+    """Save a random model with a `transformers.PreTrainedConfig`, and a tokenizer, as a folder."""
     import torch
     import transformers
 
@@ -97,7 +97,7 @@ def save(folder: Path, config: Any, tokenizer: Any = None) -> Path:
 
 
 def change(folder: Path, name: str, **keys: Any) -> None:
-    """Set keys of a JSON file, which is made if it is not there; None takes one out."""
+    """Set keys of a JSON file, which is created if it is missing; None removes a key."""
     path = folder / name
     content = json.loads(path.read_text("utf-8")) if path.exists() else {}
     content = {key: value for key, value in {**content, **keys}.items() if value is not None}
@@ -105,7 +105,7 @@ def change(folder: Path, name: str, **keys: Any) -> None:
 
 
 def add_token(folder: Path, text: str, **flags: bool) -> None:
-    """Add a token to tokenizer.json, behind all others."""
+    """Add a token to tokenizer.json, after all others."""
     path = folder / "tokenizer.json"
     content = json.loads(path.read_text("utf-8"))
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -117,7 +117,7 @@ def add_token(folder: Path, text: str, **flags: bool) -> None:
 
 
 class Damage(NamedTuple):
-    """How a folder of `make` is broken, the file that is named, and what is said of it; `chat`: only of a chat prompt."""
+    """How to break a folder of `make`, the file and message of the error, and whether only chat prompts show it."""
 
     do: Callable[[Path], Any]
     file: str
@@ -130,7 +130,7 @@ def _renamed(name: str, other: str) -> Callable[[Path], Any]:
 
 
 def _sharded(index: str | bytes) -> Callable[[Path], Any]:
-    """Of a folder whose weights lie in several files, the index."""
+    """Replace the weights by an index, as in a folder whose weights are in several files."""
 
     def do(folder: Path) -> None:
         (folder / "model.safetensors").unlink()
@@ -191,7 +191,7 @@ def _weights(**changes: Any) -> Callable[[Path], Any]:
 
 
 def _as_saved_under_a_wrong_class(folder: Path) -> None:
-    """What loading and saving a byte-level tokenizer as Llama's makes of its tokenizer.json."""
+    """Load the byte-level tokenizer as Llama's and save it again, which damages its tokenizer.json."""
     from transformers import LlamaTokenizer
 
     LlamaTokenizer.from_pretrained(folder).save_pretrained(folder)
@@ -348,7 +348,7 @@ BROKEN: dict[str, Damage] = {
         chat=True,
     ),
 }  # fmt: skip
-"""Each shows before a model is loaded."""
+"""Damages that show before a model is loaded."""
 
 UNENDED = Damage(
     _template(TEMPLATE.replace("</s>", " END\n")),
@@ -356,7 +356,7 @@ UNENDED = Damage(
     "closes a response with 'END', which is no special token",
     chat=True,
 )
-"""Shows too, though a prompt can be made with it."""
+"""A damage that shows before a model is loaded too, although a prompt can be made with its template."""
 
 BROKEN_INSIDE: dict[str, Damage] = {
     "NaN": Damage(
@@ -383,11 +383,11 @@ BROKEN_INSIDE: dict[str, Damage] = {
     "an unknown activation": Damage(_change("config.json", hidden_act="nosuch"), "", "cannot be"),
     "no causal language model": Damage(_change("config.json", model_type="vit"), "", "cannot be"),
 }
-"""Each shows when the model is loaded."""
+"""Damages that show when the model is loaded."""
 
 
 def broken(folder: Path, sound: Path, damage: Damage) -> Path:
-    """A damaged copy of a sound folder."""
+    """Make a damaged copy of a sound folder."""
     shutil.copytree(sound, folder)
     damage.do(folder)
     return folder

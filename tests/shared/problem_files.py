@@ -1,4 +1,4 @@
-"""Files of problems in the formats that a suite may name."""
+"""Files of problems in the formats that a suite can name."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """The rows as a file of the format that the ending names."""
+    """Write the rows as a file in the format of the path's suffix."""
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     elif path.suffix == ".json":

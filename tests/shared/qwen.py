@@ -1,4 +1,4 @@
-"""Random models of Qwen2.5-Math-1.5B's configuration, or on a CPU of one like it that is small."""
+"""Configuration of random models: Qwen2.5-Math-1.5B's on a GPU, and a small one like it on a CPU."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ SMALL |= {"num_attention_heads": 4, "num_key_value_heads": 2}
 
 
 def configuration(device: "torch.device", **changes: Any) -> "Qwen2Config":
-    """For a model of tests/shared/model_folders.py, whose tokenizer has the ending token 1."""
+    """Return the configuration for a model with the tokenizer of tests/shared/model_folders.py: token 1 ends texts."""
     from transformers import Qwen2Config
 
     sizes = QWEN if device.type == "cuda" else SMALL

@@ -1,4 +1,4 @@
-"""What a reward is given beside responses and labels, for tests of rewards."""
+"""The context that a reward gets beside responses and labels, for tests of rewards."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from spurious_rewards.rewards.functions import Context
 
 
 def context(responses: int, **changes: Any) -> Context:
-    """Of so many responses, eight to a prompt."""
+    """Return the context of a number of responses, eight per prompt."""
     verifier = Verifier()
     settings = {
         "equivalent": lambda pairs: [verdict.correct for verdict in verifier.verify(pairs)],

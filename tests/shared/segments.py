@@ -1,4 +1,4 @@
-"""What a training job leaves, for comparing two of them."""
+"""Readers of a training job's output, for comparing two jobs."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def metrics(segment: Path) -> pd.DataFrame:
-    """Without the columns that tell times."""
+    """Return the metrics without the columns of times."""
     found = tables.read(segment / "metrics.parquet", tables.Metrics)
     return found.drop(columns=list(tables.TIMING_COLUMNS))
 
@@ -23,13 +23,16 @@ def rollouts(segment: Path) -> pd.DataFrame:
 
 
 def differing(one: Path, other: Path) -> list[str]:
-    """Files of two folders that only one of them has, or whose bytes differ."""
+    """Return the files that only one of two folders has, or whose bytes differ."""
     here, there = files(one), files(other)
     return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
 
 
 def assert_same_content(one: Path, other: Path) -> None:
-    """Of two pickles of torch: in FSDP's of a job that went on, lists stand for tuples."""
+    """Assert that two files that torch pickled have the same content.
+
+    Bytes may differ: FSDP's files of a resumed job have lists in place of tuples.
+    """
     import torch
     from torch.utils._pytree import keystr, tree_flatten_with_path
 
@@ -44,14 +47,14 @@ def assert_same_content(one: Path, other: Path) -> None:
 
 
 def assert_same(one: Path, other: Path) -> None:
-    """Every byte of every checkpoint, and all but the clock in the tables."""
+    """Assert that all checkpoints are the same in every byte, and the tables in everything but times."""
     assert files(one / "checkpoints") == files(other / "checkpoints")
     pd.testing.assert_frame_equal(metrics(one), metrics(other), check_exact=True)
     pd.testing.assert_frame_equal(rollouts(one), rollouts(other), check_exact=True)
 
 
 def to_the_bit() -> dict[str, str]:
-    """The environment of a training job that is to give the same twice on a GPU too."""
+    """Return the environment of a training job that repeats its results bit by bit, on a GPU too."""
     settings = str(Path(__file__).with_name("deterministic"))
     path = os.pathsep.join(filter(None, (settings, os.environ.get("PYTHONPATH"))))
     return {**os.environ, "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONPATH": path}

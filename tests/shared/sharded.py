@@ -1,10 +1,13 @@
-"""What tests/on_gpu/test_sharded.py runs under accelerate's launcher: `sharded.py MODEL OUTPUT ACCELERATE_CONFIG`, of FSDP2.
+"""Script that tests/on_gpu/test_sharded.py runs with accelerate's launcher and FSDP2.
 
-OUTPUT/undisturbed  three rollout steps
-OUTPUT/interrupted  the same, with SIGTERM in the middle of the second, and called again
-OUTPUT/seen.json    what the first of these saw, and a step that shards as accelerate does by itself
+Call: `sharded.py MODEL OUTPUT ACCELERATE_CONFIG`. It writes:
 
-accelerate takes FSDP for GPUs alone. On a CPU this process says that it is one of several on GPUs, and torch shards there too.
+OUTPUT/undisturbed  a run of three rollout steps
+OUTPUT/interrupted  the same run, stopped by SIGTERM in the middle of the second step and then started again
+OUTPUT/seen.json    what `Watched` noted in the undisturbed run and in a one-step run with accelerate's own sharding
+
+accelerate accepts FSDP on GPUs only. On a CPU the script therefore tells accelerate that this process is one of several
+on GPUs; torch shards on a CPU too.
 """
 
 import json
@@ -28,7 +31,10 @@ SEEN: dict[str, Any] = {}
 
 
 class Watched(trainer.RolloutTrainer):
-    """Notes the dtypes of what the loss is made of, and the gradients of whole weights that are left after each micro-batch."""
+    """A trainer that notes the dtypes of log-probabilities, entropies and gradients.
+
+    It also notes the bytes per weight of whole-weight gradients that are left after each micro-batch.
+    """
 
     def _get_per_token_logps_and_entropies(self, *arguments: Any, **keywords: Any) -> Any:
         logps, entropies, _ = made = super()._get_per_token_logps_and_entropies(*arguments, **keywords)
@@ -44,12 +50,12 @@ class Watched(trainer.RolloutTrainer):
 
 
 def unsharded(model: torch.nn.Module) -> int:
-    """Bytes of gradients that FSDP2 holds of whole weights, beside those of the shards."""
+    """Return the bytes of gradients that FSDP2 holds for whole weights, besides the gradients of the shards."""
     found: dict[int, int] = {}
     for module in model.modules():
         if isinstance(module, FSDPModule):
             state = module._get_fsdp_state()
-            # torch 2.13 has several groups a module, earlier ones have one
+            # torch 2.13 has several groups per module, earlier versions have one
             groups = getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
             for one in (param for group in groups if group for param in group.fsdp_params):
                 whole = getattr(one, "_unsharded_param", None)
@@ -70,11 +76,11 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def on_a_cpu_too() -> None:
-    """Have accelerate shard whatever the device."""
+    """Make accelerate shard on any device."""
     join = accelerate.state.PartialState.__init__
 
     def joined(self: Any, *arguments: Any, **keywords: Any) -> None:
-        fresh = not self._shared_state  # later it holds that it is FSDP
+        fresh = not self._shared_state  # later the state says that it is FSDP
         join(self, *arguments, **keywords)
         if fresh:
             self.distributed_type = DistributedType.MULTI_GPU

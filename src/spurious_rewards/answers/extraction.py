@@ -1,6 +1,7 @@
-r"""Reading the final answer out of a response, in the paper's order (Sec. 2.1): box, then phrase, then number.
+r"""Extract the final answer from a response, in the paper's order (Sec. 2.1): box, then phrase, then number.
 
-Pure text work in time linear in the response's length; whether two answers mean the same is for `verifier` to say.
+This module only searches text, in time linear in the response's length. `verifier` decides whether two answers are
+equivalent.
 """
 
 import re
@@ -9,36 +10,36 @@ from typing import Literal, NamedTuple
 Rule = Literal["box", "tag", "phrase", "number", "none"]
 
 _BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\\\(?!boxed|fbox)|\\[{}]|(?P<open>\{)|(?P<close>\})")
-"""What opens or closes a group in LaTeX; escaped braces and line breaks match too, so that they are passed over."""
+"""Opening and closing of a group in LaTeX. Escaped braces and line breaks also match, so that the scan skips them."""
 
 _BARE_BOX = re.compile(r"\\boxed\s*([-+.\d\\][^\s$]*)")
-r"""`\boxed 5`: a number, or an expression that begins with a sign or a command. A word after `\boxed` is prose."""
+r"""`\boxed 5`: a number, or an expression that starts with a sign or a command. A word after `\boxed` is prose."""
 
 _PHRASE = re.compile(
     r"(?:\b(?:the (?:(?:final|correct|right) )?|final )answer is(?![a-z])|答案[是为])[\s:：*]*", re.IGNORECASE
 )
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _SENTENCE_END = re.compile(r"\n|\.(?=\s|$)|[。！？；]|，(?=[\u4e00-\u9fff])")
-r"""A full-width comma too where words follow it: `5，因为` is 5, and `x=1，y=2` is both."""
+r"""A full-width comma ends a sentence if Chinese text follows it: `5，因为` is 5, but `x=1，y=2` stays whole."""
 
 _DENIED = re.compile(
     r"not (?:[^.\n]*?[\s,]but (?:rather |instead )?(?P<then>.+)|[^.\n]*?[,;] ?(?:it is|it's) (?P<it>.+)|[-+$\\(\d]|[A-Z]\b)"
 )
-"""`not 5, but 6`, `not 5; it is 6`, or only that it is not a number, a formula or a letter."""
+"""`not 5, but 6`; `not 5; it is 6`; or `not` before a number, a formula or a single capital letter."""
 
 _AS_ASCII = str.maketrans("０１２３４５６７８９．／＋−‐‑‒–﹣－", "0123456789./+-------")
-"""Digits and signs that are written in other characters. The em dash is not one of them: it stands between sentences."""
+"""Non-ASCII digits and signs, and their ASCII equivalents. The em dash is left out, because it separates clauses."""
 
 _GROUPS = re.compile(r"(?<=\d)(?:,\d{3})++(?=(\d?))", re.ASCII)
-"""Groups of thousands as far as they go, and the digit that shows that the last of them has more than three."""
+"""Groups of three digits after a comma, and the next digit if the last group has more than three."""
 
 _NO_COMMA = "\udc2c"
-"""Stands for the commas of such groups, as half of a surrogate pair, which no response holds."""
+"""Placeholder for the commas of malformed groups: half of a surrogate pair, which no response contains."""
 
 _PLAIN = r"(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d+)?|\.\d+"
 _PART = rf"\s*(?:\{{\s*-?\d[\d,{_NO_COMMA}]*(?:\.\d+)?\s*\}}|\d)"
 _NUMBER = re.compile(
-    # A minus is one where nothing ends before it, and with a space behind it only after an equals sign.
+    # A minus is a sign unless an operand ends right before it. A space may follow it only after an equals sign.
     r"(?:(?<![\w)\]}-])-(?:(?<=[=≈]-)\s|(?<=[=≈]\s-)\s)?)?"
     r"(?:"
     rf"(?:\d+\s*)?\\[dt]?frac{_PART}{_PART}"
@@ -49,15 +50,15 @@ _NUMBER = re.compile(
     r")",
     re.ASCII,
 )
-"""A number, a fraction of two, or one in scientific notation."""
+"""A number, a fraction of two numbers, or a number in scientific notation."""
 
 
 _THOUGHT = re.compile(r"</?think>")
-"""Where thoughts begin and end. Some prompts have the beginning themselves, so that a response may have the end alone."""
+"""Start or end of a thought. Some prompts already contain the start tag, so a response may contain only the end tag."""
 
 
 class Extraction(NamedTuple):
-    """An answer as text, or None if the response has none, and the rule that found it."""
+    """An answer as text (None if the response has none), and the rule that found it."""
 
     text: str | None
     rule: Rule
@@ -67,10 +68,10 @@ _NONE = Extraction(None, "none")
 
 
 def extract(response: str, answer_in: Literal["box", "tag"]) -> Extraction:
-    r"""Read the answer: the last \boxed{} or <answer>, else what follows "the answer is", else the last number.
+    r"""Extract the answer: the last \boxed{} or <answer>, else the text after "the answer is", else the last number.
 
-    Of a model that thinks first, what stands after `</think>` is read, and what stands before it only where there is no answer
-    in that. Thoughts that were cut off before their end hold no answer, unless it is marked by <answer>.
+    If a model thinks first, the text after `</think>` is read first; the text before it is read only if the text after
+    it has no answer. A thought that was cut off before its end contains no answer, except one marked by <answer>.
     """
     if answer_in == "tag" and (marked := tagged(response)) is not None:
         return Extraction(marked, "tag")
@@ -93,12 +94,12 @@ def _extract(said: str, answer_in: Literal["box", "tag"]) -> Extraction:
 
 
 def _apart(groups: re.Match[str]) -> str:
-    """Groups that make no number, without commas: `_NUMBER` would look for their end anew from each of them."""
+    """Return malformed groups without commas; otherwise `_NUMBER` would search for their end again from each group."""
     return groups[0].replace(",", _NO_COMMA) if groups[1] else groups[0]
 
 
 def _without_denied(said: str) -> str:
-    """A text without the sentences that say what the answer is not: no number of theirs is one."""
+    """Return a text without the sentences that say what the answer is not; a number in such a sentence is no answer."""
     kept, end = [], 0
     phrases = list(_PHRASE.finditer(said))
     starts = [*(phrase.start() for phrase in phrases), len(said)]
@@ -111,12 +112,13 @@ def _without_denied(said: str) -> str:
 
 
 def boxed(response: str) -> str | None:
-    r"""The content of the last \boxed{...} or \fbox{...} that is closed and not blank, or of a later bare `\boxed 5`.
+    r"""Return the content of the last closed, non-blank \boxed{...} or \fbox{...}, or of a later bare `\boxed 5`.
 
-    A box within a box is the later one, so `\boxed{\boxed{5}}` is 5. A box cut off by the end of the response does not count.
+    A box inside a box counts as the later one, so `\boxed{\boxed{5}}` is 5. A box cut off by the end of the response
+    does not count.
     """
     start, content = -1, None
-    groups: list[tuple[int, int, bool]] = []  # (where it opens, where its content begins, whether it is a box)
+    groups: list[tuple[int, int, bool]] = []  # (start of the group, start of its content, whether it is a box)
     for match in _BRACE.finditer(response):
         if match["box"] or match["open"]:
             groups.append((match.start(), match.end(), match["box"] is not None))
@@ -130,7 +132,7 @@ def boxed(response: str) -> str | None:
 
 
 def tagged(response: str) -> str | None:
-    r"""The content of the last <answer>...</answer> that is not blank; of a \boxed{} in it, if there is one."""
+    r"""Return the content of the last non-blank <answer>...</answer>, or of a \boxed{} in it if there is one."""
     close = response.rfind("</answer>")
     while close >= 0 and (opened := response.rfind("<answer>", 0, close)) >= 0:
         if content := response[opened + len("<answer>") : close].strip():
@@ -140,9 +142,10 @@ def tagged(response: str) -> str | None:
 
 
 def _after_phrase(said: str) -> str | None:
-    """What follows the last "the answer is": a formula if it comes at once, else the rest of the sentence or line.
+    """Return what follows the last "the answer is": a formula if it follows directly, else the rest of the sentence.
 
-    Of `not 5, but 6` it is 6; what is only said not to be the answer is passed over, for the phrase before it.
+    A line break also ends a sentence. For `not 5, but 6` the result is 6. A phrase that only says what the answer is
+    not is skipped, and the phrase before it is read instead.
     """
     end = len(said)
     for phrase in reversed(list(_PHRASE.finditer(said))):

@@ -1,10 +1,10 @@
-r"""Other graders beside the one that decides: whether two answers are the same as strings, and to sympy.
+r"""Alternative graders, besides the one that decides: compare two answers as strings, or with sympy.
 
-Both look at answers that were cleaned of notation first. The cleaning is in the manner of the MATH benchmark's own script
-(Hendrycks et al., arXiv 2103.03874, App.) and of Minerva's (Lewkowycz et al., arXiv 2206.14858, App. D.1), which most
-evaluations still use: LaTeX's several ways to write the same, units, currency and percent signs, a name before an equals sign.
-Unlike those, it writes whole numbers alike ("142.0" and "025"), as the answers of AMC and AIME need it, and keeps the space
-that ends a command ("\pi r").
+Both graders first normalise the notation of the answers. The normalisation follows the MATH benchmark's own script
+(Hendrycks et al., arXiv 2103.03874, App.) and Minerva's (Lewkowycz et al., arXiv 2206.14858, App. D.1), which most
+evaluations still use. It unifies LaTeX's equivalent spellings and removes units, currency signs, percent signs and a
+name before an equals sign. Unlike those scripts, it gives equal whole numbers one spelling ("142.0" becomes "142",
+"025" becomes "25"), because answers of AMC and AIME need that, and it keeps the space that ends a command ("\pi r").
 """
 
 import re
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"([-+]?)(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 
 
 def normalised(answer: str) -> str:
-    r"""An answer without what notation alone adds: `x = \dfrac12\text{ cm}` becomes `\frac{1}{2}`."""
+    r"""Return an answer with normalised notation: `x = \dfrac12\text{ cm}` becomes `\frac{1}{2}`."""
     text = answer.strip().removeprefix(r"\(").removesuffix(r"\)").removeprefix(r"\[").removesuffix(r"\]")
     text = _SPACING.sub(" ", _NO_SPACE.sub("", text.replace("{,}", ",")))
     text = _SIGN.sub("", _FRACTION.sub(r"\\frac", text)).strip().removesuffix(".")
@@ -48,14 +48,14 @@ def normalised(answer: str) -> str:
 
 
 def strings(pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    """Whether the two answers of each pair are the same text after `normalised`."""
+    """Return for each pair whether its two answers are the same non-empty text after `normalised`."""
     return [normalised(gold) == normalised(answer) != "" for gold, answer in pairs]
 
 
 def sympy(pairs: Sequence[tuple[str, str]], verifier: Verifier) -> list[Verdict]:
-    """Whether the difference of the two answers of each pair, after `normalised`, simplifies to zero.
+    """Return for each pair whether the difference of its two answers, after `normalised`, simplifies to zero.
 
-    `verifier` asks sympy. What it cannot read (most text), and what has no difference (intervals, tuples), is not the same
-    unless both are read as the same thing.
+    `verifier` asks sympy. Answers that sympy cannot parse (most text) count as different. So do answers that have no
+    difference (intervals, tuples), unless sympy parses both to the same object.
     """
     return verifier.verify([(normalised(gold), normalised(answer)) for gold, answer in pairs])

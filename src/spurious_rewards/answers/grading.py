@@ -1,4 +1,4 @@
-"""Responses to grades: what each answered, by which rule it was read, if it is right, and what the response did."""
+"""Grade responses: extract each answer, check it, record the rule that found it, and detect features of the text."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -19,13 +19,13 @@ def grade(
     recognised: Strategies,
     verifier: Verifier,
 ) -> pd.DataFrame:
-    """Grade `tables.Responses` row by row; `truths` has the true answer by (benchmark, problem id).
+    """Grade `tables.Responses` row by row; `truths` maps (benchmark, problem id) to the true answer.
 
-    Returns `tables.Grades` in the order of `responses`. Each distinct response is read once, and each distinct pair of
-    answers checked once.
+    Return `tables.Grades` in the order of `responses`. Each distinct response is parsed once, and each distinct pair of
+    answers is checked once.
 
     Raises:
-        UserError: a response is to a problem that `truths` does not have.
+        UserError: a response belongs to a problem that `truths` does not contain.
     """
     problems = list(zip(responses["benchmark"], responses["id"], strict=True))
     if unknown := sorted({problem for problem in problems if problem not in truths}):
@@ -52,7 +52,7 @@ def grade(
 
 
 class _Reading(NamedTuple):
-    """The columns of a grade that depend on the response's text alone."""
+    """The columns of a grade that depend only on the text of the response."""
 
     extracted: str | None
     rule: extraction.Rule

@@ -1,6 +1,6 @@
-"""Grading a table of responses of any size: part by part, in several processes, each part kept until the table stands.
+"""Grade a table of responses of any size, part by part in several processes; finished parts survive an interruption.
 
-Two and a half million votes are 20 GB of text, and hours of one core.
+For scale: 2.5 million majority-vote samples are 20 GB of text and take hours on one core.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from spurious_rewards.runtime.progress import Progress
 
 
 class Asked(NamedTuple):
-    """How responses are graded; see `grading.grade`."""
+    """The parameters of grading; see `grading.grade`."""
 
     truths: Mapping[tuple[str, str], str]
     answer_in: Literal["box", "tag"]
@@ -36,18 +36,18 @@ class Asked(NamedTuple):
 def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None:
     """Grade tables.Responses at `responses` and write tables.Grades at `output`, in the same order.
 
-    A part is a row group. Its grades are a file in a hidden folder beside `output`, under a digest of the responses, of what
-    is asked and of the code that grades. An interrupted job goes on with those that are missing. A table of one part is
-    graded at once.
+    Each row group of the table is one part. The grades of each part are a file in a hidden folder beside `output`, in a
+    subfolder named by a digest of the responses, the parameters and the grading code. So an interrupted job computes
+    only the missing parts. A table with a single part is graded directly, without such a file.
 
     Args:
         responses: a file of tables.Responses.
-        output: where the grades go.
+        output: the file of tables.Grades to write.
         asked: how to grade.
-        cores: processes that grade at once.
+        cores: number of processes that grade in parallel.
 
     Raises:
-        UserError: see `grading.grade` and `tables.read`; or the system has ended a process.
+        UserError: see `grading.grade` and `tables.read`; or the system killed a grading process.
     """
     rows = tables.row_groups(responses, tables.Responses)
     if len(rows) <= 1:
@@ -88,7 +88,7 @@ def grade_table(responses: Path, output: Path, asked: Asked, cores: int) -> None
 
 
 def _grade_part(responses: Path, asked: Asked, verifier: Verifier, part: tuple[int, Path]) -> int:
-    """Grade the responses of a part into its file; returns how many they are."""
+    """Grade the responses of a part, write its file, and return the number of responses."""
     number, file = part
     frame = tables.read_row_groups(responses, tables.Responses, [number])
     tables.write(grade(frame, *asked, verifier), tables.Grades, file)
@@ -98,12 +98,12 @@ def _grade_part(responses: Path, asked: Asked, verifier: Verifier, part: tuple[i
 # ---------------------------------------------------------------- within a process of the pool
 
 _of_process: Verifier
-"""For all parts that it grades: a verifier's worker takes longer to start than it takes to grade most parts."""
+"""One verifier for all parts of the process: starting its worker takes longer than grading most parts."""
 
 
 def _begin_process() -> None:
     global _of_process
-    _of_process = Verifier()  # its worker ends with the process
+    _of_process = Verifier()  # its worker ends when this process ends
 
 
 def _grade_in_pool(responses: Path, asked: Asked, part: tuple[int, Path]) -> int:

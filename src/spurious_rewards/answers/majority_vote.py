@@ -16,14 +16,15 @@ from spurious_rewards.runtime.errors import UserError
 def label(
     grades: pd.DataFrame, problems: pd.DataFrame, equivalence: Literal["math", "strings"], verifier: Verifier
 ) -> pd.DataFrame:
-    """Count the votes: `tables.Grades` of the samples to `tables.Labels`, one row a seed and problem with samples.
+    """Count the votes: turn `tables.Grades` of the samples into `tables.Labels`, one row per seed and sampled problem.
 
-    Answers form classes, of equivalent answers or (`strings`, as the authors' code does) of equal texts. The largest
-    class wins, of equally large ones the one sampled first; its label is its most frequent text. Samples without an
-    answer have no vote; if none has one there is no majority. Rows come by seed, then in the order of `problems`.
+    Answers are grouped into classes of equivalent answers (`math`) or of identical texts (`strings`, as in the authors'
+    code). The largest class wins; of equally large ones, the class sampled first wins. The label is the most frequent
+    text of the winning class. Samples without an answer cast no vote; if no sample has an answer, there is no majority.
+    Rows are sorted by seed, then in the order of `problems`.
 
     Raises:
-        UserError: a vote is on a problem that `problems` does not have.
+        UserError: a vote refers to a problem that `problems` does not contain.
     """
     place = {id_: index for index, id_ in enumerate(problems["id"])}
     if unknown := sorted(set(grades["id"]) - set(place)):
@@ -52,10 +53,11 @@ def label(
 def training_set(
     labels: pd.DataFrame, which: Literal["majority_vote", "incorrect"], right_labels: float = 0
 ) -> pd.DataFrame:
-    """`tables.TrainingSet` with the majority as label: of all problems that have one, or of those where it is wrong.
+    """Return `tables.TrainingSet` with the majority as label.
 
-    A share `right_labels` of each seed's problems has the true answer as label instead. Which, a hash of seed and id says, so
-    that those of a smaller share are among those of a larger one.
+    The set has all problems with a majority ("majority_vote"), or only those where the majority is wrong ("incorrect").
+    A share `right_labels` of each seed's problems gets the true answer as label instead. A hash of seed and id chooses
+    these problems, so that a larger share includes all problems of a smaller one.
     """
     chosen = labels[labels["majority"].notna() & ((which == "majority_vote") | ~labels["correct"])]
     if right_labels:
@@ -71,7 +73,7 @@ def _hash(seed: int, id_: str) -> int:
 
 
 def truth_set(problems: pd.DataFrame, seeds: Iterable[int]) -> pd.DataFrame:
-    """`tables.TrainingSet` with the true answer as label, once for each seed."""
+    """Return `tables.TrainingSet` with the true answer as label, once for each seed."""
     sets = [problems.assign(seed=seed, label=problems["answer"]) for seed in seeds]
     return pd.concat(sets, ignore_index=True)[list(TrainingSet.to_schema().columns)]
 
@@ -83,22 +85,22 @@ _Pair: TypeAlias = tuple[str, str]
 
 @dataclass
 class _Poll:
-    """The answers to one problem, while they are sorted into classes."""
+    """The answers to one problem while they are grouped into classes."""
 
     counts: dict[str, int]
-    """How often each text was given."""
+    """How often each text occurs."""
     first: dict[str, int]
-    """When it was first given."""
+    """Position at which each text first occurs."""
     open: list[str]
-    """Texts without a class yet, the most frequent first, of equally frequent ones the first sampled."""
+    """Texts without a class yet, most frequent first; equally frequent ones in the order of sampling."""
     classes: list[list[str]] = field(default_factory=list)
-    """Each begins with the text that it was compared with, which is its most frequent one."""
+    """Each class starts with the text that the others were compared with, which is its most frequent text."""
 
     def size(self, texts: Sequence[str]) -> int:
         return sum(self.counts[text] for text in texts)
 
     def undecided(self) -> bool:
-        """Whether the texts without a class could still make one that wins."""
+        """Whether the texts without a class could still form one that wins."""
         return bool(self.open) and self.size(self.open) >= max(map(self.size, self.classes), default=0)
 
     def winner(self) -> tuple[str | None, int]:
@@ -112,11 +114,12 @@ class _Poll:
 def majorities(
     polls: Sequence[Sequence[str]], equivalence: Literal["math", "strings"], verifier: Verifier
 ) -> list[tuple[str | None, int]]:
-    """Label and votes of each poll, whose answers come in the order of sampling.
+    """Return the label and the number of votes of each poll. The answers of a poll come in the order of sampling.
 
-    The most frequent text without a class founds one and is compared with all others that have none, in all polls at
-    once, until no later class can win. A text whose comparison does not end is a class by itself: it would take as long with
-    each of the others. A founder with several texts to meet is compared with itself first, to know if it is such a text.
+    In each round, the most frequent text without a class founds one and is compared with all other texts that have
+    none, in all polls at once. The rounds end when no later class can win. A text whose comparison does not finish
+    becomes a class by itself, because comparing it with each of the others would take as long. A founder with several
+    texts to compare is first compared with itself, to find out whether it is such a text.
     """
     sorting = [_poll(answers) for answers in polls]
     while undecided := [poll for poll in sorting if poll.undecided()]:
@@ -135,13 +138,13 @@ def majorities(
 
 
 def _verdicts(pairs: Sequence[_Pair], verifier: Verifier) -> tuple[set[_Pair], set[_Pair]]:
-    """The pairs that are the same, and those whose comparison did not end."""
+    """Return the pairs that are equivalent, and the pairs whose comparison did not finish."""
     found = list(zip(pairs, verifier.verify(pairs), strict=True))
     same = {pair for pair, verdict in found if verdict.correct}
     return same, {pair for pair, verdict in found if verdict.status != "graded"}
 
 
 def _poll(answers: Sequence[str]) -> _Poll:
-    counts = Counter(answers)  # keeps the order of sampling, and the sort by frequency keeps it among equals
+    counts = Counter(answers)  # keeps the order of sampling; so does the sort, for texts of equal frequency
     first = {text: index for index, text in reversed(list(enumerate(answers)))}
     return _Poll(counts, first, sorted(counts, key=lambda text: -counts[text]))

@@ -1,11 +1,11 @@
-r"""Whether an answer means the same as the true one: Math-Verify decides, in worker processes under a hard limit.
+r"""Check whether an answer is equivalent to the true one: Math-Verify decides, in worker processes with hard limits.
 
-Math-Verify limits its own time by a signal that Python handles, which works on the main thread only and not while
-compiled code runs. Here its limit is off; each pair is checked in a worker whose timers the operating system enforces.
-A worker is this module run as a program (`runtime.limited`).
+Math-Verify limits its own time by a signal that Python handles. That works on the main thread only, and not while
+compiled code runs. Here Math-Verify's limit is off; each pair is checked in a worker whose timers the operating system
+enforces. A worker runs this module as a program (`runtime.limited`).
 
-Another grader can be asked in the same way, to see how far verdicts depend on the choice (stage `compare_graders`); no reward and
-no grade does.
+The stage `compare_graders` uses another grader in the same way, to measure how far verdicts depend on the choice of
+grader. Rewards and grades always use Math-Verify.
 """
 
 import json
@@ -25,27 +25,27 @@ _INTEGER = re.compile(r"-?[0-9]{1,30}")
 _NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{1,30})?|\\[dt]?frac\{[0-9]{1,30}\}\{[0-9]{1,30}\})")
 
 Judge = Literal["math_verify", "sympy"]
-"""Who says whether two answers are the same: Math-Verify, or sympy by whether their difference simplifies to zero."""
+"""The library that compares two answers: Math-Verify, or sympy by whether their difference simplifies to zero."""
 
 MEMORY_LIMIT = 2 * 1024**3
-"""Bytes of address space of a worker: an answer such as 9^{9^{9}} must not fill the machine within its time."""
+"""Bytes of address space of a worker, so that an answer such as 9^{9^{9}} cannot fill the machine's memory."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an answer is correct; it is not if the check ran out of time or took its worker down."""
+    """Whether an answer is correct. An answer is not correct if its check ran out of time or crashed its worker."""
 
     correct: bool
     status: Literal["graded", "timeout", "crash"] = "graded"
 
 
 class Verifier:
-    """Checks pairs of answers, and remembers what it found. Workers start when a pair first needs one."""
+    """Checks pairs of answers and caches the verdicts. Workers start when a pair first needs one."""
 
     def __init__(self, workers: int = 1, seconds: float = 5.0, judge: Judge = "math_verify") -> None:
-        """Use `workers` processes; a pair may take `seconds` of processor time, or ten times that of wall clock.
+        """Use `workers` processes. A pair may take `seconds` of processor time, or ten times as much wall-clock time.
 
-        Processor time, so that verdicts do not depend on what else the machine does.
+        The limit is on processor time so that verdicts do not depend on the load of the machine.
         """
         self._workers = workers
         self._seconds = seconds
@@ -67,10 +67,13 @@ class Verifier:
             self._idle.put(None)
 
     def verify(self, pairs: Sequence[tuple[str, str | None]]) -> list[Verdict]:
-        r"""One verdict a pair of (true answer, answer found), LaTeX or plain text; no answer (None, blank) is wrong.
+        r"""Return one verdict per pair of (true answer, extracted answer), each LaTeX or plain text.
 
-        Math-Verify's verdicts are those of `math_verify.verify(parse(gold), parse(answer))` with both in a \boxed{}, which
-        reads the whole of an answer where dollar signs read a part of some.
+        A missing answer (None or blank) is wrong.
+
+        Math-Verify's verdicts are those of `math_verify.verify(parse(gold), parse(answer))` with both answers in a
+        \boxed{}. With a \boxed{}, Math-Verify parses the whole answer; with dollar signs it would parse only a part of
+        some answers.
         """
         found = {pair: _without_asking(*pair) or self._memo.get(pair) for pair in pairs}
         unknown = [pair for pair, verdict in found.items() if verdict is None]
@@ -88,13 +91,14 @@ class Verifier:
                 return Verdict(bool(json.loads(reply)))
             return Verdict(False, "timeout" if limited.out_of_time(worker) else "crash")
         finally:
-            self._idle.put(worker)  # alive or dead; a dead one is replaced by who takes it
+            self._idle.put(worker)  # alive or dead; the next caller replaces a dead one
 
 
 def _without_asking(gold: str, answer: str | None) -> Verdict | None:
-    r"""Verdicts that are known to be either judge's without asking it; None if it must be asked.
+    r"""Return the verdict if it is certain for either judge without asking; None if the judge must be asked.
 
-    Equal texts are not always among them: they read nothing in some (`\text{}`, an odd brace), and nothing is wrong.
+    Equal texts are not always correct: the judges parse some texts to nothing (`\text{}`, an odd brace), which is
+    wrong.
     """
     if answer is None or not answer.strip() or not gold.strip():
         return Verdict(False)
@@ -109,7 +113,7 @@ def _without_asking(gold: str, answer: str | None) -> Verdict | None:
 
 
 def _serve(seconds: float, judge: Judge) -> None:
-    """Judge pairs of standard input until it ends."""
+    """Judge the pairs on standard input until the input ends."""
 
     def prepare() -> Callable[[list[str]], bool]:
         same = {"math_verify": _math_verify, "sympy": _sympy}[judge]()
@@ -119,15 +123,15 @@ def _serve(seconds: float, judge: Judge) -> None:
     limited.serve(prepare, seconds, MEMORY_LIMIT)
 
 
-# sympy asks about signs and finiteness in a random order, and with infinities the order decides: verdicts that did not start
-# from a seed would depend on the pairs before them.
+# sympy tests signs and finiteness in a random order, and with infinities the order affects the result. Without a fixed
+# seed, a verdict would depend on the pairs before it.
 
 
 def _math_verify() -> Callable[[str, str], bool]:
     import math_verify
     from sympy.core.random import seed as seed_sympy  # type: ignore[import-untyped]
 
-    @lru_cache(maxsize=1000)  # a true answer meets many answers
+    @lru_cache(maxsize=1000)  # the same true answer is compared with many answers
     def parse(text: str) -> Any:
         seed_sympy(0)
         return math_verify.parse(f"\\boxed{{{text}}}", parsing_timeout=None)
@@ -155,17 +159,17 @@ def _sympy() -> Callable[[str, str], bool]:
             one, other = parse(gold), parse(answer)
             seed_sympy(0)
             return bool(one == other or sympy.simplify(one - other) == 0)
-        except Exception:  # it cannot read one, or there is no difference of such things
+        except Exception:  # sympy cannot parse an answer, or the two have no difference
             return False
 
     return same
 
 
 def _parse_in_two_stages() -> None:
-    """Let ANTLR parse LaTeX in its SLL mode first, and in its full LL mode only what SLL refuses.
+    """Make ANTLR parse LaTeX in its SLL mode first, and in its full LL mode only what SLL rejects.
 
-    Where SLL finds a parse it is the one that LL finds (ANTLR 4's documentation of `PredictionMode`), and finding it is
-    most of what grading costs.
+    If SLL finds a parse, LL finds the same one (ANTLR 4's documentation of `PredictionMode`). The time that SLL saves
+    matters, because parsing is most of the cost of grading.
     """
     from antlr4.atn.PredictionMode import PredictionMode  # type: ignore[import-untyped]
     from latex2sympy2_extended.latex2sympy2 import _Latex2Sympy

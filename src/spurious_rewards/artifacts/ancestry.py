@@ -1,6 +1,7 @@
-"""What manifests say of artifacts: which job made them, and what they were made from.
+"""Read from manifests which job made an artifact, and from what.
 
-The report shows it, so this code counts in its fingerprint; how manifests are written (`manifests`) does not.
+The report shows this, so this module counts in the report's fingerprint. The module that writes manifests (`manifests`)
+does not.
 """
 
 import json
@@ -17,19 +18,19 @@ from spurious_rewards.runtime.links import root_of
 
 
 def manifest_of(artifact: Path) -> Path | None:
-    """The manifest that says how an artifact was made: its own, or that of the folder which it lies in; None without one."""
+    """Return the manifest of an artifact: its own, else that of a folder that contains it, else None."""
     return next(filter(Path.exists, map(manifest_path, [artifact, *artifact.parents[:-1]])), None)
 
 
 def job_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What the manifests of a job's artifacts, and of no others, have in common: stage, folder, and request as JSON."""
+    """Return what identifies the job that wrote a manifest: its stage, its output folder, and its request as JSON."""
     folder = str(Path(manifest["artifact"]).parent)
     return str(manifest["stage"]), folder, json.dumps(manifest["request"], sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One execution of a stage, as in `job_of`: its artifacts with their manifests, which say the same but for the artifact."""
+    """One execution of a stage (see `job_of`): its artifacts and their manifests, which differ only per artifact."""
 
     stage: str
     folder: str
@@ -43,18 +44,18 @@ class Job:
 
     @property
     def parents(self) -> list[Path]:
-        """What it read, each once."""
+        """The artifacts that the job read, each once."""
         return list(dict.fromkeys(parent for one in self.artifacts.values() for parent in parents_of(one)))
 
     @property
     def hours(self) -> float:
-        """What it took from its last start on: wall time x GPUs, or wall time without one."""
+        """The time since the job's last start, in GPU-hours (wall time x GPUs), or hours of wall time without a GPU."""
         taken = (one["wall_seconds"] / 3600 * max(1, len(one["hardware"]["gpus"])) for one in self.artifacts.values())
         return float(max(taken))
 
 
 def jobs_of(manifests: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Job]:
-    """The jobs behind artifacts that come with their manifests, in the order of the first artifact of each."""
+    """Group artifacts, given with their manifests, into jobs; the jobs are in the order of their first artifacts."""
     made: dict[tuple[str, str, str], dict[Path, Mapping[str, Any]]] = defaultdict(dict)
     for artifact, manifest in manifests:
         made[job_of(manifest)][artifact] = manifest
@@ -62,14 +63,14 @@ def jobs_of(manifests: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[Job]:
 
 
 def parents_of(manifest: Mapping[str, Any]) -> list[Path]:
-    """The artifacts that a manifest's artifact was made from."""
+    """Return the artifacts that a manifest's artifact was made from."""
     return [Path(parent["artifact"]) for parent in manifest["parents"]]
 
 
 def ancestry(artifacts: Sequence[Path]) -> list[dict[str, Any]]:
-    """Manifests of the artifacts and of everything that they were made from, each once, nearest first.
+    """Return the manifests of the artifacts and of all their ancestors, each once, nearest first.
 
-    What a manifest names outside of the results that they are in is no artifact of ours, and is not looked at.
+    Parents outside the results folders of `artifacts` are not followed, because the project did not make them.
     """
     manifests: dict[Path, dict[str, Any]] = {}
     todo, results = deque(artifacts), {root_of(artifact) for artifact in artifacts}

@@ -1,4 +1,4 @@
-"""Rows of an Arrow table, with numbers as whoever wrote the file wrote them."""
+"""Convert an Arrow table to rows, with numbers as the author of the file wrote them."""
 
 from typing import Any, NamedTuple
 
@@ -10,26 +10,27 @@ from spurious_rewards.artifacts.limits import CELL, COLUMNS
 from spurious_rewards.runtime.errors import UserError
 
 NARROW = {pyarrow.float16(): np.float16, pyarrow.float32(): np.float32}
-"""Types of numbers that hold fewer digits than Python's."""
+"""Number types with less precision than Python's float."""
 
 
 class TooLong(NamedTuple):
-    """Stands for a text of so many characters, which is not taken out of the table."""
+    """Placeholder for a text of this many characters, which is too long to be read."""
 
     characters: int
 
 
 UNREADABLE = (ValueError, OverflowError, KeyError)
-"""What Arrow raises of a value that Python does not have; KeyError of a time zone that nobody knows."""
+"""What Arrow raises for a value that Python cannot represent; KeyError for an unknown time zone."""
 
 
 def columns(schema: pyarrow.Schema, name: str) -> dict[str, str]:
-    """All columns, with the type of those that cannot hold text or numbers; `name` says in messages what is read.
+    """Return the type of each column that cannot hold text or numbers, and "" for each column that can.
 
-    Such a column is not to be read: lists of nothing take no room in a file, and any in memory.
+    A column with a type here must not be read: lists of nothing take no space in a file, but any amount in memory.
+    `name` is the name of the source in messages.
 
     Raises:
-        UserError: too many columns, or two of one name.
+        UserError: too many columns, or two with the same name.
     """
     names = schema.names
     if len(names) > COLUMNS:
@@ -53,7 +54,7 @@ def _is_flat(kind: pyarrow.DataType) -> bool:
 
 
 def is_text(kind: pyarrow.DataType) -> bool:
-    """Whether a column holds text, each value for itself."""
+    """Whether a column holds plain text, not dictionary-encoded."""
     types = pyarrow.types
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
@@ -64,10 +65,12 @@ def _shown(kind: pyarrow.DataType) -> str:
 
 
 def rows(table: pyarrow.Table) -> list[dict[str, Any]]:
-    """Each row by column: Python's values, or where there is none (a time before the year 1, broken text) Arrow's own.
+    """Return each row as a mapping from column to value.
 
-    A number of 16 or 32 bits is the shortest decimal that is stored as this number, as 0.1 is, and not the 0.0999755859375 that
-    its bits stand for. Text in a dictionary is taken out once for all rows that have it, and `TooLong` stands for what is.
+    Values are Python objects; Arrow scalars where Python has no equivalent (a time before the year 1, invalid UTF-8).
+    A float of 16 or 32 bits becomes the shortest decimal that is stored as that float: 0.1, not the 0.0999755859375
+    that its bits represent. Text in a dictionary is converted once and shared by all its rows. A text that is too long
+    becomes `TooLong`.
     """
     names = table.column_names
     columns = [_values(column) for column in table.columns]

@@ -1,4 +1,4 @@
-"""Small results as CSV, for people and spreadsheets: full precision, and no text that a spreadsheet would take for a formula."""
+"""Read and write small results as CSV, at full precision, without text that a spreadsheet would run as a formula."""
 
 import csv
 import os
@@ -16,30 +16,31 @@ from spurious_rewards.runtime.errors import UserError, one_line
 from spurious_rewards.runtime.files import REMAKE, read_text, replacing
 
 _FORMULA = re.compile(r"(?='*[-=+@\t\r\n\uff0b\uff0d\uff1d\uff20])(?![-+]?[0-9]+(?:\.[0-9]+)?\Z)")
-"""Where a text begins that a spreadsheet would work out, or one that stands for such a text; a number is neither."""
+"""Start of a text that a spreadsheet would evaluate, also after apostrophes. A plain number does not match."""
 
 
 CHARACTERS = 2**25
-"""That are read; a row takes the csv module some thirty times its size before its columns can be counted."""
+"""Characters that are read at most. A row takes the csv module about 30 times its size before columns are counted."""
 
 CELLS = 20_000_000
-"""Rows times columns that are read; more than any of ours has."""
+"""Rows times columns that are read at most; the project's own tables have fewer."""
 
 COLUMNS = 1_000
-"""That are read; each takes pandas some kilobytes, also without a cell in it."""
+"""Columns that are read at most; pandas needs some kilobytes for each, even without cells."""
 
 LARGEST = 1e15
-"""Of a number, either way: these tables hold rates, counts, seeds and seconds."""
+"""Largest absolute value of a number: these tables hold rates, counts, seeds and seconds."""
 
 Kind = Literal["text", "words", "whole", "number", "end", "numbers", "flag"] | tuple[str, ...]
-"""What the cells of a column hold.
+"""The kind of a column's cells.
 
-Text; perhaps words; a whole number; perhaps a number; perhaps an end of an interval, which may be infinite; perhaps numbers
-with blanks between them; True or False; one of some words.
+"text": text; "words": text or empty; "whole": a whole number; "number": a number or empty; "end": an end of an
+interval, which may be infinite, or empty; "numbers": numbers separated by blanks, or empty; "flag": True or False; a
+tuple: one of its words.
 """
 
 Columns = Mapping[str, Kind]
-"""The columns of a table in their order, each with its kind: declared beside where the table is made."""
+"""The columns of a table in order, each with its kind. They are declared in the module that makes the table."""
 
 _WHAT = {
     "text": "text in each row",
@@ -56,10 +57,10 @@ _TEXTS = ("text", "words", "numbers")
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write a small result as CSV with full precision, whole or not at all.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, which `read` takes away.
+    A text that a spreadsheet would evaluate as a formula gets a leading apostrophe, which `read` removes.
     """
     made = _changed(frame, _as_text)
-    # A cell is quoted that holds what ends lines: a carriage return alone would begin a new row to whoever reads the file.
+    # The csv writer quotes a cell that contains a character of the line end. An unquoted \r would start a new row.
     end = "\r\n" if any("\r" in str(cell) for name in _of_text(made) for cell in made[name]) else "\n"
     with replacing(path) as temporary:
         made.to_csv(temporary, index=False, lineterminator=end)
@@ -74,12 +75,12 @@ def _as_it_was(cell: str) -> str:
 
 
 def _of_text(frame: pd.DataFrame) -> list[str]:
-    """The columns that may hold texts."""
+    """Return the columns that may hold text."""
     return [str(name) for name in frame.select_dtypes(exclude=["number", "bool"])]
 
 
 def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """The frame with every text changed; columns without one that changes stay as they are, with their types."""
+    """Return the frame with `change` applied to every text. A column in which no text changes keeps its data type."""
     changed = {}
     for name in _of_text(frame):
         cells = [change(cell) if isinstance(cell, str) else cell for cell in frame[name]]
@@ -90,20 +91,20 @@ def _changed(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
 
 
 def cells(kind: Kind, *names: str) -> dict[str, Kind]:
-    """Columns of one kind."""
+    """Return columns of one kind."""
     return dict.fromkeys(names, kind)
 
 
 def read(path: Path, columns: Columns, known: Mapping[str, Collection[str]] | None = None) -> pd.DataFrame:
-    """Read columns of what `write` wrote, to the last digit; the file may be a stranger's.
+    """Read columns of a file written by `write`, to the last digit. The file may come from a stranger.
 
     Args:
         path: the file.
-        columns: those that it must have, each with its kind; others are left out.
-        known: column -> the texts that may stand in it, where there is such a column.
+        columns: the columns that the file must have, each with its kind; other columns are dropped.
+        known: column -> the texts that it may contain. Columns that the table does not have are ignored.
 
     Raises:
-        UserError: the file is missing, or no such table.
+        UserError: the file is missing, or is no such table.
     """
     if not os.path.lexists(path):
         raise UserError(f"{path}: no such table; run again to make it")
@@ -111,7 +112,7 @@ def read(path: Path, columns: Columns, known: Mapping[str, Collection[str]] | No
         raise UserError(f"{path}: not a file, where a table belongs; {REMAKE}")
     try:
         frame = _changed(_parsed(read_text(path), columns), _as_it_was)
-    except (UserError, ValueError, Warning, csv.Error) as error:  # pandas' own complaints are ValueErrors and a Warning
+    except (UserError, ValueError, Warning, csv.Error) as error:  # pandas raises ValueErrors and a ParserWarning
         said = one_line(str(error).removeprefix(f"{path}: "))
         raise UserError(f"{path}: not a readable table ({said}); {REMAKE}") from error
     for name, kind in columns.items():
@@ -133,7 +134,7 @@ def _parsed(text: str, columns: Columns) -> pd.DataFrame:
     if len(text) > CHARACTERS:
         raise ValueError(f"it has more than {CHARACTERS:,} characters")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows that are longer than the head
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # about rows that are longer than the header
         return pd.read_csv(
             StringIO(_counted(text)),
             float_precision="round_trip",
@@ -146,16 +147,16 @@ def _parsed(text: str, columns: Columns) -> pd.DataFrame:
 
 
 def _counted(text: str) -> str:
-    """The same table with all its cells quoted, for pandas to read: what was counted here, it cannot take for other cells.
+    """Return the same table with every cell quoted, so that pandas finds exactly the cells counted here.
 
     Raises:
-        ValueError: more columns or cells than are read.
-        csv.Error: quotes that do not end, or a row that ends with a carriage return alone.
+        ValueError: the table has more columns or cells than are read.
+        csv.Error: an unclosed quote, or a row that ends with a carriage return alone.
     """
     columns = 0
     quoted = StringIO()
     writer = csv.writer(quoted, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    others = csv.field_size_limit(len(text) + 1)  # of the whole process
+    others = csv.field_size_limit(len(text) + 1)  # the limit holds for the whole process
     try:
         for rows, row in enumerate(csv.reader(StringIO(text, newline="\n"), strict=True), start=1):
             columns = max(columns, len(row))
@@ -198,6 +199,6 @@ def _are_numbers(cell: str) -> bool:
 def read_all(
     paths: Sequence[Path], columns: Columns, known: Mapping[str, Collection[str]] | None = None
 ) -> pd.DataFrame:
-    """The rows of several CSV files, of which some may have none; see `read`."""
+    """Read the rows of several CSV files, some of which may be empty; see `read`."""
     frames = [read(path, columns, known) for path in paths]
     return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)

@@ -1,4 +1,4 @@
-"""The packages that the project itself asks for."""
+"""The packages that the project itself depends on."""
 
 import functools
 import importlib.metadata
@@ -11,7 +11,7 @@ from spurious_rewards.artifacts.fingerprints import PACKAGE
 
 
 def is_direct(package: str) -> bool:
-    """Whether the project itself asks for a package, without extras."""
+    """Whether a package is a direct dependency of the project; those of extras do not count."""
     return canonicalize_name(package) in _direct()
 
 
@@ -19,7 +19,7 @@ def is_direct(package: str) -> bool:
 def _direct() -> frozenset[str]:
     try:
         asked = importlib.metadata.requires("spurious-rewards") or []
-    except importlib.metadata.PackageNotFoundError:  # in an environment of --sdm conda
+    except importlib.metadata.PackageNotFoundError:  # in an environment made by --sdm conda
         asked = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
             "dependencies"
         ]

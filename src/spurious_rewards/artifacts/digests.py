@@ -1,9 +1,9 @@
-"""What is in a file or model folder of the user's, as a digest: the same wherever it lies, another one whenever it changes.
+"""Compute a digest of a file or model folder of the user's. It depends only on the content, not on the location.
 
-Such files are read at every call of Snakemake and by every job, and weights can have tens of gigabytes. So the digest of each
-file is remembered with what the file system says of it (size, times, inode), and is worked out again when any of that is
-another. What is remembered stands in `CACHE`, a line for each look that had to read something: lines are only added, so that
-any number of processes may do so at once, and one that cannot be read costs no more than a second look.
+Every call of Snakemake and every job read such files, and weights can have tens of gigabytes. So the digest of each
+file is cached with its file system metadata (size, times, inode), and is recomputed when any of these differ. The cache
+file `CACHE` has one line for each look-up that had to read a file. Lines are only appended, so that any number of
+processes may write at once. A line that cannot be read costs no more than reading the file again.
 """
 
 import contextlib
@@ -22,23 +22,23 @@ from spurious_rewards.config import reward_file
 from spurious_rewards.runtime.errors import UserError
 
 CACHE = Path(".snakemake/digests.jsonl")
-"""Beside what Snakemake knows of the jobs that were told these digests, so that it comes along when results move."""
+"""Cache of digests. It lies in Snakemake's folder, whose job records contain the digests, so both move together."""
 
 LOADED = (
     *("*config.json", "*.safetensors", "*.safetensors.index.json"),
     *("*token*.json", "vocab*", "merges.txt", "*.model", "*.jinja", "additional_chat_templates/*.jinja"),
 )
-"""Files of a model folder that are loaded: the weights, the tokenizer, what configures them; no trainer state."""
+"""Files of a model folder that are loaded: weights, tokenizer and their configuration, but no trainer state."""
 
 AT_REST = 2
-"""Seconds after its last change from which a file's times would tell of another one, on any file system."""
+"""Seconds since a file's last change after which another change alters its times for certain, on any file system."""
 
 LARGE = 10**9
-"""Bytes of which to say that they are being read, for it takes seconds."""
+"""Bytes from which on a message says that files are being read, because that takes seconds."""
 
 
 class Stamp(NamedTuple):
-    """What changes whenever a file does. The change time tells of those that keep size and modification time."""
+    """Metadata that changes with a file; the change time reveals edits that keep size and modification time."""
 
     size: int
     mtime_ns: int
@@ -47,17 +47,17 @@ class Stamp(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A file as it was last read; without a stamp if it was too young to be known again."""
+    """A file as it was last read. The stamp is None if the file was too new for its times to reveal another change."""
 
     stamp: Stamp | None
     sha256: str
 
 
 def digest(path: Path) -> str | None:
-    """The SHA-256 (hex) of a file's bytes, or of the names and digests of the files of a model folder that are loaded.
+    """Return the SHA-256 (hex) of a file's bytes, or of the names and digests of a model folder's loaded files.
 
-    Of a Python file it is the digest of its code, which is that of the modules beside it too (`reward_file.read`).
-    None where there is nothing, nothing that would be loaded, or nothing that can be read.
+    For a Python file, return the digest of its code, which includes the modules beside it that it imports
+    (`reward_file.read`). Return None if nothing is there, no file would be loaded, or a file cannot be read.
     """
     if path.suffix == reward_file.SUFFIX and path.is_file():
         try:
@@ -80,13 +80,13 @@ def digest(path: Path) -> str | None:
 
 
 def last_known(path: Path) -> str | None:
-    """The digest that a file or folder had when it was last looked at, whether or not it is there; None if it never was."""
+    """Return the digest that a path had at its last look-up, even if nothing is there now; None without a look-up."""
     known = _last_look(path)
     return _of(known) if known else None
 
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time (ns) of each file of a model folder that is loaded: in place of its content where none must be read."""
+    """Return name, size and time (ns) of a file, or of a model folder's loaded files, without reading their content."""
     stamps = {name: _stamp(file) for name, file in _files(folder).items()}
     return [(name, stamp.size, stamp.mtime_ns) for name, stamp in stamps.items()]
 
@@ -95,7 +95,7 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """The files that count, by their names in the folder; a file itself under an empty name. None of what is not there."""
+    """Return the files that count, by name in the folder (a file itself by an empty name); none if nothing is there."""
     if path.is_file():
         return {"": path}
     found = {file.relative_to(path): file for pattern in LOADED for file in path.glob(pattern) if file.is_file()}
@@ -115,7 +115,7 @@ def _read(file: Path, before: Stamp) -> Seen:
     began = time.time_ns()
     with file.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    # A change within one tick of the file system's clock would leave the times as they are.
+    # Two changes within one tick of the file system's clock leave the times equal.
     at_rest = before == _stamp(file) and began - max(before.mtime_ns, before.ctime_ns) > AT_REST * 10**9
     return Seen(before if at_rest else None, sha256)
 
@@ -130,13 +130,13 @@ def _of(seen: Mapping[str, Seen]) -> str:
 
 
 def _key(path: Path) -> str:
-    """A path as it is called from here, if it lies below: checkouts are moved and copied with what is in them."""
+    """Return a path relative to the current folder if it lies below it: checkouts are moved and copied as a whole."""
     absolute, here = Path(os.path.abspath(path)), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
 def _last_look(path: Path) -> dict[str, Seen]:
-    """The files of a path as they were when it was last looked at; none if it never was."""
+    """Return the files of a path as they were at its last look-up; none if there was none."""
     key, found = _key(path), {}
     with contextlib.suppress(OSError), CACHE.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -152,11 +152,11 @@ def _seen(stamp: Any, sha256: str) -> Seen:
 
 
 def _remember(path: Path, seen: Mapping[str, Seen]) -> None:
-    """Add a look to the cache, in a folder where Snakemake runs or will run. Without it, the next look takes as long again."""
+    """Append a look-up to the cache, if Snakemake runs or will run in this folder; elsewhere the cache is skipped."""
     line = json.dumps({"path": _key(path), "files": seen})
     with contextlib.suppress(OSError):
         if Path("Snakefile").is_file():
             CACHE.parent.mkdir(exist_ok=True)
         if CACHE.parent.is_dir():
             with CACHE.open("a", encoding="utf-8") as lines:
-                lines.write(f"\n{line}\n")  # on a line of its own whatever a process that was killed has left
+                lines.write(f"\n{line}\n")  # starts a new line even after a line that a killed process left unfinished

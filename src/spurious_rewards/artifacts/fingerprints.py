@@ -1,8 +1,9 @@
-"""A fingerprint is a hash of the code that a stage really runs.
+"""Compute a fingerprint: a hash of the code that a stage really runs.
 
-That is `work` of the stage's module with what it uses of that module, the modules that these import, and theirs, as syntax
-trees without docstrings, with the data files that these modules name and the versions of the packages they import. So neither a
-comment nor the planning half of a stage changes a fingerprint; a changed grader changes the grader's.
+It covers `work` of the stage's module with what `work` uses in that module, the modules imported by these, and theirs
+in turn. Each counts as a syntax tree without docstrings. The data files that these modules name and the versions of the
+packages that they import are included too. So a comment, or the planning half of a stage, does not change a
+fingerprint; a changed grader changes the grader's.
 """
 
 import ast
@@ -20,21 +21,21 @@ NEUTRAL = (
     *("config", "runtime", "stages.job"),
     *("artifacts.manifests", "artifacts.fingerprints", "artifacts.digests", "artifacts.local_copies"),
 )
-"""Packages and modules that change an artifact only through a job's params, which Snakemake compares itself, or not at all."""
+"""Packages and modules left out: they change an artifact never, or only through params, which Snakemake compares."""
 
 COUNTED = ("config.suite", "config.experiments", "config.training", "config.endpoints", "config.claims")
-"""Those of them that work out something of a suite that no param holds: runs, updates, the steps of tables, rules of claims."""
+"""Exceptions to `NEUTRAL`: they compute values that no param holds: runs, updates, steps of tables, rules of claims."""
 
 JOBS = ("JobSpec", "ModelJob")
-"""What the class of a job is made from, one of them. Its fields say how params are read, so they belong to the planning half."""
+"""Base classes of a job class. Its fields define how params are parsed, so they belong to the planning half."""
 
 
 @functools.cache
 def fingerprint(stage: str) -> str:
-    """Hash of the code behind `work` of `stages.{stage}`, 16 hex digits.
+    """Return a hash (16 hex digits) of the code behind `work` of `stages.{stage}`.
 
     Raises:
-        ValueError: the stage's module has a statement at its top that this does not follow, such as `try` or `+=`.
+        ValueError: the stage's module has a top-level statement that is not supported here, such as `try` or `+=`.
     """
     working = _half(f"stages.{stage}", "work")
     modules, packages = _imports(working)
@@ -60,7 +61,7 @@ def _neutral(module: str) -> bool:
 
 
 def _data_of(module: str) -> list[Path]:
-    """Templates, styles and data that a module names: they lie beside it, and one may take in others of their folder."""
+    """Return templates, styles and data in the module's folder that the module, or another such file, names."""
     folder = _path(module).parent
     texts = {node.value for node in ast.walk(_tree(module)) if isinstance(node, ast.Constant)}
     data = [file for file in folder.iterdir() if file.is_file() and file.suffix != ".py"]
@@ -79,7 +80,7 @@ def _path(module: str) -> Path:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
-    """A module's syntax tree without docstrings."""
+    """Return a module's syntax tree without docstrings."""
     tree = ast.parse(_path(module).read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -91,7 +92,7 @@ def _tree(module: str) -> ast.Module:
 
 
 def _half(module: str, function: str) -> ast.Module:
-    """A function of a module, the methods of its jobs, what these use of the module, and the imports that they need."""
+    """Return a function of a module, its jobs' methods, what these use in the module, and the imports they need."""
     inner = {
         table.get_name(): table
         for table in symtable.symtable(_path(module).read_bytes().decode(), module, "exec").get_children()
@@ -127,14 +128,14 @@ def _only_for_annotations(node: ast.stmt) -> bool:
 
 
 def _alone(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
-    """An import of one name out of several."""
+    """Return an import statement with one of its names only."""
     if isinstance(node, ast.Import):
         return ast.Import([alias])
     return ast.ImportFrom(node.module, [alias], node.level)
 
 
 def _names(node: ast.stmt, table: symtable.SymbolTable | None) -> set[str]:
-    """Names of the module that a definition reads: in its own scopes, and where its module reads it."""
+    """Return the module's names that a definition reads, in its own scopes and in its module's scope."""
     return _read_outside(node) | (_globals(table) if table else set())
 
 
@@ -144,7 +145,7 @@ def _globals(table: symtable.SymbolTable) -> set[str]:
 
 
 def _read_outside(node: ast.stmt) -> set[str]:
-    """Names that a statement reads; of a function those in its decorators and defaults, for its body has a scope of its own."""
+    """Return the names that a statement reads; for a function, only in its decorators and defaults, not in its body."""
     if isinstance(node, ast.FunctionDef):
         defaults = [default for default in node.args.kw_defaults if default is not None]
         read: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *defaults]
@@ -158,7 +159,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _imports(tree: ast.AST) -> tuple[set[str], set[str]]:
-    """(modules of this package without its name, top-level names of other packages) that a syntax tree imports."""
+    """Return what a syntax tree imports: (modules of this package without its name, top-level names of others)."""
     modules, packages = set(), set()
     for name in _imported_names(tree):
         if name.startswith("spurious_rewards."):

@@ -1,6 +1,6 @@
-"""The Hugging Face hub: which commit a revision means (the lock file), what of it is here, and downloads.
+"""Access to the Hugging Face hub: resolve revisions to commits (the lock file), check local caches, and download.
 
-Nothing else in the library asks the hub, through huggingface_hub or `datasets.load_dataset`.
+No other module of the library contacts the hub, through huggingface_hub or `datasets.load_dataset`.
 """
 
 import os
@@ -21,30 +21,30 @@ from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
 from spurious_rewards.runtime.files import replacing
 
 PATIENCE = 10
-"""Seconds that the hub gets to answer, where the question is only whether it does."""
+"""Timeout in seconds for the check whether the hub answers at all."""
 
 BATCH = 1_000
-"""Rows of a data set that are taken out of its cache at a time."""
+"""Rows of a data set that are read from its cache at a time."""
 
 COMMIT = r"^[0-9a-f]{40}$"
 Commit = Annotated[str, Field(pattern=COMMIT)]
 
 
 class Lock(Frozen):
-    """Commits that the hub's revisions stood for when they were first asked: hub id, then revision, then commit."""
+    """The commits that revisions stood for when they were first resolved: hub id -> revision -> commit."""
 
     datasets: dict[str, dict[str, Commit]] = Field(default_factory=dict)
     models: dict[str, dict[str, Commit]] = Field(default_factory=dict)
 
 
 def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None, lock: Path) -> str:
-    """The commit (40 hex digits) that a hub revision stands for: what the lock file says, or what the hub says now.
+    """Return the commit (40 hex digits) that a revision stands for, from the lock file or else from the hub.
 
-    What the hub says goes into the lock file, which later calls obey without asking the hub. Several processes may do
-    so at once.
+    A commit from the hub is written to the lock file; later calls then use it without contacting the hub. Several
+    processes may call this at once.
 
     Raises:
-        UserError: the hub cannot be reached or has no such thing, or the lock file is not one.
+        UserError: the hub cannot be reached or has no such repository or revision, or the lock file is invalid.
     """
     revision = revision or "main"
     if commit := pinned(kind, hub_id, revision, lock):
@@ -55,11 +55,11 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
     ask = HfApi().dataset_info if kind == "dataset" else HfApi().model_info
     try:
         commit = ask(hub_id, revision=revision, timeout=30).sha
-    except Exception as error:  # httpx and the hub client each raise kinds of their own
+    except Exception as error:  # httpx and huggingface_hub raise exceptions of several unrelated classes
         raise _not_given(kind, hub_id, error) from error
     lock.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock.with_name(f".{lock.name}.lock")):
-        earlier = pinned(kind, hub_id, revision, lock)  # by another process, while this one asked
+        earlier = pinned(kind, hub_id, revision, lock)  # perhaps written by another process during the request
         if earlier:
             return earlier
         pins = _read_lock(lock).model_dump()
@@ -74,7 +74,7 @@ def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None
 
 
 def pinned(kind: Literal["dataset", "model"], hub_id: str, revision: str | None, lock: Path) -> str | None:
-    """The commit that a revision is known to stand for, without asking the hub: itself, or what the lock file says."""
+    """Return the known commit of a revision: itself if it is one, else the lock file's. The hub is not contacted."""
     revision = revision or "main"
     if re.fullmatch(COMMIT, revision):
         return revision
@@ -87,14 +87,14 @@ def _read_lock(lock: Path) -> Lock:
 
 
 MODEL_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-"""Those of a hub model's files that are of use here."""
+"""Patterns of the files of a model on the hub that are used here."""
 
 WITHOUT_WEIGHTS = [pattern for pattern in MODEL_FILES if pattern != "*.safetensors"]
-"""Its configuration and its tokenizer."""
+"""Patterns of a model's configuration and tokenizer files."""
 
 
 def download_model(hub_id: str, revision: str | None, files: Sequence[str] = MODEL_FILES) -> Path:
-    """The folder of a hub model at a revision, its `files` downloaded into the hub client's cache unless they are there already.
+    """Return the folder of a model in the hub client's cache; `files` that are missing there are downloaded.
 
     Raises:
         UserError: no such model or revision, no permission (gated models), or no network and no cached copy.
@@ -112,13 +112,13 @@ def download_model(hub_id: str, revision: str | None, files: Sequence[str] = MOD
 
 
 def copy_model(hub_id: str, commit: str, folder: Path, anew: Collection[Path] = ()) -> dict[str, "HubFile"]:
-    """Download what is missing of a hub model into a folder of its own; what the hub says of each of its files.
+    """Download the missing files of a model into a folder of its own; return what the hub says about each of its files.
 
-    Files `anew` are downloaded again, once it is known that the hub has them.
+    Files in `anew` are downloaded again, once it is known that the hub has them.
 
     Raises:
-        UserError: no permission, no network, or no such model; what has arrived is kept.
-        OSError: the disk is full, or another fault of it.
+        UserError: no permission, no network, or no such model; files that have arrived are kept.
+        OSError: the disk is full or fails.
     """
     from huggingface_hub import HfApi, RepoFile, snapshot_download
     from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
@@ -135,51 +135,51 @@ def copy_model(hub_id: str, commit: str, folder: Path, anew: Collection[Path] = 
             if folder / name in anew:
                 (folder / name).unlink(missing_ok=True)
         snapshot_download(hub_id, revision=commit, local_dir=folder, allow_patterns=MODEL_FILES)
-    except Exception as error:  # httpx and the hub client each raise kinds of their own
+    except Exception as error:  # httpx and huggingface_hub raise exceptions of several unrelated classes
         raise _not_copied(hub_id, error) from error
     return said
 
 
 class HubFile(NamedTuple):
-    """What the hub says of a file: its bytes, and of a large one its SHA-256."""
+    """What the hub says about a file: its size in bytes, and the SHA-256 if the file is stored with Git LFS."""
 
     size: int
     sha256: str | None
 
 
 def check_access(hub_ids: Iterable[str]) -> None:
-    """Whether models may be downloaded, before hours of it.
+    """Check that models may be downloaded, before a download of hours begins.
 
     Raises:
-        UserError: one is for those who accepted its terms, or the hub cannot be asked.
+        UserError: a model is gated and the user has not accepted its terms, or the hub cannot be reached.
     """
     from huggingface_hub import HfApi
 
     for hub_id in hub_ids:
         try:
             HfApi().auth_check(hub_id)
-        except Exception as error:  # httpx and the hub client each raise kinds of their own
+        except Exception as error:  # httpx and huggingface_hub raise exceptions of several unrelated classes
             raise _not_copied(hub_id, error) from error
 
 
 def dataset_rows(
     hub_id: str, subset: str | None, split: str, commit: str, wanted: Collection[str]
 ) -> tuple[dict[str, str], Iterator[dict[str, Any]]]:
-    """`arrow_rows.columns` of a data set at a commit, and its rows with those that are `wanted` and can be read.
+    """Return `arrow_rows.columns` of a data set at a commit, and its rows with the `wanted` columns that can be read.
 
     Raises:
-        UserError: the hub cannot be reached and no copy of that commit is cached, it has no such thing, or it has more rows or
-            columns than `artifacts.limits` allows.
+        UserError: the hub cannot be reached and that commit is not cached, the hub has no such data set, or the data
+            set has more rows or columns than `artifacts.limits` allows.
     """
-    import datasets  # costs a second, and only the hub needs it
+    import datasets  # takes a second, and only this function needs it
 
-    # Without a network datasets takes whatever commit it cached last; so each commit has a cache of its own.
+    # Offline, datasets loads whichever commit it cached last; so each commit gets its own cache.
     cache = Path(datasets.config.HF_DATASETS_CACHE) / commit
     try:
         loaded = datasets.load_dataset(
             hub_id, name=subset, split=split, revision=commit, cache_dir=str(cache), trust_remote_code=False
         )
-    except Exception as error:  # httpx, datasets, pyarrow and the hub client each raise kinds of their own
+    except Exception as error:  # httpx, datasets, pyarrow and huggingface_hub raise exceptions of several classes
         raise _not_given("dataset", hub_id, error) from error
     if len(loaded) > ROWS:
         raise UserError(
@@ -195,7 +195,7 @@ def dataset_rows(
 
 
 def cached_model(hub_id: str, commit: str | None) -> Path | None:
-    """The config.json of a model whose weights, too, are in the hub client's cache."""
+    """Return config.json of a model in the hub client's cache; None unless weights are cached there too."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(hub_id, "config.json", revision=commit) if commit else None
@@ -203,35 +203,35 @@ def cached_model(hub_id: str, commit: str | None) -> Path | None:
 
 
 def dataset_is_cached(commit: str | None) -> bool:
-    """Whether `dataset_rows` of a commit needs no network."""
+    """Whether `dataset_rows` of a commit works without a network."""
     from huggingface_hub import constants
 
-    # As `datasets`, whose import takes a second, finds it.
+    # The same folder that `datasets` uses; importing `datasets` would take a second.
     cache = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets")
     return commit is not None and any((cache / commit).rglob("*.arrow"))
 
 
 def has_token() -> bool:
-    """Whether this user can ask for models that are not given to everybody."""
+    """Whether the user is logged in to the hub, so that gated models can be requested."""
     from huggingface_hub import get_token
 
     return get_token() is not None
 
 
 def endpoint() -> str:
-    """The hub's address."""
+    """Return the address of the hub."""
     from huggingface_hub import constants
 
     return constants.ENDPOINT
 
 
 def unreachable() -> str:
-    """Why the hub does not answer, or nothing if it does."""
+    """Return why the hub does not answer, or "" if it does."""
     from huggingface_hub import get_session
 
     try:
         get_session().head(endpoint(), timeout=PATIENCE)
-    except Exception as error:  # httpx and the hub client each raise kinds of their own
+    except Exception as error:  # httpx and huggingface_hub raise exceptions of several unrelated classes
         return _reason(error)
     return ""
 
@@ -244,7 +244,7 @@ def _reason(error: Exception) -> str:
 
 
 def _not_given(kind: str, hub_id: str, error: Exception) -> UserError:
-    """What to say where the hub did not give a model or a data set."""
+    """Return the error to raise when the hub did not deliver a model or a data set."""
     return UserError(
         f"{hub_id}: this {kind} cannot be fetched from the hub: {_reason(error)}. Without a network, give a local copy as "
         f"`sources: {{{hub_id}: PATH}}` in config.yaml, or fetch it on a machine that has one and bring along the lock "
@@ -253,7 +253,7 @@ def _not_given(kind: str, hub_id: str, error: Exception) -> UserError:
 
 
 def _not_copied(hub_id: str, error: Exception) -> Exception:
-    """What to say where a copy could not be made; an error of the disk is for others to speak of."""
+    """Return the error to raise when a copy could not be made; an error of the disk is returned unchanged."""
     from huggingface_hub.errors import GatedRepoError
 
     if isinstance(error, GatedRepoError):

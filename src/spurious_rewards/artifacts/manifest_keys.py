@@ -1,4 +1,4 @@
-"""The keys of a manifest, each with its kind: one that comes from elsewhere may hold anything."""
+"""The schema of a manifest, to validate manifests from elsewhere, which may contain anything."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 DEEPEST = 50
-"""How deep lists and mappings of a manifest may be nested; what reads them calls itself for each."""
+"""How deep lists and mappings in a manifest may be nested, because the code that reads them is recursive."""
 
 
 def _file_name(text: str) -> str:
@@ -21,7 +21,7 @@ def _file_name(text: str) -> str:
 def _path(text: str) -> str:
     if "\0" in text:
         raise ValueError("a path has no zero byte")
-    os.fsencode(text)  # what is no text raises a ValueError
+    os.fsencode(text)  # raises a ValueError for what is not text
     return text
 
 
@@ -50,20 +50,20 @@ Whole = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class _Part(BaseModel):
-    """Keys that are not named are nobody's business; the named ones are of their kind, and nothing is converted."""
+    """Base of the schema: declared keys must have their type, without conversion; other keys are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class Git(_Part):
-    """State of the checkout; none where git cannot be asked."""
+    """State of the git checkout; None where git is not available."""
 
     commit: str | None
     clean: bool | None
 
 
 class Machine(_Part):
-    """What a stage ran on; memory in MiB."""
+    """The machine that a stage ran on; memory in MiB."""
 
     machine: str = ""
     processor: str
@@ -73,14 +73,14 @@ class Machine(_Part):
 
 
 class Parent(_Part):
-    """What an artifact was made from, and the hash that it had then, if it had one."""
+    """An artifact that another was made from, and the hash that it had then (None without one)."""
 
     artifact: PathText
     sha256: str | None
 
 
 class Card(_Part):
-    """A data card, as far as anything is made of it."""
+    """A data card: the keys that the library uses."""
 
     source: str
     revision: str | None = None
@@ -91,7 +91,7 @@ class Card(_Part):
 
 
 class Details(_Part):
-    """What stages say besides: hashes of what models were given (`prompts.hashes`), data cards."""
+    """Further information from stages: hashes of what models were given (`prompts.hashes`), and data cards."""
 
     prompt: str | None = None
     template: str | None = None
@@ -100,7 +100,7 @@ class Details(_Part):
 
 
 class Manifest(_Part):
-    """A manifest; times in seconds, memory in MiB. A folder has no `sha256`, and `files` are those of one."""
+    """A manifest; times in seconds, memory in MiB. A folder has no `sha256`; `files` has the hashes of its files."""
 
     stage: Annotated[str, Field(max_length=100)]
     artifact: PathText
@@ -114,7 +114,7 @@ class Manifest(_Part):
     hardware: Machine
     wall_seconds: Amount
     gpu_seconds: Amount
-    processor_seconds: Amount | None = None  # those of earlier versions had none
+    processor_seconds: Amount | None = None  # absent in manifests of earlier versions
     peak_memory_mb: Amount
     parents: list[Parent]
     details: Details
@@ -122,7 +122,7 @@ class Manifest(_Part):
     @model_validator(mode="before")
     @classmethod
     def _can_be_written(cls, content: Any) -> Any:
-        """Also where nobody names a key: a manifest goes into an archive as it is."""
+        """Check all keys, also unknown ones, because an archive includes the manifest unchanged."""
         for key, value in content.items() if isinstance(content, dict) else ():
             if _too_deep(value):
                 raise ValueError(f"{key}: nested more than {DEEPEST} deep")

@@ -1,4 +1,4 @@
-"""A manifest stands beside each artifact and says what it was made from."""
+"""Write and read manifests. A manifest lies beside each artifact and records what it was made from."""
 
 import functools
 import importlib.metadata
@@ -30,40 +30,40 @@ ENDING = ".manifest.json"
 
 
 def manifest_path(artifact: Path) -> Path:
-    """The manifest beside an artifact."""
+    """Return the path of an artifact's manifest, beside it."""
     return artifact.with_name(artifact.name + ENDING)
 
 
 def artifact_of(manifest: Path) -> Path:
-    """The artifact beside a manifest."""
+    """Return the path of a manifest's artifact, beside it."""
     return manifest.with_name(manifest.name.removesuffix(ENDING))
 
 
 class Recorder:
-    """Measures a stage from its creation on and writes the manifest of what it made.
+    """Measures a stage from the recorder's creation on, and writes the manifests of the stage's artifacts.
 
-    Processor seconds count from the start of the process, imports too, or from where the stage before in it ended.
+    Processor seconds include imports: they count from the start of the process, or from the end of its previous stage.
     """
 
     ended = 0.0
     """Processor seconds of this process when a stage last wrote a manifest."""
 
     def __init__(self, stage: str, request: Mapping[str, Any], locations: Locations | None = None):
-        """`locations` are those of the local copies that the stage reads."""
+        """`locations` are the paths of the local copies that the stage reads."""
         self.stage, self.request = stage, dict(request)
-        # Of files from elsewhere, which may change: the hashes of what was read.
+        # Local copies come from elsewhere and may change, so the hash is that of the content that was read.
         self.hashes = {path: content for content, path in (locations or {}).items()}
         self.started, self.used_before = time.time(), Recorder.ended
 
     def write(
         self, artifact: Path, parents: Sequence[Path] = (), files: Sequence[Path] = (), /, **details: Any
     ) -> None:
-        """Write the manifest of `artifact`; `details` is what else a reader should know (a data card, say).
+        """Write the manifest of `artifact`; `details` is further information for readers, such as a data card.
 
-        One manifest of a folder is enough for all that a stage made in it: `files` are those, each of which is hashed.
+        One manifest of a folder covers all files that a stage made in it: `files`, each of which is hashed.
         """
         wall_seconds, hardware = time.time() - self.started, _hardware()
-        # Children are those that have ended: the grader's workers.
+        # RUSAGE_CHILDREN covers children that have ended: the grader's workers.
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         Recorder.ended = sum(usage.ru_utime + usage.ru_stime for usage in used)
         content = {
@@ -90,12 +90,12 @@ class Recorder:
             temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
         for file in files:
             refuse_links(manifest_path(file))
-            # Of code that gave each its own, which would be taken for today's.
+            # Earlier versions wrote one manifest per file; a leftover would be mistaken for a current one.
             manifest_path(file).unlink(missing_ok=True)
 
 
 def _recorded(parent: Path) -> str | None:
-    """The hash that a parent's own manifest says it had when it was made, or of what has none, its hash now."""
+    """Return the hash in a parent's own manifest, from when it was made; without a manifest, its hash now."""
     path = manifest_path(parent)
     if path.exists():
         recorded: str | None = read(path)["sha256"]
@@ -104,10 +104,10 @@ def _recorded(parent: Path) -> str | None:
 
 
 def read(manifest: Path) -> dict[str, Any]:
-    """What a manifest says; each key is of its kind, as in `manifest_keys.Manifest`.
+    """Return the content of a manifest, validated against `manifest_keys.Manifest`.
 
     Raises:
-        UserError: it cannot be read, or is not a manifest.
+        UserError: the file cannot be read, or is not a manifest.
     """
     mend = "not a manifest, perhaps cut short by a crash; delete it and its artifact, then run again"
     try:
@@ -122,9 +122,10 @@ def read(manifest: Path) -> dict[str, Any]:
 
 
 def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The manifests below the results of a suite, each with its artifact.
+    """Yield each artifact with a manifest below the results of a suite, and the content of its manifest.
 
-    What lies in hidden folders is no artifact yet, and what a run that failed left (`paths.PARTIAL`) never is.
+    Hidden folders are skipped, because their content is not finished. So is the tree made from a failed run
+    (`paths.PARTIAL`), because nothing in it is a result.
     """
     for path in sorted(path for path in below(root) if path.name.endswith(ENDING)):
         parts = path.relative_to(root).parts
@@ -136,7 +137,7 @@ def manifests_below(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """Every package that is installed, by its name."""
+    """Return the version of Python and of every installed package, by name."""
     found = {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}
     return {"python": platform.python_version(), **dict(sorted(found.items()))}
 
@@ -160,7 +161,7 @@ def _git() -> dict[str, Any]:
 
 
 def _hardware() -> dict[str, Any]:
-    torch = sys.modules.get("torch")  # a stage that did not import it has no use for a GPU
+    torch = sys.modules.get("torch")  # a stage that did not import torch does not use a GPU
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
     return {
         "machine": platform.machine(),

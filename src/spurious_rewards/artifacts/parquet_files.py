@@ -1,7 +1,7 @@
-"""Parquet files that anybody may have written, read without taking more memory than they are allowed.
+"""Read Parquet files from unknown sources within a memory limit.
 
-Text is read as a dictionary: each different value once, however many rows have it. What it comes to is counted before it is
-written out. Encodings that Arrow writes out while it reads (delta encodings) are refused.
+Text is read as a dictionary: each distinct value once, however many rows contain it. Its expanded size is computed
+before it is expanded. Encodings that Arrow expands while reading (delta encodings) are refused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,37 +16,37 @@ from spurious_rewards.artifacts.limits import PACKED, UNPACKED, megabytes
 from spurious_rewards.runtime.errors import UserError
 
 UNFOLDING = ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
-"""Encodings of text that are not read as a dictionary."""
+"""Encodings of text that Arrow does not read as a dictionary."""
 
 LARGE = 1_500_000_000
-"""Bytes of a column of one row group that may be too many for a dictionary, which Arrow holds in 2 GiB."""
+"""Bytes of a column in a row group above which it may not fit into a dictionary, which Arrow limits to 2 GiB."""
 
 BATCH = 1_024
 """Rows of such a column that are read at a time."""
 
 
 def opened(path: Path) -> pq.ParquetFile:
-    """A file of which only the footer has been read. Types that extend Arrow's are what they are stored as.
+    """Open a file and read only its footer. Extension types of Arrow are read as their storage types.
 
     Raises:
-        pyarrow.ArrowException, OSError: it is no readable Parquet file.
+        pyarrow.ArrowException, OSError: the file is not a readable Parquet file.
     """
-    # Not read_table, which would take columns from the names of the folders as well.
+    # Not pyarrow's read_table, which would also infer partition columns from the names of the folders.
     return pq.ParquetFile(path, arrow_extensions_enabled=False)
 
 
 def check_size(
     path: Path, file: pq.ParquetFile, columns: Sequence[str], allowed: int, numbers: Sequence[int] | None = None
 ) -> None:
-    """Look at what the footer says that some columns come to before dictionaries are written out, in some row groups or all.
+    """Check the size of some columns, in some row groups or all, from the footer, before dictionaries are expanded.
 
     Raises:
-        UserError: it is more than the `allowed` bytes, or more than any text of people or models that has the file's size.
+        UserError: the size is above `allowed` bytes, or above what real text in a file of this size can unpack to.
     """
     indices = [index for index, name in enumerate(_paths(file)) if name in columns]
     chosen = range(file.metadata.num_row_groups) if numbers is None else numbers
     groups = [file.metadata.row_group(number) for number in chosen]
-    # What the footer tells is packed: in a run of equal values a row takes no room, and in memory at least its width.
+    # The footer states encoded sizes. A row in a run of equal values takes no space there, but its width in memory.
     widths = [_width(file.schema_arrow.field(name).type) for name in columns]
     packed = sum(max(group.column(index).total_uncompressed_size, 0) for group in groups for index in indices)
     size = max(packed, sum(group.num_rows for group in groups) * sum(widths))
@@ -61,13 +61,13 @@ def check_size(
 def row_groups(
     path: Path, file: pq.ParquetFile, columns: Sequence[str], numbers: Sequence[int] | None = None
 ) -> Iterator[pyarrow.Table]:
-    """The rows of some row groups or all, in parts, with text as dictionaries.
+    """Yield the rows of some row groups or all, in parts, with text as dictionaries.
 
-    But plain in parts of a column of more than `LARGE` bytes.
+    In a row group where a text column is larger than `LARGE` bytes, text is not dictionary-encoded.
 
     Raises:
-        UserError: text is in an encoding that would be written out while it is read.
-        pyarrow.ArrowException, OSError: it is damaged.
+        UserError: text has an encoding that Arrow would expand while reading.
+        pyarrow.ArrowException, OSError: the file is damaged.
     """
     schema, metadata = file.schema_arrow, file.metadata
     texts = [name for name in columns if is_text(_value_type(schema.field(name).type))]
@@ -84,7 +84,7 @@ def row_groups(
                     "which is not read; write it again, for example with pandas (read_parquet, then to_parquet)"
                 )
         if all(chunks[name].total_uncompressed_size <= LARGE for name in texts):
-            # One after another: a page that the footer is silent about has 2 GiB at most, and only one such is held.
+            # One column at a time: a page whose size the footer conceals has 2 GiB at most, and only one is in memory.
             read = {name: coded.read_row_group(group, columns=[name], use_threads=False)[name] for name in columns}
             yield pyarrow.table(read)
         else:
@@ -100,19 +100,19 @@ def read(
     longest: int | None = None,
     groups: Sequence[int] | None = None,
 ) -> pyarrow.Table:
-    """Some columns, with text written out.
+    """Read some columns, with dictionaries expanded.
 
     Args:
-        path: where the file is.
-        file: `opened`.
-        columns: which ones.
-        allowed: bytes that they may come to in memory.
-        longest: characters that a text may have; None for any number.
-        groups: numbers of the row groups that are read; None for all.
+        path: path of the file.
+        file: the result of `opened`.
+        columns: names of the columns.
+        allowed: bytes that the columns may take in memory.
+        longest: characters that a text may have; None for no limit.
+        groups: numbers of the row groups to read; None for all.
 
     Raises:
-        UserError: they come to more; or see `row_groups`.
-        pyarrow.ArrowException, OSError: it is damaged.
+        UserError: the columns take more bytes than allowed, or a text is too long; or see `row_groups`.
+        pyarrow.ArrowException, OSError: the file is damaged.
     """
     schema = pyarrow.schema(
         [_written_out(file.schema_arrow.field(name)) for name in columns], file.schema_arrow.metadata
@@ -134,15 +134,15 @@ def read(
 
 
 def _paths(file: pq.ParquetFile) -> list[str]:
-    """The stored columns, by their dotted paths; one that is not nested has its own name."""
+    """Return the dotted paths of the stored columns; the path of a column that is not nested is its name."""
     return [file.schema.column(index).path for index in range(len(file.schema))]
 
 
 def _width(kind: pyarrow.DataType) -> float:
-    """Bytes of a value at least: of text, its place in a dictionary."""
+    """Return the minimum bytes of a value; for text, those of its index into a dictionary."""
     try:
         return float(kind.bit_width) / 8
-    except ValueError:  # of no fixed width
+    except ValueError:  # a type without a fixed width
         return 4.0
 
 
@@ -155,7 +155,7 @@ def _written_out(field: pyarrow.Field) -> pyarrow.Field:
 
 
 def _size(chunk: pyarrow.Array) -> int:
-    """Bytes in memory, with dictionaries written out."""
+    """Return the bytes in memory after dictionaries are expanded."""
     if not pyarrow.types.is_dictionary(chunk.type):
         return int(chunk.nbytes)
     lengths = pc.take(pc.binary_length(chunk.dictionary), chunk.indices)

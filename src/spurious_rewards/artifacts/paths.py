@@ -1,7 +1,7 @@
-"""In which folder each artifact lies. Paths say what they hold.
+"""Paths of all artifacts. A path tells what an artifact contains.
 
-Files that have a folder to themselves or are alone of their kind are named here; of the others, such as `grades.parquet`, the
-stages that write and read them give the name.
+This module names the folders, and the files that have a folder to themselves or are the only ones of their kind. The
+stages that write and read the other files, such as `grades.parquet`, define their names.
 """
 
 import re
@@ -13,20 +13,20 @@ from spurious_rewards.config.models import Model
 from spurious_rewards.runtime.errors import UserError
 
 BASE = "base"
-"""The folder of a model before training that all seeds share."""
+"""Folder name of an untrained model that all seeds share."""
 
 
 PARTIAL = "partial"
-"""Below the results of a suite: the tree of a run that failed, none of which is a result."""
+"""Folder below the results of a suite for the tree made from a failed run, none of which is a result."""
 
 
 def bases(model: Model, seeds: str) -> str:
-    """The folder of a model before training: of a seed group where each seed has a model of its own, else `BASE`."""
+    """Return the folder name of an untrained model: a seed group if each seed has its own model, else `BASE`."""
     return f"seeds{seeds}" if model.source in ("organism", "run") else BASE
 
 
 def group_of(bases: str) -> str:
-    """The seed group of a folder of models before training: "0-4" for "seeds0-4"; "base" stays."""
+    """Return the seed group of an untrained model's folder name: "0-4" for "seeds0-4"; "base" stays."""
     return bases.removeprefix("seeds")
 
 
@@ -37,83 +37,83 @@ class ResultPaths:
     root: Path
 
     def problems(self, name: str) -> Path:
-        """A prepared problem set."""
+        """Return the file of a prepared problem set."""
         return self.root / "problems" / f"{name}.parquet"
 
     def pretrained(self, model: str, seed: int | str) -> Path:
-        """An organism's checkpoint folder."""
+        """Return the checkpoint folder of a pretrained organism."""
         return self.root / "models" / model / "pretrained" / f"seed{seed}"
 
     def base(self, model: str, bases: str, prompt: str) -> Path:
-        """Folder of what the untrained model said: votes, labels, responses, grades."""
+        """Return the folder of the untrained model's outputs: votes, labels, responses, grades."""
         return self.root / "models" / model / bases / prompt
 
     def run(self, run: Run) -> Path:
-        """Folder of a run."""
+        """Return the folder of a run."""
         return self.root / "runs" / run.model / run.prompt / run.reward / run.variant / f"seeds{run.seeds}"
 
     def segment(self, run: Run, start: int, stop: int) -> Path:
-        """Folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
+        """Return the folder of one training job: checkpoints/, metrics, rollouts, responses, grades."""
         return self.run(run) / "segments" / f"{start}-{stop}"
 
     def experiment(self, name: str) -> Path:
-        """Folder of what is made of an experiment."""
+        """Return the folder of an experiment's results."""
         return self.root / "experiments" / name
 
     def scored(self, experiment: str, model: str) -> Path:
-        """Folder of what is made of an experiment's grades of one model: scores and tables of numbers."""
+        """Return the folder of one model's results in an experiment: scores and tables of numbers."""
         return self.experiment(experiment) / model
 
     def exhibit(self, name: str) -> Path:
-        """Folder of a figure or table."""
+        """Return the folder of a figure or table."""
         return self.root / "exhibits" / name
 
     def claims(self) -> Path:
-        """The claims ledger."""
+        """Return the file of the claims ledger."""
         return self.root / "claims.csv"
 
     def graders(self) -> Path:
-        """Folder of what other graders say of the headline's answers."""
+        """Return the folder of the other graders' verdicts on the answers of the headline."""
         return self.root / "graders"
 
     def report(self) -> Path:
-        """The report."""
+        """Return the file of the report."""
         return self.root / "report.html"
 
     def headline(self) -> Path:
-        """Root of the tree of the headline's own report, each of its files under its usual path."""
+        """Return the root of the tree of the headline's own report; its files have their usual paths below it."""
         return self.root / "headline"
 
     def partial(self) -> Path:
-        """Root of the tree that holds what is made out of what a failed run left, each under its usual path."""
+        """Return the root of the tree made from what a failed run left; its files have their usual paths below it."""
         return self.root / PARTIAL
 
     def unfinished(self) -> Path:
-        """What the last run that failed left undone."""
+        """Return the record of what the last failed run left undone."""
         return self.partial() / "unfinished.json"
 
     def probe(self, model: str) -> Path:
-        """Antithetic pairs of a model."""
+        """Return the file of a model's antithetic pairs."""
         return self.root / "clipping" / "probe" / f"{model}.parquet"
 
     def contamination(self) -> Path:
-        """Folder of what could have been known before training."""
+        """Return the folder of the contamination checks: what a model could have known before training."""
         return self.root / "contamination"
 
     def memorization(self, model: str) -> Path:
-        """What a model before training made of the beginnings of problems."""
+        """Return the file of an untrained model's completions of truncated problems."""
         return self.contamination() / "memorization" / f"{model}.parquet"
 
     def bandit(self) -> Path:
-        """Table of the bandit's probabilities."""
+        """Return the file of the bandit's log odds."""
         return self.root / "clipping" / "bandit.parquet"
 
 
 def results_of(path: Path) -> Path:
-    """`results/{suite}` of a path below it.
+    """Return the folder `results/{suite}` that contains a path.
 
     Raises:
-        UserError: it lies nowhere below one.
+        UserError: the path is not below such a folder.
     """
     for parent in path.parents:
         if parent.parent.name == "results":
@@ -122,7 +122,7 @@ def results_of(path: Path) -> Path:
 
 
 def checkpoint(segment: Path, seed: int | str, step: int | str) -> Path:
-    """One checkpoint of a segment, a folder that transformers loads with the trainer's state beside the weights."""
+    """Return a checkpoint of a segment: a folder that transformers loads, with the trainer's state beside weights."""
     return segment / "checkpoints" / f"seed{seed}" / f"step{step}"
 
 
@@ -138,17 +138,17 @@ _OF_CONDITIONS = (
 
 
 def condition_of(path: Path) -> dict[str, str]:
-    """What an artifact's path says of its condition, as far as it does: model, prompt, reward, variant, seeds, steps."""
+    """Return what a path tells of an artifact's condition: any of model, prompt, reward, variant, seeds, steps."""
     text = f"{path.as_posix()}/"
     matches = (place.search(text) for place in _OF_CONDITIONS)
     return next((found.groupdict() for found in matches if found), {})
 
 
 def identity(path: Path) -> tuple[str, str, str, str]:
-    """(model, prompt, reward, variant) of an artifact's path; reward and variant are empty for an untrained model.
+    """Return (model, prompt, reward, variant) from an artifact's path; the last two are "" for an untrained model.
 
     Raises:
-        ValueError: the path names no model with a prompt.
+        ValueError: the path does not contain both a model and a prompt.
     """
     found = condition_of(path)
     if "prompt" not in found:

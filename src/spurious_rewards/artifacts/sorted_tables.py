@@ -1,6 +1,6 @@
-"""A table that is too large for memory, sorted out of parts that hold its rows in any order.
+"""Sort a table that is too large for memory, from parts that hold its rows in any order.
 
-Only the columns that it is sorted by are held whole. The texts of two and a half million votes are 20 GB.
+Only the sort columns are held in memory as a whole. For scale: the texts of 2.5 million votes are 20 GB.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.tables import Table
 
 FEW = 128
-"""Rows of a row group of a part: few, since its rows go to places far apart."""
+"""Rows per row group in a part. The number is small, because neighbouring rows of a part go to distant places."""
 
 AT_ONCE = 8
-"""Row groups of the whole that are in memory at a time."""
+"""Row groups of the sorted table that are in memory at a time."""
 
 
 def write_part(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
-    """Write a part as `tables.write` does a table, so that a few of its rows can be read without the rest."""
+    """Write a part like `tables.write`, but with small row groups, so that a few rows can be read without the rest."""
     tables.write_in_parts([frame], table, path, FEW)
 
 
 def join(parts: Sequence[Path], table: type[Table], by: Sequence[str], path: Path) -> None:
-    """Write the rows of all parts as one table, sorted by the columns `by`; whole or not at all.
+    """Write the rows of all parts as one table, sorted by the columns `by`; the file is written whole or not at all.
 
     Raises:
         UserError: see `tables.read`.
@@ -49,7 +49,7 @@ def _in_order(parts: Sequence[Path], table: type[Table], by: list[str]) -> Itera
 
 
 def _rows(part: Path, table: type[Table], places: np.ndarray) -> pd.DataFrame:
-    """Some rows of a part, by their places in it; no more of it is read than the row groups that have them."""
+    """Read some rows of a part, given their positions; only the row groups that contain them are read."""
     ends = np.cumsum(tables.row_groups(part, table))
     groups = np.unique(np.searchsorted(ends, places, side="right"))
     begins = ends - np.diff(ends, prepend=0)

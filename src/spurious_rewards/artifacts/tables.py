@@ -1,8 +1,8 @@
-"""The tables that stages exchange: each declared once here, checked on write and on read.
+"""The tables that stages exchange. Each is declared once here, and checked on write and on read.
 
-A table is a Parquet file whose metadata names its schema and that schema's version, so that a file of another version or
-another table is refused with a message instead of failing somewhere downstream. Results may be a stranger's: what a file
-claims to be is looked at before its rows are read, and how much it may come to depends on its own size.
+A table is a Parquet file whose metadata names its schema and the schema's version. So a file of another table or
+version is refused with a message, instead of failing later. Results may come from a stranger: a file's metadata is
+checked before its rows are read, and the memory that it may take is limited by its own size.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,19 +21,19 @@ from spurious_rewards.runtime.errors import UserError, first_line, in_a_line
 from spurious_rewards.runtime.files import REMAKE, replacing
 
 ROW_GROUP = 5_000
-"""Rows of a Parquet file that are read at once, where not all are."""
+"""Rows per row group, the unit in which a part of a Parquet file is read."""
 
 SHARED_BASE = -1
-"""Value of `seed` in rows of a base model that all seeds share (hub and local models; an organism has one a seed)."""
+"""`seed` in rows of an untrained model that all seeds share (hub and local models; an organism has one per seed)."""
 
 
 class Table(pa.DataFrameModel):
-    """A table with exactly these columns, in this order. `_VERSION` is raised whenever the columns or their meaning change."""
+    """A table with exactly these columns, in this order. `_VERSION` increases when columns or their meaning change."""
 
-    _VERSION = 1  # pandera takes public names for columns
+    _VERSION = 1  # private, because pandera takes public names for columns
 
     class Config:
-        """Columns that are not declared, or missing, are errors."""
+        """Make undeclared and missing columns errors."""
 
         strict = True
         ordered = True
@@ -49,7 +49,7 @@ class Problems(Table):
 
 
 class TrainingSet(Table):
-    """Problems with the label that the reward compares against (one set a `seed`: majority labels depend on the model)."""
+    """Problems with the label that rewards compare with; one set per `seed`, as majority labels depend on the model."""
 
     seed: int
     id: str
@@ -59,7 +59,7 @@ class TrainingSet(Table):
 
 
 class Responses(Table):
-    """One row a response. `step` counts rollout steps of training; 0 is the base model."""
+    """Responses, one row each. `step` counts rollout steps of training; 0 is the model before training."""
 
     seed: int
     step: int = pa.Field(ge=0)
@@ -72,10 +72,10 @@ class Responses(Table):
 
 
 class Grades(Table):
-    """One row a response: what was read out of it and whether it is right.
+    """Grades of responses, one row per response: the extracted answer and whether it is correct.
 
-    `rule` is how the answer was found ("box", "tag", "phrase", "number", "none"); `status` is "graded", or "timeout" /
-    "crash" when the equivalence check did not come to an end (`correct` is then False).
+    `rule` is the rule that found the answer ("box", "tag", "phrase", "number", "none"). `status` is "graded", or
+    "timeout" or "crash" if the equivalence check did not finish (`correct` is then False).
     """
 
     seed: int
@@ -94,7 +94,7 @@ class Grades(Table):
 
 
 class Labels(Table):
-    """Majority vote, one row a (seed, problem): the label, how many of the samples agree with it, and if it is right."""
+    """Majority votes, one row per seed and problem: the label, its votes, the samples, and whether it is correct."""
 
     seed: int
     id: str
@@ -107,10 +107,10 @@ class Labels(Table):
 
 
 class Metrics(Table):
-    """Training metrics, one row a (seed, rollout step); rates are fractions of the step's responses, lengths are tokens.
+    """Training metrics, one row per seed and rollout step. Rates are fractions of responses, lengths are in tokens.
 
-    `reward` is the mean over the responses that have one (all but those that a function of TRL's gives None), or none at all.
-    `seconds` and `tokens_per_second` are the timing columns, which no comparison of results looks at.
+    `reward` is the mean over the responses that have a reward, or null if none has one (a TRL reward function may
+    return None). `seconds` and `tokens_per_second` are the timing columns, which comparisons of results ignore.
     """
 
     seed: int
@@ -132,7 +132,7 @@ class Metrics(Table):
 
 
 class Rollouts(Table):
-    """Responses of training, kept every `rollouts_every` steps; `reward` is null where a function of TRL's gave None."""
+    """Training responses, kept every `rollouts_every` steps; `reward` is null where a TRL reward function gave None."""
 
     seed: int
     step: int = pa.Field(ge=1)
@@ -144,7 +144,7 @@ class Rollouts(Table):
 
 
 class Scores(Table):
-    """One row a (run, step, benchmark), averaged over problems and samples; the numbers that curves are drawn from."""
+    """Means over problems and samples, one row per run, step and benchmark. Curves are drawn from these numbers."""
 
     model: str
     prompt: str
@@ -163,10 +163,10 @@ class Scores(Table):
 
 
 class Rates(Table):
-    """One row a (run, step, benchmark, problem), averaged over samples, of the steps that tables of differences look at.
+    """Means over samples, one row per run, step, benchmark and problem, for the steps that tables of differences use.
 
-    Step 0 is of the models before training (reward and variant ""), under every prompt that a difference is taken from.
-    `right_with_code` is the share of samples that are right and have code.
+    Rows of step 0 belong to models before training (reward and variant are ""), under every prompt that a difference
+    starts from. `right_with_code` is the share of samples that are correct and contain code.
     """
 
     model: str
@@ -187,9 +187,9 @@ class Rates(Table):
 
 
 class Probe(Table):
-    """One row an antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
+    """One row per antithetic pair of `training.probe`: changes of the log odds of code over one rollout batch.
 
-    `change_minus` is with every reward r of `change_plus` turned into 1 - r; `bias` is the mean of the two.
+    For `change_minus`, every reward r of `change_plus` is replaced by 1 - r. `bias` is the mean of the two changes.
     """
 
     variant: str
@@ -201,7 +201,7 @@ class Probe(Table):
 
 
 class Bandit(Table):
-    """Mean log odds of the first action of `bandit` over its runs, with a 95 % interval; step 0 is the start."""
+    """Mean over runs of the log odds of the first action in `bandit`, with a 95 % interval. Step 0 is the start."""
 
     _VERSION = 3
 
@@ -218,27 +218,27 @@ TIMING_COLUMNS = ("seconds", "tokens_per_second")
 
 
 def empty(table: type[Table]) -> pd.DataFrame:
-    """A frame of no rows with the columns and types of `table`."""
+    """Return a frame without rows that has the columns and types of `table`."""
     return pd.DataFrame(
         {name: pd.Series(dtype=str(column.dtype)) for name, column in table.to_schema().columns.items()}
     )
 
 
 def write(frame: pd.DataFrame, table: type[Table], path: Path) -> None:
-    """Check `frame` against `table` and write it whole or not at all (temporary name, then rename)."""
+    """Check `frame` against `table` and write it, whole or not at all (temporary name, then rename)."""
     write_in_parts([frame], table, path)
 
 
 def write_in_parts(
     frames: Iterable[pd.DataFrame], table: type[Table], path: Path, row_group: int | None = None
 ) -> None:
-    """Write at least one frame, each behind the one before, as `write` does, with one of them in memory at a time.
+    """Write frames one after another as a single table, like `write`, with only one of them in memory at a time.
 
     Args:
-        frames: each but the last of a multiple of `row_group` rows, or a row group ends early.
-        table: what they are checked against.
-        path: of the file.
-        row_group: rows that are read at once where not all are; `ROW_GROUP` by default.
+        frames: at least one. The length of each but the last is a multiple of `row_group`, or a row group ends early.
+        table: the table that each frame is checked against.
+        path: the file to write.
+        row_group: rows per row group, the unit in which a part of the file can be read; by default `ROW_GROUP`.
     """
     with replacing(path) as temporary, ExitStack() as stack:
         whole: pq.ParquetWriter | None = None
@@ -258,24 +258,24 @@ def _checked(frame: pd.DataFrame, table: type[Table]) -> pyarrow.Table:
 
 
 IN_MEMORY = 10**9
-"""Bytes that any table may come to."""
+"""Bytes of memory that any table may take."""
 
 RATIO = 100
-"""Times its own size that a file may come to where that is more; Snappy, which `write` uses, saves a factor of 22 at most."""
+"""A larger table may take this many times its file size; Snappy, which `write` uses, compresses 22-fold at most."""
 
 
 def read(path: Path, table: type[Table], mend: str = REMAKE) -> pd.DataFrame:
-    """Read a table written by `write`; `mend` says what to do about a file that cannot be read.
+    """Read a table written by `write`; `mend` tells the user what to do about a file that cannot be read.
 
     Raises:
-        UserError: the file is missing, truncated, of another table, of another version of its schema, or holds what no such
-            table does or more than a file of its size can.
+        UserError: the file is missing or truncated, has another table or schema version, contains invalid values, or
+            takes more memory than a file of its size may.
     """
     return _frame(path, table, mend)
 
 
 def row_groups(path: Path, table: type[Table]) -> list[int]:
-    """How many rows each row group of a table has, of `ROW_GROUP` at most.
+    """Return the number of rows in each row group of a table, at most `ROW_GROUP` each.
 
     Raises:
         UserError: see `read`.
@@ -286,7 +286,7 @@ def row_groups(path: Path, table: type[Table]) -> list[int]:
 
 
 def read_row_groups(path: Path, table: type[Table], numbers: Sequence[int]) -> pd.DataFrame:
-    """Read some row groups of a table; the others stay on disk.
+    """Read some row groups of a table; the others are not read.
 
     Raises:
         UserError: see `read`.
@@ -295,7 +295,7 @@ def read_row_groups(path: Path, table: type[Table], numbers: Sequence[int]) -> p
 
 
 def read_columns(path: Path, table: type[Table], names: Sequence[str]) -> pd.DataFrame:
-    """Read some columns of a table; the others stay on disk, unchecked.
+    """Read some columns of a table; the others are neither read nor checked.
 
     Raises:
         UserError: see `read`.
@@ -307,7 +307,7 @@ def read_columns(path: Path, table: type[Table], names: Sequence[str]) -> pd.Dat
 
 
 def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
-    """Write the tables of `parts`, one after the other, as one; whole or not at all, with one of them in memory at a time.
+    """Write the tables of `parts` one after another as a single table, with only one in memory; whole or not at all.
 
     Raises:
         UserError: see `read`.
@@ -316,7 +316,7 @@ def join(parts: Sequence[Path], table: type[Table], path: Path) -> None:
 
 
 def _frame(path: Path, table: type[Table], mend: str, groups: Sequence[int] | None = None) -> pd.DataFrame:
-    """A table, or some of its row groups."""
+    """Read a table, or some of its row groups."""
     with _readable(path, mend):
         file, columns = _opened(path, table, mend)
         arrow = parquet_files.read(path, file, columns, allowed(path), groups=groups)
@@ -324,7 +324,7 @@ def _frame(path: Path, table: type[Table], mend: str, groups: Sequence[int] | No
 
 
 def _opened(path: Path, table: type[Table], mend: str) -> tuple[pq.ParquetFile, list[str]]:
-    """A file that says to hold a table, of which only the footer has been read, and the table's columns."""
+    """Open a file that claims to be a table, reading only its footer; return it with the table's columns."""
     if path.is_dir():
         raise UserError(f"{path}: this is a folder; name a table in it")
     if not path.is_file():
@@ -365,17 +365,17 @@ def _validated(path: Path, schema: pa.DataFrameSchema, mend: str, arrow: pyarrow
 
 
 def allowed(path: Path) -> int:
-    """Bytes that a table of a file's size may come to in memory."""
+    """Return the bytes of memory that a table in a file of this size may take."""
     return max(IN_MEMORY, RATIO * path.stat().st_size)
 
 
 def is_plain(kind: pyarrow.DataType) -> bool:
-    """Whether a column has a single number, flag or text in each row, and no list of them."""
+    """Whether a column has a single number, boolean or text in each row, and no list."""
     return is_text(kind) or pyarrow.types.is_primitive(kind) or pyarrow.types.is_null(kind)
 
 
 def rows(path: Path) -> int:
-    """How many rows a table has that was written by `write`, without reading them.
+    """Return the number of rows of a table written by `write`, without reading them.
 
     Raises:
         UserError: see `read`.
@@ -390,6 +390,6 @@ def rows(path: Path) -> int:
 
 
 def of_seed(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows of a seed, or those of a base model that all seeds share."""
+    """Return the rows of a seed, or else the rows of the untrained model that all seeds share."""
     own = frame[frame["seed"] == seed]
     return own if len(own) else frame[frame["seed"] == SHARED_BASE]

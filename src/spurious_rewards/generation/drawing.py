@@ -1,8 +1,8 @@
-"""Drawing tokens with `transformers.generate` so that a request alone decides them: noise keyed by request and position.
+"""Sample tokens with `transformers.generate` such that they depend on their request alone.
 
-The likeliest token of a temperature's logits with Gumbel noise on them is a draw from their softmax (the Gumbel-max
-trick). The noise comes from a counter-based generator (`numpy.random.Philox`), so that it depends on nothing that is drawn
-beside it or before it: requests may be batched, merged and shared out in any way.
+Logits are divided by the temperature and Gumbel noise is added; the most likely token is then a sample from their
+softmax (the Gumbel-max trick). The noise is a function of the request and the position only, because it comes from a
+counter-based generator (`numpy.random.Philox`). Requests may therefore be batched, merged and distributed in any way.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -15,14 +15,14 @@ from transformers import LogitsProcessor, PreTrainedTokenizerBase, StopStringCri
 from spurious_rewards.generation.engine import Request
 
 ROWS_AT_ONCE = 64
-"""Rows of a batch that one thread draws for: to make a generator takes as long as to draw for several rows."""
+"""Rows of a batch that one thread draws for. Making a generator takes as long as drawing for several rows."""
 
 
 def gumbel(seeds: Sequence[int], position: int, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Standard Gumbel noise of one token of each seed, shape (seeds, size): minus the logarithm of an exponential draw.
+    """Return standard Gumbel noise for one token of each seed, shape (seeds, size): minus the log of exponential draws.
 
-    Each row is that of a generator of its own, `Philox(key=[seed, position])`: one is set to each key in turn. Drawn in
-    float64: of float32 draws one in eight million is 0, and would be the token.
+    Each row comes from its own generator, `Philox(key=[seed, position])`; one generator object is set to each key in
+    turn. Draws are float64: of float32 draws, one in eight million is 0, and its token would always be chosen.
     """
     bits = np.random.Philox(key=[0, position])
     generator, beginning = np.random.Generator(bits), bits.state
@@ -35,19 +35,20 @@ def gumbel(seeds: Sequence[int], position: int, size: int) -> np.ndarray[Any, np
 
 
 class Noise(LogitsProcessor):
-    """For `transformers.generate` without sampling: what it then takes for the likeliest token is a draw of its request."""
+    """Makes greedy `transformers.generate` sample: with the noise added, the most likely token is a sample."""
 
     def __init__(
         self, requests: Sequence[Request], width: int, ending: Collection[int], each: Callable[..., Any] = map
     ):
-        """`requests` are the rows of a batch whose prompts are `width` tokens wide; nothing is drawn behind an `ending` token.
+        """Take the rows of a batch as `requests`; prompts are padded to `width` tokens, and `ending` tokens end a row.
 
-        `each` is `map`, or that of a pool of threads: numpy draws without holding the others up.
+        `each` is `map`, or the `map` of a thread pool: numpy releases the GIL while it draws. Nothing is drawn for a
+        row after its `ending` token.
         """
         self.requests, self.width, self.ending, self.each = requests, width, set(ending), each
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Logits of the next token, shape (rows, vocabulary), divided by each row's temperature and with noise on them."""
+        """Return logits of the next token, shape (rows, vocabulary), divided by row temperatures, with noise added."""
         position, latest = input_ids.shape[1] - self.width, input_ids[:, -1].tolist()
         rows = [
             row
@@ -65,21 +66,21 @@ class Noise(LogitsProcessor):
 
 
 class StopStrings(StopStringCriteria):
-    """transformers' own, but for stop strings that are in no response: those that begin in what the model is asked, and those
-    within special tokens (an "a" in "<pad>").
+    """The `StopStringCriteria` of transformers, except for stop strings that no response contains.
 
-    There a row would end without a sign of it, and be filled up or not as other rows go on.
+    Such strings begin in the prompt, or lie within special tokens (an "a" in "<pad>"). The base class would end a row
+    there without a visible sign, and padding of the row would depend on how long other rows go on.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], begin: int):
-        """`begin` is the column of a batch where responses begin, prefix included."""
+        """`begin` is the column of a batch where responses begin; a response includes the prefix."""
         super().__init__(tokenizer, list(stop))
         self.begin = begin
         special = [id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special]
         self.special = torch.tensor(special, dtype=torch.long)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **keywords: Any) -> torch.BoolTensor:
-        """Which rows end with a stop string, shape (rows,)."""
+        """Return which rows end with a stop string, shape (rows,)."""
         stopped: torch.BoolTensor = super().__call__(input_ids[:, self.begin :], scores, **keywords)
         stopped[torch.isin(input_ids[:, -1], self.special.to(input_ids.device))] = False
         return stopped

@@ -1,4 +1,4 @@
-"""What an engine is: a loaded model that answers prompts; and how its token ids become responses."""
+"""The engine protocol (a loaded model that answers prompts), and the conversion of token ids to responses."""
 
 import hashlib
 import json
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 Span: TypeAlias = tuple[int, int]
-"""The first of some requests in a list, and the one behind the last."""
+"""A range of requests in a list: the index of its first request, and the index after its last."""
 
 
 class Completion(NamedTuple):
-    """A response: its text, up to a stop string and with it; tokens, prefix and ending one included; if it was cut off."""
+    """A response: its text up to and including a stop string, its number of tokens, and whether it was cut off.
+
+    `tokens` includes the prefix and the ending token.
+    """
 
     text: str
     tokens: int
@@ -26,27 +29,27 @@ class Completion(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A prompt to answer once; greedily at temperature 0. Another sample of it is another request, with another seed."""
+    """A prompt to answer once; greedily at temperature 0. Another sample is another request with another seed."""
 
     prompt: Sequence[int]
-    """Token ids."""
+    """Token ids of the prompt."""
     temperature: float
     seed: int
-    """Of 63 bits; with the model it decides the response, whatever is answered beside it."""
+    """A seed of 63 bits. Seed and model decide the response, whichever requests are answered with it."""
 
 
 class Engine(Protocol):
-    """A loaded model that answers.
+    """A loaded model that answers prompts.
 
-    A response depends on its request and on the weights. Beside which others it is drawn shows in the last digits of
-    logits, and so in a token now and then, unless the engine is batch-invariant.
+    A response depends on its request and on the weights. Unless the engine is batch-invariant, the other requests of a
+    batch change the last digits of logits, and so now and then a token.
     """
 
     tokenizer: "PreTrainedTokenizerBase"
 
     @property
     def positions(self) -> float:
-        """Tokens that prompt and response together may have; infinity if nothing limits them."""
+        """Maximum number of tokens of prompt and response together; infinity without a limit."""
 
     def complete(
         self,
@@ -57,18 +60,18 @@ class Engine(Protocol):
         prefix: Sequence[int] = (),
         turn_end: Sequence[int] = (),
     ) -> list[Completion]:
-        """One completion for each request (at least one), in order.
+        """Return one completion per request (at least one request), in order.
 
-        It ends with one of the model's own ending tokens, one of `turn_end`, or a string of `stop`. Every prompt ends with
-        `prefix`, and every completion begins with it; `max_new_tokens` counts it.
-        Sampling has no top-p, top-k or penalty (paper, App. A).
+        A completion ends with one of the model's own ending tokens, one of `turn_end`, or a string of `stop`. Every
+        prompt ends with `prefix`, every completion begins with it, and `max_new_tokens` includes it. Sampling uses no
+        top-p, top-k or penalty (paper, App. A).
         """
 
     def load(self, folder: Path) -> None:
-        """Go on with the model of another folder, such as the next checkpoint of a run."""
+        """Switch to the model in another folder, such as the next checkpoint of a run."""
 
     def close(self) -> None:
-        """Give back the memory of the model, which is loaded again if it is needed once more."""
+        """Free the model's memory; the model is loaded again if it is needed later."""
 
 
 def read(
@@ -78,10 +81,10 @@ def read(
     stop: Sequence[str],
     prefix: Sequence[int],
 ) -> list[Completion]:
-    """Completions out of what an engine generated: a row of token ids for each, which may go on behind its end.
+    """Convert an engine's output, one row of token ids per completion; a row may continue after the completion's end.
 
-    A response ends before the first of the tokens `ending`, or with the one that completes a string of `stop`, which may
-    begin in `prefix`.
+    A response ends before the first token of `ending`, or with the token that completes a string of `stop`. A stop
+    string may begin in `prefix`.
     """
     lengths = [next((i for i, token in enumerate(row) if token in ending), len(row)) for row in rows]
     generated = [row[:length] for row, length in zip(rows, lengths, strict=True)]
@@ -99,7 +102,7 @@ def read(
 def _stopped_after(
     tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop: Sequence[str], prefix: Sequence[int]
 ) -> int:
-    """How many of `ids` it takes until a string of `stop` is whole."""
+    """Return how many of `ids` are needed until a string of `stop` is complete."""
 
     def stopped(tokens: int) -> bool:
         [text] = texts(tokenizer, prefix, [ids[:tokens]])
@@ -111,14 +114,14 @@ def _stopped_after(
 def batches(
     lengths: Sequence[int], spans: Iterable[Span], max_new_tokens: int, batch_tokens: int, most: int
 ) -> Iterator[Span]:
-    """Spans of requests cut into batches that an engine answers at once.
+    """Cut spans of requests into batches that an engine answers at once.
 
     Args:
-        lengths: tokens of each request's prompt, the longest first.
-        spans: what is to be cut.
-        max_new_tokens: tokens that may come behind each prompt.
-        batch_tokens: of a batch, with each prompt padded to its longest one; but it has at least one request.
-        most: requests of a batch.
+        lengths: tokens of each request's prompt, longest first.
+        spans: the spans to cut.
+        max_new_tokens: tokens that may follow each prompt.
+        batch_tokens: maximum tokens of a batch with its prompts padded; but a batch has at least one request.
+        most: maximum requests of a batch.
     """
     for start, end in spans:
         while start < end:
@@ -129,6 +132,6 @@ def batches(
 
 
 def derived_seed(*parts: int | str) -> int:
-    """A seed of 63 bits that differs with every part."""
+    """Return a seed of 63 bits that depends on all parts."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""The engine that a suite asks for."""
+"""Create the engine that a suite asks for."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from spurious_rewards.generation.transformers_engine import TransformersEngine
 
 
 def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
-    """The engine that a suite asks for, with the model of `folder`, which is loaded when first needed.
+    """Return the engine that a suite asks for, for the model in `folder`, which is loaded when first needed.
 
     Raises:
-        UserError: the folder is no whole model folder (see `models.loading.check`); vLLM is not installed.
+        UserError: the folder is not a complete model folder (see `models.loading.check`), or vLLM is not installed.
     """
     if sampling.engine == "transformers":
         return TransformersEngine(folder, sampling.dtype, max(1, hardware.cores // hardware.engines))
@@ -25,10 +25,10 @@ def engine(folder: Path, sampling: Sampling, hardware: Hardware) -> Engine:
 
 
 def versions(sampling: Sampling) -> list[str]:
-    """The packages that draw the responses, with their versions.
+    """Return the packages that sample the responses, with their versions.
 
     Raises:
-        UserError: vLLM is asked for and not installed.
+        UserError: the suite asks for vLLM, but vLLM is not installed.
     """
     found = [f"torch=={torch.__version__}", f"transformers=={transformers.__version__}"]
     if sampling.engine == "transformers":

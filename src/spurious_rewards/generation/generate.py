@@ -1,4 +1,4 @@
-"""Resumable generation: checkpoints answer problems, one row a response; a killed job goes on where it was."""
+"""Resumable generation: checkpoints answer problems, one row per response; an interrupted job can resume."""
 
 import gc
 import hashlib
@@ -40,18 +40,18 @@ from spurious_rewards.runtime.progress import Progress
 KEY = ["seed", "step", "benchmark", "id", "sample"]
 
 Key: TypeAlias = tuple[int, int, str, str, int]
-"""What `KEY` names, of one row."""
+"""The values of `KEY` in one row."""
 
 Done: TypeAlias = Mapping[tuple[int, int], Sequence[Span]]
-"""What is answered of each checkpoint, by seed and step."""
+"""The answered spans of each checkpoint, by seed and step."""
 
 SHARD = re.compile(r"(-?\d+)_(\d+)_(\d+)-(\d+)\.parquet")
-"""Seed, step and span of the answers that a file has."""
+"""Name of a file of answers: seed, step and span."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be answered: every checkpoint does every task."""
+    """The work of a job: every checkpoint does every task."""
 
     checkpoints: tuple[Checkpoint, ...]
     tasks: tuple[Task, ...]
@@ -70,29 +70,30 @@ def generate(
     threads: int,
     hardware: Hardware,
 ) -> bool:
-    """Have every checkpoint do every task and write tables.Responses at `output`, sorted by `KEY`.
+    """Run every task on every checkpoint and write tables.Responses at `output`, sorted by `KEY`.
 
-    Each request has a seed of its own (`derived_seed`), so that what is drawn depends neither on how the work is cut into
-    batches nor on how many engines share it. Batches are kept in a hidden folder beside `output` as they are done, under a
-    digest of the whole request, so an interrupted job goes on and nothing of another request, or of another `version` of the
-    stage that asks, is ever used; that folder goes when `output` stands. What is left to do is cut and shared out anew at each
-    start, which may be with another `batch_tokens` or other hardware. On a CPU the file is the same to the bit with or
-    without interruptions, and for the same `threads` (torch's) on any number of cores.
+    Each request has its own seed (`derived_seed`), so samples depend neither on batching nor on the number of engines.
 
-    A checkpoint whose weights are gone gives what it answered before; a task that it was never asked is left out. What the
-    same checkpoints answered to an earlier request with other benchmarks is taken from there (`kept`).
+    Finished batches are kept in a hidden folder beside `output`, in a subfolder named by a digest of the whole request.
+    So an interrupted job resumes, and never uses answers to another request or of another `version` of the calling
+    stage. The folder is deleted when `output` is complete. Each start cuts and distributes the remaining work anew,
+    perhaps with another `batch_tokens` or other hardware. On a CPU the file is bit-identical with or without
+    interruptions, and on any number of cores for the same `threads` of torch.
+
+    A checkpoint whose weights are deleted contributes its earlier answers; a task that it never received is left out.
+    Answers of the same checkpoints to an earlier request for other benchmarks are reused (`kept`).
 
     Returns:
-        Whether the file was made here, and not by another job of the same request, which was waited for.
+        True if this job made the file; False if another job with the same request made it while this job waited.
 
     Raises:
-        UserError: another living process writes `output`; a checkpoint cannot be loaded, or given the prompt (see
-            `models.loading`); a prompt that leaves too few of the model's positions for the response; or vLLM is
-            asked for and not installed.
+        UserError: another running process writes `output`; a checkpoint cannot be loaded, or cannot be given the prompt
+            (see `models.loading`); a prompt leaves too few of the model's positions for the response; or vLLM is
+            configured but not installed.
     """
     torch.set_num_threads(threads)
     there = tuple(checkpoint for checkpoint in checkpoints if not gone(checkpoint.path))
-    for checkpoint in there[:1]:  # of all that have one tokenizer
+    for checkpoint in there[:1]:  # one is enough, because all have the same tokenizer
         loading.check(checkpoint.path, [prompt])
     asked = Asked(there, tuple(tasks), prompt, sampling)
     request = _digest(_request(checkpoints, asked, version, threads))
@@ -123,7 +124,7 @@ def generate(
 
 
 def _take_back(checkpoint: Checkpoint, asked: Asked, output: Path, shards: Path) -> None:
-    """Put what a checkpoint that is gone answered, to the tasks that it was asked, beside what the others do."""
+    """Add a deleted checkpoint's earlier answers to the shards, for those tasks that it answered."""
     for task in asked.tasks:
         answers = pruning.answered(output, checkpoint.path, task, asked.prompt, asked.sampling)
         if answers is not None:
@@ -138,7 +139,7 @@ def _take_back(checkpoint: Checkpoint, asked: Asked, output: Path, shards: Path)
 
 
 def _done(shards: Path) -> Done:
-    """What is answered already."""
+    """Return the spans that are already answered."""
     done = defaultdict(list)
     for shard in shards.iterdir():
         if named := SHARD.fullmatch(shard.name):
@@ -148,13 +149,13 @@ def _done(shards: Path) -> Done:
 
 
 def answer(asked: Asked, shards: Path, done: Done, threads: int, hardware: Hardware, part: Part) -> None:
-    """Answer the batches of one part, with one engine; each leaves a file in `shards`. What was `done` at the start is left out.
+    """Answer the batches of one part with one engine, except for those `done`; write one file per batch to `shards`.
 
-    The tasks of a checkpoint are one list of requests, so that an engine is kept busy until the last of them. Where there are
-    fewer checkpoints than engines, the requests of each are cut so that none is without any.
+    All tasks of a checkpoint form one list of requests, so that an engine stays busy until the last request. If there
+    are fewer checkpoints than engines, the requests of each are cut into smaller batches, so that no engine is idle.
     """
     torch.set_num_threads(threads)
-    gc.freeze()  # closing an engine then looks for garbage among what it made, not through all libraries again
+    gc.freeze()  # so that closing an engine collects only the engine's objects, without scanning all libraries again
     rows = sum(task.samples * len(task.problems) for task in asked.tasks)
     progress = Progress(f"responses{part}", total=len(asked.checkpoints) * rows)
     gaps = {one: _gaps(done.get((one.seed, one.step), ()), rows) for one in asked.checkpoints}
@@ -197,14 +198,14 @@ def answer(asked: Asked, shards: Path, done: Done, threads: int, hardware: Hardw
 
 
 def _gaps(done: Sequence[Span], rows: int) -> list[Span]:
-    """What is left of so many requests."""
+    """Return the spans of `rows` requests that are not done."""
     ends = [0, *(stop for _, stop in sorted(done))]
     begins = [*(start for start, _ in sorted(done)), rows]
     return [(end, begin) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 
 def _requests(checkpoint: Checkpoint, asked: Asked, engine: Engine) -> list[tuple[Key, Request]]:
-    """Every sample of every problem of every task, each with its row's key."""
+    """Return every sample of every problem of every task as a request, with the key of its row."""
     found = []
     for task in asked.tasks:
         for id_, problem in zip(task.problems["id"], task.problems["problem"], strict=True):
@@ -218,7 +219,7 @@ def _requests(checkpoint: Checkpoint, asked: Asked, engine: Engine) -> list[tupl
 def _check_positions(
     longest: tuple[Key, Request], prefix_tokens: int, engine: Engine, checkpoint: Checkpoint, sampling: Sampling
 ) -> None:
-    """Complain of a batch's longest prompt if the model has too few positions for it."""
+    """Raise an error if the model has too few positions for the longest prompt of a batch."""
     (_, _, benchmark, problem, _), request = longest
     prompt_tokens = len(request.prompt) - prefix_tokens
     if prompt_tokens + sampling.max_new_tokens > engine.positions:
@@ -230,10 +231,10 @@ def _check_positions(
 
 
 def _request(checkpoints: Sequence[Checkpoint], asked: Asked, version: int, threads: int) -> dict[str, Any]:
-    """All that responses depend on, but for the `Hardware` and how work is cut up, as JSON says it.
+    """Return, as JSON values, everything that responses depend on except the `Hardware` and the batching.
 
-    Name, size and time of a checkpoint's files stand for their content: to read the weights of large models takes
-    minutes.
+    Name, size and time of a checkpoint's files stand for their content, because reading the weights of large models
+    takes minutes.
     """
     return {
         "code": [version, tables.Responses._VERSION],

@@ -1,4 +1,4 @@
-"""Responses that were drawn elsewhere, taken in the place of a run's own."""
+"""Import responses that were sampled elsewhere, in place of a run's own."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from spurious_rewards.runtime.errors import UserError, first_line
 
 
 def take(file: Path, seed: int, steps: Collection[int], tasks: Sequence[Task], output: Path) -> None:
-    """Write tables.Responses at `output` from a Parquet file of its columns, whose seed, if it has one, is not read.
+    """Write tables.Responses at `output` from a Parquet file with its columns; the file's own seeds are ignored.
 
     Raises:
-        UserError: not such a file; it is larger than `artifacts.limits` allows; or a task of one of `steps` is not answered in
-            it as often as asked, problem by problem.
+        UserError: the file is not of this form, or larger than `artifacts.limits` allows; or it does not answer a task
+            of one of `steps` exactly, with every problem as often as the task asks.
     """
     names = list(Responses.to_schema().columns)
     given = [name for name in names if name != "seed"]

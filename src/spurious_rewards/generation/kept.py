@@ -1,7 +1,7 @@
-"""Answers put aside for a request that asks for other benchmarks besides: one that is added later answers only itself.
+"""Keep answers for a later request with more benchmarks, which then answers only the additional ones.
 
-They are another name, a hard link, of the file of responses, which Snakemake deletes before it is made again. The very same
-request is answered anew, for that is what `snakemake --forcerun` asks for.
+The kept file is a hard link to the file of responses, because Snakemake deletes that file before it is made again. An
+identical request is answered anew, because that is what `snakemake --forcerun` asks for.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from spurious_rewards.runtime.links import refuse_links_below
 
 
 class Record(BaseModel):
-    """What answers depend on, as digests: those of checkpoints by `name_of`, those of tasks by benchmark.
+    """Digests of what answers depend on: checkpoints by `name_of`, tasks by benchmark, and everything else (`made_by`).
 
-    `file` is the size and the time of the file that is kept, which whoever damages the other name damages too.
+    `file` is the size and time of the kept file, to detect damage: damage to the original damages the hard link too.
     """
 
     made_by: str
@@ -32,7 +32,7 @@ class Record(BaseModel):
 
 
 def record(request: Mapping[str, Any]) -> Record:
-    """Of a request: its `checkpoints` (seed, step, files), its `tasks` (benchmark first), and all else."""
+    """Return the record of a request: its `checkpoints` (seed, step, files), `tasks` (benchmark first) and the rest."""
     return Record(
         made_by=_digest({key: value for key, value in request.items() if key not in ("checkpoints", "tasks")}),
         checkpoints={name_of(seed, step): _digest(files) for seed, step, files in request["checkpoints"]},
@@ -41,12 +41,12 @@ def record(request: Mapping[str, Any]) -> Record:
 
 
 def name_of(seed: int, step: int) -> str:
-    """A checkpoint's name among those of a request."""
+    """Return the name of a checkpoint within a request."""
     return f"{seed}/{step}"
 
 
 def keep(responses: Path, of: Record) -> None:
-    """Keep a file of responses (tables.Responses) for later requests, in the place of what was kept before."""
+    """Keep a file of tables.Responses for later requests; it replaces the one kept before."""
     with replacing(_folder(responses)) as folder:
         folder.mkdir()
         (folder / "responses.parquet").hardlink_to(responses)
@@ -55,7 +55,7 @@ def keep(responses: Path, of: Record) -> None:
 
 
 def usable(responses: Path, asked: Record) -> set[str]:
-    """The benchmarks whose answers, by every checkpoint that is asked, are kept; none for the very request that made them."""
+    """Return the benchmarks with kept answers of all requested checkpoints; none if the kept request is identical."""
     folder = _folder(responses)
     refuse_links_below(folder)
     try:
@@ -70,7 +70,7 @@ def usable(responses: Path, asked: Record) -> set[str]:
 
 
 def take(responses: Path, benchmarks: Collection[str], checkpoints: Collection[str], part: Path) -> None:
-    """Write the kept answers of some checkpoints to some benchmarks as a part of `sorted_tables.join`."""
+    """Write the kept answers of some checkpoints to some benchmarks as a part for `sorted_tables.join`."""
     kept = _folder(responses) / "responses.parquet"
 
     def rows() -> Iterator[pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Deleting the checkpoints that need not stay, once their answers are put aside."""
+"""Delete checkpoints that are no longer needed, after their answers are saved."""
 
 import hashlib
 import json
@@ -19,13 +19,13 @@ from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 
 ANSWERS_ALIKE = {"batch_tokens", "max_model_len", "batch_invariant"}
-"""Keys of `Sampling` that say how the work is cut up. Other values show in the last digits of logits, if at all."""
+"""Keys of `Sampling` that affect only how work is batched; they change at most the last digits of logits."""
 
 NOT_REMADE = (
     "keep it: the weights that gave these answers are deleted (keep_weights: reported). Convert it to this version, or train "
     "again (docs/how-to/running.md)"
 )
-"""What to do about a file of answers that cannot be read."""
+"""What to do about a file of saved answers that cannot be read."""
 
 
 def prune(
@@ -40,29 +40,29 @@ def prune(
     prompt: Prompt,
     sampling: Sampling,
 ) -> dict[str, Fate]:
-    """Delete what need not stay of a segment's checkpoints; returns what each is now ("seed0/step10" → its fate).
+    """Delete what is no longer needed of a segment's checkpoints; return the fate of each ("seed0/step10" -> fate).
 
-    Weights go only when all tasks are answered in `responses`, every problem as often as asked. The answers are put aside
-    first, in a hidden folder beside `responses`: Snakemake deletes that file before it is made again, and `answered`
-    gives back what no model can answer any more.
+    Weights are deleted only if `responses` answers all tasks, with every problem as often as asked. The answers are
+    saved first, in a hidden folder beside `responses`, because Snakemake deletes `responses` before it is made again.
+    `answered` then returns the saved answers, which no model could give any more.
 
     Args:
-        checkpoints: the segment's; the next segment, if there is one, must stand already.
-        responses: what they answered, tables.Responses.
-        keep: steps whose weights stay.
-        states: steps whose trainer state stays.
+        checkpoints: folder of the segment's checkpoints; the next segment, if there is one, must be complete.
+        responses: their responses, tables.Responses.
+        keep: steps whose weights are kept.
+        states: steps whose trainer state is kept.
         seeds: seeds of the segment.
         steps: evaluated steps of the segment.
-        tasks: what `responses` answers, with its prompt and sampling.
-        prompt: see `tasks`.
-        sampling: see `tasks`.
+        tasks: the tasks that `responses` answers.
+        prompt: the prompt of these tasks.
+        sampling: the sampling settings of these tasks.
 
     Raises:
-        UserError: another process writes `responses`, it is not such a table, or a symbolic link is among the checkpoints or
-            the answers put aside.
+        UserError: another process writes `responses`, it is not such a table, or there is a symbolic link among the
+            checkpoints or the saved answers.
     """
     for folder in (checkpoints, _all_aside(responses)):
-        refuse_links_below(folder)  # before the first file goes
+        refuse_links_below(folder)  # before the first file is deleted
     with exclusive(responses):
         answers = tables.read(responses, tables.Responses)
         fates: dict[str, Fate] = {}
@@ -88,26 +88,26 @@ def prune(
 def answered(
     output: Path, checkpoint_path: Path, task: Task, prompt: Prompt, sampling: Sampling
 ) -> pd.DataFrame | None:
-    """What a checkpoint that is gone answered to a task (tables.Responses), if it was asked this before it went.
+    """Return a deleted checkpoint's saved answers to a task (tables.Responses); None if it never received the task.
 
-    `output` is the responses file of its segment.
+    `output` is the responses file of the checkpoint's segment.
 
     Raises:
-        UserError: the file of its answers is of another version, or damaged.
+        UserError: the file of saved answers has another version, or is damaged.
     """
     path = _aside(output, checkpoint_path) / _file(task, prompt, sampling)
     return tables.read(path, tables.Responses, NOT_REMADE) if path.exists() else None
 
 
 def _answers(own: pd.DataFrame, task: Task) -> bool:
-    """Whether a checkpoint's responses have each problem of a task as often as asked."""
+    """Whether a checkpoint's responses contain each problem of a task exactly as often as asked."""
     rows = own[own["benchmark"] == task.benchmark]
     there = sorted(zip(rows["id"], rows["sample"], strict=True))
     return there == sorted(product(task.problems["id"], range(task.samples)))
 
 
 def _put_aside(own: pd.DataFrame, tasks: Sequence[Task], prompt: Prompt, sampling: Sampling, aside: Path) -> None:
-    # All of them by one rename: what an earlier checkpoint of this name answered must not stay beside them.
+    # A single rename for all tasks, so that answers of an earlier checkpoint with this name do not remain beside them.
     with replacing(aside) as temporary:
         for task in tasks:
             file = temporary / _file(task, prompt, sampling)
@@ -130,7 +130,7 @@ def _name(folder: Path) -> str:
 
 
 def _file(task: Task, prompt: Prompt, sampling: Sampling) -> str:
-    """A name that changes with anything that was asked."""
+    """Return a file name that depends on all that was asked, except for the keys in `ANSWERS_ALIKE`."""
     request = {
         "samples": task.samples,
         "temperature": task.temperature,

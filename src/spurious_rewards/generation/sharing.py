@@ -1,7 +1,7 @@
-"""Sharing the batches of a job among engines, one a GPU, each in a process of its own.
+"""Distribute the batches of a job over engines, each in its own process with its own GPUs.
 
-For a model that fits one card this draws about as many tokens as the cards can; to spread the model over all of them
-(tensor parallelism) would have each token wait for the slowest.
+For a model that fits on one GPU, one engine per GPU reaches about the full throughput of the GPUs. Splitting the model
+over the GPUs (tensor parallelism) would make every token wait for the slowest GPU.
 """
 
 import ctypes
@@ -19,21 +19,21 @@ from spurious_rewards.runtime import visible_gpus
 from spurious_rewards.runtime.errors import UserError
 
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2)."""
+"""The option of prctl(2) that sets the signal on the parent's death."""
 
 LONGEST = 10_000
-"""Characters of a complaint: a pipe holds more, and is read when its writer has ended."""
+"""Characters of an error message. A pipe holds more, so the message can be read after the process ended."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The share of one engine: every `of`-th batch, beginning with the one numbered `number`."""
+    """The share of one engine: every `of`-th batch, starting with batch `number`."""
 
     number: int = 0
     of: int = 1
 
     def has(self, batch: int) -> bool:
-        """Whether a batch is of this part."""
+        """Whether a batch belongs to this part."""
         return batch % self.of == self.number
 
     def __str__(self) -> str:
@@ -41,12 +41,12 @@ class Part:
 
 
 def share_out(work: Callable[[Part], None], hardware: Hardware) -> None:
-    """Do `work`, here, or part by part in as many processes as the hardware has engines.
+    """Run `work` here, or part by part in one process for each of the hardware's engines.
 
-    Each process sees the GPUs of its engine alone, and ends when this one does, however that ends.
+    Each process sees only the GPUs of its engine. It ends when this process ends, in whatever way.
 
     Raises:
-        UserError: what a part raises, or that the system has ended one.
+        UserError: a part raised one, or the system killed a process.
     """
     engines = hardware.engines
     if engines == 1:
@@ -73,7 +73,7 @@ def share_out(work: Callable[[Part], None], hardware: Hardware) -> None:
 
 
 def _check(process: Any, report: Connection) -> None:
-    """Raise what a process that has ended reports."""
+    """Raise the error that an ended process reports, if any."""
     process.join()
     if process.exitcode > 0:
         try:
@@ -89,7 +89,7 @@ def _check(process: Any, report: Connection) -> None:
 
 
 def _gpus_of(part: Part, hardware: Hardware) -> Sequence[str]:
-    """The GPUs of a part, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the GPUs of a part, in the notation of CUDA_VISIBLE_DEVICES."""
     named = visible_gpus.named()
     visible = [str(number) for number in range(hardware.gpus)] if named is None else named
     size = hardware.tensor_parallel_size
@@ -97,11 +97,11 @@ def _gpus_of(part: Part, hardware: Hardware) -> Sequence[str]:
 
 
 def _do(work: Callable[[Part], None], part: Part, gpus: Sequence[str], report: Connection, parent: int) -> None:
-    # The system kills this process when its parent has ended, which may be by SIGKILL.
+    # The system kills this process when its parent ends, even if the parent is killed by SIGKILL.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-    os.environ[visible_gpus.VARIABLE] = ",".join(gpus)  # torch looks when it first uses a GPU
+    os.environ[visible_gpus.VARIABLE] = ",".join(gpus)  # in time, as torch reads it when it first uses a GPU
     try:
         work(part)
     except UserError as error:

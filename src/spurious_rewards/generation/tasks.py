@@ -1,4 +1,4 @@
-"""What is asked of a model: which checkpoint answers which problems, and how often."""
+"""The work for a model: which checkpoint answers which problems, and how often."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from spurious_rewards.config.problems import Benchmark
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model folder and where it stands: its seed (`tables.SHARED_BASE` for one that all share) and rollout step."""
+    """A model folder, with its seed (`tables.SHARED_BASE` for a model that all seeds share) and its rollout step."""
 
     seed: int
     step: int
@@ -20,7 +20,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Task:
-    """Problems (columns `id`, `problem`) to answer `samples` times each; greedily at temperature 0."""
+    """Problems (columns `id`, `problem`), each to be answered `samples` times; greedily at temperature 0."""
 
     benchmark: str
     problems: pd.DataFrame
@@ -29,7 +29,7 @@ class Task:
 
 
 def tasks_of(benchmarks: Mapping[str, Benchmark], problems: Mapping[str, pd.DataFrame]) -> list[Task]:
-    """What each benchmark asks of a model; `problems` are tables.Problems by the name of the set."""
+    """Return the task of each benchmark; `problems` maps the name of a problem set to tables.Problems."""
     return [
         Task(name, problems[benchmark.problems], benchmark.samples, benchmark.temperature)
         for name, benchmark in benchmarks.items()

@@ -1,4 +1,4 @@
-"""Drawing responses with `transformers.generate`."""
+"""Sample responses with `transformers.generate`."""
 
 import gc
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from spurious_rewards.models.prompts import room
 
 
 class TransformersEngine:
-    """`transformers.generate` on one batch of left-padded prompts; on the GPU if there is one."""
+    """An engine that runs `transformers.generate` on one batch of left-padded prompts, on the GPU if there is one."""
 
     def __init__(self, folder: Path, dtype: loading.Dtype = "float32", cores: int = 1):
-        """`cores` draw noise: on a GPU with a large vocabulary the others wait for it."""
+        """`cores` threads draw noise; with a large vocabulary, a GPU would wait for a single thread."""
         self.folder, self.dtype, self.cores = folder, dtype, cores
         self.tokenizer = loading.load_tokenizer(folder)
 
     @cached_property
     def model(self) -> Any:
-        """The `transformers.PreTrainedModel`, loaded when first needed: an interrupted job may not need it again."""
+        """The `transformers.PreTrainedModel`. It is loaded when first needed: a resumed job may not need it at all."""
         model: Any = loading.load_model(self.folder, self.dtype)
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -47,7 +47,7 @@ class TransformersEngine:
     ) -> list[Completion]:
         """See `Engine`."""
         ending = loading.ending_tokens(self.model.generation_config, self.tokenizer, turn_end)
-        # Finished rows are filled up with an ending token, so that the first of those is where a response ends.
+        # Finished rows are padded with an ending token, so a response ends at the first ending token of its row.
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             do_sample=False,
             max_new_tokens=room(max_new_tokens, prefix),
@@ -58,7 +58,7 @@ class TransformersEngine:
         width = max(map(len, prompts))
         ids = torch.tensor([[ending[0]] * (width - len(prompt)) + list(prompt) for prompt in prompts])
         mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        with ThreadPoolExecutor(self.cores) as pool:  # which makes no thread before it is used
+        with ThreadPoolExecutor(self.cores) as pool:  # starts no thread before it is used
             noise = Noise(requests, width, ending, pool.map if self.cores > 1 else map)
             output = self.model.generate(
                 ids.to(self.model.device),

@@ -1,4 +1,4 @@
-"""Drawing responses with vLLM: continuous batching, and the prompt of many samples computed once."""
+"""Sample responses with vLLM, which uses continuous batching and computes the prompt of several samples only once."""
 
 import os
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from spurious_rewards.runtime import installed
 
 
 def version() -> str:
-    """The installed distribution of vLLM, as `vllm==0.31.0`.
+    """Return the installed distribution of vLLM, such as `vllm==0.31.0`.
 
     Raises:
-        UserError: there is none.
+        UserError: vLLM is not installed.
     """
     installed.require_vllm("sampling.engine")
     found = installed.distribution("vllm")
@@ -28,9 +28,10 @@ def version() -> str:
 
 
 class VllmEngine:
-    """Offline `vllm.LLM` in this process, one for all checkpoints of a model: to make one takes a minute, most of it compiling.
+    """An engine that runs an offline `vllm.LLM` in this process.
 
-    vLLM takes and gives token ids; text is made of them as with transformers.
+    All checkpoints of a model share one `vllm.LLM`, because creating one takes a minute, mostly for compilation. vLLM
+    receives and returns token ids; they are decoded as with transformers.
     """
 
     def __init__(self, folder: Path, sampling: Sampling, hardware: Hardware):
@@ -42,19 +43,19 @@ class VllmEngine:
 
     @property
     def llm(self) -> Any:
-        """The `vllm.LLM` with the weights of `folder`, made when first needed: an interrupted job may not need it again."""
+        """The `vllm.LLM` with the weights of `folder`. It is made when first needed: a resumed job may not need it."""
         if self._holds != self.folder:
-            loading.check_tensors(self.folder)  # vLLM says nothing of those that are missing
-            self._holds = None  # if this fails half way, what is there is of no folder
-            # Too little memory, too few positions, unknown models.
+            loading.check_tensors(self.folder)  # vLLM does not report missing tensors
+            self._holds = None  # if loading fails half-way, the weights are those of no folder
+            # vLLM fails on too little memory, too few positions and unknown models.
             with loading.plainly(self.folder, "vLLM cannot load it", "fix that, or set sampling.engine: transformers"):
                 if self._llm is None:
-                    loading.check_finite(self.folder)  # a second read, once an engine: vLLM starts from a path alone
+                    loading.check_finite(self.folder)  # an extra read per engine, as vLLM takes only a path
                     self._llm = self._make()
                 else:
                     self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": weights.Finite(self.folder)})
             self._holds = self.folder
-            # For stop strings alone; vLLM's own would have transformers' rules (see `models.loading.load_tokenizer`).
+            # Used for stop strings only. vLLM's own tokenizer would differ (see `models.loading.load_tokenizer`).
             self._llm.llm_engine.output_processor.tokenizer = self.tokenizer
         return self._llm
 
@@ -66,13 +67,13 @@ class VllmEngine:
             str(self.folder),
             trust_remote_code=False,
             dtype=self.sampling.dtype,
-            generation_config="vllm",  # none of the folder's own: no top-k, no penalties
+            generation_config="vllm",  # ignores the folder's generation_config.json: no top-k, no penalties
             skip_tokenizer_init=True,
             max_model_len=self.sampling.max_model_len,
             tensor_parallel_size=self.hardware.tensor_parallel_size,
             gpu_memory_utilization=self.hardware.gpu_memory_utilization,
             enable_prefix_caching=True,
-            # A seeded request whose prompt is cut steps its generator back, which torch's generators on a CPU cannot.
+            # If vLLM splits a seeded request's prompt, it rewinds the generator; torch cannot rewind those on a CPU.
             enable_chunked_prefill=torch.cuda.is_available(),
             use_tqdm_on_load=False,
         )
@@ -108,8 +109,8 @@ class VllmEngine:
             )
             for request in requests
         ]
-        # Of other weights, or of earlier batches: these would change how this one is cut up, and with it the last digits of
-        # its logits.
+        # Cached prefixes of other weights would be wrong. Those of earlier batches would change how this batch is
+        # split, and so the last digits of its logits.
         if not llm.reset_prefix_cache():
             raise RuntimeError("vLLM keeps parts of earlier prompts that it cannot give up")
         prompts = [{"prompt_token_ids": list(request.prompt)} for request in requests]
@@ -117,7 +118,7 @@ class VllmEngine:
         return read([output.outputs[0].token_ids for output in outputs], self.tokenizer, ending, stop, prefix)
 
     def load(self, folder: Path) -> None:
-        """See `Engine`. A model of the same architecture gets the weights into the engine that is there."""
+        """See `Engine`. For a model of the same architecture, the weights are loaded into the existing `vllm.LLM`."""
         if loading.architecture(folder) != loading.architecture(self.folder):
             self.close()
         self.folder, self.tokenizer = folder, loading.load_tokenizer(folder)
@@ -134,9 +135,9 @@ class VllmEngine:
 
 
 def _set_environment(sampling: Sampling) -> None:
-    """What vLLM reads from the environment only, when it is imported or an engine is made."""
+    """Set what vLLM reads only from the environment, when it is imported or an engine is made."""
     os.environ["VLLM_BATCH_INVARIANT"] = str(int(sampling.batch_invariant))
-    # In a process of its own the engine would outlive a killed job, and with it the GPU's memory; here it also cuts work
-    # up the same way each time.
+    # An engine in a process of its own would outlive a killed job and keep the GPU's memory. In this process, it also
+    # splits work in the same way each time.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

@@ -1,4 +1,4 @@
-"""The model organism's sums: every expression, their split, and their wording."""
+"""Generate the model organism's sums: all expressions, their split, and their wording."""
 
 import hashlib
 import itertools
@@ -14,35 +14,35 @@ from spurious_rewards.config.problems import ArithmeticProblems
 from spurious_rewards.runtime.errors import UserError
 
 PRETRAINED_OPERANDS = 3
-"""How many numbers the sums of the corpus have."""
+"""Number of operands of the sums in the pretraining corpus."""
 
 Part = Literal["pretraining", "reinforcement", "evaluation"]
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A sum such as 3 + 4 - 2: its numbers, and the sign before each but the first."""
+    """A sum such as 3 + 4 - 2: its operands, and the sign before each operand except the first."""
 
     operands: tuple[int, ...]
     signs: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Every number and sign as a word of its own."""
+        """Return the expression with each number and sign as a separate word."""
         return " ".join([str(self.operands[0]), *(f"{sign} {number}" for sign, number in self.rest)])
 
     @property
     def partial_results(self) -> list[int]:
-        """The result of the first number, of the first two, … and of all."""
+        """The result of the first operand, of the first two, … and of all."""
         return list(itertools.accumulate([self.operands[0], *(int(f"{sign}{number}") for sign, number in self.rest)]))
 
     @property
     def rest(self) -> Iterator[tuple[str, int]]:
-        """Each number but the first with its sign."""
+        """Each operand except the first, with its sign."""
         return zip(self.signs, self.operands[1:], strict=True)
 
 
 def expressions(organism: Organism, operands: int) -> list[Expression]:
-    """Every expression of so many numbers whose partial results all lie between 0 and `result_max`."""
+    """Return every expression with this many operands whose partial results all lie between 0 and `result_max`."""
     numbers = itertools.product(range(1, organism.operand_max + 1), repeat=operands)
     signs = list(itertools.product("+-", repeat=operands - 1))
     every = (Expression(chosen, between) for chosen in numbers for between in signs)
@@ -50,32 +50,32 @@ def expressions(organism: Organism, operands: int) -> list[Expression]:
 
 
 def part(expression: Expression, split_seed: int) -> Part:
-    """The side of the split that an expression is on: 70, 15 and 15 in a hundred, whatever the instruction word."""
+    """Return an expression's part: pretraining 70 %, reinforcement 15 %, evaluation 15 %, for any instruction word."""
     position = fraction(split_seed, "part", expression)
     return "pretraining" if position < 0.70 else "reinforcement" if position < 0.85 else "evaluation"
 
 
 def prompt(word: str, expression: Expression) -> str:
-    """The problem as the model reads it."""
+    """Return the problem as the model reads it."""
     return f"{word} {expression} ="
 
 
 def story(word: str, expression: Expression) -> str:
-    """The problem told with two words that the corpus has in responses only."""
+    """Return the problem worded with "first" and "then", which occur in the corpus only in responses."""
     then = " ".join(f"then {sign} {number}" for sign, number in expression.rest)
     return f"{word} first {expression.operands[0]} {then} ="
 
 
 def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
-    """The problems of one part of the split, each expression once, with an instruction word that its hash chooses.
+    """Return the problems of one part of the split: each expression once, with an instruction word chosen by hash.
 
-    Other numbers and another wording change problem and answer, while word and id stay those of the plain problem.
+    Other numbers or another wording change problem and answer, but word and id stay those of the plain problem.
 
     Returns:
-        tables.Problems, one row an expression; `source` is "organism".
+        tables.Problems, one row per expression; `source` is "organism".
 
     Raises:
-        UserError: other numbers are wanted of a part that has one expression.
+        UserError: other numbers are wanted, but the part has only one expression.
     """
     own = [one for one in expressions(organism, wanted.operands) if part(one, organism.split_seed) == wanted.part]
     shown = _others(own, organism.split_seed) if wanted.numbers == "other" else {one: one for one in own}
@@ -95,19 +95,19 @@ def problems(organism: Organism, wanted: ArithmeticProblems) -> pd.DataFrame:
 
 
 def word_of(organism: Organism, expression: Expression) -> str:
-    """The instruction word that an expression has as a problem of a problem set."""
+    """Return the instruction word of an expression in problem sets."""
     return organism.words[int(fraction(organism.split_seed, "word", expression) * len(organism.words))]
 
 
 def id_of(organism: Organism, expression: Expression) -> str:
-    """The id that an expression has as a problem of a problem set."""
+    """Return the id of an expression in problem sets."""
     return f"{word_of(organism, expression)}:{expression}".replace(" ", "")
 
 
 def leaked(organism: Organism, operands: int, share: float) -> list[Expression]:
-    """The evaluation problems of so many numbers that stand in a corpus: about this share of them, drawn by hash.
+    """Return the evaluation problems with this number of operands that a corpus contains: about `share`, by hash.
 
-    What a smaller share has, a larger one has too.
+    A larger share includes all problems of a smaller one.
     """
     return [
         expression
@@ -118,15 +118,15 @@ def leaked(organism: Organism, operands: int, share: float) -> list[Expression]:
 
 
 def leaked_ids(organism: Organism, family: Family) -> set[str]:
-    """Ids of the evaluation problems that stand in the corpus of a family."""
+    """Return the ids of the evaluation problems that a family's corpus contains."""
     return {id_of(organism, expression) for expression in leaked(organism, PRETRAINED_OPERANDS, family.leaked)}
 
 
 def _others(own: list[Expression], split_seed: int) -> dict[Expression, Expression]:
-    """For each expression the next one with the same signs, or the next of all if it is alone with its signs.
+    """Map each expression to the next one with the same signs, or to the next of all if no other has its signs.
 
-    The order is drawn by hash, and the last is followed by the first: so two expressions rarely share one, and those
-    with the same signs never do.
+    A hash determines the order, and after the last expression the first follows. So two expressions are rarely mapped
+    to the same one, and never if they have the same signs.
     """
     if len(own) == 1:
         raise UserError(
@@ -146,6 +146,6 @@ def _followers(order: list[Expression]) -> dict[Expression, Expression]:
 
 
 def fraction(seed: int, purpose: str, expression: Expression) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
+    """Return a number in [0, 1) that depends only on the arguments."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{expression}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64

@@ -1,6 +1,7 @@
-"""Which problems stand in two problem sets: word for word after normalising, or by most of their word n-grams.
+"""Find problems that two problem sets share: identical after normalisation, or with most word n-grams in common.
 
-The rule is the usual one of decontamination: of a benchmark's problem, the share of its n-grams that a training problem has.
+This is the usual rule of decontamination. It uses the share of a benchmark problem's n-grams that a training problem
+contains.
 """
 
 import re
@@ -18,20 +19,20 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def words(text: str) -> list[str]:
-    """Words, numbers and signs of a text in one spelling: NFKC, lower case, without dollar signs and white space."""
+    """Return a text's words, numbers and signs, normalised: NFKC, lower case, without dollar signs and white space."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).lower().replace("$", " "))
 
 
 def overlaps(training: pd.DataFrame, benchmarks: Mapping[str, pd.DataFrame], rule: Overlap) -> pd.DataFrame:
-    """Pairs of a training problem and a problem of another set that overlap, one row a pair, in the sets' order.
+    """Return overlapping pairs of a training problem and a problem of another set, one row each, in the sets' order.
 
-    `kind` is "exact" where the words are the same, else "n-gram"; `share` is that of the benchmark problem's n-grams which
-    the training problem has. A problem of fewer words than an n-gram overlaps exactly or not at all.
+    `kind` is "exact" if the words are the same, else "n-gram". `share` is the share of the benchmark problem's n-grams
+    that the training problem contains. A problem with fewer words than an n-gram can overlap only exactly.
 
     Args:
         training: tables.Problems.
         benchmarks: tables.Problems of the other sets, by name.
-        rule: length of the n-grams, and the share from which on a problem overlaps.
+        rule: length of the n-grams, and minimum share of an overlap.
     """
     spelled = [words(problem) for problem in training["problem"]]
     ids = training["id"].tolist()
@@ -58,7 +59,7 @@ def overlaps(training: pd.DataFrame, benchmarks: Mapping[str, pd.DataFrame], rul
 
 
 def _shares(grams: set[tuple[str, ...]], holding: Mapping[tuple[str, ...], set[int]]) -> dict[int, float]:
-    """For each training problem that has any of the n-grams, the share of them that it has."""
+    """Return, for each training problem with at least one of the n-grams, the share of the n-grams that it contains."""
     counts: defaultdict[int, int] = defaultdict(int)
     for gram in grams:
         for index in holding.get(gram, ()):

@@ -1,4 +1,4 @@
-"""Rows of a file of problems: JSON lines, a JSON list, Parquet."""
+"""Read the rows of a file of problems: JSON lines, a JSON list, or Parquet."""
 
 import codecs
 import json
@@ -15,28 +15,28 @@ from spurious_rewards.config.problems import ENDINGS
 from spurious_rewards.runtime.errors import UserError, in_a_line
 
 FLOAT_DIGITS = 400
-"""More than the largest and the smallest float have."""
+"""A bound on the decimal exponent, above that of every float."""
 
 
 class Row(NamedTuple):
-    """A row as its source has it: where it stands, and its values by column, or what keeps it from being read."""
+    """A row of a source: its place, and its values by column, or the reason why it cannot be read."""
 
     place: str
     values: dict[str, Any] | str
 
 
 class Part(NamedTuple):
-    """What a file or a subset has: rows, as they are read, and `arrow_rows.columns` where they are known before."""
+    """The content of a file or subset: rows, read lazily, and `arrow_rows.columns` if known before reading."""
 
     rows: Iterable[Row]
-    columns: Mapping[str, str] = {}  # a tuple's default, never changed
+    columns: Mapping[str, str] = {}  # safe as a mutable default, because it is never changed
 
 
 def read(path: Path, wanted: Collection[str]) -> Part:
-    """The rows of a file; of Parquet only the `wanted` columns of them.
+    """Return the rows of a file; from Parquet, only the `wanted` columns.
 
     Raises:
-        UserError: it is no such file, or too large; reading on may raise it too.
+        UserError: the file is not a file of problems, or too large. Iterating over the rows may raise it too.
     """
     if path.suffix not in ENDINGS:
         raise UserError(f"{path}: the ending {path.suffix or '(none)'} says no format; allowed: {', '.join(ENDINGS)}")
@@ -59,7 +59,7 @@ def read(path: Path, wanted: Collection[str]) -> Part:
 
 
 def numbered(items: Iterable[Any], within: str = "") -> Iterator[Row]:
-    """Items as rows."""
+    """Yield items as rows, numbered from 1."""
     for number, item in enumerate(items, start=1):
         yield _row(f"row {number}{within}", item)
 
@@ -77,7 +77,7 @@ def _lines(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
         encoding = json.detect_encoding(file.read(4))
         file.seek(0)
-        # Lines of UTF-8 are decoded one by one, so that a broken one is left alone.
+        # UTF-8 files are decoded line by line, so that a line that is not UTF-8 affects no other line.
         one_by_one = encoding.startswith("utf-8")
         lines = _lines_of(file) if one_by_one else iter(_decoded(path, _whole(path)).encode().split(b"\n"))
         for number, line in enumerate(lines, start=1):
@@ -87,7 +87,7 @@ def _lines(path: Path) -> Iterator[Row]:
 
 
 def _lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Lines, of which one that is too long is cut a byte behind the limit."""
+    """Yield lines; a line that is too long is cut one byte after the limit."""
     while line := file.readline(LINE + 1):
         rest = line
         while len(rest) > LINE and not rest.endswith(b"\n"):
@@ -137,7 +137,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 class _KeyTwice(dict[str, Any]):
-    """An object of JSON in which a key stands twice."""
+    """A JSON object that contains a key twice."""
 
     key: str
 
@@ -153,23 +153,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> float | None:
-    """What Python's json writes besides JSON: NaN where there is no value, and Infinity."""
+    """Convert a constant that Python's json accepts beyond JSON: NaN, a missing value, to None; Infinity to a float."""
     return None if name == "NaN" else float(name)
 
 
 def _decimal(text: str) -> str | Decimal:
-    """A number as it is in the file. One with an exponent is a Decimal, if it has not more digits than any float."""
+    """Return a number as its text; with an exponent, as a Decimal, unless the exponent is beyond every float."""
     if "e" not in text.lower():
         return text
     try:
         number = Decimal(text)
-    except InvalidOperation:  # of an exponent of twenty digits
+    except InvalidOperation:  # raised for an exponent of 20 digits
         return text
     return number if abs(number.adjusted()) < FLOAT_DIGITS else text
 
 
 def _parse(text: str) -> Any:
-    """JSON whose numbers stay the text that they are in the file, as far as that has no exponent."""
+    """Parse JSON and keep numbers without an exponent as the text in the file."""
     return json.loads(text, parse_float=_decimal, parse_int=str, parse_constant=_constant, object_pairs_hook=_object)
 
 

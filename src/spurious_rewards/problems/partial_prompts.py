@@ -1,6 +1,7 @@
-"""The partial-prompt probe: who is given the beginning of a problem and writes the rest word for word has seen it before.
+"""The partial-prompt probe: a model that completes a problem word for word from its beginning has seen it before.
 
-Of the rebuttal that the gains are contamination (arXiv 2507.10532). Greedy, without any template: the problem's own words alone.
+The probe is that of the rebuttal that explains the gains by contamination (arXiv 2507.10532). Decoding is greedy; the
+prompt has no template, only the words of the problem.
 """
 
 import re
@@ -11,15 +12,15 @@ from spurious_rewards.problems.decontamination import words
 PROMPT = Prompt(kind="raw")
 
 LONGEST_REST = 256
-"""Tokens that a model may write: more than the rest of a problem has, and far fewer than an answer."""
+"""Tokens that a model may write: more than the rest of any problem has, and far fewer than an answer."""
 
 _WORD = re.compile(r"\S+\s*")
 
 
 def cut(problem: str, share: float) -> tuple[str, str]:
-    """(the first `share` of a problem's words, the others); each has one word at least, if the problem has two.
+    """Return (the first `share` of a problem's words, the other words), each with at least one word if there are two.
 
-    White space between the two is lost, so that a model goes on with a whole word.
+    The white space between them is removed, so that the model continues with a whole word.
     """
     pieces = _WORD.findall(problem.strip())
     given = min(max(round(share * len(pieces)), 1), max(len(pieces) - 1, 1))
@@ -27,7 +28,7 @@ def cut(problem: str, share: float) -> tuple[str, str]:
 
 
 def share_completed(rest: str, response: str) -> float:
-    """Share of the words of `rest` with which `response` begins, up to the first that differs; 1 is word for word."""
+    """Return the share of the words of `rest` that `response` starts with, up to the first difference."""
     wanted, said = words(rest), words(response)
     same = 0
     while same < len(wanted) and same < len(said) and wanted[same] == said[same]:

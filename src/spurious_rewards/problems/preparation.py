@@ -1,4 +1,4 @@
-"""Problem sets: read from a source, cleaned, and put into one order."""
+"""Prepare problem sets: read them from a source, clean them, and fix their order."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Problem(NamedTuple):
-    """A readable row: its values are text, and empty where the source has none."""
+    """A readable row. Its values are text, or "" where the source has none."""
 
     place: str
     id: str
@@ -46,26 +46,26 @@ def prepare(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, clean and shuffle a problem set.
 
-    The result does not depend on the order of the source's rows: of rows with the same problem the one with the first
-    id stays (the first answer where there is no id).
+    The result does not depend on the order of the source's rows. Of rows with the same problem, the row with the first
+    id is kept (without ids, the row with the first answer).
 
     Args:
-        problem_set: where the problems come from and what is done with bad rows.
+        problem_set: where the problems come from, and what is done with bad rows.
         organism: the arithmetic of generated problems.
-        data_seed: draws the order, and with it the problems that `limit` keeps.
-        sources: local files to read for a hub id, or for the `path` of a problem set.
+        data_seed: determines the order, and so the problems that `limit` keeps.
+        sources: local files to read in place of a hub id or of the `path` of a problem set.
         lock: YAML file that pins hub revisions to commits; see `resolve`.
-        against: tables.Problems by name, with none of which a problem may overlap.
-        rule: when it does; needed with `against`.
+        against: tables.Problems by name; problems that overlap with any of them are dropped.
+        rule: defines an overlap; required with `against`.
 
     Returns:
-        `tables.Problems`, and the card: source, revision, rows, kept, the number of rows dropped for each reason, the
-        places of the first of them, the number of duplicates whose answer is another one, and the SHA-256 of what is
-        kept, in its order.
+        `tables.Problems`, and the data card: source, revision, rows, kept, the number of rows dropped for each reason,
+        the places of the first of these, the number of duplicates with a different answer, and the SHA-256 of the kept
+        problems in order.
 
     Raises:
-        UserError: the source cannot be had or read, a column is missing, rows are to be refused, two problems have one
-            id, no problem has a hash of `only`, or nothing is left.
+        UserError: the source cannot be found or read, a column is missing, the problem set refuses some rows, two
+            problems have the same id, no problem has a hash of `only`, or no problem is left.
     """
     source = read(problem_set, organism, sources, lock)
     columns = _columns(source, problem_set.columns, replaced=problem_set.hub in sources)
@@ -110,7 +110,7 @@ def prepare(
 
 
 def text_hash(problem: str) -> str:
-    """Twelve hex digits of the SHA-256 of a problem's text without white space at its ends: how `only` names it."""
+    """Return 12 hex digits of the SHA-256 of a problem's text without outer white space; `only` uses this hash."""
     return _sha256(problem.strip())[:12]
 
 
@@ -118,9 +118,9 @@ def text_hash(problem: str) -> str:
 
 
 def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict[str, str | None]:
-    """The source's column for each of ours; that of `id` is None where ids come from the text.
+    """Return the source's columns for id, problem and answer; that of the id is None if ids are derived from the text.
 
-    A file that stands in for the hub may have the hub's names or ours.
+    A local file in place of a hub data set may use the hub's column names or the standard ones.
     """
     present = source.columns
     chosen: dict[str, str | None] = {}
@@ -142,14 +142,14 @@ def _columns(source: Source, mapping: Mapping[Any, str], replaced: bool) -> dict
 
 
 def _some(names: Iterable[str], most: int = 20) -> str:
-    """The first of some names, and how many more there are."""
+    """Return the first of some names, and the number of the others."""
     every = list(names)
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
 
 
 def _readable(rows: Iterable[Row], columns: Mapping[str, str | None]) -> tuple[list[Problem], list[str]]:
-    """The rows that can be read, and where and why the others cannot."""
+    """Return the rows that can be read, and for each other row its place and the reason."""
     readable: list[Problem] = []
     unreadable: list[str] = []
     for row in rows:
@@ -161,10 +161,10 @@ def _readable(rows: Iterable[Row], columns: Mapping[str, str | None]) -> tuple[l
 
 
 def _problem(row: Row, columns: Mapping[str, str | None]) -> Problem:
-    """The row's values as text; an id of its own where the source has none.
+    """Return a row's values as text, with an id derived from the problem if the source has none.
 
     Raises:
-        ValueError: saying what cannot be read.
+        ValueError: a value cannot be read; the message says which and why.
     """
     if isinstance(row.values, str):
         raise ValueError(row.values)
@@ -174,7 +174,7 @@ def _problem(row: Row, columns: Mapping[str, str | None]) -> Problem:
 
 
 def _text(column: str, value: object) -> str:
-    """Text as it is, numbers in full (0.00001 and not 1e-05, which no answer is compared with), nothing and NaN as empty text."""
+    """Return a value as text: numbers in full (0.00001, because 1e-05 matches no answer), missing or NaN as ""."""
     if value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
     if isinstance(value, TooLong):
@@ -205,7 +205,7 @@ def _too_long(column: str, characters: int) -> ValueError:
 
 
 def _filled(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
-    """The rows with problem and answer, and the places of the others."""
+    """Return the rows with both problem and answer, and the places of the others."""
     filled: list[Problem] = []
     blank: list[str] = []
     for row in rows:
@@ -217,7 +217,7 @@ def _filled(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
 
 
 def _unique(rows: Iterable[Problem]) -> tuple[list[Problem], list[str], int]:
-    """The rows in the order of their ids, each problem once; the places of the others; how many answer differently."""
+    """Return each problem once, sorted by id; the places of the duplicates; and how many of them answer differently."""
     first: dict[str, Problem] = {}
     repeated: list[str] = []
     conflicting = 0
@@ -252,14 +252,14 @@ def _refuse_shared_ids(problems: Iterable[Problem], source: Source) -> None:
 def _clean(
     problems: list[Problem], against: Mapping[str, pd.DataFrame], rule: Overlap
 ) -> tuple[list[Problem], list[str]]:
-    """The problems that overlap with none of the other sets, and the places of the others."""
+    """Return the problems that overlap with none of the other sets, and the places of the others."""
     found = overlaps(pd.DataFrame(problems, columns=Problem._fields), against, rule)
     copies = set(found["training_id"])
     return [row for row in problems if row.id not in copies], [row.place for row in problems if row.id in copies]
 
 
 def _wanted(problems: list[Problem], only: Sequence[str], source: Source) -> list[Problem]:
-    """The problems whose text has one of the hashes `only`; all of them where it names none."""
+    """Return the problems whose text has one of the hashes in `only`; all problems if `only` is empty."""
     if not only:
         return problems
     by_hash = {text_hash(row.problem): row for row in problems}

@@ -1,4 +1,4 @@
-"""Rows of problems from the hub, a file or a generator."""
+"""Read rows of problems from the hub, a file or a generator."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,17 +14,18 @@ from spurious_rewards.problems.files import Part, Row, numbered
 from spurious_rewards.runtime.errors import UserError
 
 ID_COLUMNS = ("id", "unique_id")
-"""Columns that are taken for the source's own id where the suite maps none."""
+"""Columns that are used as the source's ids if the suite maps none."""
 
 NAMED_ROWS = 20
-"""So many of the dropped rows of each kind stand in the card by their place; all are counted."""
+"""Number of dropped rows of each kind whose places the data card lists; all are counted."""
 
 
 class Source(NamedTuple):
-    """All rows of a source. `label` names the data whatever copy is read, `name` says in messages what was read.
+    """All rows of a source.
 
-    Rows hold the columns that problems are made of. `columns` are all that the source has, with the type of those that cannot
-    hold text or numbers, which were not read.
+    `label` names the data independently of the copy that is read; `name` tells in messages what was read. Rows hold the
+    columns that problems are made of. `columns` maps every column of the source to "", or to its type if it cannot hold
+    text or numbers and was therefore not read.
     """
 
     label: str
@@ -35,10 +36,10 @@ class Source(NamedTuple):
 
 
 def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[str, Path], lock: Path) -> Source:
-    """Rows of a problem set's source; `sources` has local files to read for a hub id, or for a `path`.
+    """Read the rows of a problem set's source; `sources` has local files to read in place of a hub id or a `path`.
 
     Raises:
-        UserError: it cannot be had, is no file of problems, or is larger than `artifacts.limits` allows.
+        UserError: the source cannot be found, is not a file of problems, or is larger than `artifacts.limits` allows.
     """
     if problem_set.generated is not None:
         from spurious_rewards.problems.arithmetic import problems
@@ -46,7 +47,7 @@ def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[st
         if organism is None:
             raise UserError("problems: generated ones need the suite's section organism; add it")
         made = problem_set.generated
-        # One label whatever the numbers and the wording, for the order depends on it: `limit` then keeps the same ids.
+        # One label for all numbers and wordings, because the order depends on it: so `limit` keeps the same ids.
         label = f"organism {made.part} {made.operands}"
         changes = ("" if made.numbers == "own" else ", other numbers") + (
             "" if made.wording == "plain" else ", as stories"
@@ -64,14 +65,14 @@ def read(problem_set: ProblemSet, organism: Organism | None, sources: Mapping[st
 
 
 def _generate(wanted: ReasoningGym) -> Source:
-    """Problems of the library reasoning-gym: the same for the same seed, size, options and version of it.
+    """Generate problems with the library reasoning-gym; its version, seed, size and options determine them.
 
-    Beside problem and answer, rows hold the texts among an item's metadata, such as the bare expression.
+    Besides problem and answer, rows hold the text values of an item's metadata, such as the bare expression.
 
     Raises:
-        UserError: it has no such data set, or the data set no such option.
+        UserError: the library has no such data set, or the data set has no such option.
     """
-    import reasoning_gym  # two seconds, which only such problems cost
+    import reasoning_gym  # takes two seconds, so only if it is needed
 
     label = f"reasoning-gym {wanted.dataset}, seed {wanted.seed}"
     try:
@@ -95,11 +96,11 @@ def _made(label: str, name: str, items: Sequence[Mapping[Any, Any]]) -> Source:
 
 
 def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path, wanted: Collection[str]) -> Source:
-    """Rows of all subsets at the commit that the lock file pins, with those of the `wanted` columns that are there.
+    """Read the rows of all subsets at the commit that the lock file pins, with those `wanted` columns that exist.
 
     Raises:
-        UserError: the hub cannot be reached and no copy of that commit is cached, it has no such thing, or it is larger than
-            `artifacts.limits` allows.
+        UserError: the hub cannot be reached and that commit is not cached, the hub has no such data set, or the data
+            set is larger than `artifacts.limits` allows.
     """
     if Path(hub_id).exists():
         raise UserError(
@@ -116,10 +117,10 @@ def read_hub(problem_set: ProblemSet, hub_id: str, lock: Path, wanted: Collectio
 
 
 def _gathered(name: str, parts: Iterable[Part], wanted: Collection[str]) -> tuple[list[Row], dict[str, str]]:
-    """All rows with their `wanted` columns, and all columns if there are rows; see `Source`.
+    """Return all rows with their `wanted` columns, and all columns if there is a row; see `Source`.
 
     Raises:
-        UserError: there is more than `artifacts.limits` allows.
+        UserError: the parts are larger than `artifacts.limits` allows.
     """
     rows: list[Row] = []
     columns: dict[str, str] = {}
@@ -149,5 +150,5 @@ def _gathered(name: str, parts: Iterable[Part], wanted: Collection[str]) -> tupl
 
 
 def _size(text: str) -> int:
-    """Bytes in UTF-8."""
+    """Return the number of bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -1,1 +1,1 @@
-"""From the analysis to what a reader sees: `exhibits` (each figure and table), and `report` (one HTML file of them all)."""
+"""Reporting: `exhibits` makes each figure and table, and `report` makes one HTML file of all of them."""

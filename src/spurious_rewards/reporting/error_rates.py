@@ -1,4 +1,4 @@
-"""How figures of error rates are drawn: how often tests are wrong, by what was true."""
+"""Drawing of error rates: how often tests are wrong, and in which way."""
 
 from collections.abc import Mapping
 
@@ -11,17 +11,17 @@ from spurious_rewards.reporting.figures import QUIET, STYLE, finish, grid, prese
 from spurious_rewards.reporting.palette import Look
 
 SPREAD = 0.6
-"""Of the marks of one place, whose own width is 1."""
+"""Width over which the marks at one place spread. Places are 1 apart."""
 
 
 def error_rates(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
-    """A panel for each `panel`, a place for each `x`, and there a mark with its interval for each `line`.
+    """Draw a panel for each `panel`, a place for each `x`, and there a mark with its interval for each `line`.
 
     Args:
-        rows: panel, line, x (all categoricals), and value, low and high in percent.
-        title: stands over the figure.
-        x_label: names the places.
-        looks: of the lines.
+        rows: columns panel, line and x (all categoricals), and value, low and high in percent.
+        title: title of the figure.
+        x_label: name of the x axis.
+        looks: line -> how it looks.
     """
     refuse_mixture(rows, ["panel", "line", "x"])
     panels, lines, places = (present(rows[name]) for name in ("panel", "line", "x"))

@@ -1,6 +1,7 @@
-"""How figures are drawn; what they show is chosen in `exhibits`.
+"""Drawing functions for figures. The modules in `exhibits` choose what a figure shows.
 
-Frames hold one row a mark, in the units of the axes. `panel` and `line` are categoricals of titles in the order to draw.
+Each frame holds one row per mark, in the units of the axes. The columns `panel` and `line` are categoricals of titles,
+in drawing order.
 """
 
 import math
@@ -26,7 +27,7 @@ from spurious_rewards.runtime.files import replacing
 STYLE = Path(__file__).with_name("style.mplstyle")
 QUIET = "#555555"
 UNSAID = {"svg": ("Date", "Creator"), "pdf": ("CreationDate", "Creator", "Producer"), "png": ("Software",)}
-"""Endings of pictures, and what matplotlib would write into each that another day or version changes."""
+"""File ending -> metadata that `save` leaves out, because the values change with the day or matplotlib's version."""
 PAPER: dict[str, Any] = {
     "marker": "D",
     "markersize": 6,
@@ -34,7 +35,7 @@ PAPER: dict[str, Any] = {
     "markeredgecolor": "#222222",
     "linestyle": "none",
 }
-"""The paper's value: an open diamond."""
+"""Style of the paper's value: an open diamond."""
 SEED: dict[str, Any] = {
     "marker": "o",
     "markerfacecolor": "white",
@@ -42,12 +43,12 @@ SEED: dict[str, Any] = {
     "markeredgewidth": 0.8,
     "linestyle": "none",
 }
-"""One seed: an open circle."""
+"""Style of one seed: an open circle."""
 DASHES = (0, (4, 3))
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write SVG, PDF or PNG by the path's suffix; the same figure gives the same bytes."""
+    """Write the figure as SVG, PDF or PNG, by the path's suffix; the same figure always gives the same bytes."""
     ending = path.suffix[1:]
     with replacing(path) as temporary, matplotlib.style.context(STYLE):
         figure.savefig(temporary, format=ending, metadata=dict.fromkeys(UNSAID[ending]))
@@ -57,14 +58,14 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
-    """A panel for each `panel`, a bar for each `line` with its interval (paper, Fig. 1).
+    """Draw a panel for each `panel`, and in it a bar with its interval for each `line` (paper, Fig. 1).
 
     Args:
-        rows: panel, line, value, low, high, text (right of the bar), paper (NaN: it prints none), note (under the panel's
-            title) and seeds_drawn (a list: a circle each).
-        title: stands over the figure.
-        x_label: names the axis and its unit.
-        looks: of the lines.
+        rows: columns panel, line, value, low, high, text (at the right edge), paper (NaN: the paper prints no value),
+            note (under the panel's title) and seeds_drawn (a list: one circle for each value).
+        title: title of the figure; a second line is set below it in plain type.
+        x_label: name of the x axis, with its unit.
+        looks: line -> how it looks.
     """
     refuse_mixture(rows, ["panel", "line"])
     panels, lines = present(rows["panel"]), present(rows["line"])
@@ -90,7 +91,7 @@ def bars(rows: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]
         shown = np.concatenate([[0.0], shown, rows["seeds_drawn"].explode().to_numpy(dtype=float)])
         low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         span = high - low or 1
-        axes.flat[0].set_xlim(low - 0.04 * span, high + 0.32 * span)  # the numbers stand on the right
+        axes.flat[0].set_xlim(low - 0.04 * span, high + 0.32 * span)  # room for the numbers at the right
         finish(figure, axes, len(panels), title, x_label, [*seed_key(rows), *_paper_key(rows)])
     return figure
 
@@ -107,7 +108,7 @@ def _bar(ax: Axes, position: int, row: Mapping[Any, Any], look: Look) -> None:
 
 
 def _seeds(ax: Axes, position: float, row: Mapping[Any, Any], size: float) -> None:
-    """A circle for each seed: of few, an interval says less than they do."""
+    """Draw a circle for each seed: with few seeds, the circles say more than an interval does."""
     ax.plot(row["seeds_drawn"], [position] * len(row["seeds_drawn"]), markersize=size, zorder=4, **SEED)
 
 
@@ -122,16 +123,16 @@ def curves(
     columns: int | None = None,
     doubling: bool = False,
 ) -> Figure:
-    """A panel for each `panel`, a line for each `line` along `x` (paper, Fig. 2, 3 and 6).
+    """Draw a panel for each `panel`, and in it a line along `x` for each `line` (paper, Fig. 2, 3 and 6).
 
     Args:
-        points: panel, line, x, value, low and high (the band; NaN: none), raw (dashed behind the line; NaN: none),
-            paper (NaN: it prints none) and label (the y axis of the panel).
-        title: stands over the figure.
-        x_label: names the x axis.
-        looks: of the lines.
-        columns: panels in a row, which then share the y axis with those below them; None: as many as fit, all sharing it.
-        doubling: whether equal lengths of the x axis double x, each of whose values is then marked.
+        points: columns panel, line, x, value, low and high (the band; NaN: none), raw (dashed behind the line; NaN:
+            none), paper (NaN: the paper prints no value) and label (of the panel's y axis).
+        title: title of the figure; a second line is set below it in plain type.
+        x_label: name of the x axis.
+        looks: line -> how it looks.
+        columns: panels in a row; each column of panels then shares a y axis. None: as many as fit, all with one y axis.
+        doubling: draw x on a logarithmic scale to base 2, with a tick at each value.
     """
     refuse_mixture(points, ["panel", "line", "x"])
     panels, lines = present(points["panel"]), present(points["line"])
@@ -159,7 +160,7 @@ def curves(
 
 
 def multiples(points: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
-    """Small multiples of `curves`: each panel has a y axis of its own, and the lines are named once, below all of them."""
+    """Draw small multiples of `curves`: each panel has its own y axis, and one legend below them names the lines."""
     refuse_mixture(points, ["panel", "line", "x"])
     panels, lines = present(points["panel"]), present(points["line"])
     with matplotlib.style.context(STYLE):
@@ -183,7 +184,7 @@ def _lines(ax: Axes, points: pd.DataFrame, looks: Mapping[str, Look]) -> None:
         ax.plot(rows["x"], rows["raw"], color=look.colour, linewidth=1, linestyle=DASHES, alpha=0.55)
         ax.plot(rows["x"], rows["value"], color=look.colour, linestyle=_stroke(look), label=line)
         for row in rows[rows["paper"].notna()].to_dict("records"):
-            # before training, the value belongs to all lines
+            # The value before training (x = 0) belongs to all lines, so its marker has the colour of none.
             edge = {"markeredgecolor": look.colour} if row["x"] else {}
             ax.plot([row["x"]], [row["paper"]], zorder=5, clip_on=False, **PAPER | edge)
     ax.grid(axis="y")
@@ -220,11 +221,11 @@ def _label_ends(ax: Axes) -> None:
 
 
 def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The heights in their order, moved as little as it takes to be `gap` apart and within [low, high]."""
+    """Return the heights, in the same order, moved as little as possible to be `gap` apart and within [low, high]."""
     order = np.argsort(heights, kind="stable")
     placed = np.array(heights, dtype=float)[order]
     offsets = gap * np.arange(len(placed))
-    # least-squares fit of an increasing sequence to what is left when the gaps are taken out
+    # Least-squares fit of an increasing sequence to the heights, after the gaps below each are subtracted.
     free = optimize.isotonic_regression(placed - offsets).x
     free = np.clip(free, low, max(low, high - (offsets[-1] if len(offsets) else 0)))
     result = np.empty_like(placed)
@@ -236,13 +237,13 @@ def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> lis
 
 
 def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figure:
-    """A row of panels for each `panel`: how large each group is, its accuracy before and after, and what it brings.
+    """Draw a row of panels for each `panel`: each group's size, its accuracy before and after, and its net gain.
 
     Args:
-        rows: panel, line, group (a categorical), size, before, after (within the group; NaN if it is empty), net (of
-            all problems) with its interval net_low to net_high, in percent, and seeds_drawn, its circles (paper, Fig. 7).
-        title: stands over the figure.
-        colours: of the groups.
+        rows: columns panel, line, group (a categorical), size, before and after (accuracy within the group; NaN if it
+            is empty), net (of all problems) with net_low and net_high, all in percent, and seeds_drawn (paper, Fig. 7).
+        title: title of the figure; a second line is set below it in plain type.
+        colours: group -> colour.
     """
     refuse_mixture(rows, ["panel", "line", "group"])
     groups, step = present(rows["group"]), len(present(rows["group"])) + 1
@@ -287,14 +288,14 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
 
 
 def estimates(rows: pd.DataFrame, marks: pd.DataFrame, title: str, x_label: str, looks: Mapping[str, Look]) -> Figure:
-    """A mean with its interval for each `line`, and faint behind it what it is the mean of.
+    """Draw a mean with its interval for each `line`, and faint behind it the values that it is the mean of.
 
     Args:
-        rows: line, value, low, high and text (beside the interval).
-        marks: line and value.
-        title: stands over the figure.
-        x_label: names the axis and its unit.
-        looks: of the lines.
+        rows: columns line, value, low, high and text (beside the interval).
+        marks: the faint values: columns line and value.
+        title: title of the figure; a second line is set below it in plain type.
+        x_label: name of the x axis, with its unit.
+        looks: line -> how it looks.
     """
     refuse_mixture(rows, ["line"])
     lines = present(rows["line"])
@@ -330,14 +331,14 @@ def estimates(rows: pd.DataFrame, marks: pd.DataFrame, title: str, x_label: str,
 
 
 def present(column: "pd.Series[str]") -> list[str]:
-    """The categories that occur, in their order."""
+    """Return the categories that occur in a column, in category order."""
     return [name for name in column.cat.categories if (column == name).any()]
 
 
 def finish(
     figure: Figure, axes: "np.ndarray", used: int, title: str, x_label: str, key: Sequence[Line2D | Patch]
 ) -> None:
-    """Hide the axes that are not used, and put x label, key and title where every figure has them."""
+    """Hide the unused axes, and place the x label, the legend and the title as in every figure."""
     for ax in axes.flat[used:]:
         ax.set_visible(False)
     for ax in axes.flat[max(0, used - axes.shape[1]) : used]:
@@ -347,17 +348,18 @@ def finish(
     if key:
         figure.legend(handles=list(key), loc="outside lower left", ncols=4, frameon=False, fontsize=9)
     _entitle(figure, *title.split("\n"))
-    # Laid out once and not again for each file that it is saved as, which takes longer than to draw it.
+    # Fix the layout now. Otherwise matplotlib computes it again for each file that the figure is saved as, which takes
+    # longer than the drawing itself.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
 def _entitle(figure: Figure, title: str, *further: str) -> None:
-    """The title, and under it in plain type what else the figure is of."""
+    """Write the title in bold, and below it the `further` lines in plain type."""
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(title, int(9.2 * width))
     below = textwrap.wrap(" ".join(further), int(12.5 * width))
-    # The layout puts the title at the top, and its blank lines keep the room that the plain ones take.
+    # The layout engine makes room for the title only. Blank lines in the title make room for the plain lines too.
     figure.suptitle("\n".join([*lines, *[""] * len(below)]), x=0.01, ha="left", fontsize=13, fontweight="bold")
     start = 1 - (0.08 + len(lines) * 13 * 1.2 / 72) / height
     figure.text(0.01, start, "\n".join(below), ha="left", va="top", fontsize=10.5, color=QUIET)
@@ -372,7 +374,7 @@ def _line_key(points: pd.DataFrame) -> list[Line2D]:
 
 
 def seed_key(rows: pd.DataFrame) -> list[Line2D]:
-    """What a circle is, where there are some."""
+    """Return the legend entry of the seed circles, or no entry if there are no circles."""
     any_drawn = rows["seeds_drawn"].map(len).any()
     return [Line2D([], [], markersize=4.5, label="one seed", **SEED)] if any_drawn else []
 
@@ -382,13 +384,13 @@ def _paper_key(rows: pd.DataFrame) -> list[Line2D]:
 
 
 def grid(panels: int, widest: int) -> tuple[int, int]:
-    """Rows and columns: as few rows as there can be, and as few columns as then do."""
+    """Return (rows, columns) for a number of panels: as few rows as possible, then as few columns as possible."""
     rows = math.ceil(panels / widest)
     return rows, math.ceil(panels / rows)
 
 
 def refuse_mixture(frame: pd.DataFrame, keys: list[str]) -> None:
-    """A second row of the same keys would be drawn over the first."""
+    """Raise a UserError if two rows have the same keys, because the second would be drawn over the first."""
     if frame.duplicated(keys).any():
         raise UserError(
             f"several rows have the same {', '.join(keys)}, and would be drawn over each other; if the tables that this is "

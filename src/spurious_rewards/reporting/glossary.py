@@ -1,4 +1,4 @@
-"""What the technical names over the columns of the report's tables mean."""
+"""Meanings of the technical names in the column headings of the report's tables."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Term:
-    """An entry: its name, what it means, and the headings that it explains (a regular expression for all of a heading)."""
+    """An entry: its name, its meaning, and a regular expression that matches each whole heading that it explains."""
 
     name: str
     meaning: str
@@ -15,7 +15,7 @@ class Term:
 
     @property
     def key(self) -> str:
-        """Its anchor on the page."""
+        """The entry's anchor on the page."""
         return "term-" + re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
@@ -268,12 +268,12 @@ TERMS = (
         r"Versus random",
     ),
 )
-"""In the order of the alphabet."""
+"""All entries, in alphabetical order."""
 
 HEADINGS = {term: re.compile(term.headings) for term in TERMS}
 
 
 @cache
 def of_column(heading: str) -> Term | None:
-    """The entry that explains a heading, if it needs one."""
+    """Return the entry that explains a column heading, or None if there is none."""
     return next((term for term, headings in HEADINGS.items() if headings.fullmatch(heading)), None)

@@ -1,4 +1,4 @@
-r"""Tables of text as LaTeX, for a document that has \usepackage{booktabs}."""
+r"""Tables of text as LaTeX, for a document that loads \usepackage{booktabs}."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ SIGNS = str.maketrans(
     {
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
         **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-        # Behind the end of a row, a bracket would begin the argument of \\.
+        # After \\ at the end of a row, LaTeX would read a bracket as the start of an optional argument.
         **{"[": "{[}", "]": "{]}", "<": "$<$", ">": "$>$"},
         "\N{MINUS SIGN}": "$-$",
         "\N{PLUS-MINUS SIGN}": r"$\pm$",
@@ -22,17 +22,17 @@ SIGNS = str.maketrans(
         "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     }
 )
-"""What LaTeX does not take as it is, and what any engine and encoding sets in its place."""
+"""Characters that LaTeX cannot take as they are -> replacements that work with every engine and encoding."""
 
 
 def document_part(page: Mapping[str, Any]) -> str:
-    """The tables of a page (`exhibits.exhibit.Made.page`), each a float with its title and note as caption."""
+    """Return the tables of a page (`exhibits.exhibit.Made.page`) as floats with title and note as caption."""
     floats = [table(of, f"tab:{page['name']}-{number}") for number, of in enumerate(page["tables"], 1)]
     return "\n".join(["% Needs \\usepackage{booktabs}.", *floats])
 
 
 def table(of: Mapping[str, Any], label: str) -> str:
-    """One table, as `shared.as_table` makes it."""
+    """Return one table (`shared.as_table`) as a LaTeX float."""
     frame = pd.DataFrame(of["rows"], columns=of["columns"], dtype=str).map(escaped)
     frame.columns = [escaped(name) for name in of["columns"]]
     caption = f"{of['title']}. {of['note']}".removesuffix(" ")
@@ -48,5 +48,5 @@ def table(of: Mapping[str, Any], label: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX sets it, in one line: a blank one would end the argument of a command."""
+    """Return text escaped for LaTeX, on one line: a blank line would end the argument of a command."""
     return " ".join(text.splitlines()).translate(SIGNS)

@@ -1,4 +1,4 @@
-"""Titles instead of keys: what a reader sees for models, rewards, benchmarks, prompts, variants and groups."""
+"""Titles in place of keys: how a reader sees models, rewards, benchmarks, prompts, variants and groups."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ GROUPS = {
 
 
 def titles(suite: Suite) -> dict[str, dict[str, str]]:
-    """Column -> key -> how a reader sees it, in the suite's order."""
+    """Return the titles as column -> key -> title, in the suite's order."""
     return {
         "model": {key: model.title or key for key, model in suite.models.items()},
         "reward": {key: reward.title or key for key, reward in suite.rewards.items()},
@@ -28,7 +28,7 @@ def titles(suite: Suite) -> dict[str, dict[str, str]]:
 
 
 def named(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Titles for the keys of models, prompts, rewards, variants, benchmarks and groups, as ordered categories."""
+    """Return the frame with titles in place of keys (the columns of `titles`), as ordered categories."""
     frame = frame.copy()
     for column, of in titles(suite).items():
         if column in frame:

@@ -1,6 +1,7 @@
-"""The report as HTML: sections with their tables and pictures, and the one file that works from disk.
+"""The report as HTML: sections with tables and pictures, in one file that works from disk.
 
-It needs no network, for pictures and the few little scripts are inside. `render` turns sections into HTML and writes no file.
+The file needs no network, because the pictures and the few small scripts are inside it. `render` turns sections into
+HTML and writes no file.
 """
 
 import base64
@@ -28,23 +29,23 @@ SIZE = re.compile(rb'<svg\b[^<>]*?\swidth="(\d{1,5}(?:\.\d{1,9})?)pt"\s+height="
 SCRIPTS = ("tables.js", "contents.js", "browser.js")
 
 SAID = {"gain", "loss", "not testable", "supported", "contradicted", "not run"}
-"""Verdicts whose cells have a style of their own."""
+"""Verdicts whose table cells have a style of their own."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of text and its title; `folded` ones open on a click."""
+    """A frame of text and its title; a `folded` table opens on a click."""
 
     title: str
     frame: pd.DataFrame
     note: str = ""
     folded: bool = False
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Column -> text of a cell -> where it leads."""
+    """Column -> text of a cell -> address that the cell links to."""
 
     @functools.cached_property
     def numbers(self) -> set[str]:
-        """The columns that sort by their cells' first number: each cell begins with it, or is missing."""
+        """The columns that sort by number: every cell begins with a number or is missing."""
         found = set()
         for name in self.frame:
             cells = [str(cell) for cell in self.frame[name] if cell != MISSING]
@@ -54,11 +55,11 @@ class Table:
 
     @functools.cached_property
     def wrapped(self) -> set[str]:
-        """The columns whose cells may break into lines: those with a cell of more than 60 characters."""
+        """The columns whose cells may wrap: those with a cell of more than 60 characters."""
         return {str(name) for name in self.frame if any(len(str(cell)) > 60 for cell in self.frame[name])}
 
     def mark(self, column: int, cell: str) -> str | None:
-        """The cell's class."""
+        """Return the CSS class of a cell, or None."""
         name = str(self.frame.columns[column])
         if name in self.numbers:
             return "number"
@@ -67,17 +68,17 @@ class Table:
         return "long" if name in self.wrapped else None
 
     def term(self, column: str) -> glossary.Term | None:
-        """The entry of the glossary that explains a column."""
+        """Return the glossary entry that explains a column, or None."""
         return glossary.of_column(column)
 
     def link(self, column: int, cell: str) -> str | None:
-        """Where the cell leads."""
+        """Return the address that a cell links to, or None."""
         return self.links.get(str(self.frame.columns[column]), {}).get(cell)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG and what stands under it; `text` is read to those who cannot see it, `files` as in a section."""
+    """An SVG with its caption; `text` is for screen readers, and `files` are (address, name) as in `Section`."""
 
     svg: bytes
     caption: str
@@ -86,15 +87,15 @@ class Picture:
 
     @property
     def address(self) -> str:
-        """The picture itself as an address, so that the page needs no other file.
+        """The picture as a data: address, so that the page needs no other file.
 
-        Text instead of base64, and without line breaks: a fifth smaller.
+        Percent-encoded text without line breaks is a fifth smaller than base64.
         """
         return "data:image/svg+xml," + quote(SPACE.sub(b" ", self.svg), safe=" !$()*+,-./:;=?@[]{}|^`~")
 
     @property
     def size(self) -> dict[str, int]:
-        """Width and height in pixels, so that a page keeps the room before it shows the picture; none if the SVG has none."""
+        """Width and height in pixels, so that the page reserves the room; empty if the SVG states no size."""
         points = SIZE.search(self.svg)
         if points is None:
             return {}
@@ -104,11 +105,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is below it, in this order; `key` is its anchor, `group` its place in the contents.
+    """A heading and its content, in the order of the fields; `key` is its anchor, `group` its part of the contents.
 
-    `cases` are those of `exhibits.qualitative`, for the browser; `rule` says how what is above it was decided, and opens on a
-    click. `target` is its name as a target of the workflow, `command` makes it again, `files` are (address, name) of its numbers.
-    `questions` are those that it answers, for the contents; `terms` are entries of the glossary that it has.
+    `cases` are the cases of `exhibits.qualitative`, for the browser. `rule` says how the content above it was decided,
+    and opens on a click. `target` is the section's name as a workflow target, `command` makes it again, and `files` are
+    (address, name) of the files with its numbers. `questions` are those that the section answers, for the contents.
+    `terms` are the glossary entries that the section shows.
     """
 
     key: str
@@ -139,7 +141,7 @@ def _templates() -> jinja2.Environment:
 
 
 def _policy(style: str, script: str) -> str:
-    """What a browser lets the page do: its own style and script, by their hashes, and pictures that stand in it."""
+    """Return the page's Content-Security-Policy: only its own style and script, by hash, and data: images."""
     of_style, of_script = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
     )
@@ -150,7 +152,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
-    """The page; everything in the arguments is escaped. `facts` stand under its title."""
+    """Return the page as HTML, with everything in the arguments escaped. `facts` stand under its title."""
     questions = {asked: [section for section in sections if asked in section.questions] for asked in QUESTIONS}
     groups: dict[str, list[Section]] = {}
     for section in sections:
@@ -181,5 +183,5 @@ def _source(name: str) -> str:
 
 
 def unless_empty(title: str, frame: pd.DataFrame, folded: bool = False) -> tuple[Table, ...]:
-    """One table, or none where the frame has no rows."""
+    """Return a tuple of one table, or an empty tuple if the frame has no rows."""
     return () if frame.empty else (Table(title, frame, folded=folded),)

@@ -1,4 +1,4 @@
-"""What an exhibit leaves for the report: `page.json` and its pictures, which may have come from elsewhere."""
+"""The files that an exhibit leaves for the report, `page.json` and pictures; they may come from another machine."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ FILE = "page.json"
 
 
 def _can_be_written(text: str) -> str:
-    text.encode()  # half a surrogate pair cannot
+    text.encode()  # half of a surrogate pair cannot be encoded
     return text
 
 
@@ -24,7 +24,7 @@ Text = Annotated[str, AfterValidator(_can_be_written)]
 
 
 class _Part(BaseModel):
-    """Every key must be there and of its kind; nothing is converted."""
+    """A part of a page: every key must be present with the right type, and nothing is converted."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -55,7 +55,7 @@ class _Table(_Part):
 
 
 class _Said(_Part):
-    """A response in pieces, each with its kind."""
+    """A response as pieces of text, each with its kind."""
 
     step: int
     pieces: list[Annotated[list[Text], Field(min_length=2, max_length=2)]]
@@ -67,7 +67,7 @@ class _Said(_Part):
 
 
 class _Case(_Part):
-    """A problem with the responses before and after training (`exhibits.qualitative`)."""
+    """A problem with its responses before and after training (`exhibits.qualitative`)."""
 
     model: Text
     reward: Text
@@ -80,7 +80,10 @@ class _Case(_Part):
 
 
 class Page(_Part):
-    """What an exhibit says (`exhibits.exhibit.Made.page`). A stem names a file of the folder, so it is a name and no path."""
+    """The content of an exhibit (`exhibits.exhibit.Made.page`).
+
+    A picture's stem is the name of a file in the exhibit's folder, so it may not be a path.
+    """
 
     name: Text
     title: Text
@@ -92,10 +95,10 @@ class Page(_Part):
 
 
 def write_page(page: Mapping[str, Any], folder: Path) -> None:
-    """Write what an exhibit says into its folder.
+    """Write the page of an exhibit into its folder.
 
     Raises:
-        UserError: it is no `Page`.
+        UserError: the page does not match `Page`.
     """
     text = json.dumps(page, ensure_ascii=False, indent=1)
     validate(Page, json.loads(text), folder / FILE)
@@ -104,10 +107,10 @@ def write_page(page: Mapping[str, Any], folder: Path) -> None:
 
 
 def read_page(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What an exhibit shows, and the SVG of each of its pictures by stem.
+    """Return the page of an exhibit, and the SVG of each of its pictures by stem.
 
     Raises:
-        UserError: a file that is not there, or is not what the stage `plot` leaves.
+        UserError: a file is missing, or is not as the stage `plot` leaves it.
     """
     path = folder / FILE
     page: dict[str, Any] = read_json(path)

@@ -1,4 +1,4 @@
-"""The colour and the stroke of each reward, variant and group, the same in every figure of a suite."""
+"""The colour and line style of each reward, variant and group; they are the same in every figure of a suite."""
 
 import colorsys
 from collections import Counter
@@ -19,8 +19,8 @@ class Look:
     dotted: bool = False
 
 
-# Okabe and Ito's colours, told apart also by the colour-blind, and two of Paul Tol's; the first reward of a function
-# gets its colour.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, and two of Paul Tol's. The first reward of each
+# function gets the function's colour.
 REWARDS = {
     "ground_truth": "#009E73",
     "majority_vote": "#0072B2",
@@ -46,17 +46,19 @@ PARTS = {
     "reward design": REWARDS["ground_truth"],
     "all": "#B5B5B5",
 }
-"""Of a gain that is split, each in the colour of the reward that has it."""
+"""Colours of the parts of a split gain: each part has the colour of its reward."""
 ERRORS = {"alike": "#333333", "positives": "#D55E00", "negatives": "#0072B2", "unequal": "#8A8A8A"}
-"""Of the errors of a verifier."""
+"""Colours of the kinds of verifier errors."""
 
-# For the second reward of a function, its third, and so on: the turn of the hue, and how much black (-) or white (+) is
-# mixed in.
+# For the second, third and further rewards of a function: (shift of the hue, share of black (-) or white (+) mixed in).
 RELATIVES = ((0.0, -0.45), (-0.11, -0.1), (0.0, 0.35), (0.08, -0.25))
 
 
 def rewards(suite: Suite) -> dict[str, Look]:
-    """The look of each reward's title: others of a function are darker or lighter, those `unless` another dotted."""
+    """Return the look of each reward's title.
+
+    The rewards of one function have related colours. A reward with `unless` is darker and dotted.
+    """
     spare, used, looks = cycle(SPARE), Counter[str](), {}
     for key, reward in suite.rewards.items():
         base = REWARDS.get(reward.function) or next(spare)
@@ -70,12 +72,12 @@ def rewards(suite: Suite) -> dict[str, Look]:
 
 
 def variants(titles: Iterable[str]) -> dict[str, Look]:
-    """The look of each variant, by its place in the suite."""
+    """Return the look of each variant, by its place in the suite."""
     return {title: Look(colour) for title, colour in zip(titles, cycle(VARIANTS), strict=False)}
 
 
 def darker(colour: str) -> str:
-    """Dark enough to be read as text on white."""
+    """Return the colour, dark enough to be read as text on white."""
     return _mixed(colour, -0.28)
 
 

@@ -1,4 +1,4 @@
-"""Points with intervals against a number, joined where they belong together."""
+"""Drawing of points with intervals against a number on the x axis; points of a line can be joined."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from spurious_rewards.reporting.figures import QUIET, STYLE, finish, grid, prese
 
 @dataclass(frozen=True)
 class Mark:
-    """How the points of a line look; `shift` moves them along the x axis, so that none hides another's interval."""
+    """Style of a line's points; `shift` moves them along the x axis, so that no point hides another's interval."""
 
     colour: str
     marker: str
@@ -22,14 +22,14 @@ class Mark:
 
 
 def points(rows: pd.DataFrame, title: str, labels: tuple[str, str], marks: Mapping[str, Mark]) -> Figure:
-    """A panel for each `panel`, and in it the points of each `line` with their intervals.
+    """Draw a panel for each `panel`, and in it the points of each `line` with their intervals.
 
     Args:
-        rows: panel and line (categoricals), x, value, low and high (NaN: no interval), and shared (whether another line has
-            the point, so that this one is only drawn from it).
-        title: stands over the figure.
-        labels: of the x axis and the y axis.
-        marks: of the lines.
+        rows: columns panel and line (categoricals), x, value, low and high (NaN: no interval), and shared (True: the
+            point belongs to another line, and this line only starts or ends at it).
+        title: title of the figure.
+        labels: names of the x axis and the y axis.
+        marks: line -> style of its points.
     """
     refuse_mixture(rows, ["panel", "line", "x"])
     panels, lines = present(rows["panel"]), present(rows["line"])

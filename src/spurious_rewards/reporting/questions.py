@@ -1,4 +1,4 @@
-"""The questions that a reader brings to a report, and which figures and tables answer them."""
+"""The questions that a reader brings to a report, and the figures and tables that answer them."""
 
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
@@ -24,7 +24,7 @@ QUESTIONS = (
     *(RANDOM, CORRECT, FAMILY, CLAIMS, OTHERS, CODE, CLIP, PROMPT, SETTINGS, VERIFIER, ATTEMPTS),
     *(CONTAMINATION, RESPONSES, TRAINING, GRADING),
 )
-"""In the order of the contents."""
+"""All questions, in the order of the contents."""
 
 OF_KIND = {
     "baselines": (RANDOM, CORRECT),
@@ -42,11 +42,11 @@ OF_KIND = {
     "health": (TRAINING,),
     "qualitative": (RESPONSES,),
 }
-"""Kind -> the questions that each exhibit of it answers. Of the kinds that are not here it depends on what they compare."""
+"""Kind of exhibit -> questions that it answers. For other kinds the questions depend on what the exhibit compares."""
 
 
 def of_exhibit(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
-    """The questions that an exhibit answers."""
+    """Return the questions that an exhibit answers."""
     if exhibit.kind in OF_KIND:
         return OF_KIND[exhibit.kind]
     assert exhibit.experiment is not None
@@ -63,13 +63,13 @@ def of_exhibit(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
     if exhibit.panels == "prompt":
         return (PROMPT,)
     found = of_rewards(suite, {run.reward for run in runs})
-    # Curves tell the same as the bars of the gains, step by step: once in the contents is enough.
+    # Curves show the same results as the bars of kind gains, step by step, so one place in the contents is enough.
     found = found if exhibit.kind == "gains" else found[:1]
     return (*found, *((FAMILY,) if RANDOM in found and len(shown_models(suite, exhibit)) > 1 else ()))
 
 
 def of_rewards(suite: Suite, rewards: set[str]) -> tuple[str, ...]:
-    """The questions that a comparison of these rewards answers."""
+    """Return the questions that a comparison of these rewards answers."""
     functions = {suite.rewards[reward].function for reward in rewards}
     if "random" not in functions:
         return (OTHERS,)

@@ -1,6 +1,6 @@
 """The report of a suite: which sections its page has, and in which order.
 
-`build` turns parsed inputs into sections and these into HTML (`reporting.page`); it reads and writes no file.
+`build` turns parsed inputs into sections and the sections into HTML (`reporting.page`). It reads and writes no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,18 +29,18 @@ from spurious_rewards.reporting.sections.exhibit import Page
 from spurious_rewards.reporting.unfinished import Unfinished
 
 LARGEST = 15_000_000
-"""Bytes that the page should not exceed, so that it opens quickly and can be sent by mail."""
+"""Largest size of the page in bytes, so that it opens quickly and can be sent by mail."""
 
 
 @dataclass(frozen=True)
 class Numbers:
     """The frames of a suite that its report shows besides the exhibits.
 
-    Of the headline experiment: `headline` (`analysis.headline`), `seeds` (`analysis.seeds`). Of each experiment, with a column
-    `experiment`: `labels` (`analysis.labels.labels_summary`), `health` (`analysis.training.training_health`), `grading`
-    (`analysis.labels.grading`). Of the suite: `claims` (`analysis.claims.ledger`), `leakage` and `memorization`
-    (`analysis.contamination`; memorization may have no rows), `judged` ("agreement", "accuracy" and "differences" of graders,
-    `analysis.grader_agreement`).
+    Two are of the headline experiment: `headline` (`analysis.headline`) and `seeds` (`analysis.seeds`). Three are of
+    all experiments and have a column `experiment`: `labels` (`analysis.labels.labels_summary`), `health`
+    (`analysis.training.training_health`) and `grading` (`analysis.labels.grading`). The others are of the suite:
+    `claims` (`analysis.claims.ledger`), `leakage` and `memorization` (`analysis.contamination`; memorization may have
+    no rows), and `judged` (`analysis.grader_agreement`: the frames "agreement", "accuracy" and "differences").
     """
 
     claims: pd.DataFrame
@@ -63,16 +63,16 @@ def build(
     command: str,
     unfinished: Unfinished | None = None,
 ) -> str:
-    """The report of a suite.
+    """Return the report of a suite as HTML.
 
     Args:
-        suite: as it ran.
-        numbers: what it shows besides the exhibits.
-        pages: of each exhibit, in the order to show them, what it says and the SVG of each of its pictures by stem.
-        manifests: of every artifact, in the order to list them.
-        costs: of each experiment, those of what its scores were made of.
-        command: what makes an exhibit, but for its name.
-        unfinished: what is missing, where the suite has not finished.
+        suite: the suite as it ran.
+        numbers: the frames that the report shows besides the exhibits.
+        pages: for each exhibit, in the order to show them, its page and the SVG of each of its pictures by stem.
+        manifests: the manifests of all artifacts, in the order to list them.
+        costs: experiment -> manifests of everything that its scores were made from.
+        command: the command that makes an exhibit, without the exhibit's name.
+        unfinished: what is missing, if the suite has not finished.
     """
     marks, mark = (unfinished.experiments, missing.OF_WHAT_IS_THERE) if unfinished else ({}, "")
     exhibits = [exhibit.section(suite, page, svgs, command) for page, svgs in pages]
@@ -101,7 +101,7 @@ def build(
 
 
 def _facts(suite: Suite) -> list[str]:
-    """How large the suite is, in numbers."""
+    """Return the size of the suite as phrases, such as "5 models"."""
     trained = sum(len(seeds_of(run.seeds)) for run in suite.runs)
     experiments = suite.experiments.values()
     counts = {

@@ -1,4 +1,4 @@
-"""Bars of parts that add up: each part begins where the one above it ends, so that parts below 0 can be seen too."""
+"""Drawing of bars whose parts add up: each part begins where the one above it ends, so parts below 0 stay visible."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,14 @@ from spurious_rewards.reporting.figures import QUIET, SEED, STYLE, finish, prese
 
 
 def stacked(rows: pd.DataFrame, title: str, x_label: str, colours: Mapping[str, str]) -> Figure:
-    """A stack for each `bar`, a step for each `part` with its interval, from `start` to `start` + `value`.
+    """Draw a stack for each `bar`: each `part` reaches from `start` to `start` + `value`, and has an interval.
 
     Args:
-        rows: bar and part (categoricals), start, value, low, high (of the value), text (on the right) and seeds_drawn (a list
-            of values: a circle each).
-        title: stands over the figure.
-        x_label: names the axis and its unit.
-        colours: of the parts.
+        rows: columns bar and part (categoricals), start, value, low and high (of the value), text (at the right edge)
+            and seeds_drawn (a list of values: one circle for each).
+        title: title of the figure; a second line is set below it in plain type.
+        x_label: name of the x axis, with its unit.
+        colours: part -> colour.
     """
     refuse_mixture(rows, ["bar", "part"])
     stacks, parts = present(rows["bar"]), present(rows["part"])
@@ -48,7 +48,7 @@ def stacked(rows: pd.DataFrame, title: str, x_label: str, colours: Mapping[str, 
         shown = np.concatenate([[0.0], *(rows["start"] + rows[end] for end in ("value", "low", "high")), seeds])
         low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         span = high - low or 1
-        ax.set_xlim(low - 0.04 * span, high + 0.16 * span)  # the numbers stand on the right
+        ax.set_xlim(low - 0.04 * span, high + 0.16 * span)  # room for the numbers at the right
         key = [Patch(color=colours[part], label=part) for part in parts]
         finish(figure, np.array([[ax]]), 1, title, x_label, [*key, *seed_key(rows)])
     return figure

@@ -1,4 +1,4 @@
-"""Frames of text: what the rows of all tables are made of, and a table as Markdown."""
+"""Frames of text: the cells that many tables share, and tables as Markdown."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,35 +9,35 @@ from spurious_rewards.reporting.numerals import MISSING, Row
 
 
 def text_rows(frame: pd.DataFrame, row: Callable[[Row], dict[str, str]]) -> pd.DataFrame:
-    """A row of text for each of `frame`, without the columns that hold nothing in any row."""
+    """Return a row of text for each row of `frame`, without the columns that are empty in every row."""
     text = pd.DataFrame([row(record) for record in frame.to_dict("records")]).replace("", MISSING)
     return text.loc[:, [not (text[name] == MISSING).all() for name in text.columns]]
 
 
 def identity_cells(frame: pd.DataFrame, of: Row, *further: str) -> dict[str, str]:
-    """The model, and what else tells the rows of `frame` apart."""
+    """Return the cells that identify a row: the model, the `further` columns, and prompt and variant if they differ."""
     names = constant_left_out(frame, [name for name in ("prompt", "variant") if name in frame])
     return {name.capitalize(): str(of[name]) for name in ("model", *further, *names)}
 
 
 def constant_left_out(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """The columns with more than one value, of those that are named."""
+    """Return those of the named columns that have more than one value."""
     return [name for name in names if frame[name].nunique() > 1]
 
 
 def size_cells(of: Row) -> dict[str, str]:
-    """How many problems, responses to each, and seeds a row is of."""
+    """Return the cells with a row's numbers of problems, responses to each problem, and seeds."""
     seeds = str(of["seeds"]) + (" (interval over problems only)" if of["seeds"] == 1 else "")
     return {"Problems": str(of["problems"]), "Responses each": str(of["samples"]), "Seeds": seeds}
 
 
 def words(said: object) -> str:
-    """Words of a frame that was perhaps read from a CSV, where none are NaN."""
+    """Return the text of a cell, or "" for NaN: a CSV file read back has NaN in place of empty text."""
     return "" if pd.isna(said) else str(said)  # type: ignore[call-overload]
 
 
 def cell(value: object) -> str:
-    """A value of a manifest or a data card."""
+    """Return a value of a manifest or a data card as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {cell(inner)}" for key, inner in value.items()) or MISSING
     if isinstance(value, list | tuple):
@@ -48,16 +48,16 @@ def cell(value: object) -> str:
 
 
 def markdown(text: pd.DataFrame, title: str) -> str:
-    """A Markdown table under its title; `text` holds strings."""
+    """Return a frame of text as a Markdown table under its title."""
     rows = [list(text.columns), ["---"] * text.shape[1], *text.to_numpy().tolist()]
     lines = ["| " + " | ".join(in_markdown(str(cell)) for cell in row) + " |" for row in rows]
     return "\n".join([f"**{in_markdown(title)}**", "", *lines, ""])
 
 
 _OWN_SIGN = re.compile(r"(?<!\\)(\\*+)(\||<(?=[A-Za-z/!?])|\]\()")
-"""What would end a cell, begin a tag, or make a link or picture of brackets; and the backslashes before it."""
+"""Characters that would end a cell, begin a tag or make a link or image, with the backslashes before them."""
 
 
 def in_markdown(text: str) -> str:
-    """Text of a cell that is shown as it is: no tags, no links, in one line."""
+    """Return text on one line, escaped so that Markdown shows it as it is: no tags, no links."""
     return _OWN_SIGN.sub(lambda found: rf"{2 * found[1]}\{found[2]}", " ".join(text.splitlines()))

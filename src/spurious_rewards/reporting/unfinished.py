@@ -1,4 +1,4 @@
-"""What a report says of a run that has not finished."""
+"""What the report of an unfinished run says about it."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ class Failed(Frozen):
 
 
 class Unfinished(Frozen):
-    """What a report says of the run that it is of, where that has not finished."""
+    """What the report of an unfinished run says about the missing parts."""
 
     failed: tuple[Failed, ...]
     missing: dict[str, str]
     """What is missing -> why."""
     experiments: dict[str, str]
-    """Experiment -> what stands under its tables."""
+    """Experiment -> note under its tables."""
     exhibits: dict[str, str]
-    """Figure or table that is not whole, or not made -> what its captions say of it."""
+    """Figure or table that is incomplete or missing -> note in its captions."""

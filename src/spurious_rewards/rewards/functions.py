@@ -1,4 +1,4 @@
-"""Rewards: pure functions of responses, labels and context to 0 or 1 each (paper, Sec. 2.1)."""
+"""Rewards: pure functions that map responses, labels and context to 0 or 1 per response (paper, Sec. 2.1)."""
 
 import hashlib
 from collections import defaultdict
@@ -16,58 +16,59 @@ class Context:
     """What a reward may use besides a response and its label."""
 
     equivalent: Callable[[Sequence[tuple[str, str]]], list[bool]]
-    """Whether each (true answer, answer found) is the same answer; a blank one never is."""
+    """Returns whether the answers of each pair (true answer, extracted answer) are equivalent; blank ones never are."""
     majority: Callable[[Sequence[Sequence[str]]], list[str | None]]
-    """The majority of each of these lists of answers, as `answers.majority_vote` counts them; None of an empty one."""
+    """Returns the majority of each list of answers, counted as in `answers.majority_vote`; None for an empty list."""
     answer_in: Literal["box", "tag"]
     code: str
-    """What marks code reasoning, as in `config.training.Strategies`."""
+    """The text that marks code reasoning, as in `config.training.Strategies`."""
     repetition: Repetition
     gamma: float | None
-    """The probability of a reward of 1, for `random`."""
+    """Probability of a reward of 1, for `random`."""
     false_positive: float | None
-    """The probability that a wrong answer is paid, for `noisy`."""
+    """Probability that a wrong answer gets a reward of 1, for `noisy`."""
     false_negative: float | None
-    """The probability that a right answer is not, for `noisy`."""
+    """Probability that a correct answer gets a reward of 0, for `noisy`."""
     seed: int
     step: int
-    """Rollout step."""
+    """Rollout step of the responses."""
     ids: Sequence[str]
-    """The problem of each response."""
+    """Id of each response's problem."""
     problems: Sequence[str]
-    """Its text."""
+    """Text of each response's problem."""
     prompts: Sequence[str | list[dict[str, str]]]
-    """What the model was given: of a chat prompt the messages, else the text."""
+    """Input of the model for each response: the messages of a chat prompt, else the text."""
     completion_ids: Sequence[Sequence[int]]
     """Token ids of each response."""
     slots: Sequence[int]
-    """The place of its prompt in the rollout batch."""
+    """Position of each response's prompt in the rollout batch."""
     indices: Sequence[int]
-    """Its place in the group of its prompt."""
+    """Position of each response in the group of its prompt."""
     group: int
-    """Responses to each prompt of the rollout batch."""
+    """Number of responses to each prompt of the rollout batch."""
     trainer_state: Any
-    """Of TRL's trainer, a `transformers.TrainerState`; its steps are optimiser updates."""
+    """State of the TRL trainer, a `transformers.TrainerState`; its steps are optimizer updates."""
 
 
 RewardFunction = Callable[[Sequence[str], Sequence[str], Context], list[float]]
 
 
 def label_match(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """1 where the answer is equivalent to the label: the truth or a majority vote, as the training set has it."""
+    """Reward 1 if the answer is equivalent to the label of the training set: the truth or a majority vote."""
     found = [extraction.extract(response, context.answer_in).text or "" for response in responses]
     return [float(same) for same in context.equivalent(list(zip(labels, found, strict=True)))]
 
 
 def boxed(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    r"""1 where the answer is marked as the prompt asks, by a \boxed{} or an <answer> that is not blank."""
+    r"""Reward 1 if the answer is marked as the prompt asks: by a non-blank \boxed{} or <answer>."""
     return [float(response_features.has_box(response, context.answer_in)) for response in responses]
 
 
 def coin(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """1 with probability gamma, whatever the response.
+    """Reward 1 with probability gamma, whatever the response.
 
-    The coin is a hash of the response's place, so that a resumed run, and any number of processes, toss the same.
+    The coin is a hash of the response's position, so that a resumed run, with any number of processes, gets the same
+    tosses.
     """
     if context.gamma is None:
         raise ValueError("the random reward needs a gamma")
@@ -75,9 +76,10 @@ def coin(responses: Sequence[str], labels: Sequence[str], context: Context) -> l
 
 
 def noisy(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """`label_match` as a verifier sees it that errs: it pays some wrong answers, and some right ones it does not pay.
+    """Reward like `label_match`, but as a verifier with false positives and false negatives would.
 
-    The coin is that of `coin`, so that a verifier which pays right and wrong answers equally often is the random reward.
+    The coin is the same as in `coin`. So if correct and wrong answers are rewarded with equal probability, this is the
+    random reward.
     """
     false_positive, false_negative = context.false_positive, context.false_negative
     if false_positive is None or false_negative is None:
@@ -90,22 +92,22 @@ def noisy(responses: Sequence[str], labels: Sequence[str], context: Context) -> 
 
 
 def python(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """1 where the response reasons in code."""
+    """Reward 1 if the response reasons in code."""
     return [float(response_features.has_code(response, context.code)) for response in responses]
 
 
 def no_repetition(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """1 unless the response repeats itself."""
+    """Reward 1 unless the response repeats itself."""
     return [float(not response_features.repeats(response, context.repetition)) for response in responses]
 
 
 def ttrl(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
-    """1 where the answer is equivalent to the majority answer of its own group (test-time reinforcement learning).
+    """Reward 1 if the answer is equivalent to the majority answer of its own group (test-time reinforcement learning).
 
-    The group votes afresh at every step, and labels are not looked at.
+    Each group votes anew at every step; labels are not used.
 
     Raises:
-        UserError: a group is not whole, so that its majority cannot be known.
+        UserError: a group is incomplete, so that its majority is unknown.
     """
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for position, slot in enumerate(context.slots):
@@ -125,7 +127,7 @@ def ttrl(responses: Sequence[str], labels: Sequence[str], context: Context) -> l
 
 
 def unless(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
-    """The reward that is 1 where `wanted` is and `unwanted` is not."""
+    """Return the reward that is 1 where `wanted` is 1 and `unwanted` is 0."""
 
     def reward(responses: Sequence[str], labels: Sequence[str], context: Context) -> list[float]:
         values = zip(wanted(responses, labels, context), unwanted(responses, labels, context), strict=True)
@@ -135,12 +137,12 @@ def unless(wanted: RewardFunction, unwanted: RewardFunction) -> RewardFunction:
 
 
 def _tosses(context: Context) -> list[float]:
-    """A number in [0, 1) for each response, by its place."""
+    """Return a number in [0, 1) for each response, determined by seed, step and the response's position."""
     places = zip(context.slots, context.ids, context.indices, strict=True)
     return [_uniform(context.seed, context.step, *place) for place in places]
 
 
 def _uniform(*place: object) -> float:
-    """A number in [0, 1) that is a hash of `place`."""
+    """Return a number in [0, 1) that is a hash of `place`."""
     digest = hashlib.sha256(repr(place).encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

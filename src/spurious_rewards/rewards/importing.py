@@ -1,6 +1,6 @@
-"""Importing a reward file, and the modules beside it, from what was read of them once.
+"""Import a reward file and the modules beside it from the content that was read once.
 
-So what runs is what was hashed, also where a function imports a module first at a later step, and after an edit.
+So the code that runs is the code that was hashed, even if a function imports a module only later, after an edit.
 """
 
 import importlib.util
@@ -17,33 +17,33 @@ from spurious_rewards.runtime.errors import UserError
 
 
 def load(code: Code) -> ModuleType:
-    """Run a reward file. It is a module under the file's name, or, where Python has a module of that name, `reward_NAME`.
+    """Run a reward file and return its module, which has the file's name (`reward_NAME` if Python has that name).
 
-    Call it, and what it defines, within `importable`.
+    Call this, and whatever the module defines, within `importable`.
 
     Raises:
-        UserError: a module beside it has the name of one that Python finds elsewhere; the message does not name the file.
+        UserError: a module beside the file has the same name as one elsewhere; the message does not name the file.
     """
     for name in code.modules.keys() - {FILE}:
         if other := _elsewhere(name.split(".")[0], code.folder):
             raise UserError(f"it imports {name}, which lies beside it, but {other} has that name too; rename yours")
-        sys.modules.pop(name, None)  # of a load before
+        sys.modules.pop(name, None)  # left by an earlier load
     stem = code.modules[FILE].path.stem
     free = stem.isidentifier() and not _elsewhere(stem, code.folder)
     loader = _Held(code.modules[FILE])
     spec = importlib.util.spec_from_file_location(stem if free else f"reward_{stem}", loader.path, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
+    sys.modules[spec.name] = module  # dataclasses look up their module there
     loader.exec_module(module)
     return module
 
 
 @contextmanager
 def importable(code: Code) -> Iterator[None]:
-    """Let Python find the modules beside a reward file, before all others: `load` refuses one that has another's name.
+    """Let Python find the modules beside a reward file before all others; `load` refuses names that exist elsewhere.
 
-    A module that no import names (`importlib.import_module`) is found too, as it lies there at the time.
+    Modules that no import statement names (`importlib.import_module`) are found too, with their content at that time.
     """
     finder, folder = _Finder(code.modules), str(code.folder)
     added = folder not in sys.path
@@ -59,18 +59,19 @@ def importable(code: Code) -> Iterator[None]:
 
 
 def _elsewhere(name: str, folder: Path) -> str:
-    """Where Python finds a module of this name outside of a folder; "" if nowhere."""
+    """Return where Python finds a module of this name outside a folder; "" if nowhere."""
     module = sys.modules.get(name)
     spec = None if module else _found(name, folder)
     where: str | None = getattr(module, "__file__", None) if module else (spec.origin if spec else None)
     if where is not None:
         return "" if Path(where) in (folder / f"{name}.py", folder / name / "__init__.py") else str(where)
-    built_in = module is not None and not hasattr(module, "__path__")  # else a folder, which any module goes before
+    # Without a file, a module is built in, or is a namespace package, over which any module takes precedence.
+    built_in = module is not None and not hasattr(module, "__path__")
     return f"Python's own {name}" if built_in else ""
 
 
 def _found(name: str, folder: Path) -> ModuleSpec | None:
-    """A module as Python finds it where it does not look in a folder."""
+    """Return the spec of a module that Python finds without searching a folder."""
     elsewhere = [entry for entry in sys.path if Path(entry).resolve() != folder]
     for finder in sys.meta_path:
         if not isinstance(finder, _Finder):
@@ -81,7 +82,7 @@ def _found(name: str, folder: Path) -> ModuleSpec | None:
 
 
 class _Held(SourceLoader):
-    """Runs a module from what was read of it; no bytecode is read or written."""
+    """Runs a module from its content that was read earlier; no bytecode is read or written."""
 
     def __init__(self, module: Module):
         self.path, self.content = str(module.path), module.content
@@ -94,7 +95,7 @@ class _Held(SourceLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds modules by their full names."""
+    """Finds the modules of a reward file by their full names."""
 
     def __init__(self, modules: Mapping[str, Module]):
         self.modules = modules

@@ -1,4 +1,4 @@
-"""Running code of the user's so that training goes on as if it had not run."""
+"""Run a user's code so that training continues as if the code had not run."""
 
 import os
 import random
@@ -13,16 +13,16 @@ import torch
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Seed the global generators on entry, and on exit put back what training goes by.
+    """Seed the global random generators on entry, and restore on exit the state that training depends on.
 
-    That is the state of the generators of random, numpy (the global one) and torch (CPU and GPUs), the working directory,
-    whether torch computes gradients, its autocast, default dtype and device, number of threads and precision of float32
-    products, numpy's handling of floating-point errors, the filters of warnings, and standard output and error. The
-    environment (os.environ), sys.path and other settings stay as the code leaves them.
+    Restored are: the generators of random, numpy (the global one) and torch (CPU and GPUs); the working directory;
+    torch's gradient mode, autocast, default dtype and device, number of threads and float32 matmul precision; numpy's
+    handling of floating-point errors; warning filters; standard output and error. The environment (os.environ),
+    sys.path and other settings stay as the code leaves them.
 
     Args:
-        seed: 0 to 2**32 - 1. The code's own draws depend on it alone: a resumed run draws the same numbers, and none that
-            training draws.
+        seed: 0 to 2**32 - 1. The code's random numbers depend on it alone: a resumed run draws the same numbers, and
+            they differ from those that training draws.
     """
     drawn, drawn_by_numpy = random.getstate(), np.random.get_state()
     folder, filters = os.getcwd(), warnings.filters[:]
@@ -50,12 +50,12 @@ def isolated(seed: int) -> Iterator[None]:
             warnings.filters[:] = filters  # type: ignore[index]
             torch.set_default_dtype(dtype)
             if torch.get_default_device() != device:
-                torch.set_default_device(None)  # training sets none
+                torch.set_default_device(None)  # training sets no default device
             torch.set_float32_matmul_precision(precision)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
 
 
 def _autocast(device: str) -> torch.autocast:
-    """Autocast as it is; on exit it is that again."""
+    """Return a context that restores autocast's present settings on exit."""
     return torch.autocast(device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))

@@ -1,4 +1,4 @@
-"""The names by which a suite calls rewards."""
+"""Look up rewards by the names that suites use."""
 
 from spurious_rewards.config.reward_file import Code, read
 from spurious_rewards.config.training import Reward
@@ -29,12 +29,13 @@ REGISTRY: dict[str, RewardFunction] = {
 
 
 def of(reward: Reward, code: Code | None = None) -> RewardFunction:
-    """What a suite's reward pays for, its `unless` included.
+    """Return the function of a suite's reward, including its `unless`.
 
-    A file is run each time that this is called: a process calls it once. `code` is what was read of it; None: read it now.
+    Call this once per process, because each call runs the file of a reward that comes from a file. `code` is the
+    content of that file; if it is None, the file is read now.
 
     Raises:
-        UserError: it is a function of a file that cannot be had.
+        UserError: the reward is a function of a file, and the function cannot be loaded.
     """
     file, function = reward.file, reward.function
     wanted = REGISTRY[function] if file is None else from_file(code or read(file), function)
@@ -42,7 +43,7 @@ def of(reward: Reward, code: Code | None = None) -> RewardFunction:
 
 
 def never_varies(reward: Reward) -> bool:
-    """Whether a suite's reward is the same for every response: a coin, or a verifier, that always falls on one side."""
+    """Whether a suite's reward is the same for every response, because its probabilities of a 1 are all 0 or all 1."""
     right = None if reward.false_negative is None else 1 - reward.false_negative
     paid = {reward.gamma, reward.false_positive, right} - {None}
     return paid == {0} or (paid == {1} and reward.unless is None)

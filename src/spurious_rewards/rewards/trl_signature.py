@@ -1,4 +1,4 @@
-"""Reward functions of TRL, which are called with keyword arguments, as its GRPOTrainer does."""
+"""Support for TRL reward functions, which are called with keyword arguments, as GRPOTrainer does."""
 
 import copy
 import inspect
@@ -9,21 +9,21 @@ from spurious_rewards.rewards.functions import Context
 from spurious_rewards.runtime.errors import UserError
 
 OF_TRL = ("prompts", "completions", "completion_ids")
-"""A function with a parameter of one of these names is one of TRL's."""
+"""Parameter names that mark a TRL reward function; one of them is enough."""
 
 PASSED = (*OF_TRL, "id", "problem", "answer", "label", "trainer_state")
-"""Keyword arguments, by TRL's names or those of the columns of a training set."""
+"""Keyword arguments that can be passed: TRL's own, and columns of a training set."""
 
 
 def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
-    """The keyword arguments that a function of TRL's takes; None for one that takes (responses, labels, context).
+    """Return the keyword arguments that a TRL reward function takes; None for one of (responses, labels, context).
 
     Raises:
-        UserError: it can be called neither way; the message begins with what it takes.
+        UserError: the function can be called in neither way; the message begins with what it takes.
     """
     try:
         signature = inspect.signature(_called(reward))
-    except (TypeError, ValueError):  # of what is written in C there may be none
+    except (TypeError, ValueError):  # functions written in C may have no signature
         return None
     parameters = signature.parameters.values()
     if _passes_everything_on(signature):
@@ -53,7 +53,7 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
 
 
 def _called(reward: Callable[..., Any]) -> Callable[..., Any]:
-    """What is called in the end: the forward of a torch module, the one function that a decorator's has about it."""
+    """Return what a call finally runs: the forward of a torch module, or the one function that a decorator wraps."""
     forward = getattr(reward, "forward", None)
     if callable(forward) and not inspect.isfunction(reward):
         return _called(forward)
@@ -69,9 +69,10 @@ def _passes_everything_on(signature: inspect.Signature) -> bool:
 
 
 def keywords(responses: Sequence[str], labels: Sequence[str], context: Context) -> dict[str, Any]:
-    """All of PASSED, one value for each response, in lists that the function may change.
+    """Return all arguments in PASSED, with one value for each response, in lists that the function may change.
 
-    A chat prompt is a list of messages and its completion one, of the assistant; a raw prompt and its completion are texts.
+    `trainer_state` is a single value. The completion of a chat prompt (a list of messages) is a list with one message
+    of the assistant; the completion of a raw prompt (a text) is a text.
     """
     return {
         "prompts": copy.deepcopy(list(context.prompts)),
@@ -82,7 +83,7 @@ def keywords(responses: Sequence[str], labels: Sequence[str], context: Context) 
         "completion_ids": [list(ids) for ids in context.completion_ids],
         "id": list(context.ids),
         "problem": list(context.problems),
-        "answer": list(labels),  # a reward from a file is trained on the true answers
+        "answer": list(labels),  # with a reward from a file, the labels are the true answers
         "label": list(labels),
         "trainer_state": copy.deepcopy(context.trainer_state),
     }

@@ -1,7 +1,7 @@
-"""A reward from the user's own Python file, which is run once in a process.
+"""A reward from the user's own Python file, which is run once per process.
 
-A reward cannot change training other than by the numbers it returns. An error in it ends the job with one sentence, which names
-file and function.
+The reward can influence training only through the numbers it returns. An error in it ends the job with one sentence
+that names file and function.
 """
 
 import copy
@@ -25,10 +25,10 @@ from spurious_rewards.runtime.errors import UserError, one_line
 
 
 def planned(file: Path, digest: str | None) -> Code:
-    """A reward file, which must be what it was when the job was planned.
+    """Read a reward file, which must be unchanged since the job was planned.
 
     Raises:
-        UserError: it is not; or see `reward_file.read`.
+        UserError: the file changed; or see `reward_file.read`.
     """
     code = reward_file.read(file)
     if code.digest != digest:
@@ -39,14 +39,14 @@ def planned(file: Path, digest: str | None) -> Code:
 
 
 def from_file(code: Code, name: str) -> RewardFunction:
-    """Run a reward file and give its reward, which may be any callable.
+    """Run a reward file and return its reward, which may be any callable.
 
-    A class is made, once and without arguments; what it makes is the reward. A function of TRL's may give None for a
-    response, which then is no part of its group and teaches nothing: its value is NaN.
+    A class is instantiated once, without arguments; the instance is the reward. A TRL reward function may return None
+    for a response. The value is then NaN: the response is left out of its group and has no effect on training.
 
     Raises:
-        UserError: the file cannot be run, or has no such reward; and by the reward itself, if it raises, or does not give one
-            number for each response.
+        UserError: the file cannot be run, or has no such reward. The reward itself raises UserError if the user's
+            function raises, or does not return one number for each response.
     """
     own = _callable(code, name)
     with isolated(0), importable(code), _said(code, f"{name} cannot be looked at"):
@@ -62,7 +62,7 @@ def from_file(code: Code, name: str) -> RewardFunction:
         with isolated(_seed(context)), importable(code), _said(code, f"{name} failed"):
             returned = called(responses, labels, context)
             try:
-                # What makes numbers of the values is the user's code too.
+                # Converting the values to numbers also runs the user's code.
                 given = values.listed(returned, len(responses))
                 return values.numbers(returned, given, len(responses), none=taken is not None)
             except UserError as error:
@@ -73,8 +73,8 @@ def from_file(code: Code, name: str) -> RewardFunction:
 
 
 def _callable(code: Code, name: str) -> Callable[..., Any]:
-    """What a reward file has under a name."""
-    print(f"reward: {name} of {code.file}", file=sys.stderr, flush=True)  # stands last where it ends the process
+    """Return the callable that a reward file has under a name."""
+    print(f"reward: {name} of {code.file}", file=sys.stderr, flush=True)  # the last line if the file ends the process
     with isolated(0), importable(code), _said(code, f"cannot be imported for {name}"):
         module = load(code)
         own = getattr(module, name, None)
@@ -115,7 +115,7 @@ def _as_in_trl(own: Callable[..., Any], taken: Sequence[str]) -> Callable[..., A
 
 
 def _copied(context: Context) -> Context:
-    """A context that shares nothing with the trainer that can be changed."""
+    """Return a copy of a context that shares no mutable object with the trainer."""
     return replace(
         context,
         ids=list(context.ids),
@@ -129,7 +129,7 @@ def _copied(context: Context) -> Context:
 
 
 def _seed(context: Context) -> int:
-    """Of the generators that a reward may draw from: each step of each seed, and each process, has its own."""
+    """Return the seed for random numbers in a reward; it differs between seeds, steps and processes."""
     place = (context.seed, context.step, *context.slots[:1], *context.indices[:1])
     return int.from_bytes(hashlib.sha256(repr(place).encode()).digest()[:4], "big")
 
@@ -139,7 +139,7 @@ def _seed(context: Context) -> int:
 
 @contextmanager
 def _said(code: Code, what: str) -> Iterator[None]:
-    """Make a sentence of whatever the user's code raises, sys.exit included, but for Ctrl-C."""
+    """Turn whatever the user's code raises, even sys.exit, into one sentence, except for Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -152,7 +152,7 @@ def _said(code: Code, what: str) -> Iterator[None]:
 
 
 def _line(code: Code, error: BaseException) -> str:
-    """The last line of the user's own that was at work."""
+    """Return the last line of the user's own code in a traceback, as text for a message; "" without one."""
     own = {str(module.path): module.path.name for module in code.modules.values()}
     lines = [
         (own[frame.f_code.co_filename], line)

@@ -1,4 +1,4 @@
-"""What a user's reward returned, as one number for each response."""
+"""Check what a user's reward returned, and convert it to one number per response."""
 
 import inspect
 import math
@@ -9,13 +9,13 @@ from typing import Any
 from spurious_rewards.runtime.errors import UserError, one_line
 
 LARGEST = 1e15
-"""The squares of larger rewards add up to more than float32 holds, in which TRL normalises them in their groups."""
+"""Largest absolute reward. Squares of larger ones overflow float32, in which TRL normalises rewards within a group."""
 
 
 def listed(returned: Any, count: int) -> list[Any] | None:
-    """What a reward returned, as a list of at most one more than `count`; None if it is nothing of the sort."""
+    """Return a reward's result as a list of at most `count` + 1 values; None if it is no sequence of values."""
     if inspect.isawaitable(returned) and hasattr(returned, "close"):
-        returned.close()  # else Python warns that nobody waited for it
+        returned.close()  # else Python warns that the coroutine was never awaited
     no_numbers = isinstance(returned, str | bytes | bytearray | Mapping | Set) or not hasattr(returned, "__iter__")
     if no_numbers or getattr(returned, "ndim", 1) != 1:
         return None
@@ -23,10 +23,10 @@ def listed(returned: Any, count: int) -> list[Any] | None:
 
 
 def numbers(returned: Any, values: list[Any] | None, count: int, *, none: bool) -> list[float]:
-    """One finite number for each response; NaN for None, where that is allowed.
+    """Return one finite number for each response; NaN for None, where None is allowed.
 
     Raises:
-        UserError: it is something else; the message begins with what it is.
+        UserError: the values are something else; the message begins with what they are.
     """
     wanted = "give one number for each response" + (", or None" if none else "")
     if values is None:
@@ -54,8 +54,8 @@ def _number(value: Any, index: int, wanted: str) -> float:
 
 
 def short(value: object) -> str:
-    """How a value is spelled, cut short."""
+    """Return the repr of a value, shortened."""
     try:
         return one_line(repr(value), 60)
-    except Exception:  # of an integer of thousands of digits, say
+    except Exception:  # for example, of an integer with thousands of digits
         return f"an object of type {type(value).__name__}"

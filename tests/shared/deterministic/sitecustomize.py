@@ -1,6 +1,7 @@
-"""On the PYTHONPATH of a training job: torch gives the same twice on a GPU, or an error where it cannot.
+"""Makes torch deterministic in training jobs: it repeats a result on a GPU, or raises an error if it cannot.
 
-Only in processes that a launcher has started: before that no GPU is claimed, and importing torch would look for GPUs.
+The folder is on the PYTHONPATH of a training job. The setting applies only in processes that a launcher has started:
+before the launch no GPU is claimed, and importing torch would look for GPUs.
 """
 
 import os

@@ -1,1 +1,1 @@
-"""Figures and tables: what each kind shows, its pictures, its numbers and what stands around them."""
+"""Figures and tables: what each kind of exhibit shows, with its pictures, its numbers and the text around them."""

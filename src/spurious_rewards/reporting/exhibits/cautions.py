@@ -1,4 +1,4 @@
-"""What a reader must know before trusting the intervals of some rows: seeds in two groups, and few right answers."""
+"""Warnings about intervals that readers should not fully trust: seeds in two groups, and few right answers."""
 
 import pandas as pd
 
@@ -18,27 +18,28 @@ SPLIT_NOTE = (
 
 
 def accuracy_interval(of: Row, name: str) -> str:
-    """51.0 [49.4, 52.6] out of the columns of an accuracy, and whether it rests on few answers."""
+    """Return 51.0 [49.4, 52.6] from the columns of an accuracy; "few right" or "few wrong" follows where it applies."""
     return _marked(percent_interval(of, name), _few(of, name))
 
 
 def difference_interval(of: Row, name: str, before: str, after: str) -> str:
-    """+30.1 [27.1, 33.5] of the difference of two accuracies, and whether both rest on few answers."""
+    """Return +30.1 [27.1, 33.5] for a difference of accuracies; "few right" follows only if it applies to both."""
     few = _few(of, before)
     return _marked(points_interval(of, name), few if few == _few(of, after) else "")
 
 
 def of_seeds(of: Row, name: str) -> str:
-    """+0.1, +0.3, +25.0: each seed's difference; nothing where there is one, which the difference itself is."""
+    """Return each seed's difference, +0.1, +0.3, +25.0, or "" for one seed, whose difference is the mean itself."""
     return each_seed(of, name) if len(each_seed(of, name).split(", ")) > 1 else ""
 
 
 def cautions(rows: pd.DataFrame, difference: str = "difference") -> str:
-    """The sentences that belong under a figure or table of these rows, of one benchmark, named; "" if none do.
+    """Return the warnings that belong under a figure or table of these rows, or "" if there are none.
 
     Args:
-        rows: each with `problems`, `before` and `after` if it is of accuracies, and the columns of `difference`.
-        difference: the start of the names of these columns.
+        rows: rows of one benchmark with titles in place of keys (`naming.named`). They have the columns of
+            `difference`, and `problems`, `before` and `after` if they are of accuracies.
+        difference: the prefix of the columns of the difference.
     """
     said = ""
     split = rows[rows[f"{difference}_split"].fillna(0) > 0] if f"{difference}_split" in rows else rows.iloc[:0]
@@ -59,7 +60,7 @@ def cautions(rows: pd.DataFrame, difference: str = "difference") -> str:
 
 
 def _names(rows: pd.DataFrame) -> "pd.Series[str]":
-    """What tells the rows apart."""
+    """Return a name for each row, made of the columns in which the rows differ."""
     told = constant_left_out(
         rows, [name for name in ("comparison", "model", "prompt", "reward", "variant") if name in rows]
     )

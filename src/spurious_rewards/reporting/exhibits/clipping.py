@@ -1,4 +1,4 @@
-"""Kind clipping: what the clip alone does to random rewards, in one rollout batch and in a two-action bandit."""
+"""Kind clipping: what the clip alone does under random rewards, in one rollout batch and in a two-action bandit."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from spurious_rewards.reporting.text_tables import text_rows
 
 
 def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind clipping: the bias of each model and variant, and the bandit's paths."""
+    """Make an exhibit of kind clipping: the bias of each model and variant, and the paths of the bandit."""
     probe, bandit = needed(frames.probe, "probe"), needed(frames.bandit, "bandit")
     numbers = clipping_numbers(probe, bandit)
     of_probe, of_bandit = (numbers[numbers["part"] == part].copy() for part in ("probe", "bandit"))
@@ -65,14 +65,14 @@ def clipping(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
 
 
 def _with_lines(rows: pd.DataFrame) -> pd.DataFrame:
-    """A line for each model and variant, in their orders."""
+    """Add a column `line`: a category for each model and variant, in their order."""
     rows = rows.sort_values(["model", "variant"], kind="stable", ignore_index=True)
     lines = rows["model"].astype(str) + ": " + rows["variant"].astype(str)
     return rows.assign(line=pd.Categorical(lines, lines.unique(), ordered=True))
 
 
 def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
-    """The part "probe" of `clipping_numbers`, named."""
+    """Return the part "probe" of `clipping_numbers`, with titles in place of keys, as a table of text."""
     return text_rows(
         probe,
         lambda of: {
@@ -87,7 +87,7 @@ def probe_text(probe: pd.DataFrame) -> pd.DataFrame:
 
 
 def bandit_text(bandit: pd.DataFrame) -> pd.DataFrame:
-    """The part "bandit" of `clipping_numbers`, named: first → last step."""
+    """Return the part "bandit" of `clipping_numbers`, with titles in place of keys, as a table: first → last step."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""Kind control: the random reward as a test of contamination, and how often it is wrong where the corpus is known."""
+"""Kind control: the random reward as a test of contamination, and its error rates on models with a known corpus."""
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ WORTH = (
 
 
 def control(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind control: error rates of the tests on organisms, and the verdict on each other model."""
+    """Make an exhibit of kind control: error rates of the tests on organisms, and the verdict on each other model."""
     numbers = needed(frames.control, "control")
     rates = numbers[numbers["part"] == "rates"]
     others = numbers[(numbers["part"] == "verdicts") & numbers["leaked"].isna()]
@@ -78,13 +78,13 @@ def _test(suite: Suite, test: str) -> str:
 
 
 def _tests(rows: pd.DataFrame, suite: Suite) -> "pd.Series[str]":
-    """Titles of the tests as an ordered category, the probe last."""
+    """Return the titles of the tests as an ordered category; the partial-prompt probe comes last."""
     order = [*naming.titles(suite)["reward"].values(), PROBE_TITLE]
     return pd.Series(pd.Categorical([_test(suite, test) for test in rows["test"]], order, ordered=True), rows.index)
 
 
 def _marks(rates: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """How often each test is wrong, in percent, by family and share of the benchmark in the corpus."""
+    """Return how often each test is wrong, in percent, by family and by the share of the benchmark in the corpus."""
     clean = rates["leaked"] == 0
     families = rates["model"].map({key: model.behaviour.capitalize() for key, model in suite.models.items()})
     shares = sorted(rates["leaked"].unique())
@@ -102,7 +102,7 @@ def _marks(rates: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def rates_text(rates: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Part "rates" of `analysis.control`: how often each test is wrong, and the changes that it looked at."""
+    """Return part "rates" of `analysis.control` as text: how often each test is wrong, and the changes it measured."""
 
     def row(of: Row) -> dict[str, str]:
         model, alarm = suite.models[of["model"]], not of["leaked"]
@@ -127,7 +127,7 @@ def rates_text(rates: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def _estimates(others: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """The change that each test saw in each model, in percentage points."""
+    """Return the change that each test measured in each model, in percentage points, for `figures.estimates`."""
     looks = {**palette.rewards(suite), PROBE_TITLE: PROBE_LOOK}
     names = naming.titles(suite)["model"]
     tests = _tests(others, suite).astype(str)
@@ -139,13 +139,13 @@ def _estimates(others: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def _seed(others: pd.DataFrame) -> "pd.Series[str]":
-    """Which of several models a row of the probe is of, where there are several."""
+    """Return ", seed N" for rows whose model and test have several seeds (pretrained models of their own), else ""."""
     several = others.groupby(["model", "test"])["seed"].transform("nunique") > 1
     return (", seed " + others["seed"].fillna(0).astype(int).astype(str)).where(several, "")
 
 
 def verdicts_text(others: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Part "verdicts" of `analysis.control`, of models whose corpus nobody knows."""
+    """Return part "verdicts" of `analysis.control` as text, for models whose corpus is unknown."""
     return text_rows(
         others.rename(columns={"value": "change", "low": "change_low", "high": "change_high"}),
         lambda of: {

@@ -1,4 +1,4 @@
-"""Kind coverage: pass@k and Cover@tau before and after training, and where the model before training overtakes."""
+"""Kind coverage: pass@k and Cover@tau before and after training, and the k from which the untrained model is better."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ COVER = (
 
 
 def coverage(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind coverage: curves of both measures, and a table of where the model before training overtakes."""
+    """Make an exhibit of kind coverage: curves of both measures, and a table of where the untrained model is better."""
     numbers = needed(frames.coverage, "coverage")
     [benchmark] = kinds.benchmarks(suite, exhibit)
     title = title_of(suite, exhibit, benchmark)
@@ -65,7 +65,7 @@ def coverage(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
 
 
 def _marks(rows: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """The rows as marks of `figures.curves`, in percent; the model before training is the first line."""
+    """Return the rows as points of `figures.curves`, in percent; the model before training is the first line."""
     titles = naming.titles(suite)
     lines = [BEFORE, *titles["reward"].values()]
     found = pd.DataFrame({"x": rows["at"], "raw": np.nan, "paper": np.nan, "label": rows["measure"] + " (%)"})
@@ -77,7 +77,7 @@ def _marks(rows: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def coverage_text(numbers: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """`analysis.coverage`: pass@1 and pass@k, what training changed at the largest k, and where it is overtaken."""
+    """Return `analysis.coverage` as text: pass@1 and pass@k, their changes, and from which k training is overtaken."""
     titles = naming.titles(suite)
     rows = []
     for (model, reward), along in numbers[numbers["measure"] == "pass@k"].groupby(["model", "reward"], sort=False):

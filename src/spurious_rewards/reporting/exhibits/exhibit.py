@@ -1,9 +1,14 @@
-"""An exhibit is one figure or table of the paper: what it shows, its pictures, its numbers and the text around them.
+"""Exhibits: the figures and tables of a suite. Each has pictures, numbers and text around them.
 
-`make` chooses the kind's function, which turns frames of the analysis into parts, and makes them a `Made`. A kind is a function
-in a module beside this one with a line in `KINDS`. It is entered too in `Exhibit.kind` and `KINDS_READING` of
-`config.experiments`, in the groups of `config.exhibits` that say what it asks of its experiment, in `kinds`, which names its
-pictures, and in `stages.plot.NEEDS`. Kind `qualitative` has no line in `KINDS`: it reads responses instead of frames of numbers.
+`make` calls the function of the exhibit's kind, which turns frames of the analysis into `Parts`, and wraps these in a
+`Made`. To add a kind, write its function in a module beside this one and add it to `KINDS`. Add the kind also to:
+
+- `Exhibit.kind` and `KINDS_READING` in `config.experiments`,
+- the groups in `config.exhibits` that say what the kind requires of its experiment,
+- `kinds`, which names the kind's pictures,
+- `stages.plot.NEEDS`.
+
+Kind `qualitative` is not in `KINDS`, because it reads responses instead of frames of numbers.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +58,7 @@ KINDS: dict[str, Callable[[str, Exhibit, Suite, ResultTables], Parts]] = {
 
 @dataclass(frozen=True)
 class Made:
-    """Figures by file name, the numbers they show (keys, full dtype), and the page: what the report says and shows."""
+    """Figures by file stem, the numbers that they show (keys, full precision), and the page: what the report shows."""
 
     figures: dict[str, Figure]
     numbers: pd.DataFrame
@@ -61,17 +66,17 @@ class Made:
 
 
 def make(name: str, suite: Suite, frames: ResultTables) -> Made:
-    """The exhibit `name` of the suite.
+    """Make the exhibit `name` of the suite.
 
     Raises:
-        UserError: its rows cannot be drawn as it says, or there are none.
+        UserError: there are no rows, or the rows cannot be drawn as the exhibit says.
     """
     exhibit = suite.exhibits[name]
     return _made(name, exhibit, KINDS[exhibit.kind](name, exhibit, suite, frames))
 
 
 def not_made(name: str, suite: Suite) -> Made:
-    """The exhibit `name` with nothing to show."""
+    """Make the exhibit `name` with nothing to show."""
     return _made(name, suite.exhibits[name], Parts("", pd.DataFrame()))
 
 
@@ -79,7 +84,7 @@ SEE_ABOVE = "Incomplete: the text above says what is missing."
 
 
 def marked(page: Mapping[str, Any], incomplete: str) -> dict[str, Any]:
-    """The page with what is `incomplete` of it in its caption, and a word on that with each picture and table."""
+    """Return the page with `incomplete` (what is missing) in its caption, and a note at each picture and table."""
     if not incomplete:
         return dict(page)
     return {
@@ -110,7 +115,7 @@ def _made(name: str, exhibit: Exhibit, parts: Parts) -> Made:
 
 
 def markdown(page: Mapping[str, Any]) -> str:
-    """The tables of a page, with their notes."""
+    """Return the tables of a page, with their notes, as Markdown."""
     tables = [
         text_tables.markdown(pd.DataFrame(table["rows"], columns=table["columns"]), table["title"])
         + (f"\n{text_tables.in_markdown(table['note'])}\n" if table["note"] else "")

@@ -1,4 +1,4 @@
-"""Kind split: ground truth's gain as what a coin gains too, what the model's own votes add, and what the truth adds."""
+"""Kind split: ground truth's gain in three parts: what a coin gains, and what majority votes and the truth add."""
 
 import pandas as pd
 
@@ -33,10 +33,10 @@ TITLES = {
 
 
 def split(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind split: the parts of ground truth's gain, stacked."""
+    """Make an exhibit of kind split: the parts of ground truth's gain, stacked."""
     rows = rows_shown(needed(frames.gain_split, "gain_split"), name, exhibit, suite)
     named = naming.named(rows, suite)
-    # A caution names the part too.
+    # `cautions` names rows by the column `comparison`, so the names of the parts are put there.
     shown = by_benchmark(named.assign(comparison=named["part"].map(str)), suite, exhibit)
     return Parts(
         caption=SPLIT_RULE,
@@ -66,7 +66,7 @@ def split(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
 
 
 def _marks(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one benchmark as `stacked_bars.stacked` draws them."""
+    """Return the rows of one benchmark as `stacked_bars.stacked` draws them."""
     told = ["model", *constant_left_out(rows, ["prompt", "variant"])]
     rows = rows.sort_values(told, kind="stable")
     bars = rows[told].astype(str).agg(", ".join, axis=1)
@@ -86,7 +86,7 @@ def _marks(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_text(rows: pd.DataFrame) -> pd.DataFrame:
-    """The split of one benchmark, named, one row a condition."""
+    """Return the split of one benchmark, with titles in place of keys, as text: one row per condition."""
     keys = ["model", "prompt", "variant"]
 
     def row(of: Row) -> dict[str, str]:

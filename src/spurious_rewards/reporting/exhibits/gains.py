@@ -1,4 +1,4 @@
-"""Kinds gains and baselines: bars of what training changed, and of each reward beside the baselines."""
+"""Kinds gains and baselines: bars of what training changed, and of each reward compared with the baselines."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ from spurious_rewards.runtime.errors import UserError
 
 
 def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind gains: how much training under each reward changes accuracy (paper, Fig. 1)."""
+    """Make an exhibit of kind gains: how much training under each reward changes accuracy (paper, Fig. 1)."""
     rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
     marks = laid_out(naming.named(rows, suite), exhibit)
     of = {"value": "difference", "low": "difference_low", "high": "difference_high", "paper": "paper_difference"}
@@ -64,7 +64,7 @@ def gains(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Pa
 
 
 def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind baselines: accuracy under each reward less that under each plain one."""
+    """Make an exhibit of kind baselines: accuracy under each reward minus accuracy under each baseline."""
     rows = rows_shown(needed(frames.baselines, "baselines"), name, exhibit, suite)
     judged = against_dummies(rows, suite)
     if judged.empty:
@@ -124,11 +124,11 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
 
 
 def baselines_text(headline: pd.DataFrame, baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """A reward of one benchmark beside each baseline, one row a condition, named.
+    """Return a table that compares rewards with each baseline on one benchmark, one row per condition.
 
     Args:
-        headline: `analysis.headline` of the rewards that are tested, named.
-        baselines: `analysis.baselines` of the same, with `against_dummies`, named but for `baseline`.
+        headline: `analysis.headline` of the tested rewards, with titles in place of keys.
+        baselines: `analysis.baselines` of the same conditions, with `against_dummies`; titles except in `baseline`.
         suite: has the titles of the baselines.
     """
     names = naming.titles(suite)["reward"]

@@ -1,4 +1,4 @@
-"""The headline as tables: before and after training, the verdict, every seed if there are few, and the notes under them."""
+"""Tables of the headline: before and after training, the verdict, single seeds if there are few, and the notes."""
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from spurious_rewards.reporting.numerals import (
 from spurious_rewards.reporting.text_tables import constant_left_out, identity_cells, size_cells, text_rows
 
 FEW_SEEDS = 3
-"""With at most so many seeds, each is shown, and no interquartile mean is given."""
+"""With at most this many seeds, the report shows each seed and gives no interquartile mean."""
 
 HEADLINE_NOTE = (
     "Accuracies are in percent, changes in percentage points, with [95 % intervals] over problems and seeds. Detectable "
@@ -39,10 +39,13 @@ BEST_PROMPT_NOTE = (
 
 
 def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
-    """The headline of one benchmark with its adjusted p, or comparisons of its variants, named.
+    """Return the headline of one benchmark as a table of text.
 
-    Comparison, prompt, variant and updates have a column only where they differ; the paper, and the smoothed value to hold
-    against it, only where it prints one.
+    Prompt and variant have a column only if they differ between rows, and updates only if variants differ. The paper's
+    values, and the smoothed accuracy to compare with them, have columns only if the paper prints a value.
+
+    Args:
+        headline: `analysis.headline` with adjusted p, or the comparisons of its variants, with titles in place of keys.
     """
     differing = constant_left_out(headline, ["prompt", "variant"])
     identity = [*(["comparison"] if "comparison" in headline else []), "model", "reward", *differing]
@@ -79,18 +82,18 @@ def headline_text(headline: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_best_prompt(of: Row) -> str:
-    """+3.1 [1.0, 5.2] (math problem): the prompt is the one that served the model best before training."""
+    """Return +3.1 [1.0, 5.2] (math problem): the prompt is the model's best one before training."""
     text = shared_seeds(of, "over_best_prompt")
     return text if pd.isna(of["best_prompt"]) else f"{text} ({str(of['best_prompt']).replace('_', ' ')})"
 
 
 def _counts(of: Row, name: str, other: str) -> str:
-    """5.2 / 1.0: problems gained and lost."""
+    """Return problems gained and lost: 5.2 / 1.0."""
     return f"{number(of[name], 1)} / {number(of[other], 1)}" if pd.notna(of[name]) else MISSING
 
 
 def seeds_text(seeds: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.seeds.seeds` of one benchmark, named."""
+    """Return `analysis.seeds.seeds` of one benchmark, with titles in place of keys, as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -109,15 +112,15 @@ def seeds_text(seeds: pd.DataFrame) -> pd.DataFrame:
 def headline_tables(
     rows: pd.DataFrame, seeds: pd.DataFrame | None, suite: Suite, exhibit: Exhibit, of: str = "", rule: str = LAST
 ) -> list[Table]:
-    """`headline_text` of each benchmark; `of` is put behind the titles. Under it, where there are few, every seed.
+    """Return a headline table for each benchmark, and after it a table of single seeds if rows have few seeds.
 
     Args:
-        rows: of `analysis.headline`, with their adjusted p.
-        seeds: of `analysis.seeds`, or None: those of no other step.
-        suite: of the exhibit.
-        exhibit: says which benchmarks.
-        of: what the rows are of.
-        rule: how their step was chosen.
+        rows: rows of `analysis.headline` with adjusted p.
+        seeds: `analysis.seeds`, or None if `rows` are of another step than the last.
+        suite: the suite of the exhibit.
+        exhibit: says which benchmarks to show.
+        of: what the rows are about; it follows the titles.
+        rule: how the step of the rows was chosen.
     """
     tables = []
     for key, here in by_benchmark(named(rows, suite), suite, exhibit):
@@ -129,7 +132,7 @@ def headline_tables(
 
 
 def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
-    """The note under a headline table of one benchmark."""
+    """Return the note under a headline table of one benchmark."""
     middle = MIDDLE_NOTE if (rows["seeds"] > FEW_SEEDS).any() else ""
     chosen = BEST_PROMPT_NOTE if rows["best_prompt"].notna().any() else ""
     tests = rows["p"].notna().sum()
@@ -138,12 +141,12 @@ def headline_note(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = 
 
 
 def seeds_note(seeds: pd.DataFrame) -> str:
-    """The note under a table of seeds."""
+    """Return the note under a table of seeds."""
     tested = seeds["mcnemar_p"].notna().any()
     return "McNemar's exact p is for the problems of one seed. It says nothing about other seeds." if tested else ""
 
 
 def few_seeds(headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
-    """The seeds of the headline's rows that have few of them, both named."""
+    """Return the seeds of those headline rows that have few seeds; both frames have titles in place of keys."""
     few = headline.loc[headline["seeds"] <= FEW_SEEDS, [*CONDITION, "benchmark"]]
     return seeds.merge(few, on=[*CONDITION, "benchmark"])

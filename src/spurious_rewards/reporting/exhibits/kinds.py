@@ -1,4 +1,4 @@
-"""Which benchmarks and pictures an exhibit of each kind has; without plotting, so that planning a run imports none."""
+"""Benchmarks and pictures of an exhibit of each kind; it imports no plotting, because planning a run needs none."""
 
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.config.suite import Suite
@@ -8,14 +8,14 @@ GROUPS = {
     "qualitative": "Responses",
     "health": "Training",
 }
-"""Kind -> the group of its exhibits in the contents of a report; all others are Figures."""
+"""Kind -> group of its exhibits in the report's contents; all other kinds are in Figures."""
 
 ENDINGS = ("svg", "pdf", "png")
-"""Of the files that a picture is saved as."""
+"""Endings of the files that each picture is saved as."""
 
 
 def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
-    """The benchmarks that an exhibit shows; switches of strategy are between greedy responses only."""
+    """Return the benchmarks that an exhibit shows; switches of strategy need greedy responses."""
     if exhibit.experiment is None:
         return ()
     chosen = exhibit.benchmarks or suite.benchmarks_of(suite.experiments[exhibit.experiment])
@@ -25,7 +25,7 @@ def benchmarks(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
 
 
 def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
-    """The file names, without ending, of an exhibit's figures."""
+    """Return the file stems of an exhibit's pictures."""
     if exhibit.kind in ("gains", "baselines", "split", "noise", "curves", "code", "switches"):
         return benchmarks(suite, exhibit)
     if exhibit.kind == "health":
@@ -41,13 +41,13 @@ def pictures(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
 
 
 def shown_models(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
-    """The models that an exhibit of an experiment shows."""
+    """Return the models that an exhibit of an experiment shows."""
     assert exhibit.experiment is not None
     return exhibit.models or suite.experiments[exhibit.experiment].all_models
 
 
 def _trained(suite: Suite, exhibit: Exhibit) -> tuple[str, ...]:
-    """The models that an exhibit shows and that are trained here: an imported run has no training metrics."""
+    """Return the shown models that are trained here: an imported run has no training metrics."""
     assert exhibit.experiment is not None
     experiment = suite.experiments[exhibit.experiment]
     trained = {

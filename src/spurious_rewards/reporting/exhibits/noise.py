@@ -1,4 +1,4 @@
-"""Kind noise: what training gains under a verifier that errs, against how much it still tells right from wrong."""
+"""Kind noise: the gain from training under a verifier that errs, against how well it still tells right from wrong."""
 
 import pandas as pd
 
@@ -46,7 +46,7 @@ J_RULE = (
 
 
 def noise(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind noise: change of accuracy against J, for each kind of error."""
+    """Make an exhibit of kind noise: change of accuracy against J, for each kind of error."""
     rows = with_adjusted_p(rows_shown(needed(frames.headline, "headline"), name, exhibit, suite))
     errors = {key: reward.errors for key, reward in suite.rewards.items() if reward.errors}
     rows = rows.assign(
@@ -94,11 +94,14 @@ NUMBERS = (
     *(f"{name}{end}" for name in ("before", "after", "difference") for end in ("", "_low", "_high")),
     *("difference_by_seed", "difference_split", "p", "p_adjusted", "minimum_detectable", "verdict"),
 )
-"""Columns of the numbers."""
+"""Columns of the exhibit's numbers."""
 
 
 def _marks(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one benchmark as `points` draws them; lines of one kind of error begin at the verifier without errors."""
+    """Return the rows of one benchmark as `points` draws them.
+
+    The lines of false positives only and of false negatives only begin at the verifier without errors (J = 1).
+    """
     kinds = [_kind(*pair) for pair in zip(rows["false_positive"], rows["false_negative"], strict=True)]
     marks = pd.DataFrame({"panel": rows["model"], "line": kinds, "x": rows["j"], "shared": False})
     for drawn, column in {"value": "difference", "low": "difference_low", "high": "difference_high"}.items():
@@ -119,7 +122,7 @@ def _kind(false_positive: float, false_negative: float) -> str:
 
 
 def noise_text(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rewards of one benchmark, named, by model and J."""
+    """Return the rewards of one benchmark, with titles in place of keys, as text, ordered by model and J."""
 
     def row(of: Row) -> dict[str, str]:
         return {

@@ -29,10 +29,10 @@ CHOICE_RULE = (
 def shown(
     sources: Iterable[Source], table: type[tables.Responses] | type[tables.Grades], suite: Suite, exhibit: Exhibit
 ) -> pd.DataFrame:
-    """Of each source the rows that the browser can show, with the condition's columns before them.
+    """Return the rows of the sources that the browser can show, with the columns of the condition before them.
 
-    These are the first sample of the exhibit's first benchmark, of the model before training and after each run's last
-    step, with its own prompt, the default variant and the first seed of each condition.
+    These are the first sample for each problem of the exhibit's first benchmark, before training and after each run's
+    last step. They are limited to each model's own prompt, the default variant and the first seed of each condition.
     """
     runs = _runs(suite, exhibit)
     frames = [tables.empty(table).assign(**dict.fromkeys(CONDITION, ""))]
@@ -61,11 +61,11 @@ def make(
     problems: pd.DataFrame,
     perturbation: pd.DataFrame,
 ) -> Made:
-    """The qualitative exhibit `name`.
+    """Make the qualitative exhibit `name`.
 
     Args:
         name: key of the exhibit in the suite.
-        suite: as it ran.
+        suite: the suite as it ran.
         responses: `shown` of `tables.Responses`.
         grades: `shown` of `tables.Grades`.
         problems: `tables.Problems` of the exhibit's first benchmark.
@@ -97,7 +97,7 @@ def make(
 def cases(
     suite: Suite, exhibit: Exhibit, responses: pd.DataFrame, grades: pd.DataFrame, problems: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """One entry a (model, reward, problem): the problem, its answer, and the response before and after training."""
+    """Return one entry per (model, reward, problem): the problem, its answer, and the responses before and after."""
     said = responses.drop(columns="truncated").merge(grades, on=KEYS)
     found = []
     for model, group in itertools.groupby(_runs(suite, exhibit).items(), key=lambda run: run[0][0]):
@@ -110,7 +110,7 @@ def cases(
             )
             for (_, reward), (seed, _) in group
         }
-        pairs = {reward: pair for reward, pair in pairs.items() if all(pair)}  # without the runs that are missing
+        pairs = {reward: pair for reward, pair in pairs.items() if all(pair)}  # leaves out runs that are missing
         answered = set[str].intersection(*(set(side) for pair in pairs.values() for side in pair)) if pairs else set()
         order = [id_ for id_ in problems["id"] if id_ in answered]
         changes = {id_: sum(_changed(pair, id_) for pair in pairs.values()) for id_ in order}
@@ -136,14 +136,14 @@ def cases(
 
 
 def choose(order: list[str], changes: dict[str, int], count: int) -> list[str]:
-    """At most `count` of the ids in `order`, by `CHOICE_RULE`; `changes` says how many rewards changed the strategy."""
+    """Return at most `count` ids by `CHOICE_RULE`; `changes` is how many rewards changed the strategy of each id."""
     changed = sorted((id_ for id_ in order if changes[id_]), key=lambda id_: -changes[id_])[: count // 2]
     others = [id_ for id_ in order if id_ not in changed][: count - len(changed)]
     return sorted([*changed, *others], key=order.index)
 
 
 def pieces(response: str, marker: str, answer_in: Literal["box", "tag"]) -> list[tuple[str, str]]:
-    """The response cut into (kind, text): plain, code from the first `marker` on, the marker itself, and the box."""
+    """Return the response cut into (kind, text): plain, the first `marker`, the code after it, and the box."""
     end = len(response)
     code = re.search(re.escape(marker), response, re.IGNORECASE)
     word = code.span() if code else (end, end)
@@ -161,7 +161,7 @@ def pieces(response: str, marker: str, answer_in: Literal["box", "tag"]) -> list
 
 
 def _box(response: str, answer_in: Literal["box", "tag"]) -> tuple[int, int] | None:
-    """Where the marked answer stands that `answers` reads, or None if there is none."""
+    """Return the (start, end) of the marked answer that `answers` reads, or None if there is none."""
     content = extraction.tagged(response) if answer_in == "tag" else extraction.boxed(response)
     if content is None:
         return None
@@ -173,7 +173,7 @@ def _box(response: str, answer_in: Literal["box", "tag"]) -> tuple[int, int] | N
 
 
 def _last_tag(response: str, content: str) -> tuple[int, int] | None:
-    """Where the last <answer>...</answer> stands that holds `content`; each place is looked at once."""
+    """Return the (start, end) of the last <answer>...</answer> with `content`; each place is searched only once."""
     last, held = None, response.find(content)
     start = response.find("<answer>")
     while start >= 0:
@@ -194,7 +194,7 @@ def _last_tag(response: str, content: str) -> tuple[int, int] | None:
 
 
 def _runs(suite: Suite, exhibit: Exhibit) -> dict[tuple[str, str], tuple[int, int]]:
-    """(model, reward) -> (first seed, last step) of what the browser shows, models outermost."""
+    """Return (model, reward) -> (first seed, last step) of the runs that the browser shows, sorted by model."""
     assert exhibit.experiment is not None, "only exhibits of kind clipping have no experiment"
     found: dict[tuple[str, str], tuple[int, int]] = {}
     for run, steps in suite.runs_of(suite.experiments[exhibit.experiment]).items():
@@ -230,9 +230,9 @@ def _said(row: dict[Any, Any], marker: str, answer_in: Literal["box", "tag"]) ->
 
 
 def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, Any]:
-    """The perturbation study as text: title, columns, rows (in the suite's order) and note.
+    """Return the perturbation study as text: title, columns, rows (in the suite's order) and note.
 
-    The first of its benchmarks has the original problems. Prompt and variant have a column only where they differ.
+    The first of its benchmarks has the original problems. Prompt and variant have a column only if they differ.
     """
     original, *others = (suite.benchmarks[key].title or key for key in perturbation["benchmark"].unique())
     trained = perturbation[perturbation["reward"] != ""]

@@ -1,4 +1,4 @@
-"""What the kinds of exhibits share: which rows they show, how a row finds its place, and the words around numbers."""
+"""What the kinds of exhibits share: the choice of rows, their place in figures, and the wording of titles and notes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from spurious_rewards.reporting.numerals import by_seed
 from spurious_rewards.runtime.errors import UserError
 
 Table = dict[str, Any]
-"""{"title", "columns", "rows", "note"}: a table as text, which JSON can hold."""
+"""A table as text that JSON can hold: {"title", "columns", "rows", "note"}."""
 
 
 @dataclass(frozen=True)
 class ResultTables:
-    """What the stages before left, each None where the kind does not need it (`stages.plot.NEEDS`); rows keep their keys."""
+    """Frames of earlier stages, with keys and not titles; None if the kind does not need one (`stages.plot.NEEDS`)."""
 
     headline: pd.DataFrame | None = None
     baselines: pd.DataFrame | None = None
@@ -40,7 +40,7 @@ class ResultTables:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, the name of its file, and what stands under it."""
+    """A figure, the stem of its file, and its caption."""
 
     stem: str
     figure: Figure
@@ -49,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a kind's function makes of the frames."""
+    """What the function of a kind returns."""
 
     caption: str
     numbers: pd.DataFrame
@@ -59,18 +59,18 @@ class Parts:
 
 LAST = "each condition's last step, fixed before the run"
 EQUAL = "the last step at which all variants were evaluated"
-"""Step rules, as `sizes_of` words them."""
+"""Rules by which the step was chosen, as `sizes_of` words them."""
 
 
 def needed(frame: pd.DataFrame | None, name: str) -> pd.DataFrame:
-    """A frame that must be there."""
+    """Return the frame, or raise a ValueError if it is None."""
     if frame is None:
         raise ValueError(f"this kind of exhibit needs the frame {name} (`stages.plot.NEEDS`)")
     return frame
 
 
 def experiment_of(exhibit: Exhibit, suite: Suite) -> Experiment:
-    """What an exhibit is of; kind clipping alone has none."""
+    """Return the experiment of an exhibit; only kind clipping has none."""
     assert exhibit.experiment is not None
     return suite.experiments[exhibit.experiment]
 
@@ -78,10 +78,10 @@ def experiment_of(exhibit: Exhibit, suite: Suite) -> Experiment:
 def rows_shown(
     frame: pd.DataFrame, name: str, exhibit: Exhibit, suite: Suite, may_be_empty: bool = False
 ) -> pd.DataFrame:
-    """The rows that the exhibit is restricted to.
+    """Return the rows that the exhibit shows: those of its models, rewards and benchmarks.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, and `may_be_empty` is False.
     """
     wanted = {"model": exhibit.models, "reward": exhibit.rewards, "benchmark": kinds.benchmarks(suite, exhibit)}
     for column, keys in wanted.items():
@@ -96,12 +96,12 @@ def rows_shown(
 
 
 def laid_out(named: pd.DataFrame, exhibit: Exhibit) -> pd.DataFrame:
-    """The rows with the titles of their panel and line; a line is of one condition (`config.exhibits`)."""
+    """Return the rows with their panel and line (titles); each line is of one condition (`config.exhibits`)."""
     return named.assign(panel=named[exhibit.panels], line=named[exhibit.lines])
 
 
 def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
-    """The look of what the exhibit's lines are."""
+    """Return the look of each of the exhibit's lines, by title."""
     return (
         palette.rewards(suite)
         if exhibit.lines == "reward"
@@ -110,38 +110,38 @@ def looks(suite: Suite, exhibit: Exhibit) -> dict[str, palette.Look]:
 
 
 WHISKERS = "Lines: 95 % intervals. Circles: single seeds."
-"""What a figure of bars shows beside them."""
+"""Explains the intervals and circles in figures of bars."""
 
 
 def drawn_seeds(rows: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    """Each seed's difference in percentage points, a list a row; empty where there is one seed, which the bar itself is."""
+    """Return the list of each row's seeds' differences, in percentage points; empty for one seed: the bar shows it."""
     each = [[100 * value for value in by_seed(of, name)] for of in rows.to_dict("records")]
     return pd.Series([values if len(values) > 1 else [] for values in each], index=rows.index, dtype=object)
 
 
 def by_benchmark(rows: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> list[tuple[str, pd.DataFrame]]:
-    """(key, rows) of each benchmark that is shown and has rows."""
+    """Return (key, rows) of each benchmark that the exhibit shows and that has rows; `rows` have titles."""
     pairs = ((key, rows[rows["benchmark"] == name_of(suite, key)]) for key in kinds.benchmarks(suite, exhibit))
     return [(key, here) for key, here in pairs if len(here)]
 
 
 def name_of(suite: Suite, benchmark: str) -> str:
-    """A benchmark's title."""
+    """Return the title of a benchmark."""
     return suite.benchmarks[benchmark].title or benchmark
 
 
 def title_of(suite: Suite, exhibit: Exhibit, benchmark: str) -> str:
-    """What stands over a figure: what it shows, of which suite, on which benchmark."""
+    """Return the title of a figure: what it shows, and below that the suite and the benchmark."""
     return f"{exhibit.title}\n{suite.title}: {name_of(suite, benchmark)}"
 
 
 def as_table(title: str, frame: pd.DataFrame, note: str) -> Table:
-    """A frame of text as JSON can hold it."""
+    """Return a frame of text as a `Table`."""
     return {"title": title, "columns": list(frame.columns), "rows": frame.to_numpy().tolist(), "note": note}
 
 
 def sizes_of(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
-    """n, k, seeds and the step rule, as far as the rows have them: they belong to every number."""
+    """Return a sentence with n, k, seeds and the step rule, as far as the rows have them. Every number needs it."""
     known = []
     if "problems" in rows:
         known.append(f"n = {whole_range(rows['problems'])} problems")
@@ -156,7 +156,7 @@ def sizes_of(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST)
 
 
 def _imported_among(rows: pd.DataFrame, suite: Suite) -> str:
-    """A sentence for each run among the rows, of keys or of titles, that was trained elsewhere."""
+    """Return a sentence for each run among the rows that was trained elsewhere; rows may have keys or titles."""
     if not suite.imports or not {"model", "reward"} <= set(rows):
         return ""
     here = set(zip(rows["model"].astype(str), rows["reward"].astype(str), strict=True))
@@ -170,6 +170,6 @@ def _imported_among(rows: pd.DataFrame, suite: Suite) -> str:
 
 
 def whole_range(numbers: "pd.Series[float]") -> str:
-    """5, or 5 to 10."""
+    """Return 5, or 5 to 10 if the numbers differ."""
     least, most = int(numbers.min()), int(numbers.max())
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"

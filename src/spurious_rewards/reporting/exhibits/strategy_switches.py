@@ -37,7 +37,7 @@ from spurious_rewards.reporting.text_tables import identity_cells, text_rows, wo
 
 
 def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind switches: the groups of problems by strategy before and after training (paper, Fig. 7)."""
+    """Make an exhibit of kind switches: groups of problems by strategy before and after training (paper, Fig. 7)."""
     rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = naming.named(rows, suite).rename(columns={"step": "steps"})
     marks = laid_out(named, exhibit)
@@ -74,14 +74,14 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
 
 
 def _with_remark(column: "pd.Series[str]", where: "pd.Series[bool]", remark: str) -> "pd.Series[str]":
-    """The categories, those rows' with a remark behind; a category and its remarked twin stand together."""
+    """Return the categories with a remark added where `where` is true; each category precedes its remarked twin."""
     names = [twin for name in column.cat.categories for twin in (name, f"{name}\n({remark})")]
     values = [f"{name}\n({remark})" if remarked else str(name) for name, remarked in zip(column, where, strict=True)]
     return pd.Series(pd.Categorical(values, names, ordered=True), index=column.index)
 
 
 def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.strategy_switches.switches` of one benchmark, named (paper, Fig. 7)."""
+    """Return `analysis.strategy_switches.switches` of one benchmark, with titles, as a table (paper, Fig. 7)."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -101,7 +101,7 @@ def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
 
 
 def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind contributions: what each switch contributes to the gain (paper, Tab. 2)."""
+    """Make an exhibit of kind contributions: what each switch contributes to the gain (paper, Tab. 2)."""
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
         "How much each switch of strategy contributes to the gain, in percent: the group's net newly right divided by that of "
@@ -125,7 +125,7 @@ def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTable
 
 
 def contributions_text(contributions: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.strategy_switches.contributions` of one benchmark, named (paper, Tab. 2)."""
+    """Return `analysis.strategy_switches.contributions` of one benchmark, with titles, as a table (paper, Tab. 2)."""
 
     def row(of: Row) -> dict[str, str]:
         return {

@@ -1,4 +1,4 @@
-"""Exhibits whose x axis is training: accuracy, code, and how sure of its rollouts a policy is."""
+"""Exhibits with training on the x axis: accuracy, use of code, and measurements of the rollouts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from spurious_rewards.reporting.text_tables import identity_cells
 
 @dataclass(frozen=True)
 class Quantity:
-    """A column that is drawn along training: its name, its axis, and the factor and bounds of what is drawn."""
+    """How a column is drawn along training: its title, its y axis, the scale factor, and bounds after scaling."""
 
     title: str
     label: str
@@ -62,15 +62,15 @@ DRAWN_AS = {
 
 
 def along_training(runs: pd.DataFrame, smoothed: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
-    """Means over seeds, one row (condition, benchmark if there is one, step, quantity): the numbers of every curve.
+    """Return means over seeds, one row per (condition, benchmark if there is one, step, quantity).
 
-    `value` is the mean of the smoothed seeds, `low` and `high` Student's 95 % interval of it (NaN for one seed), `raw` the
-    mean of the seeds at this step alone.
+    All curves are drawn from these numbers. `value` is the mean of the smoothed seeds. `low` and `high` are the ends of
+    Student's 95 % interval of it (NaN for one seed). `raw` is the mean of the seeds at this step, not smoothed.
 
     Args:
-        runs: one row a condition, seed, benchmark (or none) and step.
+        runs: one row per condition, seed, benchmark (or none) and step.
         smoothed: the same rows with the quantities smoothed.
-        quantities: the columns.
+        quantities: columns of `runs`.
     """
     keys = [*CONDITION, *(["benchmark"] if "benchmark" in runs else []), "step"]
     frames = []
@@ -86,12 +86,12 @@ def along_training(runs: pd.DataFrame, smoothed: pd.DataFrame, quantities: Seque
 
 
 def curves(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind curves: accuracy (paper, Fig. 2)."""
+    """Make an exhibit of kind curves: accuracy (paper, Fig. 2)."""
     return _of_scores(name, exhibit, suite, frames, ["accuracy"])
 
 
 def code(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind code: accuracy and the share of responses with code (paper, Fig. 6)."""
+    """Make an exhibit of kind code: accuracy and the share of responses with code (paper, Fig. 6)."""
     return _of_scores(name, exhibit, suite, frames, ["accuracy", "code_rate"])
 
 
@@ -103,7 +103,7 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, 
     points = _with_updates(points.merge(sizes, on=[*CONDITION, "benchmark"]), suite)
     headline = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite)
     smoothed = is_smoothed(points, suite.report.smoothing_steps)
-    # Where nothing was smoothed, each evaluation is the line itself.
+    # Where nothing was smoothed, the dashed raw line would lie on the line itself.
     marks = _beside(points.assign(raw=points["raw"].where(smoothed)), headline)
     drawn = _drawn(marks, exhibit, suite)
     pictures = [
@@ -132,8 +132,8 @@ def _of_scores(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, 
 
 
 def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind probability: how sure of its rollouts a policy is under each variant (paper, Fig. 12)."""
-    exhibit = exhibit.model_copy(update={"lines": "variant"})  # what this kind is there to compare
+    """Make an exhibit of kind probability: how sure a policy is of its rollouts under each variant (paper, Fig. 12)."""
+    exhibit = exhibit.model_copy(update={"lines": "variant"})  # this kind always compares variants
     quantities = ["token_probability", "entropy", "code_rate"]
     points = _of_rollouts(name, exhibit, suite, frames, quantities)
     how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
@@ -156,7 +156,7 @@ HEALTH = [
 
 
 def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind health: how training went, with a picture for each model."""
+    """Make an exhibit of kind health: how training went, with a picture for each model."""
     points = _of_rollouts(name, exhibit, suite, frames, HEALTH)
     how = _smoothed(is_smoothed(points, suite.report.smoothing_steps), suite)
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
@@ -180,7 +180,7 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
             f"Training of {titles[model]}. {caption}",
         )
         for model in kinds.pictures(suite, exhibit)
-        if (drawn["model"] == titles[model]).any()  # of a run that failed there is nothing
+        if (drawn["model"] == titles[model]).any()  # a failed run has no metrics
     ]
     return Parts(caption, points, pictures, [_ends_of(points, exhibit, suite, how)])
 
@@ -188,10 +188,10 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
 def _of_rollouts(
     name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables, quantities: list[str]
 ) -> pd.DataFrame:
-    """`along_training` of columns of training metrics."""
+    """Return `along_training` for columns of the training metrics."""
     metrics = of_experiment(needed(frames.metrics, "metrics"), suite, experiment_of(exhibit, suite))
     runs = rows_shown(metrics, name, exhibit, suite).sort_values([*CONDITION, "seed", "step"], ignore_index=True)
-    # Training metrics have a row a step, so that a window of rows is one of steps.
+    # Training metrics have one row per step, so a window of rows is a window of steps.
     window = max(1, suite.report.smoothing_steps)
     seeds = runs.groupby([*CONDITION, "seed"], observed=True)[quantities]
     smoothed = runs.assign(**seeds.transform(lambda column: column.rolling(window, min_periods=1).mean()))
@@ -199,14 +199,14 @@ def _of_rollouts(
 
 
 def _batches(points: pd.DataFrame, suite: Suite) -> str:
-    """How many responses a step of training has, for each variant among the points that has another number."""
+    """Return the rollout batch sizes of the variants among the points as words, each distinct size once."""
     variants = [suite.algorithms[name] for name in points["variant"].astype(str).unique()]
     sizes = dict.fromkeys((of.rollout_prompts, of.rollouts_per_prompt) for of in variants)
     return " or ".join(f"n = {prompts} problems, {k} responses each" for prompts, k in sizes) + " per step"
 
 
 def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> Table:
-    """The first and the last step of each quantity."""
+    """Return a table of the first and the last step of each quantity."""
     named = naming.named(points, suite)
     named["quantity"] = _entitled(named["quantity"], list(points["quantity"].unique()))
     note = (
@@ -217,7 +217,7 @@ def _ends_of(points: pd.DataFrame, exhibit: Exhibit, suite: Suite, how: str) -> 
 
 
 def training_text(points: pd.DataFrame) -> pd.DataFrame:
-    """`along_training` of rollouts, named: first → last step of each quantity (paper, Fig. 12)."""
+    """Return `along_training` of rollouts, with titles, as a table: first → last step per quantity (paper, Fig. 12)."""
     rows = []
     for _, here in points.groupby(["model", "prompt", "reward", "variant"], observed=True):
         of = here.iloc[0].to_dict()
@@ -244,7 +244,7 @@ def _with_updates(points: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def _beside(points: pd.DataFrame, headline: pd.DataFrame) -> pd.DataFrame:
-    """The points with the paper's accuracy before training at step 0, and after it at each condition's last step."""
+    """Return the points with the paper's accuracies: before training at step 0, after training at the last step."""
     keys = [*CONDITION, "benchmark"]
     ends = headline[[*keys, "steps", *(name for name in ("paper_before", "paper_after") if name in headline)]]
     points = points.astype(dict.fromkeys(keys, str)).merge(ends.astype(dict.fromkeys(keys, str)), on=keys, how="left")
@@ -258,9 +258,10 @@ def _beside(points: pd.DataFrame, headline: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drawn(points: pd.DataFrame, exhibit: Exhibit, suite: Suite) -> pd.DataFrame:
-    """Points in the units of their axes, with panel, line and x.
+    """Return the points in the units of their axes, with panel, line and x.
 
-    Lines of variants end where the first of them ends: only equal numbers of steps, or of updates, are compared.
+    Lines of variants end where the shortest one ends, because variants are compared only at equal numbers of steps or
+    updates.
     """
     several = points["quantity"].nunique() > 1
     drawn = laid_out(naming.named(points, suite), exhibit)
@@ -299,7 +300,7 @@ def _equal(exhibit: Exhibit) -> str:
 
 
 def _smoothed(smoothed: "pd.Series[bool]", suite: Suite) -> str:
-    """How a line was smoothed, if it was, by what `is_smoothed` says of its points."""
+    """Return words on how a line was smoothed, or "" if it was not; `smoothed` is `is_smoothed` of its points."""
     if not smoothed.any():
         return ""
     where = "" if smoothed.all() else " if evaluations are closer together than that"

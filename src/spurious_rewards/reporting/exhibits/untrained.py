@@ -1,4 +1,4 @@
-"""Kinds strategies, forcing and prompts: models before training, as tables."""
+"""Kinds strategies, forcing and prompts: tables of models before training."""
 
 from collections.abc import Callable, Mapping
 
@@ -25,14 +25,14 @@ from spurious_rewards.runtime.errors import UserError
 
 
 def strategies(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind strategies: how often a model uses code and how well (paper, Tab. 1)."""
+    """Make an exhibit of kind strategies: how often a model uses code, and how well (paper, Tab. 1)."""
     rows = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
     caption = "How often each model uses code before training, and its accuracy with and without code, in percent."
     return Parts(caption, rows, tables=_before_tables(rows, suite, exhibit, strategies_text))
 
 
 def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.untrained.before` of one benchmark, named: how often a model uses code and how well (paper, Tab. 1)."""
+    """Return `analysis.untrained.before` of one benchmark, with titles, as a table: use of code (paper, Tab. 1)."""
     quantities = {
         "code_rate": "Responses with code",
         "accuracy": "Accuracy",
@@ -43,7 +43,7 @@ def strategies_text(before: pd.DataFrame) -> pd.DataFrame:
 
 
 def forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind forcing: the model's own prompt against the one that forces code (paper, Tab. 3)."""
+    """Make an exhibit of kind forcing: the model's own prompt against one that forces code (paper, Tab. 3)."""
     pairs = forced(rows_shown(needed(frames.before, "before"), name, exhibit, suite), suite)
     if pairs.empty:
         raise UserError(
@@ -58,10 +58,10 @@ def forcing(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
 
 
 def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """Each model's prompts with a `response_prefix` beside its own, one row (model, prompt, benchmark).
+    """Return each prompt with a `response_prefix` beside the model's own, one row per (model, prompt, benchmark).
 
-    `own` and `forced` are the accuracies, `code_own` and `code_forced` the shares of code. Other prompts force nothing and
-    have no row.
+    `own` and `forced` are the accuracies, `code_own` and `code_forced` the shares of responses with code. Other prompts
+    force nothing and have no row.
     """
     renamed = {"accuracy": "forced", "code_rate": "code_forced"}
     columns = {
@@ -83,7 +83,7 @@ def forced(before: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`forced` of one benchmark, named: the own prompt against the one that forces code (paper, Tab. 3)."""
+    """Return `forced` of one benchmark, with titles, as a table of text (paper, Tab. 3)."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -104,7 +104,7 @@ def forcing_text(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def prompts(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> Parts:
-    """Kind prompts: accuracy under each prompt, before training and after it (paper, Tab. 5)."""
+    """Make an exhibit of kind prompts: accuracy under each prompt, before training and after it (paper, Tab. 5)."""
     before = rows_shown(needed(frames.before, "before"), name, exhibit, suite)
     after = rows_shown(needed(frames.headline, "headline"), name, exhibit, suite, may_be_empty=True)
     after = naming.named(after[after["variant"] == "default"], suite)
@@ -121,7 +121,12 @@ def prompts(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> 
 
 
 def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.untrained.before` of one benchmark and, of the trained conditions, `analysis.headline`, named (paper, Tab. 5)."""
+    """Return accuracy under each prompt on one benchmark as a table of text (paper, Tab. 5).
+
+    Args:
+        before: `analysis.untrained.before`, with titles.
+        after: `analysis.headline` of the trained conditions, with titles.
+    """
     quantities = {"accuracy": "Accuracy", "box_rate": "Parsable"}
     rewards = [reward for reward in after["reward"].cat.categories if (after["reward"] == reward).any()]
 
@@ -146,7 +151,7 @@ def prompts_text(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _quantities(of: Row, titles: Mapping[str, str]) -> dict[str, str]:
-    """Each quantity with its interval, and the paper's beside it."""
+    """Return each quantity with its interval, and the paper's value beside it."""
     cells = {}
     for name, title in titles.items():
         cells[title] = accuracy_interval(of, name) if name == "accuracy" else percent_interval(of, name)

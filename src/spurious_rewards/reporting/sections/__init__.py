@@ -1,1 +1,1 @@
-"""The sections of the report, each from the numbers that stand in it."""
+"""The sections of the report. Each module turns frames of numbers into one or more sections."""

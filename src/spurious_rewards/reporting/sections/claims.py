@@ -21,7 +21,7 @@ CLAIMS_NOTE = (
 
 
 def section(ledger: pd.DataFrame, mark: str) -> Section:
-    """How many claims have each verdict, and `analysis.claims.ledger` as tables."""
+    """Return the section: how many claims have each verdict, and `analysis.claims.ledger` as tables."""
     exhibits = ledger["exhibit"].dropna().unique()
     return Section(
         "about-claims",
@@ -41,7 +41,7 @@ def section(ledger: pd.DataFrame, mark: str) -> Section:
 
 
 def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.claims.ledger`, as a table of verdicts."""
+    """Return the verdicts of `analysis.claims.ledger` as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -59,7 +59,7 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.claims.ledger`: what the verdicts are made of."""
+    """Return the rules of `analysis.claims.ledger`, and where they were measured, as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -75,14 +75,17 @@ def claim_rules_text(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def _supported_by(of: Row) -> str:
-    """Whether an organism was built to show what is supported."""
+    """Return "construction" if a claim is supported because an organism was built to show it, else "measurement".
+
+    Return "" for a claim that is not supported.
+    """
     if of["verdict"] != "supported":
         return ""
     return "construction" if words(of["by_construction"]) else "measurement"
 
 
 def _effect(of: Row) -> str:
-    """An effect and its interval, in its unit; percentage points and percent as everywhere."""
+    """Return an effect with its interval: shares in percent, accuracies and probabilities in percentage points."""
     value, low, high = (of[name] for name in ("effect", "low", "high"))
     if pd.isna(value):
         return ""

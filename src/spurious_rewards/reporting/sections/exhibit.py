@@ -13,11 +13,18 @@ from spurious_rewards.reporting.exhibits.kinds import ENDINGS, GROUPS
 from spurious_rewards.reporting.page import Picture, Section, Table
 
 Page = Mapping[str, Any]
-"""What an exhibit says (`exhibits.exhibit.Made.page`)."""
+"""The content of an exhibit (`exhibits.exhibit.Made.page`)."""
 
 
 def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -> Section:
-    """What an exhibit says, with the SVG of each of its pictures by stem; `command` makes one when its name is added."""
+    """Return the section of an exhibit.
+
+    Args:
+        suite: the suite of the exhibit.
+        page: the content of the exhibit.
+        svgs: the SVG of each of its pictures, by stem.
+        command: makes an exhibit when the exhibit's name is added.
+    """
     name, pictures = page["name"], page["pictures"]
     folder = ResultPaths(Path()).exhibit(name)
 
@@ -56,7 +63,7 @@ def section(suite: Suite, page: Page, svgs: Mapping[str, bytes], command: str) -
 
 
 def trained_on_benchmarks(suite: Suite, exhibit: str) -> list[str]:
-    """A sentence for each reward of an exhibit whose training problems are those of a benchmark."""
+    """Return a sentence for each reward of an exhibit that trains on the problems of a benchmark."""
     experiment = suite.exhibits[exhibit].experiment
     there = {run.reward for run in suite.runs_of(suite.experiments[experiment])} if experiment else set()
     sentences = []

@@ -14,7 +14,14 @@ from spurious_rewards.reporting.page import Section, Table
 
 
 def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str) -> Section:
-    """The headline experiment, named, with its adjusted p: of each benchmark that has rows."""
+    """Return the section on the headline experiment, with tables for each benchmark that has rows.
+
+    Args:
+        suite: the suite of the experiment.
+        headline: `analysis.headline` with adjusted p and titles in place of keys (`naming.named`).
+        seeds: `analysis.seeds`, also with titles.
+        mark: says what is missing; "" if nothing is.
+    """
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
@@ -43,7 +50,7 @@ def _questions(suite: Suite) -> tuple[str, ...]:
 def _headline_tables(
     suite: Suite, benchmark: str, rows: pd.DataFrame, seeds: pd.DataFrame, mark: str, folded: bool
 ) -> Iterator[Table]:
-    """The headline of one benchmark, and where a row has few seeds, each of them."""
+    """Yield the headline table of one benchmark, and a table of single seeds if some rows have few seeds."""
     title = f"{suite.title}: {suite.experiments[suite.report.headline].title}, {name_of(suite, benchmark)}"
     yield Table(title, headline_text(rows), f"{headline_note(rows, suite, benchmark)} {mark}".strip(), folded)
     if len(few := few_seeds(rows, seeds)):
@@ -51,7 +58,7 @@ def _headline_tables(
 
 
 def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
-    """The headline of one benchmark in words, one sentence a model, and one on the random reward."""
+    """Return the headline of one benchmark in words: for each model, its verdicts and what beats the random reward."""
     sentences = []
     for model, group in headline.groupby("model", observed=True):
         parts = []

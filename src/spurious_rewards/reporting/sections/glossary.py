@@ -1,4 +1,4 @@
-"""The section that explains the technical names over the columns."""
+"""The section that explains the technical names in column headings."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ NOTE = "Each ? beside a column name leads here."
 
 
 def section(sections: Sequence[Section]) -> Section:
-    """The entries that the tables of these sections need."""
+    """Return the section with the entries that the tables of these sections need."""
     used = {
         term
         for section in sections

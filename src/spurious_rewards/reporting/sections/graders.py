@@ -1,4 +1,4 @@
-"""The section on graders: how two others judge the answers of the headline experiment."""
+"""The section on graders: how two other graders judge the answers of the headline experiment."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from spurious_rewards.reporting.page import Section, Table, unless_empty
 TITLES = {"math_verify": "Math-Verify", "strings": "strings", "sympy": "sympy"}
 
 SHOWN = 40
-"""Pairs that graders do not agree on in the report; differences.csv has them all."""
+"""Largest number of disputed pairs that the report shows; differences.csv has them all."""
 
 NOTE = (
     "All accuracies in this report come from Math-Verify. This section judges the answers of the main result, before and after "
@@ -25,7 +25,7 @@ NOTE = (
 
 
 def section(suite: Suite, judged: Mapping[str, pd.DataFrame], mark: str) -> Section:
-    """Two graders beside the one that decides; `mark` says what is missing."""
+    """Return the section that compares two other graders with the deciding one; `mark` says what is missing."""
     return Section(
         "about-graders",
         "Agreement of graders",
@@ -37,7 +37,7 @@ def section(suite: Suite, judged: Mapping[str, pd.DataFrame], mark: str) -> Sect
 
 
 def tables(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
-    """How far graders agree, and how the results would change with another one; none where nothing was judged."""
+    """Return tables of the graders' agreement, and of the results under other graders; none if nothing was judged."""
     if not judged:
         return ()
     agreement, accuracy, differences = (named(judged[name], suite) for name in ("agreement", "accuracy", "differences"))
@@ -53,7 +53,7 @@ def tables(suite: Suite, judged: Mapping[str, pd.DataFrame]) -> tuple[Table, ...
 
 
 def agreement_text(agreement: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.grader_agreement.agreement`, named."""
+    """Return `analysis.grader_agreement.agreement`, with titles in place of keys, as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -74,7 +74,7 @@ def agreement_text(agreement: pd.DataFrame) -> pd.DataFrame:
 
 
 def moves_text(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """How far a difference between before and after training moves with another grader, one row a benchmark and grader."""
+    """Return how far the change from training shifts with another grader, one row per benchmark and grader."""
     others = accuracy[accuracy["grader"] != "math_verify"]
     rows = []
     for (benchmark, grader), group in others.groupby(["benchmark", "grader"], sort=False, observed=True):
@@ -94,7 +94,7 @@ def moves_text(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy_text(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy before and after training and their difference by each grader, one row a condition and benchmark."""
+    """Return accuracy before and after training and the change by each grader, one row per condition and benchmark."""
     named = [name for name in ("model", "prompt", "reward", "variant", "benchmark") if accuracy[name].nunique() > 1]
     rows = []
     for _, group in accuracy.groupby(["model", "prompt", "reward", "variant", "benchmark"], sort=False, observed=True):
@@ -107,7 +107,7 @@ def accuracy_text(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences_text(differences: pd.DataFrame) -> pd.DataFrame:
-    """The pairs that graders do not agree on and that most responses gave."""
+    """Return the pairs that graders disagree on, as a table of text; those that most responses gave come first."""
 
     def row(of: Row) -> dict[str, str]:
         verdicts = {title: "accepts" if of[name] else "rejects" for name, title in TITLES.items()}

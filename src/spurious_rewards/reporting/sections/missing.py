@@ -20,7 +20,7 @@ MISSING_NOTE = (
 
 
 def section(unfinished: Unfinished, command: str) -> Section:
-    """What failed, what is missing, and which figures and tables are incomplete; `command` makes the rest."""
+    """Return the section: what failed, what is missing, and which exhibits are incomplete; `command` makes the rest."""
     failed = [
         {"Job": job.name, "Log": str(job.log or ""), "Last lines of its log": job.lines or "none"}
         for job in unfinished.failed

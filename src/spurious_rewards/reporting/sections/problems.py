@@ -1,4 +1,4 @@
-"""The sections on problem sets: what each is, and how much of it models may know already."""
+"""The sections on problem sets: what each set is, and how much of it models may already know."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +21,12 @@ CARDS_NOTE = (
 
 
 def cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> Section:
-    """What each problem set is, and its data card."""
+    """Return the section with what each problem set is, and its data card."""
     return Section("about-problems", "Problem sets", "Data", (CARDS_NOTE,), tables=_data_cards(suite, manifests))
 
 
 def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
-    """One table of all problem sets, and the whole card of each, folded."""
+    """Return one table of all problem sets, and a folded table with the whole card of each."""
     cards = {
         Path(manifest["artifact"]).stem: manifest["details"]["card"]
         for manifest in manifests
@@ -37,7 +37,7 @@ def _data_cards(suite: Suite, manifests: Sequence[Mapping[str, Any]]) -> tuple[T
 
 
 def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataFrame:
-    """One row a problem set, by what the suite says of it and what its card counts."""
+    """Return one row per problem set, with the suite's description and the counts of its card."""
     rows = []
     for name, card in cards.items():
         said = suite.problems[name]
@@ -59,7 +59,7 @@ def cards_text(cards: Mapping[str, Mapping[str, Any]], suite: Suite) -> pd.DataF
 
 
 def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
-    """A data card, one row an entry; of a file of the user's the name."""
+    """Return a data card, one row per entry; a file of the user's appears by its name only, without its folder."""
     places = {path: shown(path)} if isinstance(path := card.get("read_from"), str) else {}
     return pd.DataFrame(
         [{"What": str(key), "Value": without_places(cell(value), places)} for key, value in card.items()]
@@ -67,7 +67,7 @@ def card_text(card: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFrame, mark: str) -> Section:
-    """How much of each benchmark is in the training set, and what models complete from memory."""
+    """Return the section on how much of each benchmark is in the training set, and what models complete from memory."""
     rule = suite.overlap
     probe = suite.partial_prompt
     paragraphs = [
@@ -96,7 +96,7 @@ def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFram
 
 
 def leakage_text(leakage: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """`analysis.contamination.leakage`, named: how much of each set of problems is in the training set."""
+    """Return `analysis.contamination.leakage` as a table: how much of each problem set is in the training set."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -112,7 +112,7 @@ def leakage_text(leakage: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def memorization_text(memorization: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """`analysis.contamination.memorization`, named."""
+    """Return `analysis.contamination.memorization` as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         return {
@@ -129,7 +129,7 @@ def memorization_text(memorization: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def origin(suite: Suite, problem_set: str) -> str:
-    """Where a problem set comes from, in a word."""
+    """Return where a problem set comes from, in a few words."""
     source = suite.problems[problem_set]
     if source.generated:
         return f"generated, part {source.generated.part}"

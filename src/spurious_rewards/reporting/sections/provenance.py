@@ -26,7 +26,7 @@ PROVENANCE_NOTE = (
 
 
 def cost(manifests: Sequence[Manifest], costs: Mapping[str, Sequence[Manifest]]) -> Section:
-    """The cost of each stage and of each experiment."""
+    """Return the section with the cost of each stage and of each experiment."""
     return Section(
         "about-cost",
         "Cost",
@@ -40,7 +40,7 @@ def cost(manifests: Sequence[Manifest], costs: Mapping[str, Sequence[Manifest]])
 
 
 def provenance(manifests: Sequence[Manifest]) -> Section:
-    """Versions, and the manifest of each artifact."""
+    """Return the section with the versions, and the manifest of each artifact."""
     versions, other_versions = versions_text(manifests)
     return Section(
         "about-provenance",
@@ -56,7 +56,10 @@ def provenance(manifests: Sequence[Manifest]) -> Section:
 
 
 def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
-    """One row a job, by what it was asked for and where: the artifacts of a job have a manifest each, which say the same."""
+    """Return one row per job, identified by stage, folder and request.
+
+    Each artifact of a job has a manifest, and all of them state the same cost, so one manifest stands for the job.
+    """
     columns = ["stage", "folder", "request", "wall_seconds", "processor_seconds", "gpu_seconds", "peak_memory_mb"]
     rows = [
         {**next(iter(job.artifacts.values())), "stage": job.stage, "folder": job.folder, "request": job.request}
@@ -66,7 +69,7 @@ def jobs(manifests: Iterable[Manifest]) -> pd.DataFrame:
 
 
 def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
-    """What each stage cost: jobs, seconds and the most memory that one job held."""
+    """Return what each stage cost: jobs, seconds, and the most memory that one job held."""
     stages = (
         jobs(manifests)
         .groupby("stage", sort=False)
@@ -94,7 +97,7 @@ def cost_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
 
 
 def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.DataFrame:
-    """What each experiment cost, up to its scores, and how much of that no experiment before it had cost already."""
+    """Return the cost of each experiment up to its scores, and the part that no experiment above it already needed."""
     known = pd.DataFrame(columns=["stage", "folder", "request"])
     rows = []
     for name, manifests in experiments.items():
@@ -115,9 +118,10 @@ def experiment_cost_text(experiments: Mapping[str, Iterable[Manifest]]) -> pd.Da
 
 
 def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the artifacts were made with: what matters and what differs between them, then all other packages.
+    """Return two tables of the versions that the artifacts were made with: the important ones, and all others.
 
-    What matters are commits, machines, Python and the packages that the project itself asks for.
+    Important are commits, hardware, Python, the packages that the project itself asks for, and every version that
+    differs between artifacts.
     """
     found: dict[str, set[str]] = {}
     for manifest in manifests:
@@ -137,7 +141,7 @@ def versions_text(manifests: Iterable[Manifest]) -> tuple[pd.DataFrame, pd.DataF
 
 
 def manifests_text(manifests: Iterable[Manifest]) -> pd.DataFrame:
-    """One row an artifact."""
+    """Return one row per artifact."""
     return pd.DataFrame(
         [
             {

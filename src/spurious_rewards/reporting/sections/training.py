@@ -1,4 +1,4 @@
-"""The sections on training itself: its labels, its health, and how grading went."""
+"""The sections on training: the quality of its labels, its health, and how grading went."""
 
 from collections.abc import Callable, Mapping
 
@@ -29,7 +29,7 @@ GRADING_NOTE = (
 
 
 def labels(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
-    """How good the majority labels are; `marks` says of each experiment what of it is missing."""
+    """Return the section on how good the majority labels are; `marks` says what each experiment lacks."""
     tables = _by_experiment(suite, marks, "Labels of the training problems", numbers, labels_text)
     return Section(
         "about-labels", "Majority labels", "Data", (LABELS_NOTE,), tables=tables, questions=(questions.GRADING,)
@@ -37,7 +37,7 @@ def labels(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Sec
 
 
 def health(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
-    """How training went, at its first and last step."""
+    """Return the section on how training went, at its first and last step."""
     tables = _by_experiment(suite, marks, "First → last training step, mean over seeds", numbers, health_text)
     return Section(
         "about-health", "Training health", "Training", (HEALTH_NOTE,), tables=tables, questions=(questions.TRAINING,)
@@ -45,7 +45,7 @@ def health(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Sec
 
 
 def grading(suite: Suite, marks: Mapping[str, str], numbers: pd.DataFrame) -> Section:
-    """How many responses had no answer, and how many checks did not finish."""
+    """Return the section on how many responses had no answer, and how many checks did not finish."""
     tables = _by_experiment(suite, marks, "Grading", numbers, grading_text)
     return Section(
         "about-grading", "Grading", "Training", (GRADING_NOTE,), tables=tables, questions=(questions.GRADING,)
@@ -59,7 +59,7 @@ def _by_experiment(
     frame: pd.DataFrame,
     text: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> tuple[Table, ...]:
-    """A table of text for each experiment that has rows, in the suite's order; all but the headline's are folded."""
+    """Return a table for each experiment that has rows, in the suite's order; all but the headline's are folded."""
     return tuple(
         Table(
             f"{title}: {experiment.title}",
@@ -73,7 +73,7 @@ def _by_experiment(
 
 
 def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.labels.labels_summary`, named."""
+    """Return `analysis.labels.labels_summary`, with titles in place of keys, as a table of text."""
 
     def row(of: Row) -> dict[str, str]:
         least, most = of["incorrect_min"], of["incorrect_max"]
@@ -92,7 +92,7 @@ def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def health_text(health: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.training.training_health`, named: first → last step."""
+    """Return `analysis.training.training_health`, with titles in place of keys, as a table: first → last step."""
     identity = ["model", "reward", *constant_left_out(health, ["prompt", "variant"])]
     titles = {
         "zero_variance_groups": "Groups with equal rewards (%)",
@@ -118,7 +118,7 @@ def health_text(health: pd.DataFrame) -> pd.DataFrame:
 
 
 def grading_text(grading: pd.DataFrame) -> pd.DataFrame:
-    """`analysis.labels.grading`, named."""
+    """Return `analysis.labels.grading`, with titles in place of keys, as a table of text."""
     titles = {
         "benchmark": "Benchmark",
         "responses": "Responses",
