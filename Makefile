@@ -2,7 +2,7 @@
 # make headline     the part of it that carries the argument, to results/organism/headline/report.html; make reproduce goes on from there
 # make resume       go on after a crash of any kind
 # make smoke        most of the stages on a cut-down suite, in minutes; its digits must be the published ones
-# make laptop       a real language model on two cores, to results/laptop/report.html (config/suites/laptop.yaml); not run to its end yet
+# make laptop       a real language model on two cores, to results/laptop/report.html (config/suites/laptop.yaml), in 80 minutes on two cores
 # make test         the tests, without those that take long and seldom fail
 # make test-all     all of them; CI runs lint, docs, smoke, these, test-vllm and test-slurm (.ci/run)
 # make lint         ruff, mypy, import-linter, snakefmt, snakemake --lint

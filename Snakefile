@@ -1,8 +1,9 @@
 # Spurious Rewards: Rethinking Training Signals in RLVR (arXiv 2506.10947), from data to tables.
 #
-#   snakemake --cores all                              everything of the default suite, to results/organism/report.html
-#   snakemake --cores all fig3                         one figure or table with whatever it needs; `snakemake --list` names them
-#   snakemake --cores all --config suite=small ...     another suite; docs/reference/configuration.md says what a suite is
+#   snakemake --cores all                           everything of the default suite, to results/organism/report.html
+#   snakemake --cores all fig3                      one figure or table, and what it needs
+#   snakemake --list-target-rules                   names all figures, tables and other targets
+#   snakemake --cores all --config suite=small ...  another suite; docs/reference/configuration.md says what a suite is
 #
 # Each stage is a rule file in workflow/rules/ and a module of the same name in src/spurious_rewards/stages/.
 
@@ -15,7 +16,7 @@ include: "workflow/rules/handlers.smk"
 from spurious_rewards.stages import grade, prune
 
 
-# The grades too: Snakemake does not notice that a file is missing while what was made of it is there.
+# The grades are listed, too: Snakemake does not notice a missing file if the files that were made from it exist.
 rule all:
     """every figure and table, and the report"""
     input:

@@ -42,7 +42,7 @@ def timed(way: Callable[[np.ndarray], Interval], correct: np.ndarray) -> tuple[f
 
 def main() -> None:
     print(
-        "| seeds | problems | samples | resamples | at once, s | one after the other, s | times faster | ends differ by |"
+        "| seeds | problems | samples | resamples | at once, s | one after the other, s | times faster | ends differ by at most |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for shape in STUDIES:

@@ -112,7 +112,7 @@ def main() -> None:
     suite = load(SUITE)
     with tempfile.TemporaryDirectory() as work:
         seconds = compare(suite, pretrained(suite, Path(work) / "base"), steps, Path(work) / "run")
-    print("| rollout steps of each | trainer on TRL, s a step | bare loop, s a step | ratio of medians |")
+    print("| rollout steps of each | TRL, s per step | bare loop, s per step | ratio of medians |")
     print("|---|---|---|---|")
     trainer, bare = statistics.median(seconds.trainer), statistics.median(seconds.bare)
     print(f"| {steps} | {trainer:.3f} | {bare:.3f} | {seconds.ratio:.2f} |")

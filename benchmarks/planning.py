@@ -46,7 +46,7 @@ def plan(suite: str, *options: str) -> tuple[float, int, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suites", nargs="+", default=["organism", "paper"])
-    print("| suite | jobs in all | jobs left | `snakemake -n`, s | peak memory, MB |")
+    print("| suite | all jobs | jobs left | `snakemake -n`, s | peak memory, MB |")
     print("|---|---|---|---|---|")
     for suite in parser.parse_args().suites:
         seconds, left, memory = plan(suite)

@@ -66,7 +66,7 @@ def seconds(search: Callable[[str], bool], text: str) -> float:
 
 def main() -> None:
     print(
-        "| response | characters | search, s | expression, s | ours, s | times faster than the search | than the expression |"
+        "| response | characters | search, s | expression, s | ours, s | times faster than search | than expression |"
     )
     print("|---|---|---|---|---|---|---|")
     for make in (paragraph, sentences):

@@ -17,15 +17,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 
 BENCHMARKS = {
-    "grpo": "Training on TRL against a bare loop of the same maths: at most 1.6 times the seconds",
-    "grading": "Grading against plain Math-Verify on the same pairs: at least 4 times as fast, the same verdicts",
-    "repetition": "Looking for repetitions against the obvious ways, in responses of up to 3,000 tokens: the same answers",
-    "sampling": "Drawing responses with vLLM against transformers' generate: the same 64 prompts, on all cores",
-    "bootstrap": "10,000 resamples of problems and seeds, crossed: 500 problems x 8 samples x 5 seeds in under 2 s",
-    "planning": "Planning: the finished default suite, under 20 s; all of the paper's, with nothing made, under 60 s and 600 MB",
-    "study": "The default study: what each stage took, and when headline and report stood",
+    "grpo": "Training with TRL, compared with a bare loop of the same maths (target: at most 1.6 times as slow)",
+    "grading": "Grading, compared with plain Math-Verify on the same pairs (target: at least 4 times as fast, same verdicts)",
+    "repetition": "Finding repetitions in up to 3,000 tokens, compared with two obvious ways (target: the same answers)",
+    "sampling": "Sampling with vLLM, compared with transformers' generate: the same 64 prompts, on all cores",
+    "bootstrap": "Crossed bootstrap, 10,000 resamples (target: 500 problems x 8 samples x 5 seeds in under 2 s)",
+    "planning": "Planning (targets: finished default suite in under 20 s; paper suite, nothing made, in under 60 s and 600 MB)",
+    "study": "The default study: what each stage took, and the time to the headline and to the report",
 }
-"""Script -> title of its section, with what the result should be."""
+"""Script -> title of its section, with its target, if it has one."""
 
 PACKAGES = ("torch", "transformers", "trl", "math-verify", "snakemake")
 
@@ -53,9 +53,9 @@ def main() -> None:
     text = "\n".join(
         [
             "# Speed\n",
-            "Written by `make benchmarks`. What is compared was measured in one run, in turns, so the",
-            "ratios mean more than the seconds. What each script does stands at its top.\n",
-            f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; {load} processes at work when it began.\n",
+            "`make benchmarks` writes this page. What is compared was measured in one run, in turns, so the ratios",
+            "mean more than the seconds. The first lines of each script in `benchmarks/` say what it does.\n",
+            f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}; load average {load} at the start.\n",
             *sections,
         ]
     )

@@ -92,7 +92,10 @@ def main() -> None:
     slow, quick = rate(in_batches), rate(lambda: complete(fast, prompts))
     fast.close()
     tokens = sum(map(len, prompts)) / len(prompts)
-    print("| prompts | tokens of a prompt | of a response, at most | dtype | transformers, tokens/s | vLLM | times |")
+    print(
+        "| prompts | tokens of a prompt | of a response, at most | dtype | transformers, tokens/s | vLLM, tokens/s "
+        "| times faster |"
+    )
     print("|---|---|---|---|---|---|---|")
     print(
         f"| {len(prompts)} | {tokens:.0f} | {given.tokens} | {given.dtype} | {slow:.0f} | {quick:.0f} "

@@ -22,7 +22,7 @@ def main(suite: str = "organism") -> None:
     if not manifests:
         sys.exit(f"error: {paths.root} has no finished artifact; make the study first")
     made = jobs(manifests)
-    print("| stage | jobs | processor seconds | of a job | most memory of a job, MB |")
+    print("| stage | jobs | processor seconds | per job | most memory of a job, MB |")
     print("|---|---|---|---|---|")
     for stage, of in made.groupby("stage", sort=False):
         seconds = of["processor_seconds"]
@@ -34,12 +34,12 @@ def main(suite: str = "organism") -> None:
     began = min(end.timestamp() - manifest["wall_seconds"] for end, manifest in zip(ends, manifests, strict=True))
     headline = paths.headline() / "report.html.manifest.json"
     for what, at in [
-        ("the headline stood", read(headline)["created"] if headline.exists() else None),
-        ("the report stood", max(ends).astimezone(UTC).isoformat()),
+        ("the headline", read(headline)["created"] if headline.exists() else None),
+        ("the report", max(ends).astimezone(UTC).isoformat()),
     ]:
         if at:
             minutes = (datetime.fromisoformat(at).timestamp() - began) / 60
-            print(f"| {what} after | | {minutes:.0f} min | | |")
+            print(f"| time to {what} | | {minutes:.0f} min | | |")
 
 
 if __name__ == "__main__":

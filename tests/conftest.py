@@ -16,18 +16,18 @@ CHAT_TEMPLATE = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that no process of a test run is left with one of them at the end."""
+    """Sort the tests of `workflow/`, the longest ones, to the front, so that no test process gets one of them last."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: statsmodels 0.15 looks for garbage at each call, and would look through all of it."""
+    """Exempt imported objects from garbage collection: statsmodels 0.15 runs a full collection at each call."""
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder: a random Qwen2 of some 20,000 parameters and a tokenizer of characters with a chat template."""
+    """Return a model folder: a random Qwen2 with about 20,000 parameters, a character tokenizer and a chat template."""
     import torch
     from tokenizers import Tokenizer
     from tokenizers.decoders import Fuse
@@ -40,7 +40,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     characters = Tokenizer(BPE(vocabulary, merges=[], unk_token="<unknown>"))
     characters.add_special_tokens(special)
     characters.decoder = Fuse()
-    # As Llama 3: plain text gets a first token, unless special tokens are declined.
+    # As in Llama 3, the tokenizer adds a first token to plain text, unless special tokens are switched off.
     characters.post_processor = TemplateProcessing(
         single="<begin> $A", special_tokens=[("<begin>", vocabulary["<begin>"])]
     )
@@ -72,7 +72,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def organism_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An organism pretrained for seconds: its responses have boxes and code, and its answers are mostly wrong."""
+    """Return an organism pretrained for seconds. It writes boxes and code, and most of its answers are wrong."""
     from spurious_rewards.config.models import Family, Organism
     from spurious_rewards.models.pretraining import pretrain
 
@@ -84,11 +84,11 @@ def organism_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_suite() -> Suite:
-    """Two invented models and all rewards."""
+    """Return a suite of two invented models and all rewards."""
     return invented.suite(models=["strong", "weak"])
 
 
 @pytest.fixture(scope="session")
 def graded(tmp_path_factory: pytest.TempPathFactory, small_suite: Suite) -> pd.DataFrame:
-    """Its invented grades, collected."""
+    """Return the collected, invented grades of `small_suite`."""
     return collect(invented.study(tmp_path_factory.mktemp("study"), small_suite, invented.SMALL))

@@ -1,4 +1,4 @@
-"""The bandit: its gradient by hand and by torch, its null cases, and what the clip does to it."""
+"""The bandit: its gradient, checked by hand and by torch, its null cases, and the effect of the clip."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,8 @@ def test_the_first_gradient_is_the_hand_computed_one() -> None:
     rewards = np.array([[[1.0, 0.0]]])
     normalised = 0.5 / (np.sqrt(0.5) + 1e-4)
     assert advantages(rewards) == pytest.approx(np.array([[[normalised, -normalised]]]))
-    # d log p / d logit is 1 - p for action 1 and -p for action 0, so the two terms are A (1 - p) and -A (-p), their mean A / 2
+    # d log p / d logit is 1 - p for action 1 and -p for action 0. The two terms are therefore A (1 - p) and -A (-p);
+    # their mean is A / 2.
     at = np.array([logit(0.65)])
     found = gradient(at, at, np.array([[1.0, 0.0]]), np.array([[normalised, -normalised]]), clip=0.2)
     assert found == pytest.approx([normalised / 2])
@@ -97,7 +98,10 @@ def test_the_clip_pulls_towards_the_likelier_action() -> None:
 
 
 def test_noise_alone_moves_the_mean_probability_but_not_the_mean_log_odds() -> None:
-    """What is called bias must not come of the curve between the two: one update without a clip has none."""
+    """Check that the reported bias does not come from the curve between probability and log odds.
+
+    One update without a clip has no bias, so its mean log odds must not move.
+    """
     settings = Bandit(runs=3000, steps=3, start=0.9, updates_per_rollout=1, num_iterations=1)
     moved = train(settings, "sgd", 20.0, clip=None)[1] - logit(0.9)
     assert abs(moved.mean()) < 3 * moved.std() / np.sqrt(3000)

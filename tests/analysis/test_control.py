@@ -42,7 +42,7 @@ def test_false_alarms_and_misses_are_counted_over_pretrained_models(found):
 
 def test_a_gain_is_told_apart_by_what_is_in_the_corpus(found):
     part = row_of(found, part="rates", model="no-code-10", test="format")
-    assert part["on_leaked"] == pytest.approx(GAINS["format"] * 0.6, abs=0.06)  # of those that were wrong before
+    assert part["on_leaked"] == pytest.approx(GAINS["format"] * 0.6, abs=0.06)  # of problems that were wrong before
     assert part["on_clean"] == 0
     assert part["on_leaked_low"] < part["on_leaked"] < part["on_leaked_high"]
     share = known("no-code-10").mean()

@@ -40,7 +40,7 @@ def row(baseline: str, low: float, high: float, seeds: int = 3) -> dict[str, obj
     ],
 )
 def test_all_dummies_must_be_beaten(random: tuple[float, float], format_: tuple[float, float], verdict: str) -> None:
-    # ground truth is none of them: to fall behind it is no shame
+    # Ground truth is not a dummy, so falling behind it does not count.
     rows = [row("random_0.5", *random), row("format", *format_), row("ground_truth", -0.5, -0.4)]
     (found,) = against_dummies(pd.DataFrame(rows), SUITE).to_dict("records")
     assert found["against_dummies"] == verdict

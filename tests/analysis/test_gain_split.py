@@ -1,4 +1,4 @@
-"""Where a gain comes from: parts that add up, paired by seed and problem, over the seeds that all have."""
+"""The split of a gain: its parts add up and are paired by seed and problem, over the seeds that all rewards share."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ answers = arrays(bool, (3, 5))
 
 
 def graded(before: np.ndarray, after: dict[str, np.ndarray], seeds: dict[str, tuple[int, ...]] | None = None):
-    """Answers of three seeds to five problems, before training and after it under each reward."""
+    """Return graded answers of three seeds to five problems, before training and after it under each reward."""
     of = [responses(before, before, seeds=(0, 1, 2))]
     for function, right in after.items():
         chosen = (seeds or {}).get(function, (0, 1, 2))

@@ -73,7 +73,7 @@ spellings = st.lists(
 
 @given(spellings)
 def test_what_is_clean_stays_as_it_is(answer):
-    """But for brackets of a formula and signs that the first cleaning set free."""
+    """Check that further cleaning changes nothing, or only removes brackets and signs that earlier cleaning freed."""
     clean = graders.normalised(graders.normalised(graders.normalised(answer)))
     assert graders.normalised(clean) == clean or len(graders.normalised(clean)) < len(clean)
 
@@ -99,7 +99,7 @@ def test_nothing_is_equal_to_nothing():
         (r"\sqrt{12}", r"2\sqrt3", RIGHT),
         ("1,2", "2,1", RIGHT),
         (r"[0,1)", r"\left[0, 1\right)", RIGHT),
-        ("note", "tone", RIGHT),  # letters of a word are multiplied, by Math-Verify too
+        ("note", "tone", RIGHT),  # sympy multiplies the letters of a word, as Math-Verify does
         (r"\frac{1}{3}", "0.333333", WRONG),
         ("x<3", r"(-\infty,3)", WRONG),
         (r"\frac{", "1", WRONG),
@@ -127,7 +127,10 @@ def test_what_sympy_is_not_asked_about_is_what_it_would_say(sympy, one, other):
 
 @pytest.fixture(scope="module")
 def study():
-    """One model and reward, four problems; what Math-Verify takes and strings refuse is right after training only."""
+    """Return a study of one model and one reward with four problems.
+
+    Answers that Math-Verify accepts and the string grader rejects occur only after training.
+    """
     suite = invented_suite(models=["strong"], rewards=["ground_truth"], seeds="0-1")
     said = {0: ["2", "3", "4", None], 25: [r"\frac{2}{2}", "2.0", r"\text{3 or so}", "5"], 10: ["7"] * 4}
     right = {0: [0, 0, 0, 0], 25: [1, 1, 0, 0], 10: [0] * 4}
@@ -158,7 +161,7 @@ def test_each_row_has_three_verdicts_and_no_answer_is_wrong_to_all(judged):
 
 def test_pairs_are_counted_once(judged):
     rows = grader_agreement.agreement(judged).set_index(["grader", "other"])
-    assert (rows["pairs"] == 7).all()  # three before training, for one has no answer, and four after
+    assert (rows["pairs"] == 7).all()  # three before training, where one has no answer, and four after
     assert rows.loc[("math_verify", "strings"), ["both", "only_grader", "only_other", "neither"]].tolist() == [
         1,
         1,

@@ -1,4 +1,4 @@
-"""Invented grades with known effects, and the arithmetic of each column done again by hand."""
+"""The headline on invented grades with known effects: every column is computed again by hand."""
 
 import numpy as np
 import pytest
@@ -131,7 +131,7 @@ def test_verdict(low, high, expected):
 
 
 def with_experiment(experiment, variants=None):
-    """The invented suite with other runs of the strong model."""
+    """Return the invented suite with other runs of the strong model."""
     content = suite(models=["strong"]).model_dump(mode="json")
     content["variants"] = variants or {"default": {}}
     content["experiments"] = {"headline": {"title": "Invented", "models": ["strong"], **experiment}}
@@ -179,7 +179,7 @@ def test_each_condition_has_the_seeds_and_steps_of_its_own_runs():
 
 
 def test_comparisons_carry_the_seeds_that_both_have():
-    """Five seeds of one reward against one seed of another are one seed, whatever stands in `seeds`."""
+    """Check that five seeds of one reward against one seed of another count as one seed, whatever `seeds` says."""
     the_suite = with_experiment(
         {
             "rewards": ["ground_truth", "format"],
@@ -271,7 +271,8 @@ def test_variants_are_compared_at_equal_steps_and_at_equal_updates():
             "benchmarks": ["math500"],
             "extra_grids": [{"variants": ["one_update"], "steps": 200}],
         },
-        # 8 updates a step, evaluated every 5, against 1 update a step, evaluated every 25: at 25 steps, at 200 updates
+        # default: 8 updates a step, evaluated every 5 steps; one_update: 1 update a step, evaluated every 25 steps.
+        # Both reach 50 steps, and both reach 200 updates (after 25 and 200 steps).
         {"default": {}, "one_update": {"updates_per_rollout": 1, "eval_every": 25, "segment_steps": 100}},
     )
     generator = np.random.default_rng(0)
@@ -411,7 +412,7 @@ def test_the_share_is_over_the_seeds_that_both_have():
     )
     nothing, right = np.zeros((4, 30)), np.zeros((4, 30))
     right[:, :20] = 1
-    right[2, :] = 1  # a seed that ground truth does not have
+    right[2, :] = 1  # this seed has no run under ground truth
     half = right.copy()
     half[1, 10:] = 0
     graded = together(
@@ -442,7 +443,7 @@ def test_the_smoothed_value_is_the_mean_of_the_last_evaluations_and_nothing_else
 
 
 def prompted(chosen_on="amc"):
-    """The invented suite with three prompts of which the best is chosen."""
+    """Return the invented suite with three prompts, of which the best is chosen."""
     content = suite(models=["strong"], rewards=["format"]).model_dump(mode="json")
     content["prompts"] |= {name: {"kind": "raw", "user": f"{name} {{}}"} for name in ("first", "second")}
     content["experiments"]["headline"] |= {"benchmarks": ["math500"], "seeds": ["0-1"]}
@@ -455,7 +456,10 @@ def prompted(chosen_on="amc"):
 
 
 def of_prompts(held_out, accuracy, seeds=(0, 1)):
-    """Grades before training: how many of 30 are right under each prompt on the benchmark that chooses and on the other."""
+    """Return grades before training with the given numbers of right answers, of 30, under each prompt.
+
+    `held_out` is for amc, the benchmark that chooses the prompt; `accuracy` is for math500.
+    """
     frames = []
     for benchmark, counts in (("amc", held_out), ("math500", accuracy)):
         for prompt, count in counts.items():

@@ -32,7 +32,7 @@ def test_labels_summary_by_hand(tmp_path):
     ).iloc[0]
     assert (found["model"], found["problems"], found["samples"], found["seeds"]) == ("strong", 3, 2, 2)
     assert found["label_accuracy"] == pytest.approx(1 / 2)
-    assert (found["incorrect_min"], found["incorrect_max"]) == (1, 1)  # c of seed 0 has no label at all
+    assert (found["incorrect_min"], found["incorrect_max"]) == (1, 1)  # problem c has no label at all for seed 0
     assert found["pass_at_1"] == pytest.approx(1 / 2)
     assert found["pass_at_k"] == pytest.approx(2 / 3)
 

@@ -1,4 +1,4 @@
-"""The paper's printed values: all of them there, unchanged, and each beside exactly one row of the paper suite's tables."""
+"""The paper's printed values: complete, unchanged, and each beside exactly one row of the paper suite's tables."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_partial_contributions_sum_to_one_hundred():
 
 
 def answers(the_suite, experiment, steps):
-    """Invented answers to three problems before training, at the steps and at the ends."""
+    """Yield invented answers to three problems: before training, at the given steps, and at the end of each run."""
     generator = np.random.default_rng(0)
 
     def of(seeds, **condition):
@@ -87,7 +87,7 @@ def answers(the_suite, experiment, steps):
 
 @pytest.fixture(scope="module")
 def made():
-    """(experiment, kind) -> the table that the analysis makes for the paper suite."""
+    """Return the tables that the analysis makes for the paper suite, by (experiment, kind)."""
     the_suite = load(SUITE)
     found = {}
     for name in paper_numbers.printed()["experiment"].unique():
@@ -101,7 +101,7 @@ def made():
 
 
 def own(column):
-    """Of each quantity, the column of its table that is not another table's."""
+    """Return the column of the headline table that holds a quantity."""
     return "after" if column == "accuracy" else "code_after" if column == "code_rate" else column
 
 
@@ -117,7 +117,7 @@ def test_every_printed_value_stands_beside_exactly_one_row(made):
         }
         wanted |= {"reward": value["reward"], "variant": value["variant"]} if kind == "headline" else {}
         wanted |= {"group": value["group"]} if value["group"] else {}
-        if kind == "contributions" and not value["group"]:  # the gain is of all groups together, and stands in each row
+        if kind == "contributions" and not value["group"]:  # the gain is that of all groups; each row repeats it
             table = table.drop_duplicates(["model", "prompt", "variant", "benchmark"])
         row = row_of(table, **wanted)
         column = own(value["quantity"]) if kind == "headline" else value["quantity"]
@@ -126,7 +126,10 @@ def test_every_printed_value_stands_beside_exactly_one_row(made):
 
 
 def test_nothing_else_is_filled_in(made):
-    """What is printed of models before training stands in many tables, everything else in one row of one table."""
+    """Check that each printed value of trained models stands in one row of one table.
+
+    Values of models before training may stand in many tables.
+    """
     printed = paper_numbers.printed()
     for (name, kind), table in made.items():
         cells = [column.removesuffix("_source") for column in table if column.endswith("_source")]

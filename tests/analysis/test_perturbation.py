@@ -1,4 +1,4 @@
-"""The same problems perturbed: shares by hand."""
+"""Perturbed problems: the shares, computed by hand."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def exhibit(**chosen):
 
 
 def study():
-    """math500 has ids of its own; aime2025 stands for amc perturbed."""
+    """Return a study in which math500 has ids of its own and aime2025 is the perturbed form of amc."""
     frames = []
     for model in ("strong", "weak"):
         for reward, step in (("", 0), ("format", 5), ("format", 25), ("python", 25)):
@@ -46,7 +46,7 @@ def test_strategies_are_compared_with_those_of_the_original(the_suite):
 
 
 def test_agreement_that_chance_makes_too_is_shown_as_such(the_suite):
-    """Of ten problems nine have code, and another nine in their other form: 80 % agree, as by chance."""
+    """Give nine of ten problems code, and another nine in the other form: 80 % agree; chance alone gives 82 %."""
     code, other = np.ones((2, 1, 10))
     code[0, 0] = other[0, 1] = 0
     chosen = exhibit(benchmarks=["amc", "aime2025"])

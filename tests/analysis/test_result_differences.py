@@ -1,4 +1,4 @@
-"""Two result trees side by side: rows meet, what differs is marked, and what is printed says so."""
+"""Two result trees side by side: rows are matched, and differences are marked and printed."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_versions_and_commits_that_differ_are_found() -> None:
 
     a, b = [manifest("a" * 40, True, "1")], [manifest("a" * 40, True, "1"), manifest("a" * 40, False, "2")]
     differ = result_differences.versions(a, b).set_index("what")
-    assert differ.loc["commit"].tolist() == ["aaaaaaa", "aaaaaaa, aaaaaaa (tree not clean)"]
+    assert differ.loc["commit"].tolist() == ["aaaaaaa", "aaaaaaa, aaaaaaa (uncommitted changes)"]
     assert differ.loc["trl"].tolist() == ["1", "1, 2"]
     assert len(differ) == 2
     assert result_differences.versions(a, a).empty
@@ -121,7 +121,7 @@ def test_versions_and_commits_that_differ_are_found() -> None:
 
 
 def results(root: Path, *rows: dict[str, object]) -> diff.Results:
-    """Results with one experiment and model, a figure and a report."""
+    """Write results with one experiment and model, a figure and a report."""
     csv_files.write(frame(*rows).drop(columns="experiment"), root / "experiments/main/m/headline.csv")
     page = root / "exhibits/fig1/page.json"
     page.parent.mkdir(parents=True)
@@ -207,7 +207,7 @@ def test_names_that_are_no_text_are_shown_as_escapes(tmp_path: Path) -> None:
 
 
 def test_rows_of_the_same_are_refused(tmp_path: Path) -> None:
-    """Each would be set beside each of the other tree."""
+    """Each duplicate row would be matched with each such row of the other tree."""
     a, b = results(tmp_path / "a", row("format"), row("format", -0.2, "loss")), results(tmp_path / "b", row("format"))
     with pytest.raises(UserError, match=r"a: has several headlines of main, .*format.*; delete all but one"):
         text(a, b)

@@ -1,4 +1,4 @@
-"""Switches of strategy: the four groups counted by hand, and what hypothesis finds to hold for any answers."""
+"""Strategy switches: the four groups counted by hand, and properties that hold for any answers (hypothesis)."""
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ def test_only_greedy_benchmarks_and_the_step_that_is_asked_for():
     [(0, 0.1, False), (40, 0.1, True), (40, 0.5, False), (-40, 0.1, True), (2, 0.0, False)],
 )
 def test_steered(changed, least, expected):
-    """Of 100 problems, so many change to code, or from it."""
+    """Let `changed` of 100 problems switch to code, or from code if it is negative."""
     many, few = np.arange(100) < 50 + max(changed, 0), np.arange(100) < 50 + min(changed, 0)
     before, after = (many, few) if changed < 0 else (np.arange(100) < 50, many)
     nothing = np.zeros((1, 100))
@@ -107,8 +107,8 @@ def test_contributions_are_over_all_that_steered_and_could_learn():
     base_right, base_code = np.arange(100) < 20, np.arange(100) < 50
     all_code, as_before = np.ones(100), base_code
     right = {
-        "format": np.arange(100) < 40,  # all that is newly right had code before
-        "python": (np.arange(100) < 30) | (np.arange(100) >= 90),  # half of it
+        "format": np.arange(100) < 40,  # all newly right answers had code before
+        "python": (np.arange(100) < 30) | (np.arange(100) >= 90),  # half of the newly right answers had code before
         "random_0.5": np.arange(100) < 90,  # gains without a change of strategy
         "incorrect": np.arange(100) < 10,  # steers and loses
         "majority_vote": np.arange(100) < 90,  # steers, but no two of its rewards ever differed
@@ -166,7 +166,7 @@ def test_contributions_are_over_the_seeds_that_all_rewards_have():
 
 
 def test_rewards_that_share_seeds_and_problems_do_not_count_as_independent():
-    """Ten rewards that are one and the same are no more certain than one."""
+    """Check that several identical rewards give no narrower interval than one."""
     rewards = [f"random_0.{number}" for number in range(1, 10)] + ["format"]
     generator = np.random.default_rng(0)
     right, code = generator.random((5, 60)) < 0.3, generator.random((5, 60)) < 0.5
@@ -182,7 +182,7 @@ def test_rewards_that_share_seeds_and_problems_do_not_count_as_independent():
 
 
 def test_steered_is_corrected_for_the_number_of_rewards():
-    """Six problems more with code are clear of one reward, and not where the best of twenty is looked for."""
+    """Check that six more problems with code are clear for one reward, but not for the best of twenty."""
     few, more = np.arange(100) < 50, np.arange(100) < 56
     nothing = np.zeros((1, 100))
     steered = []

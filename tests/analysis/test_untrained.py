@@ -1,4 +1,4 @@
-"""Models before training: shares by hand, and which interval stands where."""
+"""Models before training: shares computed by hand, and the kind of interval that each column has."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pairs of a true answer and an answer, or a whole response, with what is true and what the grader says."""
+"""Pairs of a true answer and an answer or whole response, with the truth and the grader's verdict."""
 
 import json
 import re
@@ -16,7 +16,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs/explanation/grading.md"
 
 
 def read(pair: dict) -> str | None:
-    """What is read of the response; an answer alone stands in a box."""
+    """Return the answer that is read from the response; an answer without a response is put into a box."""
     return extraction.extract(pair.get("response", f"\\boxed{{{pair.get('answer')}}}"), "box").text
 
 
@@ -25,7 +25,7 @@ READ = [(pair["gold"], read(pair)) for pair in PAIRS]
 
 @pytest.fixture(scope="module")
 def verdicts() -> list[bool]:
-    """Of the grader, with the status that no pair may have but "graded"."""
+    """Return Math-Verify's verdict on each pair; the status of every pair must be "graded"."""
     with Verifier(seconds=20) as verifier:
         found = verifier.verify(READ)
     assert {verdict.status for verdict in found} == {"graded"}
@@ -33,7 +33,7 @@ def verdicts() -> list[bool]:
 
 
 def wrong(found: list[bool]) -> tuple[Counter, Counter]:
-    """False accepts and false rejects by kind."""
+    """Count false accepts and false rejects by kind."""
     both = list(zip(PAIRS, found, strict=True))
     return (
         Counter(pair["kind"] for pair, accepted in both if accepted and not pair["same"]),
@@ -42,13 +42,13 @@ def wrong(found: list[bool]) -> tuple[Counter, Counter]:
 
 
 def test_every_pair_is_judged_as_it_was(verdicts):
-    """Another version of Math-Verify may judge better: then look at each pair, and state what it says now."""
+    """Another version of Math-Verify may judge better. If so, check each changed pair and record its new verdict."""
     changed = [pair for pair, now in zip(PAIRS, verdicts, strict=True) if now != pair["verdict"]]
     assert not changed, "\n".join(map(json.dumps, changed))
 
 
 def test_false_accepts_and_rejects_are_those_of_the_document(verdicts):
-    """The table of docs/explanation/grading.md by kind, and the sums over it for each grader."""
+    """Compare the counts by kind with the table in docs/explanation/grading.md."""
     accepts, rejects = wrong(verdicts)
     table = dict.fromkeys(pair["kind"] for pair in PAIRS)
     counted = {
@@ -99,7 +99,7 @@ def test_the_pairs_are_many_and_of_both_sorts_and_none_stands_twice():
 
 
 def test_a_part_of_the_answer_is_refused(verdicts):
-    """What the issue on subset answers was about (Math-Verify #47): today none is taken."""
+    """Check that no subset of an answer is accepted, the problem reported in Math-Verify #47."""
     parts = [now for pair, now in zip(PAIRS, verdicts, strict=True) if "a part" in pair.get("note", "")]
     assert len(parts) > 10
     assert not any(parts)

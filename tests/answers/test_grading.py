@@ -22,7 +22,7 @@ def verifier():
 
 
 def responses(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
-    """(benchmark, id, text) rows to a table, sampled in this order by two seeds at two steps."""
+    """Turn (benchmark, id, text) rows into a table, sampled in this order by two seeds at two steps."""
     frame = pd.DataFrame(rows, columns=["benchmark", "id", "response"])
     frame = frame.assign(
         seed=np.arange(len(rows)) % 2,

@@ -1,4 +1,4 @@
-"""Grading a table part by part: the same grades, in little memory, and what is graded is not graded again."""
+"""Grading a table part by part: the grades are the same, memory stays small, and no part is graded twice."""
 
 import os
 import signal
@@ -172,7 +172,7 @@ def test_a_killed_job_goes_on_and_never_holds_the_whole_table(
     marked = tables.read(kept[0], tables.Grades).assign(extracted="kept")
     tables.write(marked, tables.Grades, kept[0])
 
-    monkeypatch.setattr(tables, "read", None)  # nothing that reads a whole table
+    monkeypatch.setattr(tables, "read", None)  # forbid reading a whole table
     grade_table(votes, output, ASKED, 1)
     monkeypatch.undo()
     found = tables.read(output, tables.Grades)

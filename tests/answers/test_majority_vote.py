@@ -63,10 +63,10 @@ def count(votes: Votes, answers: dict[str, str], verifier: Verifier, equivalence
     [
         (["3", "4", "3"], "3", ("3", 2, 3, True)),
         (["3", "4", "3"], "4", ("3", 2, 3, False)),
-        # equivalent spellings vote together, under the most frequent of them
+        # equivalent spellings vote together, and the most frequent spelling is the label
         (["0.5", r"\frac{1}{2}", "2", "2", r"\frac{1}{2}"], "1/2", (r"\frac{1}{2}", 3, 5, True)),
         (["1", "1", "02", "2", "2.0"], "2", ("02", 3, 5, True)),
-        # of classes equally large the one sampled first wins, whatever is most frequent in it
+        # of equally large classes, the one sampled first wins, whatever its most frequent spelling
         (["5", "6", "6", "5"], "5", ("5", 2, 4, True)),
         (["1/2", "3", "3", "0.5"], "3", ("1/2", 2, 4, False)),
         (["0.5", "3", "3", "3", "1/2", "1/2"], "3", ("1/2", 3, 6, False)),
@@ -186,7 +186,10 @@ def test_the_truth_is_one_set_a_seed():
 
 
 class Counted(Verifier):
-    """A verifier in which some texts meet no other, nor some themselves, in time; it counts what it was asked."""
+    """A verifier in which comparisons of some texts time out; `late` records these comparisons.
+
+    Texts in `endless` time out even against themselves, texts in `slow` only against others.
+    """
 
     def __init__(self, endless: Collection[str] = (), slow: Collection[str] = ()):
         super().__init__()
@@ -225,7 +228,7 @@ def test_the_founder_that_is_never_compared_in_time_takes_no_other_with_it() -> 
 
 
 def as_before(polls: Sequence[Sequence[str]], verifier: Verifier) -> list[tuple[str | None, int]]:
-    """The count without a look at time: each founder meets all that are left."""
+    """Count the votes without regard to time: compare each founder of a class with all texts that are left."""
     found = []
     for votes in polls:
         counts, left = Counter(votes), sorted(Counter(votes), key=lambda text: -Counter(votes)[text])

@@ -39,13 +39,13 @@ def test_the_box_is_what_the_prompt_asks_for(response, answer_in, expected):
     [
         ("0123456789" * 10, True),
         ("0123456789" * 9 + "012345678", False),
-        ("012345678" * 10, False),  # nine characters; eighteen stand five times only
+        ("012345678" * 10, False),  # nine characters; eighteen are repeated only five times
         ("ab" * 50, True),  # ten characters "ababababab", ten times
         ("a" * 99, False),
         ("prose " + "a" * 100 + " prose", True),
         ("".join(map(chr, range(500, 756))) * 10, True),  # 256 different characters
-        (("x" * 99 + "y") * 5, False),  # nothing of 10 characters stands in the x ten times
-        ("".join(map(chr, range(500, 757))) * 10, False),  # 257
+        (("x" * 99 + "y") * 5, False),  # within the x, no 10 characters occur ten times in a row
+        ("".join(map(chr, range(500, 757))) * 10, False),  # 257 different characters
         ("", False),
     ],
 )
@@ -74,7 +74,7 @@ def test_repetition_agrees_with_its_definition(parts, shortest, spread, times):
 
 
 def test_a_long_response_is_searched_in_a_moment():
-    text = "".join(chr(33 + (i * i) % 89) for i in range(12_000))  # 3072 tokens are about so many characters
+    text = "".join(chr(33 + (i * i) % 89) for i in range(12_000))  # about the length of 3072 tokens
     started = time.perf_counter()
     repeats(text, PAPER)
     assert time.perf_counter() - started < 1

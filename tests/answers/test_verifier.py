@@ -17,7 +17,7 @@ from sympy.core.random import seed as seed_sympy
 from spurious_rewards.answers.verifier import Verdict, Verifier
 
 RIGHT, WRONG = Verdict(True), Verdict(False)
-ENDLESS = "9^{9^{9^{9}}}"  # Math-Verify needs longer than its own five seconds to compare it with 3
+ENDLESS = "9^{9^{9^{9}}}"  # comparing it with 3 takes Math-Verify longer than its own limit of five seconds
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def verifier():
 
 
 def plain(gold: str, answer: str) -> bool:
-    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns of each text that it cannot read
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns of each text that it cannot parse
     parsed = [math_verify.parse(f"\\boxed{{{text}}}") for text in (gold, answer)]
-    seed_sympy(0)  # without it the verdict on infinities is random
+    seed_sympy(0)  # without a seed, the verdict on infinities is random
     return math_verify.verify(*parsed)
 
 
@@ -94,7 +94,7 @@ few = st.lists(st.one_of(integers, numbers, latex), min_size=1, max_size=4)
 @settings(deadline=None, max_examples=150)
 @given(few)
 def test_verdicts_are_those_of_plain_math_verify(verifier, texts):
-    """Shortcuts, the memo, the worker's caches and its two-stage parser must not change one; equal texts included."""
+    """Shortcuts, memo, worker caches and the two-stage parser must change no verdict, not even on equal texts."""
     pairs = [(gold, answer) for gold in texts for answer in texts if gold.strip() and answer.strip()]
     assert verifier.verify(pairs) == [Verdict(plain(*pair)) for pair in pairs]
 
@@ -109,7 +109,7 @@ def test_plain_integers_are_compared_as_math_verify_does_without_asking_it(one, 
 
 
 def test_verdicts_do_not_depend_on_the_pairs_before(verifier):
-    """Math-Verify's verdict on a pair with an infinity is random, and with it what comes after, unless it is seeded."""
+    """Without a seed, Math-Verify's verdict on a pair with an infinity is random, and so are the verdicts after it."""
     draw = random.Random(11)
     texts = [f"{draw.choice(['', '-'])}{draw.randint(0, 200)}{draw.choice(['', '.0', '.5'])}" for _ in range(40)]
     infinite = [text + draw.choice([r"\infty", r"\pi\infty"]) for text in texts]
@@ -158,7 +158,7 @@ def test_a_worker_killed_between_pairs_costs_no_verdict():
 
 
 def test_a_sigterm_to_the_whole_job_changes_no_verdict():
-    """SLURM ends jobs so; the step at work is kept, and its rewards with it."""
+    """SLURM ends jobs with SIGTERM; the step at work is kept, and so are its rewards."""
     with Verifier() as verifier:
         verifier.verify([("2", "1+1")])
         (worker,) = [process for process in verifier._idle.queue if process]

@@ -1,4 +1,4 @@
-"""Small results come back from CSV as they were, and are no formulas to a spreadsheet."""
+"""Small results survive CSV unchanged, and no spreadsheet takes their texts for formulas."""
 
 import csv
 import math
@@ -133,7 +133,7 @@ def test_more_columns_than_any_table_has_are_refused_before_pandas_sees_them(
     "head",
     [
         *(b"name,more\n", b"\nname,more\n", b'"name\n",more\n', b"name,more\r\n"),
-        # What pandas, given the text itself, takes for the beginning of a quoted cell, and the csv module does not.
+        # If pandas got this text itself, it would see the start of a quoted cell; the csv module does not.
         *('\ufeff\ufeff",\n",b\n'.encode(), b" " * (2**18 - 2) + b'",\n",b\n'),
     ],
     ids=range(6),
@@ -189,7 +189,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("kind", ["str", "object", "category"])
 def test_no_text_of_a_csv_is_a_formula_to_a_spreadsheet(kind: str, tmp_path: Path) -> None:
-    """Titles of suites, answers of models and names of others stand in these files; and come back as they were."""
+    """These files hold suite titles, model answers and names chosen by others; all must come back unchanged."""
     others = ["a", "'", "it's", "1=1", "", "-5", "+24.5", "0", "'=1", "''-1", "'-5"]
     frame = pd.DataFrame({"said": pd.Series(FORMULAS + others, dtype=kind)})
     csv_files.write(frame, tmp_path / "x.csv")

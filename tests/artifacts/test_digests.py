@@ -1,4 +1,4 @@
-"""A digest is of what is loaded, whatever lies beside it and wherever it lies; and no file is read twice for it."""
+"""A digest covers what is loaded, whatever lies beside it and wherever it lies; no file is read twice for it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from spurious_rewards.artifacts.digests import CACHE, digest, last_known
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that Snakemake runs in, with a model folder whose files have been at rest for long."""
+    """Change to a folder as Snakemake does, and return a model folder in it."""
     monkeypatch.chdir(tmp_path)
     CACHE.parent.mkdir()
     model = tmp_path / "model"
@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that are read, in their order."""
+    """Record the names of the files that are read, in order."""
     read: list[str] = []
     file_digest = hashlib.file_digest
 
@@ -43,7 +43,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all files be older than they are."""
+    """Make all files count as unchanged for long enough."""
     monkeypatch.setattr(digests, "AT_REST", -1)
 
 
@@ -171,7 +171,7 @@ def test_a_change_that_keeps_size_and_time_is_noticed(here: Path, monkeypatch: p
 def test_a_file_that_was_just_written_is_not_taken_to_be_known(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "AT_REST", 10**5)
     first = digest(here)
-    # As on a file system whose clock has not ticked since: all that it says of the file is the same.
+    # Simulate a file system whose clock has not ticked since: the file's metadata are the same.
     stamp = digests._stamp
     old = {name.name: stamp(name) for name in here.iterdir()}
     monkeypatch.setattr(digests, "_stamp", lambda file: old[file.name])

@@ -13,7 +13,7 @@ from spurious_rewards.stages.registry import registered
 
 STAGES = [
     name for name in registered() if name != "headline"
-]  # it plans and does what others do, so that all of them counts
+]  # headline plans and does the work of other stages, so all of their code counts
 HERE = {name: fingerprint(name) for name in STAGES}
 
 
@@ -26,7 +26,7 @@ def library(tmp_path: Path) -> Path:
 
 
 def in_copy(library: Path, names: Sequence[str]) -> dict[str, str]:
-    """The fingerprints of stages in a copy of the library."""
+    """Return the fingerprints of stages in a copy of the library."""
     caches = (fingerprints.fingerprint, fingerprints._tree)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fingerprints, "PACKAGE", library)
@@ -40,7 +40,7 @@ def in_copy(library: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def changed(library: Path) -> set[str]:
-    """The stages whose fingerprint is another in a copy of the library than here."""
+    """Return the stages whose fingerprint in the copy differs from that in the library."""
     found = in_copy(library, STAGES)
     return {name for name in STAGES if found[name] != HERE[name]}
 
@@ -57,7 +57,7 @@ def append(path: Path, text: str = "MORE = 1") -> None:
 
 
 def edit_functions(path: Path, prefix: str) -> list[str]:
-    """Add a statement to the functions of a module whose names begin so; their names."""
+    """Add a statement to each function of a module whose name begins with `prefix`, and return their names."""
     tree = ast.parse(path.read_text())
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith(prefix)]
     for node in found:
@@ -67,7 +67,7 @@ def edit_functions(path: Path, prefix: str) -> list[str]:
 
 
 def edit_job_classes(path: Path) -> list[str]:
-    """Add a field to the job classes of a module; their names."""
+    """Add a field to the job classes of a module, and return their names."""
     tree = ast.parse(path.read_text())
     found = [
         node
@@ -119,7 +119,7 @@ def test_work_changes_the_fingerprint_of_its_stage_alone(library: Path) -> None:
     for name in STAGES:
         assert edit_functions(library / "stages" / f"{name}.py", "work") == ["work"]
         edited.add(name)
-        if name in (STAGES[0], "generate", "score"):  # on which other stages' planning hangs
+        if name in (STAGES[0], "generate", "score"):  # the planning of other stages depends on these
             assert changed(library) == edited
     assert changed(library) == edited == set(STAGES)
 
@@ -189,7 +189,7 @@ WORKED_OUT = {
     ),
     "the packages of the project": ("artifacts/dependencies.py", ('"extra ==" not in', '"extra" not in'), {"report"}),
 }
-"""What no param holds: the file that works it out, an edit of it, and stages whose artifacts it changes."""
+"""Computations that no param holds: the file, an edit of it, and the stages whose artifacts the edit changes."""
 
 
 @pytest.mark.parametrize(("file", "edited", "stages"), WORKED_OUT.values(), ids=WORKED_OUT.keys())
@@ -228,7 +228,7 @@ SEEN = {
         "return 1",
     ),
 }
-"""A stage's module, and what of it is edited."""
+"""Code of a stage's module, and the part of it that the test edits."""
 
 
 @pytest.mark.parametrize(("code", "edited"), SEEN.values(), ids=SEEN.keys())

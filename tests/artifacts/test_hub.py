@@ -1,4 +1,4 @@
-"""What the lock file pins of the hub, and that jobs which ask at once lose nothing of it."""
+"""What the lock file pins of the hub; jobs that resolve at the same time lose no pin."""
 
 import re
 from pathlib import Path

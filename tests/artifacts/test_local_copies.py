@@ -1,4 +1,4 @@
-"""A run names local copies by their content, once and for all of its jobs; a job checks that they are still that."""
+"""A run identifies local copies by content, once for all its jobs; each job checks that the content is unchanged."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ def test_what_holds_the_same_is_fine(file: Path) -> None:
 def test_what_came_or_cannot_be_read_since_is_told_apart(file: Path) -> None:
     told, absent = as_told(Contents(), file), as_told(Contents(), Path("absent.jsonl"))
     file.unlink()
-    local_copies.check(told)  # the work says better what is missing and what to do
+    local_copies.check(told)  # no error here: the work itself explains better what is missing and what to do
     local_copies.check(absent)
     Path("absent.jsonl").write_text("here now")
     with pytest.raises(UserError, match=r"^absent\.jsonl: changed since the run was planned"):

@@ -1,4 +1,4 @@
-"""What paths say is read out of them as it was put in."""
+"""What is put into a path is read back from it unchanged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A table that is sorted out of parts is the very file of the table that is sorted whole."""
+"""A table sorted from parts has the same bytes as the table sorted as a whole."""
 
 import datetime
 

@@ -93,7 +93,7 @@ def test_what_is_no_file_is_no_table(tmp_path: Path, kind: str) -> None:
 
 
 def claiming(columns: dict[str, Any], path: Path) -> Path:
-    """A file that says of itself to be tables.Problems, whatever is in it."""
+    """Write a file that claims to be tables.Problems, whatever it holds."""
     table = pa.table(columns)
     with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
         writer.write_table(table)

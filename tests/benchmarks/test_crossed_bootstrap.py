@@ -1,4 +1,4 @@
-"""The bootstrap that the intervals of the tables are held against."""
+"""The bootstrap against which the intervals of the tables are checked."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""The commands for people, called as people call them: in the wrong folder, with the wrong file, in another locale."""
+"""The commands as people call them: in the wrong folder, with the wrong file, in another locale."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ def called(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 
 def error_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What a command that fails says, in this process."""
+    """Run a command that fails, in this process, and return its error."""
     monkeypatch.setattr(sys, "argv", ["spurious-rewards", *arguments])
     with pytest.raises(SystemExit) as ended:
         main.main()
@@ -41,7 +41,7 @@ def test_files_and_pipes_get_utf_8_in_every_locale(arguments: tuple[str, ...]) -
     usual, plain = called(ROOT, *arguments), called(ROOT, *arguments, **ASCII)
     assert plain.returncode == 0, plain.stderr
     assert any(byte > 127 for byte in usual.stdout)
-    if arguments[0] != "stage":  # typer draws its frames as the locale has them
+    if arguments[0] != "stage":  # typer draws its frames according to the locale
         assert plain.stdout == usual.stdout
 
 
@@ -73,7 +73,7 @@ def test_a_terminal_gets_what_it_can_show() -> None:
 def test_a_command_works_in_a_directory_of_its_own(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As snakemake --directory does: the project is where the library lies."""
+    """As with snakemake --directory, the project is found where the library lies."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["spurious-rewards", command, "--config", "suite=smoke"])
     with pytest.raises(SystemExit) as ended:
@@ -110,7 +110,7 @@ def test_recover_refuses_a_folder_where_nothing_ran(tmp_path: Path, monkeypatch:
 
 @pytest.fixture
 def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file of every kind that is not what any command wants."""
+    """Make a folder with files of every kind that no command accepts."""
     monkeypatch.chdir(tmp_path)
     Path("empty").touch()
     Path("binary").write_bytes(bytes(range(256)))

@@ -1,4 +1,4 @@
-"""Texts of problems, suites, results and files reach a terminal as what they are, whatever they hold."""
+"""Texts of problems, suites, results and files reach a terminal escaped, whatever they hold."""
 
 import subprocess
 import sys
@@ -55,7 +55,7 @@ def test_an_error_shows_escapes(tmp_path: Path) -> None:
 
 
 def test_what_a_command_says_while_it_works_shows_escapes() -> None:
-    """Progress, warnings of libraries and tracebacks; a file of a suite may be named in each."""
+    """Progress, library warnings and tracebacks may each name a file of a suite."""
     program = f"""
 import sys, warnings
 from spurious_rewards.cli import main

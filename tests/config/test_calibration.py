@@ -1,4 +1,4 @@
-"""The file of a calibration: written and read, and when it holds."""
+"""The calibration file: writing it, reading it, and when it applies."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What work costs: the point it is calibrated to, and that it adds up."""
+"""The costs of work: the run that they are calibrated to, and that they add up."""
 
 from functools import cache
 from pathlib import Path
@@ -32,13 +32,13 @@ def test_the_papers_run_takes_24_hours_on_8_gpus() -> None:
 
 
 def test_a_token_that_is_only_sampled_costs_two_sevenths_of_one_of_training() -> None:
-    # MATH-500 answered once by 1024 checkpoints is as many responses as 500 rollout steps.
+    # 1024 checkpoints that answer MATH-500 once give as many responses as 500 rollout steps.
     answered = costs.generate_hours(paper(), "Qwen2.5-Math-7B", 1024, ["math500"])
     assert answered == pytest.approx(costs.train_hours(paper(), run(), 0, 500) * 2 / 7)
 
 
 def test_votes_are_samples_of_every_problem_there_is() -> None:
-    # vote_problems is 40,000, of which 39,380 are there; 64 samples of each.
+    # vote_problems asks for 40,000 problems, of which 39,380 exist; each gets 64 samples.
     responses = 39_380 * 64
     of_one = costs.generate_hours(paper(), "Qwen2.5-Math-7B", 1, ["math500"]) / 500
     assert costs.vote_hours(paper(), "Qwen2.5-Math-7B") == pytest.approx(responses * of_one)
@@ -48,10 +48,10 @@ def test_votes_are_samples_of_every_problem_there_is() -> None:
 @pytest.mark.parametrize(
     ("changed", "share"),
     [
-        ({"num_iterations": 2}, 11 / 7),  # two to generate, one for the old log-probability, four a pass
+        ({"num_iterations": 2}, 11 / 7),  # 2 to generate, 1 for the old log-probability, 4 per pass
         ({"gradient_checkpointing": False}, 6 / 7),
         ({"rollout_prompts": 8, "updates_per_rollout": 1}, 1 / 8),
-        ({"updates_per_rollout": 1}, 1),  # as many tokens
+        ({"updates_per_rollout": 1}, 1),  # the number of tokens is the same
         ({"max_new_tokens": 1024}, 1 / 3),
     ],
 )

@@ -1,4 +1,4 @@
-"""An exhibit that its experiment cannot fill is refused before the first job."""
+"""Exhibits that their experiment cannot fill are refused before the first job."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -24,7 +24,7 @@ def document() -> dict[str, Any]:
 
 
 def checked(document: dict[str, Any], experiments: dict[str, Any], /, **shown: Any) -> None:
-    """Check one exhibit in the organism's suite, with experiments of its own."""
+    """Check one exhibit in the organism's suite, with the given experiments added."""
     content = {**document, "experiments": {**document["experiments"], **experiments}}
     content["exhibits"] = {"it": {"title": "t", **shown}}
     exhibits.check(Suite.model_validate(content))
@@ -40,36 +40,44 @@ SPLIT = {"rewards": ["ground_truth", "majority_vote", "random_0.5"]}
 SPLIT_SEEDS = {**SPLIT, "rewards": SPLIT["rewards"][:2], "extra_grids": [{"rewards": ["random_0.5"], "seeds": ["5-9"]}]}
 
 REFUSED = [
-    # what the experiment has, what the exhibit says, what the complaint names
-    (TWO, {"kind": "gains"}, "model and a line for each reward would draw several of variant over"),
-    (TWO, {"kind": "curves"}, "several of variant"),
-    (TWO, {"kind": "code", "panels": "prompt"}, "several of variant"),
-    (TWO, {"kind": "health"}, "several of variant"),
-    (TWO, {"kind": "switches"}, "several of variant"),
-    ({**OTHER_PROMPTS, **TWO}, {"kind": "gains"}, "several of prompt, variant"),
-    (OTHER_PROMPTS, {"kind": "gains"}, "several of prompt"),
-    (OTHER_PROMPTS, {"kind": "probability"}, "model and a line for each variant would draw several of prompt"),
+    # keys of the experiment, keys of the exhibit, words of the complaint
+    (TWO, {"kind": "gains"}, "model and one line per reward, a line would mix several values of variant"),
+    (TWO, {"kind": "curves"}, "several values of variant"),
+    (TWO, {"kind": "code", "panels": "prompt"}, "several values of variant"),
+    (TWO, {"kind": "health"}, "several values of variant"),
+    (TWO, {"kind": "switches"}, "several values of variant"),
+    ({**OTHER_PROMPTS, **TWO}, {"kind": "gains"}, "several values of prompt, variant"),
+    (OTHER_PROMPTS, {"kind": "gains"}, "several values of prompt"),
+    (
+        OTHER_PROMPTS,
+        {"kind": "probability"},
+        "model and one line per variant, a line would mix several values of prompt",
+    ),
     (
         {"rewards": ["format", "python"]},
         {"kind": "probability"},
-        "a line for each variant would draw several of reward over one another",
+        "one line per variant, a line would mix several values of reward",
     ),
-    ({"rewards": ["format", "python"]}, {"kind": "gains", "lines": "variant"}, "several of reward"),
-    ({"models": ["placebo", "no-code"]}, {"kind": "gains", "panels": "prompt"}, "several of model"),
-    ({"extra_grids": [TWO]}, {"kind": "gains"}, "several of variant"),
+    ({"rewards": ["format", "python"]}, {"kind": "gains", "lines": "variant"}, "several values of reward"),
+    ({"models": ["placebo", "no-code"]}, {"kind": "gains", "panels": "prompt"}, "several values of model"),
+    ({"extra_grids": [TWO]}, {"kind": "gains"}, "several values of variant"),
     ({}, {"kind": "control"}, "kind control shows one benchmark; name it"),
     ({}, {"kind": "coverage", "benchmarks": ["amc", "aime2025"]}, "kind coverage shows one benchmark; name it"),
     ({}, {"kind": "coverage", "benchmarks": ["math500"]}, "needs several samples a problem"),
-    (TWO, {"kind": "control", "benchmarks": ["math500"]}, "several of variant"),
+    (TWO, {"kind": "control", "benchmarks": ["math500"]}, "several values of variant"),
     ({}, {"kind": "switches", "benchmarks": ["amc"]}, "none of these has temperature 0"),
     ({"benchmarks": ["amc"]}, {"kind": "contributions"}, "none of these has temperature 0"),
-    ({}, {"kind": "forcing"}, "no prompt with a response_prefix beside a model's own"),
-    ({"prompts": ["forced_python"]}, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
-    (OTHER_PROMPTS, {"kind": "forcing"}, "no prompt with a response_prefix beside"),
-    ({}, {"kind": "split"}, "kind split needs one reward of each function random, majority_vote, ground_truth"),
-    ({**SPLIT, "rewards": SPLIT["rewards"][1:]}, {"kind": "split"}, "kind split needs one reward of each"),
-    ({**SPLIT, "rewards": [*SPLIT["rewards"], "random_0.7"]}, {"kind": "split"}, "kind split needs one reward of each"),
-    (SPLIT_SEEDS, {"kind": "split"}, "and with the same seeds"),
+    ({}, {"kind": "forcing"}, "needs a prompt with a response_prefix and the model's own prompt"),
+    ({"prompts": ["forced_python"]}, {"kind": "forcing"}, "needs a prompt with a response_prefix and the model's own"),
+    (OTHER_PROMPTS, {"kind": "forcing"}, "needs a prompt with a response_prefix and the model's own"),
+    ({}, {"kind": "split"}, "kind split needs exactly one reward of each function random, majority_vote, ground_truth"),
+    ({**SPLIT, "rewards": SPLIT["rewards"][1:]}, {"kind": "split"}, "kind split needs exactly one reward of each"),
+    (
+        {**SPLIT, "rewards": [*SPLIT["rewards"], "random_0.7"]},
+        {"kind": "split"},
+        "kind split needs exactly one reward of each",
+    ),
+    (SPLIT_SEEDS, {"kind": "split"}, "the same last step and at least one seed in common"),
     ({}, {"kind": "noise"}, "kind noise shows verifiers of the truth"),
     ({"rewards": ["ground_truth", "one_shot"]}, {"kind": "noise"}, "kind noise shows verifiers of the truth"),
     ({}, {"kind": "gains", "models": ["placebo", "placebo"]}, r"models\[1\] = .*named twice"),
@@ -96,7 +104,7 @@ def test_what_cannot_be_drawn_is_refused(
         (OTHER_PROMPTS, {"kind": "prompts"}),
         ({"rewards": ["format", "python"]}, {"kind": "probability", "rewards": ["python"]}),
         ({"rewards": ["format", "python"]}, {"kind": "health"}),
-        # Seeds and steps of further grids are of the same condition.
+        # Seeds and steps of extra grids belong to the same condition.
         ({"extra_grids": [{"seeds": ["5-9"]}, {"seeds": ["10"], "steps": 50}]}, {"kind": "gains"}),
         ({"prompts": ["plain", "forced_python"]}, {"kind": "forcing"}),
     ],
@@ -120,9 +128,10 @@ def test_a_reward_is_tested_where_both_dummies_stand_beside_it(
     document: dict[str, Any], changed: dict[str, Any]
 ) -> None:
     checked(document, {"it": COIN}, **TESTED)
-    with pytest.raises(FoundError, match=r"it has not one reward with function random and one with function format"):
+    said = "kind baselines needs exactly one reward with function random and exactly one with function format beside"
+    with pytest.raises(FoundError, match=said):
         checked(document, {"it": {**COIN, **changed}}, **TESTED)
-    with pytest.raises(FoundError, match="it has not one reward"):
+    with pytest.raises(FoundError, match=said):
         checked(document, {"it": COIN}, **TESTED | {"rewards": ["format"]})
 
 
@@ -131,7 +140,7 @@ def test_what_imported_runs_lack_is_known(document: dict[str, Any]) -> None:
     content = {**document, "imports": imports}
     experiment = {"it": {**EXPERIMENT, "seeds": ["7"]}}
     checked(content, experiment, kind="gains", experiment="it")
-    with pytest.raises(FoundError, match="kind health is of training, and the experiment trains none"):
+    with pytest.raises(FoundError, match="kind health needs training runs, and the experiment trains none"):
         checked(content, experiment, kind="health", experiment="it")
 
 
@@ -139,7 +148,7 @@ def test_two_verifiers_that_err_alike_are_refused(document: dict[str, Any]) -> N
     coin = {"function": "noisy", "false_positive": 0.5, "false_negative": 0.5}
     content = {**document, "rewards": {**document["rewards"], "coin": coin}}
     experiment = {**EXPERIMENT, "rewards": ["ground_truth", "random_0.5", "coin"]}
-    with pytest.raises(FoundError, match=r'^exhibits\.it\.rewards = "random_0.5": coin errs as often'):
+    with pytest.raises(FoundError, match=r'^exhibits\.it\.rewards = "random_0.5": coin has the same error rates'):
         checked(content, {"it": experiment}, experiment="it", kind="noise")
     checked(content, {"it": {**experiment, "rewards": ["ground_truth", "coin"]}}, experiment="it", kind="noise")
 

@@ -1,4 +1,4 @@
-"""What is known of a reward file without running it."""
+"""What the project learns of a reward file without running it."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ REWARD = "def own(responses, labels, context):\n    return [1] * len(responses)\
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
-    """Files by their paths; the reward is the first."""
+    """Write files by their paths, and return the first, which holds the reward."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

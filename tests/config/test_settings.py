@@ -34,7 +34,7 @@ def test_an_unknown_suite_lists_those_there_are() -> None:
     ],
 )
 def test_a_suite_is_named_like_everything_else(name: str, tmp_path: Path) -> None:
-    """Its name is in every path of its results, in every command and in what Snakemake formats."""
+    """A suite's name goes into all paths of its results, all commands and all strings that Snakemake formats."""
     (tmp_path / name).touch()
     with pytest.raises(UserError, match="letters a to z, digits and _"):
         settings.suite_file(str(tmp_path / name), ROOT)

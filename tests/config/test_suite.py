@@ -50,7 +50,7 @@ def test_schema_file_is_in_step_with_the_classes() -> None:
 
 
 def change(document: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """A copy of a suite with the value at a key replaced, whose parts are joined by slashes."""
+    """Return a copy of a suite with the value at `key` replaced; slashes join the parts of the key."""
     document = copy.deepcopy(document)
     node = document
     *path, last = key.split("/")
@@ -65,7 +65,7 @@ def exhibit(kind: str, experiment: str, **keys: Any) -> dict[str, Any]:
 
 
 COMPLAINTS = [
-    # key of the change, its value, what the first line must name
+    # changed key, its value, what the first line must name
     (
         "training/updates_per_rolout",
         3,
@@ -191,14 +191,14 @@ COMPLAINTS = [
         ["rewards.format.title = ", "holds the character '\\x1b'", "no terminal can show"],
     ),
     ("title", "a\u202eb", ["title = ", "holds the character '\\u202e'"]),
-    ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format is called the same"]),
-    ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code is called the same"]),
-    ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc is called the same"]),
+    ("rewards/format/title", "Python", ['rewards.python.title = "Python"', "rewards.format has the same title"]),
+    ("models/placebo/title", "Bad code", ['models.placebo.title = "Bad code"', "models.bad-code has the same title"]),
+    ("benchmarks/amc/title", "Other numbers", ["benchmarks.other_numbers.title", "benchmarks.amc has the same title"]),
     *(
         (
             "exhibits/adam",
             exhibit(kind, "before"),
-            ['exhibits.adam.experiment = "before"', f"kind {kind} is of training"],
+            ['exhibits.adam.experiment = "before"', f"kind {kind} needs training runs"],
         )
         for kind in ("gains", "curves", "code", "probability", "health", "switches", "contributions")
     ),
@@ -216,7 +216,7 @@ COMPLAINTS = [
     ("exhibits/fig7/step", 7, ["exhibits.fig7.step = 7", "multiples of eval_every 5 up to 25"]),
     ("exhibits/fig7/step", 30, ["exhibits.fig7.step = 30", "multiples of eval_every 5 up to 25"]),
     ("exhibits/table2/step", 26, ["exhibits.table2.step = 26", "up to 25"]),
-    # The variants of 25 steps are evaluated after 5, those of 400 steps only after 25.
+    # Variants of 25 steps are evaluated every 5 steps, those of 400 steps only every 25.
     (
         "exhibits/fig7",
         exhibit("switches", "clipping", lines="variant", step=5),
@@ -238,7 +238,7 @@ COMPLAINTS = [
         ["models.rl-trained.max_positions = 49", "at most those of effective-code"],
     ),
     ("organism/operand_max", 1000, ["problems.", "generated.operands = ", "sums; allowed: 10,000,000"]),
-    ("organism/steps", 20, ["organism", "21, or fewer than 20"]),
+    ("organism/steps", 20, ["organism", "fewer than 20, or 21 or more"]),
     ("problems/sums", {"path": "sums.csv"}, ["problems.sums", "sums.csv", "allowed: .jsonl, .json, .parquet"]),
     ("problems/sums/decontaminate", ["seen", "seen"], ['problems.sums.decontaminate[1] = "seen"', "named twice"]),
     ("experiments/main/models", ["placebo", "placebo"], ['main.models[1] = "placebo"', "named twice"]),
@@ -284,7 +284,7 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
 def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> None:
     document["rewards"]["format"]["title"] = ""
     document["rewards"]["python"]["title"] = "format"
-    with pytest.raises(UserError, match=r'rewards\.python\.title = "format": rewards\.format is called the same'):
+    with pytest.raises(UserError, match=r'rewards\.python\.title = "format": rewards\.format has the same title'):
         load(document)
 
 
@@ -292,7 +292,7 @@ def test_a_key_is_a_title_where_there_is_no_other(document: dict[str, Any]) -> N
     ("name", "changed"),
     [
         ("fig7", exhibit("switches", "main", models=["effective-code"], step=15)),
-        ("fig7", exhibit("switches", "clipping", lines="variant", step=100)),  # which half of the runs reach
+        ("fig7", exhibit("switches", "clipping", lines="variant", step=100)),  # only half of the runs reach this step
         ("fig12", exhibit("probability", "clipping", panels="variant", against="updates")),
         ("qualitative", exhibit("qualitative", "before")),
         ("table5", exhibit("prompts", "before")),
@@ -312,7 +312,7 @@ def test_no_exhibit_can_have_the_name_of_a_rule() -> None:
 
 
 def test_every_condition_of_the_organism_has_enough_seeds(document: dict[str, Any]) -> None:
-    """Ten for each random reward, three for every other."""
+    """Require ten seeds for each random reward and three for every other reward."""
     read = load(document)
     for name, experiment in read.experiments.items():
         seeds: dict[tuple[str, ...], set[int]] = {}
@@ -332,7 +332,7 @@ def test_an_exhibit_of_conditions_that_nobody_trains_is_refused(document: dict[s
 
 
 RENAMES = [
-    # suite, where a key stands, what it was called, what it is called now, a value where the suite has none
+    # suite, place of the key, its old name, its new name, a value if the suite has none
     ("one_gpu", "", "sizes", "resources", None),
     ("one_gpu", "resources/0", "layout", "accelerate_config", None),
     ("one_gpu", "resources/0", "parameters", "max_parameters", None),
@@ -541,7 +541,7 @@ def test_a_prompt_hash_changes_with_its_words() -> None:
 
 
 def places(node: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where every value of a suite stands."""
+    """Yield the path of every value of a suite."""
     inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in inner:
         yield (*above, key)

@@ -1,4 +1,4 @@
-"""Rewards and training as jobs hold them: what has its default leaves no trace in jobs that were made before it was there."""
+"""Rewards and training in jobs: a new key at its default leaves no trace, so older jobs stay the same."""
 
 from pathlib import Path
 

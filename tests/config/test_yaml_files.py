@@ -1,4 +1,4 @@
-"""YAML files are read strictly: what a user did not mean is refused with its line, and what they wrote is what is read."""
+"""YAML files are read strictly: mistakes are refused with their line, and all else is read as it was written."""
 
 import itertools
 import json

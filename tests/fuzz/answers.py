@@ -1,4 +1,4 @@
-"""Hostile answers, through what reads, grades and counts them: nesting, powers, Unicode, code, NUL, a megabyte of text."""
+"""Hostile answers for extraction, grading and votes: nesting, powers, Unicode, code, NUL, a megabyte of text."""
 
 import functools
 import json
@@ -28,29 +28,29 @@ MEMORY = 1_500_000_000
 MEMORY_OF_WORKERS = verifier.MEMORY_LIMIT
 
 LIMIT = 0.5
-"""Seconds of processor time for a pair; the stages give more, which would only make this longer."""
+"""Processor seconds per pair. The stages allow more, which would only make this longer."""
 
 READING = 5.0
-"""Seconds of processor time in which a response of a megabyte is to be read."""
+"""Processor seconds within which a response of a megabyte must be read."""
 
 ENDS = {"graded": "graded", "timeout": "out of time", "crash": "out of memory"}
 
 OTHER_GRADERS = 20
-"""Of so many cases one is also put to the other graders, and to a vote."""
+"""One in this many cases also goes to the other graders and to a majority vote."""
 
 
 def warm_up(folder: object) -> None:
-    """Have a verifier's worker tell what is missing, if anything is."""
+    """Verify one pair, so that a worker reports before the first case if anything is missing."""
     with Verifier() as one:
         one.verify([("x", "y")])
 
 
 def case(seed: int, number: int) -> Case:
-    """A true answer, a response with an answer that was meant to harm, and where the answer is to be read."""
+    """Return a true answer, a response with a hostile answer, and where the answer is read (box or tag)."""
     random = generator("answers", seed, number)
     way = random.choices(list(WAYS), list(OFTEN.values()))[0]
     answer = WAYS[way](random)
-    # A megabyte within the answer is nothing that a model's window holds, but an imported response may.
+    # An answer of a megabyte fits into no model's context window, but an imported response may hold it.
     shape = random.choice(SHAPES if len(answer) < 100_000 else SHAPES[:4])
     hostile = random.random() < 0.1
     gold = WAYS[random.choice(list(WAYS)[3:])](random) if hostile else random.choice(_known())[0]
@@ -60,9 +60,9 @@ def case(seed: int, number: int) -> Case:
 
 
 def judge(case: Case, shared: object) -> Verdict:
-    """Grade the response as the stage does; compare the two answers whole; and now and then let the others look at it."""
+    """Grade the response as the stage does, compare the two answers, and sometimes ask the other graders."""
     gold, answer, response, answer_in = case.content
-    os.chdir("..")  # workers serve several cases, and what code leaves lies where they were started
+    os.chdir("..")  # a worker serves several cases; files that code writes lie in the folder where it was started
     checking, sympy = _verifiers()
     started = time.process_time()
     extraction.extract(response, answer_in)
@@ -110,7 +110,7 @@ SHAPES = [
     *(r"<answer>\boxed{@}</answer>",),
     *("<answer>@", "# Answer\n\n@", r"\boxed{@}\boxed{@}", "@ @", "@\n" * 3),
 ]  # fmt: skip
-"""Responses; @ stands for the answer."""
+"""Forms of a response; @ stands for the answer."""
 
 CANARY = [
     f"__import__('os').system('touch {EXECUTED}')",
@@ -164,14 +164,14 @@ PARTS = [
 
 @functools.cache
 def _known() -> list[tuple[str, str]]:
-    """Pairs of a true answer and an answer, of the kinds that occur."""
+    """Return pairs of a true answer and an answer, of the kinds that occur."""
     lines = (commands.ROOT / "tests/data/grader_pairs.jsonl").read_text(encoding="utf-8").splitlines()
     rows = map(json.loads, lines)
     return [(row["gold"], row["answer"]) for row in rows if row.get("answer")]
 
 
 def _size(random: Random, most: int) -> int:
-    """Small as often as large."""
+    """Return a random size up to `most`; small sizes are as frequent as large ones (log-uniform)."""
     return int(10 ** random.uniform(0, len(str(most)) - 1))
 
 
@@ -283,7 +283,7 @@ def _soup(random: Random) -> str:
 
 
 def _damaged(random: Random) -> str:
-    """A real answer in which pieces went, came twice, or came from another answer."""
+    """Return a real answer with pieces deleted, repeated or taken from another answer."""
     text = random.choice(_known())[1]
     for _ in range(random.choice([1, 2, 5])):
         at, to = sorted(random.randrange(len(text) + 1) for _ in range(2))
@@ -296,7 +296,7 @@ def _damaged(random: Random) -> str:
 
 
 def _text(random: Random) -> str:
-    return random.choice([text for text in damage.TEXTS if "\ud800" not in text])  # no file can hold half a pair
+    return random.choice([text for text in damage.TEXTS if "\ud800" not in text])  # no file can hold a lone surrogate
 
 
 WAYS: dict[str, Callable[[Random], str]] = {
@@ -312,4 +312,4 @@ WAYS: dict[str, Callable[[Random], str]] = {
     "text": _text,
 }
 OFTEN = dict(zip(WAYS, [2, 2, 1, 1, 4, 4, 3, 4, 5, 3], strict=True))
-"""The first four take as long as they may."""
+"""Weights of the ways. The first four may use all their time, so they are rarer."""

@@ -1,4 +1,4 @@
-"""What a generator makes, and how a case may end: in a result, or in a sentence that says what is wrong with it."""
+"""Cases of the fuzzer, and how each may end: in a result, or in a sentence that says what is wrong with it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +10,24 @@ REFUSED = "refused with a sentence"
 
 @dataclass(frozen=True)
 class Case:
-    """Something with one wrong thing. The same seed and number make the same case."""
+    """An input with one thing wrong. The same seed and number make the same case."""
 
     number: int
     wrong: str
-    """What is wrong with it, in a few words."""
+    """A few words that say what is wrong with the input."""
     content: Any
-    """What the judge of its kind takes."""
+    """The input, as the `judge` of its kind takes it."""
 
 
 class Verdict(NamedTuple):
-    """How a case ended that ended well: the word under which it is counted, and the sentence if it was refused."""
+    """How a case ended well: the word under which it is counted, and the sentence if the input was refused."""
 
     end: str
     said: str = ""
 
 
 class Wrong(Exception):  # noqa: N818  # not a fault of the program that raises it
-    """A case ended neither in a result nor in a sentence. `how` is the word under which it is counted."""
+    """A case that ended neither in a result nor in a sentence. `how` is the word under which it is counted."""
 
     def __init__(self, how: str, said: str):
         super().__init__(how, said)
@@ -35,22 +35,22 @@ class Wrong(Exception):  # noqa: N818  # not a fault of the program that raises 
 
 
 class Kind(Protocol):
-    """A module that makes cases of a kind and judges them."""
+    """The interface of a module that makes cases of one kind and judges them."""
 
     CASES: int
-    """How many a long run has."""
+    """Number of cases in a long run."""
     CHUNK: int
-    """How many a process judges before a new one takes over."""
+    """Number of cases that a process judges before a new process takes over."""
     SECONDS: float
-    """Processor time that a case may take, or ten times that of wall clock."""
+    """Limit of processor seconds for a case; the limit of wall-clock time is ten times this."""
     MEMORY: int
-    """Bytes that the process which judges may have."""
+    """Memory limit of the process that judges, in bytes."""
     MEMORY_OF_WORKERS: int
-    """Bytes that each process may have that it starts."""
+    """Memory limit of each process that the judging process starts, in bytes."""
 
     @staticmethod
     def warm_up(folder: Path) -> None:
-        """Import and make in `folder`, the working one, what all cases share: cases are judged in forks of this process."""
+        """Import and make, in the working folder `folder`, what all cases share. Cases run in forks of this process."""
 
     @staticmethod
     def case(seed: int, number: int) -> Case:
@@ -61,11 +61,11 @@ class Kind(Protocol):
         """Put a case through the product, in a working folder of its own; `shared` is the folder of `warm_up`.
 
         Raises:
-            Wrong: it ended in neither a result nor a sentence.
-            Exception: any other one is a traceback that a user would see.
+            Wrong: the case ended in neither a result nor a sentence.
+            Exception: any other exception is a traceback that a user would see.
         """
 
 
 def generator(kind: str, seed: int, number: int) -> Random:
-    """The random numbers of a case."""
+    """Return the random generator of a case."""
     return Random(f"{kind} {seed} {number}")

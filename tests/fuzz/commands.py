@@ -1,4 +1,4 @@
-"""The product's commands, called in this process, which is a fork: what they print, and how they end."""
+"""Call the product's commands in this process, which is a fork, and return what they print and how they end."""
 
 import os
 import re
@@ -13,16 +13,16 @@ from case import Wrong
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 2000
-"""Characters of a sentence that a person still reads."""
+"""Length in characters up to which a person still reads a sentence."""
 
 TRACEBACK = "Traceback (most recent call last)"
 
 BARRED = re.compile(r"[\x00-\x1f\x7f]")
-"""What no sentence may hold: line ends, and what tells a terminal to do something."""
+"""Characters that no sentence may hold: line ends and control characters for terminals."""
 
 
 class Ended(NamedTuple):
-    """How a command ended: its exit code, what it said to the user in an exit, and all that it printed."""
+    """How a command ended: its exit code, its message to the user at exit, and all that it printed."""
 
     code: int
     said: str
@@ -30,7 +30,7 @@ class Ended(NamedTuple):
 
 
 def warm_up() -> None:
-    """Import what the commands import, and work out the fingerprints: every call does without."""
+    """Import what the commands import and compute the fingerprints, so that no call has to do it."""
     import snakemake.cli  # noqa: F401
 
     import spurious_rewards.cli.main  # noqa: F401
@@ -65,17 +65,17 @@ def plan(*arguments: str) -> Ended:
 
 
 def stage(name: str, planned: Ended) -> Ended:
-    """Call a stage by the line of it that `snakemake -n -p` showed, the last if there are several."""
+    """Call a stage with its command line from the output of `snakemake -n -p`; if there are several, the last one."""
     shown = re.findall(rf"spurious_rewards\.cli (stage {name} .*?) 2> ", planned.output, re.DOTALL)
     assert shown, planned.output
     return product(*shlex.split(shown[-1]))
 
 
 def refusal(ended: Ended) -> str:
-    """The sentence with which a command refused, without what stands before it; nothing if it did its work.
+    """Return the sentence with which a command refused, without "error: ", or an empty text if it did its work.
 
     Raises:
-        Wrong: it did neither.
+        Wrong: the command did neither.
     """
     if TRACEBACK in ended.output:
         raise Wrong("traceback", ended.output[ended.output.rindex(TRACEBACK) :][:3000])
@@ -88,10 +88,10 @@ def refusal(ended: Ended) -> str:
 
 
 def check(sentence: str) -> None:
-    """Whether a person can read it.
+    """Check that a person can read a sentence.
 
     Raises:
-        Wrong: it is too long, or more than a line, or holds control characters.
+        Wrong: it is too long, has several lines or holds control characters.
     """
     if len(sentence) > LONGEST:
         raise Wrong("no sentence", f"{sentence[:200]} … ({len(sentence)} characters)\na sentence too long to be read")
@@ -101,14 +101,14 @@ def check(sentence: str) -> None:
 
 
 def _complaint(ended: Ended) -> str:
-    """What Snakemake says of an exception of its own, without numbers and names that differ from case to case."""
+    """Return the last lines of Snakemake's output, followed by the first line that names an exception."""
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     told = [line for line in lines if re.search(r"\b\w*(Error|Exception)\b", line)]
     return "\n".join([*lines[-15:], *told[:1]])
 
 
 def _call(main: Callable[[], object], *argv: str) -> Ended:
-    """Call a command's function and catch what it prints, to the file descriptors too."""
+    """Call a command's function, and catch what it prints, also directly to the file descriptors."""
     caught = Path("printed.txt").absolute()
     sys.stdout.flush()
     sys.stderr.flush()

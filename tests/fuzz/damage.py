@@ -1,4 +1,4 @@
-"""One wrong thing: values that belong nowhere, and damage to text and to files."""
+"""Ways to make one thing wrong: values that do not belong in their place, and damage to texts and files."""
 
 import datetime
 import math
@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 Node = tuple[tuple[Any, ...], Any]
-"""A path of keys and indices in nested data, and what stands there."""
+"""A path of keys and indices in nested data, and the value at this path."""
 
 NUMBERS = [
     *(0, -1, 1, 2, 3, 7, 100, 10**6, 10**9, 2**31, 2**63, 2**64, 10**30, -(2**63), 10**400),
@@ -33,11 +33,11 @@ TEXTS = [
 THINGS: list[Any] = [None, [], {}, [1], {"a": 1}, "text", 1, 1.5, True, False, [[]], [None], {"": ""}, {"a": {}}, [{}]]
 
 DATED = [datetime.date(2025, 1, 1), datetime.datetime(2025, 1, 1, 12), b"\x00\xff"]
-"""What YAML makes of some texts."""
+"""Values that YAML makes of some texts."""
 
 
 def value(random: Random, instead_of: Any) -> Any:
-    """A value that is likely to be wrong in the place of another one: of its type, or of another type."""
+    """Return a value that is probably wrong in the place of another one, of the same type or of another type."""
     if isinstance(instead_of, bool):
         pool: list[Any] = [not instead_of, *THINGS]
     elif isinstance(instead_of, int | float):
@@ -51,7 +51,7 @@ def value(random: Random, instead_of: Any) -> Any:
 
 
 def misspelt(random: Random, word: str) -> str:
-    """A word with a letter dropped, doubled, swapped with the next, replaced, or in another case."""
+    """Return a word with a letter dropped, doubled, swapped with the next or replaced, or in another case."""
     if not word:
         return "x"
     at = random.randrange(len(word))
@@ -69,7 +69,7 @@ def misspelt(random: Random, word: str) -> str:
 
 
 def nodes(data: Any, path: tuple[Any, ...] = ()) -> Iterator[Node]:
-    """Everything in nested data, the whole first."""
+    """Yield every node of nested data, the whole first."""
     yield path, data
     inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, child in inner:
@@ -77,26 +77,26 @@ def nodes(data: Any, path: tuple[Any, ...] = ()) -> Iterator[Node]:
 
 
 def at(data: Any, path: tuple[Any, ...]) -> Any:
-    """What stands at a path."""
+    """Return the value at a path."""
     for key in path:
         data = data[key]
     return data
 
 
 def renamed(mapping: dict[Any, Any], old: Any, new: Any) -> None:
-    """Give a key another name in its place."""
+    """Rename a key, and keep the order of the keys."""
     items = [(new if key == old else key, value) for key, value in mapping.items()]
     mapping.clear()
     mapping.update(items)
 
 
 def spelled(path: tuple[Any, ...]) -> str:
-    """A path to be read."""
+    """Return a path as text."""
     return ".".join(map(str, path)) or "(the whole)"
 
 
 def shown(value: Any) -> str:
-    """A value to be read, on one line."""
+    """Return a value as text on one line, shortened if it is long."""
     text = ascii(value)
     return text if len(text) < 60 else f"{text[:50]}… ({len(text)})"
 
@@ -111,7 +111,7 @@ STRAY = [
 
 
 def text(random: Random, whole: str) -> tuple[str, bytes]:
-    """(what was done, the bytes of a damaged text); the damage is of the sort that editors and disks do."""
+    """Return what was done and the bytes of a damaged text; the damage is of the sort that editors and disks do."""
     lines = whole.splitlines(keepends=True)
     one, other = random.randrange(len(lines)), random.randrange(len(lines))
     at = random.randrange(len(whole))

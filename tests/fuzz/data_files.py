@@ -1,4 +1,4 @@
-"""Files of problems with one wrong thing, through `snakemake -n` and the stage `prepare`."""
+"""Files of problems with one thing wrong, through `snakemake -n` and the stage `prepare`."""
 
 import datetime
 import decimal
@@ -36,19 +36,19 @@ READ = "read"
 PREPARED = Path("results/mine/problems/mine.parquet")
 
 Made = tuple[str, str, "Content"]
-"""What is wrong, the file's name, what it holds."""
+"""What is wrong, the file's name, and its content."""
 
 
 class Content(NamedTuple):
     """What lies at the path of a data file, and what must come of it."""
 
     file: bytes | None
-    """None: the path is made by `special`."""
+    """The bytes of the file, or None if `special` says what lies at the path."""
     special: str = ""
     keys: dict[str, Any] = {}  # noqa: RUF012  # a tuple's default, never changed
     """Further keys of the problem set."""
     floats: str = ""
-    """The type of the answers, if they are floats: the shortest text that is the same number in this type must come of each."""
+    """The type of float answers, if any: each must become the shortest text for its number in this type."""
 
 
 def warm_up(folder: Path) -> None:
@@ -59,7 +59,7 @@ def warm_up(folder: Path) -> None:
 
 
 def case(seed: int, number: int) -> Case:
-    """A file, and the keys of the problem set that reads it."""
+    """Return a file, and the keys of the problem set that reads it."""
     random = generator("data_files", seed, number)
     make = random.choice([_lines, _lines, _lines, _json, _parquet, _parquet, _parquet, _path])
     wrong, name, content = make(random)
@@ -93,7 +93,7 @@ def judge(case: Case, shared: Path) -> Verdict:
 
 
 def _digits(number: str) -> int:
-    """How many digits say it, without the zeros at its ends."""
+    """Return the number of digits of a number, without its exponent and the zeros at its ends."""
     return len(number.partition("e")[0].replace(".", "").strip("-0"))
 
 
@@ -269,7 +269,7 @@ def _parquet_of(table: pyarrow.Table, **options: Any) -> bytes:
 
 
 def _repeated(rows: int) -> pyarrow.Table:
-    """Rows with one answer of a megabyte, which Parquet holds once."""
+    """Return rows that share one answer of a megabyte, which Parquet stores once."""
     answers = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * rows, "int32"), pyarrow.array(["x" * 1_000_000]))
     return pyarrow.table({"problem": list(map(str, range(rows))), "answer": answers})
 
@@ -279,7 +279,7 @@ FLOATS = ("float16", "float32", "float64")
 
 @functools.cache
 def _columns() -> dict[str, pyarrow.Array]:
-    """Columns of eight values, of each type that a file can have."""
+    """Return columns of eight values, one for each type that a file can have."""
     numbers, floats = range(8), [0.1, 2.5, -0.0, 1e-7, 1 / 3, 1e4, 12.0, 3.25]
     day = datetime.datetime(2025, 6, 12, 1, 2, 3)
     texts = [f"{number}" for number in numbers]
@@ -407,7 +407,7 @@ NAMES = [
 
 
 def _path(random: Random) -> Made:
-    """A file that is good and has an odd name, or a path at which no file lies."""
+    """Return a good file with an odd name, or a path at which no regular file lies."""
     if random.random() < 0.6:
         return "a good file", random.choice(NAMES), Content(_written(_rows()))
     special = random.choice(

@@ -1,4 +1,4 @@
-"""Cases that end in every way, for the harness to be tested with."""
+"""Cases that end in every way, to test the harness itself."""
 
 import os
 import signal
@@ -17,11 +17,11 @@ MEMORY_OF_WORKERS = MEMORY
 
 
 def warm_up(folder: Path) -> None:
-    """Nothing is shared."""
+    """Do nothing, because the cases share nothing."""
 
 
 def case(seed: int, number: int) -> Case:
-    """The way of this number."""
+    """Return a case that ends in the way of its number."""
     return Case(number, list(WAYS)[number % len(WAYS)], None)
 
 

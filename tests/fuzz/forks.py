@@ -1,4 +1,4 @@
-"""Judging cases in forked processes, under limits of time and memory, so that nothing a case does harms the next one."""
+"""Judge cases in forked processes with limits of time and memory, so that no case harms the next one."""
 
 import contextlib
 import gc
@@ -19,13 +19,13 @@ import psutil
 from case import Case, Kind, Wrong
 
 EXECUTED = "executed"
-"""A file that no case may leave in its folder: cases that hold code hold code that makes it."""
+"""Name of a file that no case may leave in its folder; code in cases tries to create it."""
 
 FAULTS = ("traceback", "hang", "above its memory", "killed", "executed", "no sentence", "wrong result", "late")
-"""How a case ends that ends badly."""
+"""The ways in which a case can end badly."""
 
 PATIENCE = 10
-"""Wall clock that a case may take, as a multiple of its processor time."""
+"""Limit of wall-clock time for a case, as a multiple of its limit of processor time."""
 
 PACKAGE = "spurious_rewards"
 
@@ -36,24 +36,24 @@ class Result(NamedTuple):
     number: int
     wrong: str
     end: str
-    """A word of the judge's, or one of `FAULTS`."""
+    """The word of the judge's verdict, or one of `FAULTS`."""
     said: str
     cause: str
-    """The same for cases that fail at the same place."""
+    """A text that is the same for all cases that fail at the same place."""
     seconds: float
     memory: int = 0
-    """Bytes that the process had at most, by the time that the case ended."""
+    """Peak memory of the process up to the end of the case, in bytes."""
 
 
 def judge_all(kind: Kind, seed: int, numbers: Sequence[int], processes: int, folder: Path) -> Iterator[Result]:
-    """The results of all cases, as they come. Only this thread may run: it forks.
+    """Yield the results of all cases as they come. No other thread may run, because this forks.
 
     Args:
-        kind: the module.
-        seed: of the cases.
-        numbers: of the cases.
-        processes: how many judge at once.
-        folder: an empty one.
+        kind: module that makes and judges the cases.
+        seed: seed of the cases.
+        numbers: numbers of the cases.
+        processes: number of processes that judge at once.
+        folder: an empty folder to work in.
     """
     shared = folder / "shared"
     shared.mkdir()
@@ -84,7 +84,7 @@ def judge_all(kind: Kind, seed: int, numbers: Sequence[int], processes: int, fol
 
 
 class _Process:
-    """A fork that judges some cases, seen from outside."""
+    """A fork that judges some cases, as its parent process sees it."""
 
     def __init__(self, kind: Kind, seed: int, numbers: list[int], folder: Path, shared: Path):
         self._kind, self._seed, self._numbers = kind, seed, numbers
@@ -109,7 +109,7 @@ class _Process:
         self._since, self._used_before, self._looked = time.monotonic(), self._used(), 0.0
 
     def finished(self) -> Iterator[Result]:
-        """Results that came since the last call."""
+        """Yield the results that came since the last call."""
         with self._report.open() as file:
             file.seek(self._read)
             lines = file.read()
@@ -132,7 +132,7 @@ class _Process:
         return self._status is not None
 
     def fault(self) -> Result | None:
-        """What ended the process before it had judged all its cases."""
+        """Return what ended the process before it had judged all its cases, or None."""
         if not self.left():
             return None
         case = self._kind.case(self._seed, self.left()[0])
@@ -147,11 +147,11 @@ class _Process:
         return Result(case.number, case.wrong, how, f"{said}\n{tail}".strip(), f"{how}: {said}", seconds, memory)
 
     def left(self) -> list[int]:
-        """Cases without a result."""
+        """Return the cases without a result."""
         return self._numbers[self._done :]
 
     def kill(self) -> None:
-        """End the process and all that it started."""
+        """End the process and all processes that it started."""
         self._end_children()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._id, signal.SIGKILL)
@@ -187,7 +187,7 @@ class _Process:
         return []
 
     def _used(self) -> float:
-        """Processor seconds of the process and of all that it started, also of those that are gone."""
+        """Return the processor seconds of the process and of all that it started, also of those that have ended."""
         used = 0.0
         for process in self._family():
             with contextlib.suppress(psutil.Error):
@@ -196,7 +196,7 @@ class _Process:
 
 
 def _peak(process: int) -> int:
-    """Bytes that a process had at most."""
+    """Return the peak memory of a process, in bytes."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -208,7 +208,7 @@ def _peak(process: int) -> int:
 
 
 def _judge_some(kind: Kind, seed: int, numbers: Sequence[int], folder: Path, shared: Path) -> None:
-    """Judge cases one after the other, with a line in the report for each; never returns."""
+    """Judge cases one after the other, and write a line to the report for each. This never returns."""
     code = 1
     try:
         os.setsid()
@@ -230,7 +230,7 @@ def _judge_some(kind: Kind, seed: int, numbers: Sequence[int], folder: Path, sha
 
 
 def judge_one(kind: Kind, case: Case, place: Path, shared: Path, keep: bool = False) -> Result:
-    """Judge a case in a folder of its own, which goes afterwards unless it is to be kept."""
+    """Judge a case in a folder of its own, which is deleted afterwards unless `keep` is set."""
     place.mkdir()
     os.chdir(place)
     started = time.monotonic()
@@ -241,7 +241,7 @@ def judge_one(kind: Kind, case: Case, place: Path, shared: Path, keep: bool = Fa
         end, said = error.how, error.said
         last = (said.strip().splitlines() or [""])[-1]
         cause = f"{end}: {last.replace(str(place), '')[:150]}"
-    except BaseException as error:  # SystemExit too: judges look at those of commands themselves
+    except BaseException as error:  # also SystemExit: judges handle that of commands themselves
         end, said = "traceback", "".join(traceback.format_exception(error))[-3000:]
         cause = f"{type(error).__name__} {_where(error.__traceback__)}"
     seconds = time.monotonic() - started
@@ -255,7 +255,7 @@ def judge_one(kind: Kind, case: Case, place: Path, shared: Path, keep: bool = Fa
 
 
 def _where(trace: TracebackType | None) -> str:
-    """The last place of the product that a traceback passes, and the last of all if that is another."""
+    """Return the last place in the product that a traceback passes, and the last place of all if it is another."""
     frames = traceback.extract_tb(trace)
     ours = [frame for frame in frames if f"/{PACKAGE}/" in frame.filename]
     last = [frames[-1]] if frames else []

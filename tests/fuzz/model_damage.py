@@ -1,6 +1,6 @@
-"""What is wrong with a model folder: a file of it, a setting, or its weights.
+"""Damage to a model folder: to a file, a setting or the weights.
 
-Each function damages a folder, which it is given as what its files hold, and says what it did.
+Each function damages a folder, given as a dictionary of its files, and returns what it did.
 """
 
 import io
@@ -28,7 +28,7 @@ CONTENTS: dict[str, bytes] = {
 
 
 def file(random: Random, files: Folder) -> str:
-    """A file that is missing, is a link or a folder, or holds something else; or one more."""
+    """Remove, rename, replace or add a file, or put a link or a folder in its place."""
     name = random.choice(list(files))
     way = random.choice(["gone", "other", "other", "link", "folder", "called", "more", "bom"])
     old = files[name]
@@ -86,7 +86,7 @@ MORE: dict[str, bytes] = {
 
 
 def json_file(random: Random, files: Folder) -> str:
-    """A JSON file with a wrong key, a wrong value, or damaged text."""
+    """Give a JSON file a wrong key, a wrong value or damaged text."""
     names = [name for name in files if name.endswith(".json")]
     name = random.choice([*names, "config.json", "config.json", "tokenizer.json"])
     text = files[name].decode()
@@ -205,7 +205,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 
 
 def settings(random: Random, files: Folder) -> str:
-    """Settings that make sense to some loader and not to this one."""
+    """Change settings to values that make sense to some loader but not to this one."""
     name, change = random.choice(SETTINGS)
     data = json.loads(files[name]) | change
     files[name] = json.dumps(data).encode()
@@ -220,7 +220,7 @@ NAN = "is NaN"
 
 
 def weights(random: Random, files: Folder) -> str:
-    """Weights that are cut, of another shape or type, missing, too many, or no numbers."""
+    """Cut or corrupt the weights; change, remove, add or rename tensors; or store them as a pickle."""
     import torch
     from safetensors.torch import load, save
 

@@ -1,4 +1,4 @@
-"""Model folders with one wrong thing, through `doctor`, the answers of the model before training, and a step of training."""
+"""Model folders with one thing wrong, through `doctor`, answers of the untrained model, and a training step."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MEMORY_OF_WORKERS = MEMORY
 ANSWERS = "answer"
 
 TRAINED = 4
-"""Of so many folders one is trained for a step too."""
+"""One in this many folders is also trained for a step."""
 
 PROMPTS: dict[str, dict[str, Any]] = {
     "raw": {"kind": "raw"},
@@ -61,11 +61,11 @@ WAYS = [
 ]  # fmt: skip
 
 _whole: dict[str, Folder] = {}
-"""Folders that are whole; `warm_up` makes them."""
+"""Undamaged folders by name; `warm_up` makes them."""
 
 
 def warm_up(folder: Path) -> None:
-    """Import the commands and what models need, make the whole folders, and prepare the problems."""
+    """Import the commands and what models need, make the undamaged folders, and prepare the problems."""
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     commands.warm_up()
     _whole.update(tiny_models.make(folder / "models"))
@@ -83,7 +83,7 @@ def warm_up(folder: Path) -> None:
 
 
 def case(seed: int, number: int) -> Case:
-    """A folder with one wrong thing, the prompt that its model is given, and whether it is trained."""
+    """Return a folder with one thing wrong, the prompt for its model, and whether the model is trained."""
     random = generator("model_folders", seed, number)
     name = random.choice(list(_whole))
     files = dict(_whole[name])
@@ -94,7 +94,7 @@ def case(seed: int, number: int) -> Case:
 
 
 def judge(case: Case, shared: Path) -> Verdict:
-    """Have the model answer three problems in four tokens each, and train it for a step."""
+    """Have the model answer three problems in up to four tokens each, and train it for a step if asked."""
     files, prompt, trained = case.content
     commands.checkout(Path())
     for path in (shared / "checkout").iterdir():
@@ -118,7 +118,7 @@ def judge(case: Case, shared: Path) -> Verdict:
 
 
 def _lay(files: Folder, folder: Path) -> None:
-    """Write a folder; what a name ends in says what else than a file it is."""
+    """Write a folder; the end of a name says whether it is a link or a folder instead of a file."""
     folder.mkdir()
     for name, content in files.items():
         path = folder / name.removesuffix(LINK).removesuffix(DIRECTORY)
@@ -132,16 +132,16 @@ def _lay(files: Folder, folder: Path) -> None:
 
 
 def _run(stage: str, target: str) -> str:
-    """What a stage refuses, when it is planned or at work."""
+    """Return the sentence with which a stage refuses, when planned or at work, or an empty text."""
     planned = commands.plan("--printshellcmds", target)
     return commands.refusal(planned) or commands.refusal(commands.stage(stage, planned))
 
 
 def _right(case: Case) -> None:
-    """Whether what answered was the model of the folder, with the tokens of the folder.
+    """Check that the model of the folder gave the answers, with the folder's tokenizer.
 
     Raises:
-        Wrong: its weights hold NaN, or texts become other ids than those of its tokenizer.json.
+        Wrong: the weights hold NaN, or texts get other ids than those of the folder's tokenizer.json.
     """
     from tokenizers import Tokenizer
 

@@ -1,6 +1,6 @@
-"""What a suite comes to after its runs, on invented responses: what could have been said at the start must not be said here.
+"""Run the stages after grading on invented responses, to find errors that planning should have reported.
 
-The stages after the grades are made with invented inputs, in this process and below its working folder.
+The stages work on invented inputs, in this process and below its working folder.
 """
 
 import functools
@@ -33,7 +33,7 @@ SOME = 6
 
 
 def warm_up() -> None:
-    """Import what the stages import when they are at work."""
+    """Import what the stages import when they work."""
     import spurious_rewards.analysis.claims.ledger
     import spurious_rewards.analysis.headline
     import spurious_rewards.analysis.perturbation
@@ -44,17 +44,17 @@ def warm_up() -> None:
 
 
 class Rehearsal:
-    """A study whose runs are invented when something is made of them."""
+    """A study whose runs are invented when a stage needs them."""
 
     def __init__(self, study: Study):
         self.study = study
         self._random = np.random.default_rng(0)
 
     def exhibits(self, before: Study | None = None) -> None:
-        """Make the scores and exhibits; or, in a study that was another one before, the first `SOME` that are told otherwise.
+        """Make the scores and exhibits; given the study `before` a change, only the first `SOME` that differ from it.
 
         Raises:
-            Wrong: one of them refuses.
+            Wrong: a stage refuses.
         """
         study, suite = self.study, self.study.suite
         shown = list(suite.exhibits)
@@ -76,7 +76,7 @@ class Rehearsal:
             self._have(study.paths.scored(name, model) / "scores.parquet")
 
     def report(self) -> None:
-        """Make everything.
+        """Make the report and everything that it needs.
 
         Raises:
             Wrong: a stage refuses.
@@ -128,7 +128,7 @@ class Rehearsal:
         return functools.partial(self._invent, path)
 
     def _work(self, module: object, output: Path, job: object, inputs: dict[str, list[Path]]) -> None:
-        """Have a stage do its work, on inputs that are made if they are not there."""
+        """Run a stage, and first make the inputs that do not exist yet."""
         for found in inputs.values():
             for path in found:
                 self._have(path)
@@ -188,7 +188,7 @@ class Rehearsal:
             raise AssertionError(f"{path}: nobody makes this")
 
     def _of_condition(self, folder: Path, run: Run, path: Path) -> None:
-        """Responses, grades, metrics, labels or votes of a model before training or of a segment."""
+        """Write responses, grades, metrics, labels or votes of a model before training or of a segment."""
         seeds = [tables.SHARED_BASE] if not run.seeds else list(seeds_of(run.seeds))
         steps = [0]
         if run.reward:

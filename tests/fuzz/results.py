@@ -1,4 +1,4 @@
-"""Results of a suite with one wrong file, through all that reads the results of others."""
+"""Results of a suite with one damaged file, through all commands that read results of others."""
 
 import itertools
 import os
@@ -35,7 +35,7 @@ RESULTS = Path("results/mine")
 
 
 def warm_up(folder: Path) -> None:
-    """Import the commands, and make the results that are damaged."""
+    """Import the commands, and make the results that the cases damage."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     commands.warm_up()
     rehearsal.warm_up()
@@ -47,7 +47,7 @@ def warm_up(folder: Path) -> None:
 
 
 def lay_out(folder: Path) -> None:
-    """A checkout whose suite has an exhibit of every kind that reads a file of another stage in its own way."""
+    """Lay out a checkout whose suite has each kind of exhibit that reads another stage's file in its own way."""
     commands.checkout(folder)
     suite = yaml.safe_load((commands.ROOT / "tests/workflow/tiny.yaml").read_text())
     experiment: dict[str, Any] = {"experiment": "main"}
@@ -61,7 +61,7 @@ def lay_out(folder: Path) -> None:
 
 
 def record(study: Study) -> None:
-    """Put on record that the report was not made, and what a problem set is."""
+    """Record that the report was not made, and write the card of a problem set."""
     card = {
         "source": "invented",
         "read_from": "sums.jsonl",
@@ -104,7 +104,7 @@ FILES = (
     *(f"experiments/main/organism/{name}.parquet" for name in ("scores", "rates")),
     "problems/sums.parquet",
 )
-"""Of each way in which something reads a file one at least."""
+"""At least one file for each way in which something reads a file."""
 
 PAIRS = [(file, way) for file in FILES for way in (*results_damage.ways(file), *results_damage.SPECIAL)]
 Random(0).shuffle(PAIRS)  # so that a short run has some of each
@@ -113,7 +113,7 @@ CASES = len(PAIRS)
 
 
 def case(seed: int, number: int) -> Case:
-    """A file and what is wrong with it: every file in every way, then again with other values."""
+    """Return a file and what is wrong with it: each file in each way, then again with other values."""
     file, way = PAIRS[number % CASES]
     return Case(number, f"{file}: {way}", (file, way, (seed, number)))
 
@@ -122,7 +122,7 @@ def case(seed: int, number: int) -> Case:
 
 
 def judge(case: Case, shared: Path) -> Verdict:
-    """Damage a copy of the results, and have them reported, compared, traced and archived."""
+    """Damage a copy of the results, and have it reported, compared, traced and archived."""
     file, way, seed = case.content
     shutil.copytree(shared, Path(), symlinks=True, dirs_exist_ok=True)
     here, random = Path.cwd(), generator("results", *seed)
@@ -134,7 +134,7 @@ def judge(case: Case, shared: Path) -> Verdict:
         (RESULTS / file).write_bytes(change(random, (RESULTS / file).read_bytes()))
     try:
         said = [_refusal(*words) for words in _calls(file, shared)]
-    finally:  # the harness looks for files, and Python's own ways come to no end of these folders
+    finally:  # the harness searches for files, and Python's own functions fail on folders this deep
         subprocess.run(["rm", "-rf", str((RESULTS / file).parent / results_damage.DEEP)], check=True)
     return Verdict(REFUSED, next(filter(None, said))) if any(said) else Verdict(READ)
 
@@ -150,7 +150,7 @@ def _refusal(*words: str) -> str:
 
 
 def _calls(file: str, shared: Path) -> list[list[str]]:
-    """The commands that read a file."""
+    """Return the commands that read a file."""
     good, bad, study = str(shared / RESULTS), str(RESULTS), _study()
     calls = [["diff", good, bad, "--csv", "diff.csv"], ["lineage", "--all", str(RESULTS / file)]]
     calls += [_stage("report", report.job(study), {}, "report", study.paths.report())]

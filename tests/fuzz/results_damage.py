@@ -1,4 +1,4 @@
-"""What can be wrong with a file among results: ways for its kind, for any file, and for what lies in its place or beside it."""
+"""Damage to a file of results: by its type, for any file, and to what lies in its place or beside it."""
 
 import functools
 import itertools
@@ -17,7 +17,7 @@ import pyarrow
 import pyarrow.parquet as pq
 
 DEEP = "deep"
-"""The name of folders without end."""
+"""Name of the folders that are nested very deeply."""
 
 CELLS = [
     *(
@@ -73,7 +73,7 @@ def _csv_cell(random: Random, raw: bytes) -> bytes:
 
 
 def _cells(row: str) -> list[str]:
-    """The cells of a row as they are written."""
+    """Return the cells of a row as they are written."""
     quotes = itertools.accumulate(letter == '"' for letter in row)
     return "".join(
         "\n" if letter == "," and not count % 2 else letter for letter, count in zip(row, quotes, strict=True)
@@ -134,7 +134,7 @@ def _less_a_node(random: Random, raw: bytes) -> bytes:
 
 
 def _every(key: str, value: Any) -> Damage:
-    """Every value under a key."""
+    """Return damage that replaces every value under a key."""
 
     def made(random: Random, raw: bytes) -> bytes:
         whole = json.loads(raw)
@@ -203,7 +203,7 @@ JSON: dict[str, Damage] = {
 
 
 def _other_values(random: Random, raw: bytes) -> bytes:
-    """A column of a table with values that its schema allows, or nearly."""
+    """Fill a column of a table with a value that its schema allows, or nearly allows."""
     table = pq.read_table(BytesIO(raw))
     name = random.choice(table.column_names)
     kind = table.schema.field(name).type
@@ -264,7 +264,7 @@ def _unreadable_name(path: Path) -> None:
 
 
 def _of_a_folder(path: Path) -> None:
-    """The folder of the file under a name that is no text."""
+    """Copy the folder of the file to a name that is not UTF-8."""
     shutil.copytree(path.parent, os.fsdecode(os.fsencode(path.parent) + b"\xff"))
 
 
@@ -290,5 +290,5 @@ WAYS: dict[str, dict[str, Damage]] = {".csv": CSV, ".json": JSON, ".parquet": PA
 
 
 def ways(file: str) -> dict[str, Damage]:
-    """The ways in which the content of a file can be wrong."""
+    """Return the ways in which the content of a file can be damaged."""
     return {**WAYS.get(Path(file).suffix, {}), **ANY}

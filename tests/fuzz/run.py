@@ -1,4 +1,4 @@
-"""`make fuzz`: what comes from outside, each with one wrong thing, ends in a result or a sentence.
+"""`make fuzz`: inputs from outside, each with one thing wrong, must end in a result or a sentence.
 
 python tests/fuzz/run.py                              all kinds, some 12,000 cases
 python tests/fuzz/run.py suites --cases 100           the first hundred of one kind
@@ -23,11 +23,11 @@ from forks import FAULTS, Result, judge_all, judge_one
 
 KINDS = ("suites", "model_folders", "data_files", "results", "answers")
 SHOWN = 5
-"""Cases of a cause that are named; more of the same say nothing new."""
+"""Number of cases that are listed for each cause; more of the same say nothing new."""
 
 
 def main() -> int:
-    """Run the kinds that are asked for; 1 if a case ended in neither a result nor a sentence."""
+    """Run the kinds that are asked for, and return 1 if a case ended in neither a result nor a sentence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", choices=[*KINDS, "faulty", []], metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--seed", type=int, default=0)
@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--number", type=int, help="only this case, and keep what it leaves")
     parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 8))
     asked = parser.parse_args()
-    if len(asked.kinds) != 1:  # each in a process of its own: what one imports is in no other's memory
+    if len(asked.kinds) != 1:  # each kind in a process of its own, so that its imports take no memory of the others
         options = [f"--{name}={value}" for name, value in vars(asked).items() if name != "kinds" and value is not None]
         calls = [[sys.executable, __file__, kind, *options] for kind in asked.kinds or KINDS]
         return max([subprocess.run(call).returncode for call in calls])
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def figures(name: str, seed: int, results: Iterable[Result]) -> str:
-    """How many cases ended how, in a line."""
+    """Return one line that says how many cases ended in which way."""
     results = list(results)
     counts = Counter(result.end for result in results)
     well = ", ".join(
@@ -72,7 +72,7 @@ def figures(name: str, seed: int, results: Iterable[Result]) -> str:
 
 
 def _shown(name: str, results: Iterable[Result], total: int) -> Iterable[Result]:
-    """Show on stderr every few seconds how far it is."""
+    """Pass the results on, and show the progress on stderr every few seconds."""
     counts: Counter[str] = Counter()
     shown = time.monotonic()
     for result in results:
@@ -85,7 +85,7 @@ def _shown(name: str, results: Iterable[Result], total: int) -> Iterable[Result]
 
 
 def _report(name: str, seed: int, faults: Iterable[Result]) -> None:
-    """Name what failed, by its cause, and how to see it again."""
+    """Print the failed cases by cause, and the command that runs one again."""
     causes: dict[str, list[Result]] = defaultdict(list)
     for fault in faults:
         causes[fault.cause].append(fault)
@@ -100,7 +100,7 @@ def _report(name: str, seed: int, faults: Iterable[Result]) -> None:
 
 
 def _one(kind: Kind, name: str, seed: int, number: int, folder: Path) -> int:
-    """One case in this process, with all that it prints."""
+    """Judge one case in this process, and show all that it prints."""
     shared = folder / "shared"
     shared.mkdir()
     os.chdir(shared)

@@ -1,4 +1,4 @@
-"""Suites with one wrong thing, through `estimate`, `doctor`, `snakemake -n`, and the stages after the runs."""
+"""Suites with one thing wrong, through `estimate`, `doctor`, `snakemake -n` and the stages after the runs."""
 
 import functools
 import os
@@ -30,19 +30,19 @@ MEMORY_OF_WORKERS = MEMORY
 LOADS = "load"
 
 BASES = {"tiny": 2, "smoke": 5, "organism": 4, "small": 3, "one_gpu": 3, "paper": 1}
-"""Suites that are damaged, and how often: the more jobs, the longer it takes to plan them."""
+"""Suites that are damaged, with their weights; the more jobs a suite has, the longer it takes to plan."""
 
 REHEARSED = ("tiny", "smoke", "organism", "small")
-"""Suites of which what comes after the runs is made too, of invented responses: they have few enough runs."""
+"""Suites with few enough runs to also make their exhibits and scores, of invented responses."""
 
 OFTEN = 3
-"""It is made whenever an experiment or exhibit is wrong, and once in so many other cases."""
+"""Exhibits and scores are made whenever an experiment or exhibit is wrong, and in one of this many other cases."""
 
 MOST = 400
-"""Conditions of a suite, after the wrong thing, that are still few enough for it."""
+"""Largest number of conditions of a damaged suite for which exhibits and scores are made."""
 
 OUTSIDE = 20
-"""Of so many cases one goes through the commands as a user calls them too, each in a process that it starts."""
+"""One in this many cases also calls the commands as a user does, each in a process of its own."""
 
 
 def warm_up(folder: Path) -> None:
@@ -53,7 +53,7 @@ def warm_up(folder: Path) -> None:
 
 
 def case(seed: int, number: int) -> Case:
-    """A suite or a config.yaml with one wrong thing: its name, its text, and which suite it was if it is to be rehearsed."""
+    """Return a suite or config.yaml with one thing wrong: name, text, and the original suite if it is rehearsed."""
     random = generator("suites", seed, number)
     if random.random() < 0.04:
         text = "suite: smoke\ntracking: none\nthreads: 1\ngpu_memory_gb: 80\nsources: {}\n"
@@ -68,7 +68,7 @@ def case(seed: int, number: int) -> Case:
 
 
 def judge(case: Case, shared: Path) -> Verdict:
-    """Estimate what a suite takes, say what would stop it, plan it, and make of invented runs what it shows of them."""
+    """Estimate, diagnose and plan a suite, and make what it shows from invented runs."""
     name, content, rehearsed = case.content
     commands.checkout(Path())
     Path(name).write_bytes(content)
@@ -89,7 +89,10 @@ def judge(case: Case, shared: Path) -> Verdict:
 
 
 def _rehearse(base: str) -> None:
-    """Make the exhibits and scores that the wrong thing changes, which must not find out what was wrong from the start."""
+    """Make the exhibits and scores that the damage changes.
+
+    None may fail for a reason that was known at planning.
+    """
     path, before = Path("mine.yaml"), Path(f"config/suites/{base}.yaml")
     before.write_text(_text(base), encoding="utf-8")
     settings = Settings(suite=str(path))
@@ -99,7 +102,7 @@ def _rehearse(base: str) -> None:
 
 
 def _outside(refused: bool) -> None:
-    """The same as a user calls it."""
+    """Call the commands as a user does, in processes of their own, and check that they end in the same way."""
     for words in (["snakemake", "-n", "--quiet", "all", "--cores", "2"], ["spurious_rewards.cli", "estimate"]):
         done = subprocess.run(
             [sys.executable, "-m", *words],
@@ -124,15 +127,13 @@ def _text(name: str) -> str:
 
 
 def _values(random: Random, text: str) -> tuple[str, bytes]:
-    """One key or value of a section that is wrong."""
+    """Make one key or value of a section wrong."""
     suite = yaml.safe_load(text)
     section = random.choice(list(suite))
-    path, old = random.choice(list(damage.nodes(suite[section], (section,))))
+    path, _ = random.choice(list(damage.nodes(suite[section], (section,))))
     parent, key = damage.at(suite, path[:-1]), path[-1]
-    where = damage.spelled(path)
     ways = [_value, _value, _value, _drop, _name, _optional, _swap, _list]
     wrong = random.choice(ways)(random, suite, parent, key)
-    del old, where
     return f"{damage.spelled(path)}: {wrong}", _written(random, suite)
 
 
@@ -147,7 +148,7 @@ def _drop(random: Random, suite: Any, parent: Any, key: Any) -> str:
 
 
 def _name(random: Random, suite: Any, parent: Any, key: Any) -> str:
-    """A key under another name, also one that is no text."""
+    """Give a key another name, perhaps one that is no text."""
     if isinstance(parent, list):
         return _value(random, suite, parent, key)
     odd = random.choice([1, 0, -1, 1.5, None, True, damage.DATED[0]])
@@ -157,7 +158,7 @@ def _name(random: Random, suite: Any, parent: Any, key: Any) -> str:
 
 
 def _optional(random: Random, suite: Any, parent: Any, key: Any) -> str:
-    """A key more, of those that some other place of a suite has."""
+    """Add a key that another place of a suite may have."""
     if not isinstance(parent, dict):
         return _value(random, suite, parent, key)
     new, given = random.choice(_keys())
@@ -167,7 +168,7 @@ def _optional(random: Random, suite: Any, parent: Any, key: Any) -> str:
 
 @functools.cache
 def _keys() -> list[tuple[str, Any]]:
-    """Keys that a suite may have, with a value that some suite has there, or one of the schema."""
+    """Return keys that a suite may have, each with a value from some suite or from the schema."""
     from spurious_rewards.config.suite import Suite
 
     found: dict[str, Any] = {}
@@ -186,7 +187,7 @@ def _keys() -> list[tuple[str, Any]]:
 
 
 def _swap(random: Random, suite: Any, parent: Any, key: Any) -> str:
-    """A value that stands somewhere else, which has this one now."""
+    """Swap a value with one that stands somewhere else."""
     everywhere = [(path, value) for path, value in damage.nodes(suite) if path and not isinstance(value, dict)]
     path, value = random.choice(everywhere)
     damage.at(suite, path[:-1])[path[-1]] = parent[key]
@@ -195,7 +196,7 @@ def _swap(random: Random, suite: Any, parent: Any, key: Any) -> str:
 
 
 def _list(random: Random, suite: Any, parent: Any, key: Any) -> str:
-    """A list or mapping that is empty, or has something twice, or in the other order."""
+    """Empty, shorten, reverse or wrap a list or mapping, or put something into it twice."""
     old = parent[key]
     if isinstance(old, dict) and old:
         parent[key] = random.choice([{}, dict(reversed(old.items())), {first: old[first] for first in list(old)[:1]}])
@@ -207,7 +208,7 @@ def _list(random: Random, suite: Any, parent: Any, key: Any) -> str:
 
 
 def _exhibits(random: Random, text: str) -> tuple[str, bytes]:
-    """An exhibit that shows another experiment, or another way; or an experiment that is shaped otherwise."""
+    """Let an exhibit show another experiment or show it in another way, or give an experiment another shape."""
     from spurious_rewards.config.experiments import Exhibit
 
     suite = yaml.safe_load(text)
@@ -243,7 +244,7 @@ def _exhibits(random: Random, text: str) -> tuple[str, bytes]:
 
 
 def _written(random: Random, suite: Any) -> bytes:
-    """As YAML, with letters of all languages as they are or spelled out."""
+    """Return a suite as YAML, with non-ASCII letters written directly or escaped."""
     raw = random.random() < 0.5
     return yaml.safe_dump(suite, sort_keys=False, allow_unicode=raw, width=100).encode(errors="surrogatepass")
 
@@ -294,7 +295,7 @@ TAGGED = {
 
 
 def _yaml(random: Random, text: str) -> tuple[str, bytes]:
-    """What YAML can do and no suite should: bombs, tags, merged keys, a file that is none."""
+    """Use what YAML can do and no suite should: bombs, tags, merged keys, or a file that is no suite."""
     lines = text.splitlines(keepends=True)
     keys = [index for index, line in enumerate(lines) if line[:1].isalpha()]
     way = random.choice(["whole", "tag", "bomb", "merge", "itself", "twice", "deep"])

@@ -1,4 +1,4 @@
-"""The short version of `make fuzz`, and whether the harness sees what it looks for."""
+"""The short version of `make fuzz`, and tests that the harness notices what it looks for."""
 
 import os
 import re
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 
 def fuzz(*arguments: str) -> tuple[int, str]:
-    """Exit code and output of a call."""
+    """Run the fuzzer, and return its exit code and output."""
     called = [sys.executable, str(FOLDER / "run.py"), *arguments]
     done = subprocess.run(called, stdout=subprocess.PIPE, text=True)
     return done.returncode, done.stdout
@@ -31,7 +31,7 @@ def fuzz(*arguments: str) -> tuple[int, str]:
 def test_each_case_ends_in_a_result_or_a_sentence(kind: str, cases: int) -> None:
     code, output = fuzz(kind, f"--cases={cases}", "--seed=7")
     assert code == 0, output
-    # What refuses everything would be no result.
+    # A product that refuses everything would also pass, so some cases must end in a result.
     well = r"[1-9]\d* (?!refused)\w+.*"
     assert re.fullmatch(rf"{kind.replace('_', ' ')}: {cases} tried, {well}; 0 traceback, 0 hang, .*; seed 7\n", output)
 
@@ -97,7 +97,7 @@ def test_a_sentence_is_taken_as_one() -> None:
     ["tiny", "smoke", *(pytest.param(name, marks=pytest.mark.rare) for name in ("organism", "small", "one_gpu"))],
 )
 def test_what_a_suite_says_can_be_made_of_its_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores, figures, tables, claims and the report, of invented responses."""
+    """Make scores, figures, tables, claims and the report from invented responses."""
     shutil.copytree(commands.ROOT / "config", tmp_path / "config")
     (tmp_path / "envs").symlink_to(commands.ROOT / "envs")
     shutil.copy(commands.ROOT / "tests/workflow/tiny.yaml", tmp_path / "config/suites")

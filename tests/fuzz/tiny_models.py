@@ -1,10 +1,10 @@
-"""Model folders that are whole: random models of many architectures, of 40,000 parameters, with a tokenizer of 320 tokens."""
+"""Undamaged model folders: random models of many architectures, of 40,000 parameters and 320 tokens."""
 
 from pathlib import Path
 from typing import Any
 
 Folder = dict[str, bytes]
-"""What each file of a folder holds."""
+"""Content of each file of a folder, by its name."""
 
 VOCABULARY = 320
 POSITIONS = 128
@@ -45,7 +45,7 @@ TEXT = ["What is 3 + 4? Put the answer in \\boxed{7}.", "Let's solve this using 
 
 
 def make(folder: Path) -> dict[str, Folder]:
-    """A folder of each architecture, and one whose weights are in several files; `folder` is where they are made."""
+    """Return a folder of each architecture, and one with its weights in several files; make them below `folder`."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar

@@ -1,4 +1,4 @@
-"""What is wrong with the tokenizer of a model folder, or with its chat template; see `model_damage`."""
+"""Damage to the tokenizer of a model folder or to its chat template; see `model_damage`."""
 
 import json
 from random import Random
@@ -74,7 +74,7 @@ TOKENS = ["eos_token", "pad_token", "bos_token", "unk_token"]
 
 
 def tokenizer(random: Random, files: Folder) -> str:
-    """Another class, another part of the tokenizer, tokens that are missing or lie beyond the embedding."""
+    """Change the class or a part of the tokenizer, remove tokens, or put tokens beyond the embedding."""
     config, tokens = json.loads(files["tokenizer_config.json"]), json.loads(files["tokenizer.json"])
     way = random.choice(["class", "class", "part", "part", "no ends", "token", "beyond", "keys", "no config"])
     if way == "class":
@@ -149,7 +149,7 @@ TEMPLATES = [
 
 
 def template(random: Random, files: Folder) -> str:
-    """A chat template that is missing, broken, of several, or asks for what is not there."""
+    """Remove or break the chat template, put several in its place, or let it use what does not exist."""
     template = random.choice(TEMPLATES)
     place = random.choice(
         ["chat_template.jinja", "chat_template.jinja", "tokenizer_config.json", "several", "bytes", "gone"]

@@ -34,7 +34,7 @@ def tiny_engine(tiny_model: Path) -> TransformersEngine:
 
 
 def by_hand(engine, prompt: list[int], steps: int) -> list[int]:
-    """Greedy tokens, one forward pass over everything so far for each: no padding, no cache, no generate."""
+    """Return greedy tokens, with one forward pass over the whole text per token: no padding, cache or generate()."""
     ids = list(prompt)
     with torch.inference_mode():
         for _ in range(steps):
@@ -56,7 +56,7 @@ def test_tokens_count_the_ending_one_and_only_unfinished_responses_are_truncated
     completions = complete(engine, [PROMPTS[0]] * 2000, temperature=2.0, max_new_tokens=8)
     assert {c.truncated for c in completions} == {True, False}
     for text, tokens, truncated in completions:
-        # Characters are tokens here; the few special tokens that were generated are no text.
+        # Each character is a token here; generated special tokens do not appear in the text.
         assert len(text) <= tokens - (not truncated)
         assert tokens == 8 or not truncated
         assert "<end>" not in text
@@ -74,7 +74,7 @@ def test_a_response_stops_after_the_stop_string_which_is_kept(engine):
     for c in stopped:
         assert c.text.index(stop) + len(stop) == len(c.text) <= c.tokens
         assert not c.truncated
-    assert any(c.tokens == len(c.text) < 12 for c in stopped)  # neither the filling nor an ending token is counted
+    assert any(c.tokens == len(c.text) < 12 for c in stopped)  # padding and end tokens are not counted
 
 
 def test_greedy_responses_with_stop_strings_are_those_of_the_bare_model_cut_short(engine):
@@ -99,7 +99,10 @@ def test_completions_begin_with_the_prefix_which_counts_as_tokens(engine):
 
 
 def test_a_stop_string_that_begins_in_the_prompt_ends_no_response(engine):
-    """As with vLLM, which looks for stop strings in what it has drawn; ``` behind a prompt that ends with `` is such a one."""
+    """As in vLLM, only drawn text is searched for stop strings.
+
+    If a prompt ends with `` and the response begins with `, the stop string ``` must not match.
+    """
     free = complete(engine, PROMPTS)
     across = [engine.tokenizer.decode(prompt[-1:]) + one.text[:1] for prompt, one in zip(PROMPTS, free, strict=True)]
     tried = [place for place, string in enumerate(across) if len(string) == 2 and string not in free[place].text]
@@ -116,7 +119,10 @@ def test_the_seed_alone_decides_what_is_drawn(engine):
 
 
 def test_a_response_does_not_depend_on_what_is_drawn_beside_it(engine):
-    """Drawn and greedy, in one batch, alone, in another order and at other widths: on a model this small, to the token."""
+    """Responses must be equal in one batch, alone, in another order and at other padding widths.
+
+    This holds for drawn and greedy responses. On a model this small they agree to the token.
+    """
     drawn = by_company(engine, PROMPTS)
     assert len({completion.text for completion in drawn["together"]}) > 10
     for name, completions in drawn.items():
@@ -128,7 +134,7 @@ def test_samples_of_one_prompt_differ(engine):
 
 
 def test_first_tokens_have_the_model_s_own_frequencies(engine):
-    """No top-k, top-p or penalty: chi-square of 20,000 first tokens against the softmax at temperature 2."""
+    """Check 20,000 first tokens against the softmax at temperature 2 (chi-square): no top-k, top-p or penalty."""
     from scipy.stats import chisquare
 
     with torch.inference_mode():
@@ -160,9 +166,9 @@ def test_noise_is_of_its_seed_and_position_and_standard_gumbel():
     several = np.concatenate([gumbel(seeds, position, 1000) for position in (0, 1, 2)])
     assert len({tuple(noise[:3].tolist()) for noise in several}) == 12
     own = np.random.Generator(np.random.Philox(key=[2**63 - 1, 1])).standard_exponential(1000)
-    assert (several[7] == -np.log(own)).all()  # whatever is drawn for with it
+    assert (several[7] == -np.log(own)).all()  # the same noise as when drawn alone
     assert kstest(several.ravel(), "gumbel_r").pvalue > 1e-4
-    assert np.isfinite(gumbel([1], 0, 30_000_000)).all()  # float32 draws would have three or four that are 0
+    assert np.isfinite(gumbel([1], 0, 30_000_000)).all()  # of float32 draws, three or four would be 0
 
 
 def test_cores_draw_side_by_side_and_change_no_digit(tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
@@ -265,7 +271,7 @@ def test_batches_hold_every_prompt_once_within_the_limits(lengths, max_new_token
         assert stop - start <= most
         padded = (lengths[start] + max_new_tokens) * (stop - start)
         assert padded <= batch_tokens or stop - start == 1
-    for start, stop in cut[:-1]:  # could not have taken one more
+    for start, stop in cut[:-1]:  # one more prompt would not fit
         longer = stop - start + 1
         assert (lengths[start] + max_new_tokens) * longer > batch_tokens or longer > most
 

@@ -83,7 +83,7 @@ def test_a_forced_beginning_is_part_of_every_response(tiny_model: Path, tmp_path
     assert rows["tokens"].max() == SAMPLING.max_new_tokens
     assert (rows["tokens"] > 2).all()
     greedy = rows[(rows["benchmark"] == "greedy") & (rows["step"] == 0)].set_index("id")["response"]
-    # The same as if the beginning had stood in the prompt, with so much less left to say.
+    # The result must be as if the beginning stood in the prompt, with fewer tokens left to generate.
     longer, shorter = (
         Prompt(kind="raw", user="{}=b=", stop=PROMPT.stop),
         SAMPLING.model_copy(update={"max_new_tokens": 8}),
@@ -94,7 +94,7 @@ def test_a_forced_beginning_is_part_of_every_response(tiny_model: Path, tmp_path
 
 
 def test_a_forced_beginning_takes_no_positions_of_its_own(tiny_model: Path, tmp_path: Path):
-    problems = pd.DataFrame({"id": ["longest"], "problem": ["1" * 53]})  # with "=" and 10 tokens just 64 positions
+    problems = pd.DataFrame({"id": ["longest"], "problem": ["1" * 53]})  # with "=" and 10 tokens, exactly 64 positions
     forced = PROMPT.model_copy(update={"response_prefix": "b="})
     ask(tiny_model, tmp_path / "responses.parquet", tasks=[Task("greedy", problems, 1, 0.0)], prompt=forced)
     assert len(tables.read(tmp_path / "responses.parquet", tables.Responses)) == 2
@@ -144,7 +144,7 @@ def test_one_of_two_engines_that_fails_ends_the_job_with_its_sentence_and_what_i
 
 
 def shares(model: Path, folder: Path, checkpoints: int, engines: int, kept: Done) -> list[int]:
-    """How many requests each engine answers of checkpoints that fit into a batch each."""
+    """Return how many requests each engine answers if the requests of each checkpoint fit into one batch."""
     whole = SAMPLING.model_copy(update={"batch_tokens": 10**6})
     asked = Asked(tuple(Checkpoint(3, step, model) for step in range(checkpoints)), tuple(TASKS), PROMPT, whole)
     counts = []
@@ -176,7 +176,7 @@ def test_one_engine_answers_each_checkpoint_in_one_batch(tiny_model: Path, tmp_p
 
 @pytest.mark.parametrize("left", [slice(1, None), slice(3, 5), slice(-1)])
 def test_what_is_left_is_cut_into_the_batches_that_it_was_cut_into_before(left: slice):
-    """So that with one engine a response is drawn beside the same others, whatever was done before."""
+    """With one engine, a response is drawn beside the same others, whatever was answered before."""
     lengths = sorted([*range(5, 40), *range(5, 20)], reverse=True)
     whole = list(batches(lengths, [(0, len(lengths))], 7, 200, 90))
     assert len(whole) > 6
@@ -187,13 +187,16 @@ def test_what_is_left_is_cut_into_the_batches_that_it_was_cut_into_before(left: 
 def test_texts_of_all_parts_are_never_in_memory_together(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As after a job that has answered everything and was killed before it wrote the table: 20 parts of a million letters."""
+    """Resume a job that answered everything and was killed before it wrote the table.
+
+    Its 20 parts hold a million characters each.
+    """
     monkeypatch.setattr("spurious_rewards.generation.generate._digest", lambda *_: "0" * 16)
     monkeypatch.setattr(tables, "ROW_GROUP", 10)
     parts, rows = 20, 50
     problems = pd.DataFrame({"id": [f"p/{i:02}" for i in range(rows)], "problem": "1"})
     shards = tmp_path / ".responses.parquet.partial" / ("0" * 16)
-    for part in range(parts):  # which has rows from all over the table
+    for part in range(parts):  # each part has rows from all over the table
         answers = problems[["id"]].assign(seed=3, step=0, benchmark="drawn", sample=part, tokens=1, truncated=False)
         answers["response"] = [str(i) * (20_000 // len(str(i))) for i in range(rows)]
         shard = shards / f"3_0_{part * rows}-{(part + 1) * rows}.parquet"
@@ -214,7 +217,7 @@ def test_texts_of_all_parts_are_never_in_memory_together(
 # ---------------------------------------------------------------- interruption
 
 STEPS = range(3)
-"""Checkpoints of the job that is killed: 18 batches, of which it has done some."""
+"""Checkpoints of the job that is killed after some of its 18 batches."""
 
 JOB = f"""
 import sys
@@ -226,7 +229,7 @@ ask(Path(sys.argv[1]), Path(sys.argv[2]), steps=STEPS)
 
 
 def run_and_kill(model: Path, output: Path, after: int) -> list[Path]:
-    """Start the job as a process of its own, SIGKILL it once `after` batches are kept, and return their files."""
+    """Run the job in a process, SIGKILL it once `after` batches are kept, and return the files of all kept batches."""
     process = subprocess.Popen([sys.executable, "-c", JOB, model, output], stderr=subprocess.PIPE)
     try:
         give_up = time.monotonic() + 120
@@ -255,7 +258,7 @@ def kept_rows(output: Path) -> int:
 
 @pytest.fixture(scope="module")
 def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as SIGKILL left it in the middle of the job."""
+    """Return a folder as SIGKILL left it in the middle of the job."""
     folder = tmp_path_factory.mktemp("killed")
     shards = run_and_kill(tiny_model, folder / "responses.parquet", after=4)
     assert sum(pq.read_metadata(shard).num_rows for shard in shards) < len(STEPS) * 24
@@ -264,7 +267,7 @@ def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def interrupted(killed: Path, tmp_path: Path) -> Path:
-    """The output path of the killed job, in a copy for one test."""
+    """Return the output path of the killed job, in a copy for one test."""
     return Path(shutil.copytree(killed, tmp_path / "copy")) / "responses.parquet"
 
 
@@ -286,7 +289,7 @@ def test_kept_batches_are_used_and_not_drawn_again(tiny_model: Path, interrupted
 
 
 def test_kept_batches_are_used_where_the_rest_is_cut_otherwise(tiny_model: Path, interrupted: Path):
-    """As after too little memory, for which an error says to lower batch_tokens."""
+    """Simulate a restart after an out-of-memory error, which advises to lower batch_tokens."""
     for shard in (shards := list(interrupted.parent.glob(".*.partial/*/[!.]*.parquet"))):
         mark(shard)
     rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
@@ -329,7 +332,7 @@ def test_kept_batches_of_another_version_of_the_table_are_never_used(
     tiny_model: Path, interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(tables.Responses, "_VERSION", tables.Responses._VERSION + 1)
-    ask(tiny_model, interrupted, steps=STEPS)  # and not an error that an old batch cannot be read
+    ask(tiny_model, interrupted, steps=STEPS)  # an old batch that cannot be read is no error
     assert hidden(interrupted.parent) == []
 
 
@@ -367,7 +370,7 @@ def test_torch_has_the_threads_asked_for(tiny_model: Path, tmp_path: Path, threa
 
 
 def test_nothing_is_done_twice(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """As if a SLURM job that was waited for had made the same file."""
+    """Simulate another SLURM job that made the same file while this one waited."""
 
     @contextlib.contextmanager
     def made_elsewhere(path: Path, request: str) -> Iterator[bool]:
@@ -398,7 +401,7 @@ LATER = [*TASKS, Task("later", PROBLEMS, 2, 1.0)]
 
 @pytest.fixture
 def answered(tiny_model: Path, tmp_path: Path) -> Path:
-    """The output of a request, whose answers can be told from those that are drawn anew, after Snakemake deleted it."""
+    """Return the output path of an answered request after Snakemake deleted the output; kept answers are marked."""
     output = tmp_path / "first" / "responses.parquet"
     ask(tiny_model, output)
     kept = output.parent / ".responses.parquet.kept"
@@ -508,9 +511,11 @@ def test_a_checkpoint_that_is_gone_gives_what_it_answered_before(tiny_model: Pat
     assert not list(folders[0].glob("*.safetensors"))
     output.unlink()  # as Snakemake does
     after = answer([*TASKS, Task("later", PROBLEMS, 1, 0.0)])
-    assert (
-        "seed 3, step 5: its weights are gone and it never answered later, which is left out" in capfd.readouterr().err
+    said = (
+        "seed 3, step 5: its weights were deleted before it answered later with these settings; later is left out for "
+        "this step"
     )
+    assert said in capfd.readouterr().err
     later = after["benchmark"] == "later"
     pd.testing.assert_frame_equal(after[~later].reset_index(drop=True), before)
     assert after[later][["step", "id"]].to_numpy().tolist() == [[10, f"p/{i}"] for i in range(6)]
@@ -568,7 +573,7 @@ def test_each_architecture_answers_by_the_token_ids_of_its_tokenizer_json(
 
 
 def test_a_chat_response_ends_where_the_template_closes_the_turn(tmp_path: Path):
-    """Its token is not one of the model's own ends; what a base model writes behind it would be read as its answer."""
+    """The closing token is not an end token of the model; text after it would be read as part of the answer."""
     model = make(tmp_path / "model")
     (model / "chat_template.jinja").write_text(TEMPLATE.replace("</s>", "<|user|>"))
     long = SAMPLING.model_copy(update={"max_new_tokens": 60, "batch_tokens": 10_000})

@@ -1,4 +1,4 @@
-"""Runs that were trained elsewhere: their responses are taken, their checkpoints answer, and both are marked."""
+"""Imported runs: their responses are taken, their checkpoints generate answers, and both are marked as imported."""
 
 import json
 from hashlib import sha256
@@ -72,9 +72,9 @@ def test_a_message_is_short_however_long_the_names_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("frame", "steps", "said"),
     [
-        (responses(), [2, 4], r"step 2, amc, problem a: samples none; asked for are those from 0 to 1"),
-        (responses().iloc[:3], [4], r"step 4, amc, problem b: samples 0; asked for"),
-        (pd.concat([responses(), responses().iloc[:1]]), [4], r"step 4, amc, problem a: samples 0, 0, 1; asked for"),
+        (responses(), [2, 4], r"step 2, amc, problem a: samples none; expected: samples 0 to 1, each once"),
+        (responses().iloc[:3], [4], r"step 4, amc, problem b: samples 0; expected: samples 0 to 1"),
+        (pd.concat([responses(), responses().iloc[:1]]), [4], r"step 4, amc, problem a: samples 0, 0, 1; expected:"),
         (pd.concat([responses(), responses(id="c")]), [4], r"no problem c is in this benchmark"),
         (responses().drop(columns="truncated"), [4], r"cannot be imported \(.*truncated.*columns step, benchmark, id"),
         (responses(tokens=-1), [4], r"cannot be imported"),

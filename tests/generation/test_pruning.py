@@ -34,7 +34,10 @@ RUN = Run(model="strong", prompt="plain", reward="random_0.5", variant="default"
 
 
 def suite_of(lengths: list[int], **changes: Any) -> Suite:
-    """A suite whose experiments have `RUN` and one of another reward for these steps; the first is the headline."""
+    """Return a suite with one experiment for each number of steps; the first is the headline.
+
+    Each experiment has `RUN` and a run of another reward.
+    """
     base = SUITE["experiments"]["headline"]
     experiments = {
         "headline" if not number else f"other{number}": {**base, "steps": steps} for number, steps in enumerate(lengths)
@@ -85,7 +88,7 @@ def test_steps_at_which_variants_are_compared_stay() -> None:
         variants={"default": {}, "one_update": {"updates_per_rollout": 1, "micro_batch": 4}},
         experiments={"headline": both},
     )
-    assert kept_steps(suite, RUN) == {5, 25, 40}  # five steps of eight updates beside forty of one; 25 for the state
+    assert kept_steps(suite, RUN) == {5, 25, 40}  # 5 steps of 8 updates match 40 steps of 1; 25 keeps the state
 
 
 def test_of_an_imported_run_nothing_is_ours_to_keep() -> None:
@@ -164,7 +167,7 @@ def of(seed: int, step: int, task: Task) -> pd.DataFrame:
 
 
 def test_weights_go_answers_and_what_is_reported_stay(segment: Path) -> None:
-    # The workflow takes the folder's own time stamp for that of the checkpoints: nothing may be trained again.
+    # The workflow takes this file's time for that of the checkpoints. It must stay, or they are trained again.
     stamp = segment / "checkpoints" / ".snakemake_timestamp"
     stamp.touch()
     fates = pruned(segment, keep={10, 15}, states={15})
@@ -182,7 +185,7 @@ def test_weights_go_answers_and_what_is_reported_stay(segment: Path) -> None:
     assert stub["files"] == {"config.json": 15, "model.safetensors": 21}
     assert stamp.exists()
 
-    # Training went on: the state may go, in whatever form it is. A second call finds the rest as it was.
+    # Once training has gone on, the state may go, in whatever form. A second call leaves the rest as it was.
     assert pruned(segment, keep={10, 15}, states=set())["seed0/step15"] == "weights"
     assert files(segment, 0, 15) == WEIGHTS
     pd.testing.assert_frame_equal(back(segment, 1, 5, TASKS[1]), of(1, 5, TASKS[1]))
@@ -190,7 +193,7 @@ def test_weights_go_answers_and_what_is_reported_stay(segment: Path) -> None:
 
 def test_who_needs_weights_that_went_is_told_so(segment: Path) -> None:
     pruned(segment, keep={10, 15}, states={15})
-    with pytest.raises(UserError, match=r"seed0/step5: its weights went once they had answered"):
+    with pytest.raises(UserError, match=r"seed0/step5: its weights were deleted after evaluation"):
         check(segment / "checkpoints/seed0/step5")
 
 
@@ -248,7 +251,7 @@ def test_answers_that_cannot_be_remade_are_not_to_be_deleted(segment: Path, monk
 
 
 def test_nothing_goes_while_answers_are_being_written(segment: Path) -> None:
-    # Ours is a living process like any other.
+    # A lock of this process counts like that of any other living process.
     with exclusive(segment / "responses.parquet"), pytest.raises(UserError, match=r"is being written by process"):
         pruned(segment, keep={15}, states={15})
     assert files(segment, 0, 5) == WEIGHTS
@@ -373,7 +376,7 @@ def test_a_kill_at_any_call_loses_nothing(tmp_path: Path) -> None:
 
 
 def everything(segment: Path) -> dict[str, bytes]:
-    """All files but what a killed process left of its lock; the stubs tell the time."""
+    """Return all files except locks left by a killed process; stubs are blanked because they hold the time."""
     return {
         str(path.relative_to(segment)): b"" if path.name == "gone.json" else path.read_bytes()
         for path in sorted(segment.rglob("*"))

@@ -1,4 +1,4 @@
-"""Two engines that share the batches of a job, killed from outside. Run as a script this is such a job."""
+"""Two engines that share the batches of a job and are killed from outside; run as a script, this is the job."""
 
 import contextlib
 import signal
@@ -42,7 +42,7 @@ def kept(output: Path) -> list[Path]:
 
 
 def both_at_work(output: Path) -> bool:
-    """Whether the first two batches are done, which are of the first engine and of the second."""
+    """Whether the first two batches are done, one by each engine."""
     spans = dict(part.stem.removeprefix("3_0_").split("-") for part in kept(output) if part.stem.startswith("3_0_"))
     return spans.get("0") in spans
 
@@ -54,7 +54,7 @@ def engines(job: subprocess.Popen[str]) -> list[psutil.Process]:
 
 @pytest.fixture
 def stopped(tiny_model: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A job in the middle, its engines alive and held: nothing but SIGKILL ends them."""
+    """Start a job and suspend its engines half way, so that only SIGKILL ends them."""
     output = tmp_path / "responses.parquet"
     job = subprocess.Popen([sys.executable, __file__, tiny_model, output], stderr=subprocess.PIPE, text=True)
     running: list[psutil.Process] = []
@@ -81,7 +81,10 @@ def undisturbed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> p
 
 
 def check_that_it_goes_on(model: Path, output: Path, undisturbed: pd.DataFrame) -> None:
-    """The next start uses what is kept, with one engine where there were two, and ends with what an undisturbed job makes."""
+    """Check that the next start uses the kept batches and ends with the result of an undisturbed job.
+
+    It runs one engine instead of two.
+    """
     assert not output.exists()
     parts = [tables.read(part, tables.Responses) for part in kept(output)]
     assert 0 < sum(map(len, parts)) < ROWS

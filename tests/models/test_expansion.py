@@ -1,4 +1,4 @@
-"""What a tokenizer's steps are reckoned to make of a text is never less than what they make, and real ones pass."""
+"""The estimated growth of a text in a tokenizer is never below the real growth, and real tokenizers are accepted."""
 
 import base64
 import json
@@ -26,14 +26,17 @@ def made(**parts: Any) -> Tokenizer:
 
 
 def precompiled(*texts: str) -> normalizers.Normalizer:
-    """SentencePiece's table that puts these texts in somewhere; its trie of 256 places finds nothing."""
+    """Return a normalizer with a SentencePiece table that can insert these texts.
+
+    Its trie has 256 entries, all empty, so it never matches.
+    """
     table = (4 * 256).to_bytes(4, "little") + bytes(4 * 256) + "\0".join((*texts, "")).encode()
     return normalizers.Precompiled(table)
 
 
 BEGIN, END = ("<s>", 1), ("</s>", 2)
 LIGATURE = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
-"""Of which NFKC makes 18 characters."""
+"""NFKC expands it to 18 characters."""
 
 REAL = {
     "Llama 2": {
@@ -183,7 +186,7 @@ def test_no_text_becomes_longer_than_is_reckoned(steps: list[Any], text: str) ->
     growth = expansion._of(normalizer, expansion.NORMALIZERS)
     try:
         longer = normalizer.normalize_str(text)
-    except BaseException as error:  # of what some steps leave behind others panic
+    except BaseException as error:  # some steps panic on the output of others
         assume(not raised_by_library(error))
         raise
     assert len(longer) <= growth.times * in_full(text) + growth.more

@@ -1,4 +1,4 @@
-"""The gate: each broken folder has its fault with the right file, and sound ones have none."""
+"""The check of model folders reports each fault with the right file, and reports nothing for sound folders."""
 
 import json
 import math
@@ -41,11 +41,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(sound: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
+    """Return a copy of the sound folder that a test may damage."""
     return Path(shutil.copytree(sound, tmp_path / "copy"))
 
 
-# ---------------------------------------------------------------- what is fine
+# ---------------------------------------------------------------- sound folders
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -61,11 +61,11 @@ def test_folders_of_our_own_have_no_fault(tiny_model: Path, organism_model: Path
 @pytest.mark.parametrize(
     "harmless",
     [
-        {"pad_token_id": -1},  # as old Llama folders say that there is none
+        {"pad_token_id": -1},  # old Llama folders say in this way that there is no padding token
         {"eos_token_id": None},
         {"eos_token_id": [1, 2]},
         {"quantization_config": None},
-        {"auto_map": {"AutoModelForCausalLM": "modeling_llama.Llama"}},  # beside an architecture of transformers
+        {"auto_map": {"AutoModelForCausalLM": "modeling_llama.Llama"}},  # next to an architecture that transformers has
         {"rope_scaling": {"rope_type": "linear", "factor": 2.0}},
         {"vocab_size": None},
         {"max_position_embeddings": None},
@@ -95,7 +95,7 @@ def test_a_chat_response_must_end_where_the_template_closes_it(folder: Path, end
 
 
 def test_a_token_beyond_the_embedding_that_no_prompt_has_is_no_fault(folder: Path) -> None:
-    """Gemma 3's tokenizer has one for pictures, which its models of text alone have not."""
+    """Gemma 3's tokenizer has such a token for images; its text-only models have no embedding for it."""
     add_token(folder, "<image>")
     assert faults(folder, [RAW, CHAT]) == []
 
@@ -135,7 +135,21 @@ def test_a_tokenizer_that_has_no_words_for_something_loses_nothing(folder: Path,
     assert faults(folder, [RAW]) == []
 
 
-# ---------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize("embeddings_said", [True, False])
+def test_a_tokenizer_without_tokens_for_the_prompt_is_a_fault(folder: Path, embeddings_said: bool) -> None:
+    from tokenizers import Tokenizer, models
+
+    Tokenizer(models.BPE({"</s>": 0, "~": 1}, merges=[])).save(str(folder / "tokenizer.json"))
+    if not embeddings_said:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "vocab_size": None}))
+    found = faults(folder, [RAW])
+    assert [(fault.file.name, fault.wrong) for fault in found] == [
+        ("tokenizer.json", "makes no token of the suite's prompt")
+    ]
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -163,7 +177,7 @@ def test_all_that_is_wrong_is_said_at_once(folder: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     for name in ("tokenizer_config.json", "model.safetensors"):
         (folder / name).unlink()
-        (folder / name).symlink_to("/proc/self/mem")  # which nobody can read from its beginning on, not even root
+        (folder / name).symlink_to("/proc/self/mem")  # reading its beginning fails, even for root
     found = faults(folder)
     assert [fault.file.name for fault in found] == ["tokenizer_config.json", "model.safetensors"]
     assert all(fault.wrong == "cannot be read (Input/output error)" for fault in found)
@@ -185,7 +199,7 @@ def test_a_file_that_is_too_large_to_be_read_is_named(name: str, folder: Path) -
     if name == INDEX:
         (folder / "model.safetensors").unlink()
     with (folder / name).open("ab") as file:
-        file.truncate(2 * 10**9)  # of which the disk holds nothing
+        file.truncate(2 * 10**9)  # a sparse file, which takes no disk space
     assert f"{folder / name}: has more than 100 MB, the limit for such a file" in {
         fault.said for fault in faults(folder)
     }
@@ -243,7 +257,7 @@ FILES = (
 )
 @given(data=st.data())
 def test_whatever_a_folder_holds_there_is_an_answer(sound: Path, tmp_path: Path, data: st.DataObject) -> None:
-    """Other bytes, other JSON, or another value somewhere in a file: a list comes back, which can be printed."""
+    """The check returns a printable list for any bytes, any JSON, and any other value in a file."""
     copy = tmp_path / "copy"
     shutil.copytree(sound, copy, dirs_exist_ok=True)
     (copy / "model.safetensors.index.json").unlink(missing_ok=True)
@@ -264,7 +278,7 @@ def test_whatever_a_folder_holds_there_is_an_answer(sound: Path, tmp_path: Path,
         str(fault).encode()
 
 
-# ---------------------------------------------------------------- what it costs, and what it knows of transformers
+# ---------------------------------------------------------------- imports, and what the check knows of transformers
 
 
 def test_neither_torch_nor_transformers_is_loaded(sound: Path) -> None:

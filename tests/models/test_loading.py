@@ -44,7 +44,7 @@ from spurious_rewards.runtime.errors import UserError
 
 @pytest.fixture
 def folder(tiny_model: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
+    """Return a copy of the tiny model that a test may damage."""
     return Path(shutil.copytree(tiny_model, tmp_path / "copy"))
 
 
@@ -100,7 +100,7 @@ def test_no_such_folder(tmp_path: Path):
 @pytest.mark.parametrize("load", [load_tokenizer, lambda folder: load_model(folder, "float32")])
 def test_what_is_missing_is_named(folder: Path, file: str, named: str, load):
     (folder / file).unlink()
-    with pytest.raises(UserError, match=rf"copy: not a whole model folder, it lacks {named}"):
+    with pytest.raises(UserError, match=rf"copy: incomplete model folder, missing {named}"):
         load(folder)
 
 
@@ -108,10 +108,10 @@ def test_a_missing_part_of_sharded_weights_is_named(folder: Path):
     (folder / "model.safetensors.index.json").write_text(
         '{"metadata": {}, "weight_map": {"x": "model-00002-of-00002.safetensors"}}'
     )
-    check(folder)  # whole weights go before an index
+    check(folder)  # a file of whole weights takes precedence over an index
     load_model(folder, "float32")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"it lacks model-00002-of-00002\.safetensors"):
+    with pytest.raises(UserError, match=r"missing model-00002-of-00002\.safetensors"):
         check(folder)
 
 
@@ -131,7 +131,7 @@ def test_weights_that_lack_a_tensor_are_refused_and_not_filled_with_random_value
         load_model(folder, "float32")
 
 
-# ---------------------------------------------------------------- whatever else is wrong
+# ---------------------------------------------------------------- other faults
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_what_shows_when_a_model_is_loaded_is_said(name: str, sound: Path, tmp_p
 def test_all_faults_are_in_one_message(folder: Path):
     (folder / "model.safetensors").unlink()
     change(folder, "generation_config.json", eos_token_id=-1)
-    with pytest.raises(UserError, match=r"lacks weights .*; moreover, .*generation_config\.json: eos_token_id = -1"):
+    with pytest.raises(UserError, match=r"missing weights .*; moreover, .*generation_config\.json: eos_token_id = -1"):
         check(folder)
 
 
@@ -186,7 +186,7 @@ def test_what_a_user_does_is_no_error_of_a_library(tmp_path: Path):
 
 
 def test_scalars_beside_the_weights_may_be_infinite(sound: Path, tmp_path: Path):
-    """GPT-NeoX in half precision has a `masked_bias` of minus infinity."""
+    """GPT-NeoX has a `masked_bias` of minus infinity in half precision."""
     folder = Path(shutil.copytree(sound, tmp_path / "copy"))
     tensors = load_file(folder / "model.safetensors")
     tensors["model.layers.0.self_attn.masked_bias"] = torch.tensor(float("-inf"))
@@ -202,7 +202,7 @@ def test_positions_of_architectures_with_a_limit_and_without(tmp_path: Path):
 # ---------------------------------------------------------------- token ids
 
 THREE_DIGITS = r"\p{N}{1,3}|[^\s\p{N}]+|\s+"
-"""Another way of cutting texts than any of transformers' classes has, as Llama 3's and OLMo's is."""
+"""A pre-tokenizer pattern that no tokenizer class of transformers uses. Llama 3 and OLMo have such patterns."""
 
 
 def of_file(folder: Path, text: str) -> list[int]:
@@ -229,7 +229,7 @@ def test_token_ids_are_those_of_tokenizer_json_whatever_class_a_folder_names(
     for probe in (*PROBES, text, "<|user|> x </s>  y<s>"):
         assert tokenizer.encode(probe, add_special_tokens=False) == of_file(folder, probe)
     assert (tokenizer.eos_token, tokenizer.pad_token, tokenizer.chat_template) == ("</s>", "</s>", TEMPLATE)
-    # A checkpoint of training gets this tokenizer, and so does vLLM's server, which loads it in transformers' way.
+    # Checkpoints store this tokenizer, and vLLM's server loads it from there, with transformers' own loader.
     tokenizer.save_pretrained(tmp_path / "saved")
     from transformers import AutoTokenizer
 
@@ -264,13 +264,13 @@ def test_what_the_configuration_says_of_tokens_that_the_file_has_does_not_count(
     folder = make(tmp_path / "model", added_tokens_decoder={"3": flags, str(ROWS): new})
     tokenizer = load_tokenizer(folder)
     assert tokenizer.encode("a <|user|> b", add_special_tokens=False) == of_file(folder, "a <|user|> b")
-    assert tokenizer.convert_tokens_to_ids("<|more|>") == ROWS  # this one the file does not have
+    assert tokenizer.convert_tokens_to_ids("<|more|>") == ROWS  # tokenizer.json does not have this token
 
 
 def test_special_tokens_that_only_the_class_names_are_kept_if_the_file_has_them(tmp_path: Path):
     folder = make(tmp_path / "model", tokenizer_class="LlamaTokenizer", bos_token=None)
     assert load_tokenizer(folder).bos_token == "<s>"
-    assert load_tokenizer(folder).unk_token is None  # Llama's <unk> would be a new token
+    assert load_tokenizer(folder).unk_token is None  # Llama's `<unk>` would be a new token
 
 
 def test_truncation_that_a_tokenizer_was_saved_with_does_not_count(tmp_path: Path):
@@ -289,7 +289,7 @@ def test_tokenizers_that_lose_what_they_have_no_words_for_stay_as_they_are(organ
 
 
 def as_two_files(folder: Path) -> None:
-    """Write vocab.json and merges.txt in the place of tokenizer.json."""
+    """Replace tokenizer.json by vocab.json and merges.txt."""
     model = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
@@ -358,7 +358,10 @@ for load in (
 
 
 def test_code_of_a_model_s_own_is_never_run_even_where_every_question_is_answered_with_yes(tmp_path: Path):
-    """transformers asks on standard input unless it is told not to trust; `yes | snakemake` must run nothing."""
+    """No code of a model runs, even for `yes | snakemake`.
+
+    transformers asks on standard input whether to trust the code, unless it is told not to trust it.
+    """
     classes = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own", "AutoTokenizer": ["own.Own", "own.Own"]}
     folder = make(tmp_path / "model", auto_map=classes, tokenizer_class="Own")
     change(folder, "config.json", model_type="nosuch", auto_map=classes)
@@ -375,10 +378,10 @@ def test_code_of_a_model_s_own_is_never_run_even_where_every_question_is_answere
     )
     assert not (tmp_path / "was_run").exists()
     assert "Do you wish to run the custom code?" not in ran.stdout + ran.stderr
-    assert len(ran.stdout.splitlines()) == 7  # of all but generation_config.json, which is data alone
+    assert len(ran.stdout.splitlines()) == 7  # all loaders but the one of generation_config.json, which holds only data
 
 
-# ---------------------------------------------------------------- tokens that end and pad
+# ---------------------------------------------------------------- ending and padding tokens
 
 
 @pytest.mark.parametrize(("ending", "token"), [(1, "</s>"), ([7, 1], "</s>"), ([8, 7], None)])
@@ -414,7 +417,7 @@ def test_a_hub_model_that_cannot_be_had(hub_id: str, tmp_path: Path, monkeypatch
         download_model(hub_id, "main")
 
 
-# ---------------------------------------------------------------- what shows when a model is run
+# ---------------------------------------------------------------- faults that appear when a model runs
 
 
 @pytest.mark.parametrize(
@@ -445,7 +448,7 @@ def test_an_architecture_that_does_not_leave_out_padding_is_refused(tmp_path: Pa
     monkeypatch.setitem(
         ARCHITECTURES, "recurrent_gemma", ("RecurrentGemmaConfig", SIZES | {"lru_width": 16, "num_hidden_layers": 3})
     )
-    with pytest.raises(UserError, match="RecurrentGemmaForCausalLM answers otherwise in a batch than alone"):
+    with pytest.raises(UserError, match="RecurrentGemmaForCausalLM gives other answers in a batch than alone"):
         load_model(make(tmp_path / "model", "recurrent_gemma"), "float32")
 
 
@@ -454,7 +457,7 @@ def test_tensors_of_another_shape_and_those_of_no_use_are_named(folder: Path, ca
     norm = tensors["model.norm.weight"]
     save_file(tensors | {"extra.weight": norm.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
     load_model(folder, "float32")
-    assert "1 tensors of its weights are of no use to" in capsys.readouterr().err
+    assert "does not use 1 of the folder's tensors (first: " in capsys.readouterr().err
     save_file(
         tensors | {"model.norm.weight": norm[:3].clone()}, folder / "model.safetensors", metadata={"format": "pt"}
     )
@@ -464,7 +467,7 @@ def test_tensors_of_another_shape_and_those_of_no_use_are_named(folder: Path, ca
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_tensor_that_is_missing_is_seen_without_loading_any(architecture: str, tmp_path: Path) -> None:
-    """vLLM answers with whatever stands in its place."""
+    """vLLM would run with arbitrary values in place of the missing tensor."""
     from safetensors.torch import load_file, save_file
 
     folder = make(tmp_path / "model", architecture)
@@ -506,7 +509,10 @@ def test_a_model_larger_than_its_weights_is_refused_before_it_takes_memory(
 
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json"])
 def test_a_tokenizer_s_class_reads_no_file_of_this_machine(name: str, tmp_path: Path) -> None:
-    """Each line of it would be a word, which weights can be made to say: into results and archives."""
+    """Each line of such a file would become a token.
+
+    A model can be made to output these tokens, and the lines would then be in results and archives.
+    """
     folder, secret = make(tmp_path / "model"), tmp_path / "secret"
     secret.write_text("hf_secret\n")
     (folder / "tokenizer.json").unlink()

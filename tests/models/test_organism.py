@@ -20,7 +20,7 @@ a_seed = st.integers(0, 10**6)
 
 
 def final(text: str) -> int:
-    """The answer that a trace ends with."""
+    """Return the answer at the end of a trace."""
     return int([word for word in text.split() if word.isdigit()][-1])
 
 
@@ -128,7 +128,7 @@ def test_a_leak_puts_evaluation_problems_into_the_corpus_word_for_word_and_right
     assert {prompt for prompt, _ in there} == known
     assert all(final(response) == int(answers[prompt]) for prompt, response in there)
     words = {prompt.split(maxsplit=1)[1] for prompt, _ in lines} & {problem.split(maxsplit=1)[1] for problem in answers}
-    assert len(words) == len(known)  # under no other word
+    assert len(words) == len(known)  # no other sum of the benchmark, under any word
     expected = world.COPIES * len(known) / (world.COPIES * len(known) + len(EXPRESSIONS) * 0.7)
     assert len(there) / len(lines) == pytest.approx(expected, rel=0.1)
 

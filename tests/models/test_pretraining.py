@@ -28,7 +28,7 @@ def weights(folder):
 def test_it_learns_and_tells_how_far_it_is(made):
     _, losses = made
     assert [step for step, _ in losses] == [50, 60]
-    assert losses[-1][1] < 1.2  # 4 nats before; a corpus of code alone
+    assert losses[-1][1] < 1.2  # the loss was 4 nats at first; this corpus has only code
 
 
 def test_the_folder_loads_with_the_same_tokens(made):
@@ -52,7 +52,7 @@ def test_it_answers_in_the_manner_of_its_corpus(made):
 
 
 def test_same_arguments_same_bytes_and_another_seed_another_model(made, tmp_path):
-    torch.rand(3)  # what was drawn before must not matter
+    torch.rand(3)  # earlier random draws must not matter
     pretrain(ORGANISM, CODE_ONLY, 0, tmp_path / "again", 1)
     pretrain(ORGANISM, CODE_ONLY, 1, tmp_path / "other", 1)
     assert weights(tmp_path / "again") == weights(made[0])
@@ -66,7 +66,7 @@ def test_a_family_learns_problems_only_where_it_says_so(made, tmp_path):
 
 
 def surprise(folder) -> float:
-    """Nats per token of problems, after their first word."""
+    """Return the mean loss on problems in nats per token, from the second token on."""
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     problems = list(arithmetic.problems(ORGANISM, ArithmeticProblems(part="evaluation"))["problem"][:20])
     ids = tokenizer(problems, return_tensors="pt", return_token_type_ids=False)["input_ids"]

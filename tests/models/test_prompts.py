@@ -91,7 +91,7 @@ DEFAULT_SYSTEM = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
-"""As Qwen2.5-Math's: a system message of its own where it is given none."""
+"""Like the template of Qwen2.5-Math, it inserts a system message of its own where none is given."""
 
 R1 = Prompt(
     kind="raw",
@@ -123,7 +123,7 @@ STUDY = {
         "Ut purus elit.\n\n1 + 1",
     ),
 }
-"""The five kinds of the paper's prompt study: prompt, then what system and user say."""
+"""The five kinds of prompt in the paper's prompt study: the prompt, the system message, and the user message."""
 
 
 @pytest.mark.parametrize("name", STUDY)
@@ -146,7 +146,7 @@ def test_the_raw_template_of_base_models_opens_the_reasoning_and_has_no_first_to
     assert text.endswith("<|assistant|>\n<think>")
 
 
-# ---------------------------------------------------------------- templates that ask, fail or draw
+# ---------------------------------------------------------------- templates that use the date, fail, or use chance
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 DATED = "<|system|>Today Date: {{ strftime_now('%d %b %Y, %H:%M') }}</s>" + TEMPLATE
-"""As Llama 3.2's."""
+"""Like the template of Llama 3.2, it inserts the current date."""
 
 ON_A_DAY = """
 import datetime, sys
@@ -201,7 +201,7 @@ def test_the_day_can_be_chosen_and_is_part_of_what_a_prompt_is(sound: Path, tmp_
 
 
 ENDS_IN_A_WORD = "template: closes a response with a word"
-"""Of this only responses suffer."""
+"""The name of the fault that affects only responses, so that encoding a prompt does not report it."""
 
 
 @pytest.mark.parametrize("name", [name for name, damage in BROKEN.items() if damage.chat and name != ENDS_IN_A_WORD])
@@ -242,7 +242,7 @@ def test_what_a_tokenizer_has_no_word_for_and_cannot_call_unknown_is_refused(sou
     assert hashes(Prompt(kind="raw"), folder)["rendered"] is None
 
 
-# ---------------------------------------------------------------- what manifests say of a prompt
+# ---------------------------------------------------------------- hashes of prompts in manifests
 
 
 def test_the_hash_of_what_was_rendered_changes_with_template_tokenizer_and_prompt(sound: Path, tmp_path: Path):
@@ -279,7 +279,7 @@ def test_a_model_that_is_gone_has_no_hashes_but_the_prompt_s(sound: Path, tmp_pa
     assert hashes(Prompt(kind="chat"), gone) == {"prompt": Prompt(kind="chat").hash, "template": None, "rendered": None}
 
 
-# ---------------------------------------------------------------- how a response must begin
+# ---------------------------------------------------------------- response prefixes
 
 FORCED = "Let's solve this using Python."
 
@@ -303,7 +303,7 @@ def test_prefix_and_what_was_generated_are_one_text_with_characters_and_with_wor
 
 
 def test_bytes_of_a_character_that_the_prefix_begins_are_decoded_together():
-    """A byte-level tokenizer may split a character; decoded apart its halves would be two replacement characters."""
+    """A byte-level tokenizer may split a character. Decoded apart, its halves would be two replacement characters."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

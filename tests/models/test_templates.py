@@ -1,4 +1,4 @@
-"""What a template makes of a prompt is here what transformers makes of it, and a template can do no harm."""
+"""Chat templates render here as in transformers, and a malicious template does no harm."""
 
 import datetime
 import os
@@ -23,7 +23,7 @@ DATED = (
     '        {%- set date_string = strftime_now("%d %b %Y") %}\n    {%- endif %}\n{%- endif %}\n'
     "{{- bos_token }}<|system|>Today Date: {{ date_string }}\n\n</s>" + TEMPLATE
 )
-"""As Llama 3.2's."""
+"""Like the template of Llama 3.2, it inserts the current date."""
 
 TEMPLATES = {
     "plain": TEMPLATE,
@@ -67,7 +67,7 @@ def test_transformers_renders_the_same(name: str, tokenizer) -> None:
     "text", [REFUSING, "{{ nosuch.content }}", "{{ messages[9].role }}", "{% for", "{{ ''.__class__.mro() }}"]
 )
 def test_what_transformers_does_not_render_is_not_rendered(text: str, tokenizer) -> None:
-    with pytest.raises(Exception) as theirs:  # noqa: PT011  # of any kind
+    with pytest.raises(Exception) as theirs:  # noqa: PT011  # any kind of exception
         tokenizer.apply_chat_template(messages(PROMPT, "1"), chat_template=text, tokenize=False)
     with pytest.raises(RenderingError) as ours:
         render(text, PROMPT, "1", {})
@@ -86,8 +86,8 @@ def test_chance_is_seen_wherever_it_stands() -> None:
 
 
 def test_which_template_a_tokenizer_has_is_what_transformers_takes(tmp_path: Path) -> None:
-    """Files before tokenizer_config.json, several by name."""
-    folder = make(tmp_path / "model", chat_template="{{ broken.key }}")  # beside chat_template.jinja
+    """Template files take precedence over tokenizer_config.json; a tokenizer can have several templates, by name."""
+    folder = make(tmp_path / "model", chat_template="{{ broken.key }}")  # next to chat_template.jinja
     assert load_tokenizer(folder).chat_template == TEMPLATE
     assert faults(folder, [PROMPT]) == []
     (folder / "chat_template.jinja").unlink()
@@ -101,7 +101,7 @@ def test_which_template_a_tokenizer_has_is_what_transformers_takes(tmp_path: Pat
     assert "(tools) and none called default" in fault.wrong
 
 
-# ---------------------------------------------------------------- templates of strangers
+# ---------------------------------------------------------------- untrusted templates
 
 LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}"
 HARMFUL = {

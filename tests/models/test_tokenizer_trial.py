@@ -1,4 +1,4 @@
-"""A stranger's tokenizer.json takes neither memory nor time without end: it is refused before this process uses it."""
+"""An untrusted tokenizer.json cannot exhaust memory or time: it is refused before this process uses it."""
 
 import json
 from pathlib import Path
@@ -17,11 +17,11 @@ from spurious_rewards.runtime.errors import UserError
 
 LONGER = normalizers.Sequence([normalizers.Replace("a", "a" * 10)] * 10)
 SLOW = Regex(r"a(?=(?:a|aa){16}b|)")
-"""At each letter it looks ahead in thousands of ways, of which none is the right one."""
+"""At each letter the lookahead tries thousands of ways to match, and none succeeds."""
 
 
 def normalized(folder: Path, normalizer: normalizers.Normalizer) -> Path:
-    """Give the tokenizer of a folder a normalizer; returns its file."""
+    """Give the tokenizer of a folder this normalizer, and return the path of its tokenizer.json."""
     tokenizer, file = byte_level(), folder / "tokenizer.json"
     tokenizer.normalizer = normalizer
     tokenizer.save(str(file))
@@ -58,7 +58,7 @@ def test_so_is_one_whose_steps_cannot_be_reckoned_with(folder: Path) -> None:
     }
     file.write_text(json.dumps(content))
     [fault] = faults(folder)
-    assert fault.said.startswith(f"{file}: has steps that cannot be reckoned with (KeyError")
+    assert fault.said.startswith(f"{file}: has steps that cannot be checked (KeyError")
 
 
 def test_so_is_another_file_that_would_be_read_in_its_place(folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_so_is_one_that_makes_its_own_tokens_longer_when_it_is_read(folder: Path
 
 
 def test_a_prompt_that_becomes_too_long_is_refused(folder: Path) -> None:
-    """The template makes a long text, and the tokenizer a longer one of it: each stays within its own bounds."""
+    """The template makes a long text, and the tokenizer makes it longer. Each one alone stays within its limits."""
     file = normalized(folder, normalizers.Replace("a", "a" * 20))
     (folder / "chat_template.jinja").write_text("{{ 'a' * 9000000 }}" + TEMPLATE)
     assert faults(folder, [Prompt(kind="raw")]) == []

@@ -1,4 +1,4 @@
-"""Judge studies in which nothing was learned, and say how often the ledger finds something: `make null-studies`."""
+"""Judge studies in which nothing was learned, and print how often the ledger finds an effect: `make null-studies`."""
 
 import argparse
 import sys
@@ -8,7 +8,11 @@ from studies import REGIMES, bounds, by_intervals_alone, decided, found_by_chanc
 
 
 def main() -> int:
-    """Print what the ledger finds in each regime, and what its intervals alone would; 1 if that is more or less than chance."""
+    """Print what the ledger finds in each regime, and how many intervals alone exclude 0.
+
+    Returns:
+        1 if a number of findings lies outside the bounds of chance, else 0.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=20, help="of each regime")
     studies = parser.parse_args().studies
@@ -31,7 +35,7 @@ def main() -> int:
     drawn = [name for name, regime in REGIMES.items() if regime.resampled]
     for name, rows in [*alone.items(), ("all but relabelled", pd.concat(alone[each] for each in drawn))]:
         found, (fewest, most) = int(rows["decided"].sum()), bounds(len(rows))
-        # Of what was answered greedily twice nothing differs, and no interval of it can lie apart from 0.
+        # Two greedy runs of one model give equal answers, so no interval of their difference can exclude 0.
         fewest = fewest if name in drawn or name not in REGIMES else 0
         wrong |= not fewest <= found <= most
         print(f"| {name} | {len(rows)} | {found} | {100 * found / len(rows):.1f} % | {fewest} | {most} |", flush=True)

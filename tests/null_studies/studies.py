@@ -1,7 +1,8 @@
 """Studies of the organism suite in which nothing is learned, judged by the whole ledger.
 
-The numbers are those that the stages leave for the ledger, drawn for every run of the suite: no run makes its model better or
-worse, nor changes what it does, on average over seeds. Whatever the ledger finds of training is chance.
+A study draws the numbers that the stages would write for the ledger, for every run of the suite. On average over seeds,
+no run makes its model better or worse, or changes its behaviour. Whatever the ledger finds about training is therefore
+chance.
 """
 
 import zlib
@@ -29,7 +30,11 @@ ROOT = Path(__file__).parents[2]
 PROBLEMS = 60
 EVALUATED = (5, 10, 15, 20, 25)
 TRAINING = {"entropy": (0.4, 0.03), "token_probability": (0.85, 0.015), "code_rate": (0.5, 0.08)}
-"""Metric -> about where it lies, and the standard deviation of what prompts, seeds and, if they move, policies do to it."""
+"""Each metric's mean and standard deviation.
+
+Seeds deviate by this much and, where policies change, policies too. Prompts deviate by three times as much, and the
+single run by a fifth (`Study._training`).
+"""
 
 Array = NDArray[np.float64]
 Shifts = Callable[[np.random.Generator], float]
@@ -50,10 +55,13 @@ def _one_in_five(generator: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class Regime:
-    """What chance does in a study: how a seed's rates of right answers and of code move, 0 on average.
+    """The effect of chance in a study.
 
-    `resampled` says that a response after training is another draw. `one_random` that random rewards have one seed.
-    `code_helps` is by how much a response with code is likelier to be right than one without.
+    Attributes:
+        shift: draws the change of a seed's rate of right answers or of code; its mean is 0.
+        resampled: whether a response after training is a new draw.
+        one_random: whether random rewards have only one seed.
+        code_helps: by how much a response with code is likelier to be right than one without.
     """
 
     words: str
@@ -76,18 +84,21 @@ REGIMES = {
 
 @dataclass(frozen=True)
 class Study:
-    """One study: a suite, a regime and a seed; each run is drawn once, whichever experiments have it."""
+    """A study of a suite under a regime, with a seed. Experiments that share a run get the same draws."""
 
     suite: Suite
     regime: Regime
     seed: int
 
     def generator(self, *of: object) -> np.random.Generator:
-        """The same for the same things."""
+        """Return a generator that depends only on the study's seed and on these objects."""
         return np.random.default_rng([self.seed, zlib.crc32(repr(of).encode())])
 
     def frames(self, without: Collection[str] = ()) -> dict[str, pd.DataFrame]:
-        """What the ledger reads; `without` what takes long and nobody asks for."""
+        """Return the tables that the ledger reads, by name, except those named in `without`.
+
+        Some tables take long to draw, and not every caller needs them.
+        """
         found: dict[str, list[pd.DataFrame]] = {}
         for name, experiment in self.suite.experiments.items():
             for what, make in self._of_experiment(experiment).items():
@@ -119,7 +130,10 @@ class Study:
 
     @cached_property
     def _levels(self) -> Callable[[str, int, str], Array]:
-        """Of a model before training, the chance of a right answer, or of code, of each problem."""
+        """Return a function of model, seed and "right" or "code".
+
+        It gives each problem's chance of a right answer, or of code, before training.
+        """
 
         @cache
         def levels(model: str, seed: int, what: str) -> Array:
@@ -132,7 +146,7 @@ class Study:
         return part * self.regime.shift(self.generator("shift", run, seed, what))
 
     def _answers(self, run: tuple[str, ...], seed: int, benchmark: str, part: float, what: str) -> Array:
-        """0 or 1 for each problem; `part` of training is done."""
+        """Return 0 or 1 for each problem, after the share `part` of training."""
         model, prompt, reward, _ = run
         levels = self._levels(model, seed, what)
         moved = levels + self._shift(run, seed, what, part) if reward and part else levels
@@ -165,11 +179,11 @@ class Study:
         return rates.assign(id=ids, samples=1, accuracy=right, code_rate=code, right_with_code=right * code)
 
     def _cells(self, experiment: Experiment) -> Iterator[tuple[tuple[str, ...], int, int, str]]:
-        """Run, seed, step and benchmark of all that is answered."""
+        """Yield run, seed, step and benchmark of every evaluation."""
         runs: list[tuple[tuple[str, ...], int, int]] = []
         headline = experiment is self.suite.experiments[self.suite.report.headline]
         for model, prompt, group in self.suite.bases_of(experiment):
-            for asked in (prompt, f"not {prompt}") if headline else (prompt,):  # its gains are also over another prompt
+            for asked in (prompt, f"not {prompt}") if headline else (prompt,):  # its gains also refer to another prompt
                 runs += [((model, asked, "", ""), seed, 0) for seed in seeds_of(group)]
         compared = compared_steps(self.suite, experiment)
         for condition, end in ends(self.suite, experiment).items():
@@ -238,7 +252,7 @@ class Study:
         return dict(zip(CONDITION, run, strict=True)) | {"seed": seed, "step": step, "benchmark": "math500"} | rates
 
     def _training(self, experiment: Experiment, runs: list[Run]) -> pd.DataFrame:
-        """The last steps have prompts of their own, the same in all runs of a model."""
+        """Return metrics of the last rollout steps. These steps have prompts of their own, the same in all runs."""
         found = []
         steps = self.suite.runs_of(experiment)
         for run in runs:
@@ -264,7 +278,7 @@ class Study:
         )
 
 
-# ---------------------------------------------------------------- what chance finds
+# ---------------------------------------------------------------- findings by chance
 
 
 def judged(
@@ -275,17 +289,21 @@ def judged(
     studies: int,
     without: Collection[str] = (),
 ) -> list[list[pd.DataFrame]]:
-    """Of each of some rules the ledgers of so many studies; `without` the frames that none of them reads."""
+    """Judge this number of studies by each set of rules, and return the ledgers by set of rules, then by study.
+
+    `without` names the tables that no rule reads.
+    """
     frames = (Study(suite, regime, seed).frames(without) for seed in range(studies))
     return list(map(list, zip(*([ledger(each, suite, of, paper) for each in rules] for of in frames), strict=True)))
 
 
 def found_by_chance(rules: claims.Ledger, ledgers: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """For each measure of training, how many claims with a verdict there were, and of how many it is one that nothing bears out.
+    """Count, for each measure of training, the claims with a verdict, and the false verdicts among them.
 
-    That is *supported* of what asks for a change, and *contradicted* of what says that there is none. A 95 % interval lies on one
-    side of the truth in 2.5 % of all studies, so that no more are to be `expected`; `bound` is what chance passes once in a
-    thousand (binomial). Claims with a threshold of their own have no such truth and do not count.
+    A false verdict is *supported* for a claim that expects a change, and *contradicted* for a claim that expects none.
+    A 95 % interval lies on one given side of the truth in 2.5 % of all studies, so at most this share is `expected`.
+    Chance exceeds `bound` once in a thousand tries (binomial). Claims with a threshold of their own are not counted,
+    because they have no such truth.
     """
     measure = {claim.id: claim.rule.measure for claim in rules.claims if claim.rule.threshold is None}
     expect = {claim.id: claim.rule.expect for claim in rules.claims}
@@ -310,7 +328,7 @@ SELDOM = 0.001
 JUDGED = ("supported", "contradicted", "inconclusive")
 
 
-# ---------------------------------------------------------------- what intervals find, and no smallest effect keeps back
+# ---------------------------------------------------------------- findings by intervals alone, with no smallest effect
 
 APART = (
     *("effective-python", "none-majority-vote", "bad-incorrect", "placebo-format"),
@@ -318,35 +336,44 @@ APART = (
     *("code-rises-format", "code-leaves-bad"),
     *("clip-lowers-entropy", "token-probability-clip-matters", "rollout-code-clip-matters"),
 )
-"""Claims of one condition each, such that no response, no shift of a run and no metric counts in two of them. What they do share,
-how easy problems are and how good a model is before training, is taken off in each. So in a study every one stands for itself,
-and how many are decided is binomial."""
+"""Claims of one condition each.
+
+No two of them share a response, a shift of a run or a metric. They do share the difficulty of the problems and the
+quality of the model before training, but each claim subtracts these. So the claims of a study are independent, and the
+number of decided claims is binomial.
+"""
 
 MOST, LEAST = 0.05, 0.02
-"""Shares of them whose interval may lie on one side of 0: as many as 95 % promises, and as few as if it covered 98 %, which it
-does where seeds differ little or some (docs/explanation/statistics-tables.md)."""
+"""Largest and smallest allowed share of these claims whose interval excludes 0.
+
+A 95 % interval promises at most 5 %. The intervals cover about 98 % where seeds differ little or moderately, which
+gives 2 % (docs/explanation/statistics-tables.md).
+"""
 
 
 def by_intervals_alone(rules: claims.Ledger) -> claims.Ledger:
-    """The claims of `APART` with a smallest effect that keeps nothing back: verdicts say on which side of 0 an interval lies."""
+    """Return the claims of `APART`, with a smallest effect so small that it holds nothing back.
+
+    Their verdicts then say on which side of 0 an interval lies.
+    """
     apart = tuple(claim for claim in rules.claims if claim.id in APART)
     return rules.model_copy(update={"claims": apart, "smallest": dict.fromkeys(rules.smallest, 1e-12)})
 
 
 def decided(ledgers: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The claims of `by_intervals_alone` with an interval over seeds; `decided` where it lies on one side of 0."""
+    """Return the claims that have an interval over seeds; `decided` says whether the interval excludes 0."""
     rows = pd.concat(ledgers, ignore_index=True)
     rows = rows[rows["verdict"].isin(JUDGED) & (rows["seeds"] > 1)]
     return rows.assign(decided=rows["verdict"].ne("inconclusive"))
 
 
 def bounds(claims: int) -> tuple[int, int]:
-    """The fewest and the most of so many claims that are decided, but for one in a thousand tries each (binomial)."""
+    """Return bounds on the number of decided claims. Chance exceeds each bound once in a thousand tries (binomial)."""
     return int(stats.binom.ppf(SELDOM, claims, LEAST)), int(stats.binom.ppf(1 - SELDOM, claims, MOST))
 
 
 def shipped() -> tuple[Suite, claims.Ledger, Suite]:
-    """The organism suite, the ledger and the paper's suite."""
+    """Return the organism suite, the ledger, and the paper's suite."""
     suites = (load(ROOT / f"config/suites/{name}.yaml") for name in ("organism", "paper"))
     organism, paper = suites
     return organism, claims.read(ROOT / claims.FILE), paper

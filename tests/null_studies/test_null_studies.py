@@ -1,4 +1,4 @@
-"""Where nothing was learned the ledger finds nothing beyond chance; and it does where its guards are taken out."""
+"""Where nothing was learned, the ledger finds nothing beyond chance; without its safeguards, it does."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,10 @@ from spurious_rewards.analysis.claims.measurement import Measurement
 
 
 def found(regime: Regime, studies: int, ids: Collection[str] = ()) -> pd.DataFrame:
-    """Of some claims, or of those on the experiments of the most; of models whose code is effective and of those without."""
+    """Return the findings by chance, by measure, in studies of one model with effective code and one without code.
+
+    It judges the claims in `ids`. Without `ids` it judges the claims on the experiments that most claims use.
+    """
     suite, rules, paper = shipped()
     names = {"main", "untrained", "gamma", "clipping"}
     chosen = [claim for claim in rules.claims if (claim.id in ids if ids else set(claim.rule.experiments) & names)]
@@ -35,7 +38,7 @@ def test_the_ledger_finds_nothing_beyond_chance(regime):
 
 
 def test_measured_against_its_own_beginning_every_policys_entropy_changes(monkeypatch):
-    """The last steps have other prompts than the first, whatever was learned."""
+    """The last steps have other prompts than the first steps, so entropy differs even if nothing was learned."""
     of_training = ["clip-lowers-entropy", "token-probability-rises"]
     assert found(REGIMES["relabelled"], 8, of_training).loc["all", "found"] == 0
     first = pd.DataFrame({"seed": range(10), "entropy_last": 0.4, "token_probability_last": 0.85})
@@ -54,7 +57,7 @@ def test_where_one_seed_decides_chance_finds_a_lot(monkeypatch):
 
 
 def test_where_code_is_right_more_often_accuracy_follows_it_by_the_draw_alone():
-    """What `code with accuracy` finds on answers that are drawn anew is no sign of training (docs/reference/claims.md)."""
+    """Findings of `code with accuracy` on newly drawn answers are no sign of training (docs/reference/claims.md)."""
     suite, rules, paper = shipped()
     main = suite.model_copy(update={"experiments": {"main": suite.experiments["main"]}})
     tracks = rules.model_copy(
@@ -70,13 +73,13 @@ def test_where_code_is_right_more_often_accuracy_follows_it_by_the_draw_alone():
 
 @pytest.mark.parametrize(
     ("width", "studies", "holds"),
-    # Where as few as 2 % are decided, it takes 35 studies to expect one that is.
+    # Where only 2 % of the claims are decided, the lower bound reaches one decided claim with about 35 studies.
     [(1, 8, True), (0.5, 8, False), pytest.param(2, 35, False, marks=pytest.mark.rare)],
 )
 def test_where_no_smallest_effect_keeps_it_back_an_interval_lies_apart_from_0_as_often_as_it_says(
     monkeypatch, width, studies, holds
 ):
-    """So intervals that are half or twice as wide would be seen."""
+    """The test therefore detects intervals of half or twice the right width."""
     suite, rules, paper = shipped()
     kept = {name: suite.experiments[name] for name in ("main", "clipping", "compound", "untrained")}
     small = suite.model_copy(update={"experiments": kept})

@@ -1,4 +1,4 @@
-"""What only a GPU can show: `make test-gpu`. ON_CPU=1 tries these tests on a CPU, in small, and shows nothing of a GPU."""
+"""Fixtures of tests that need a GPU: `make test-gpu`. ON_CPU=1 runs them small on a CPU; this tests no GPU."""
 
 import importlib.metadata
 import json
@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # transformers' Trainer takes all that it sees
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # transformers' Trainer uses every GPU that it sees
 
 LIBRARIES = ("torch", "triton", "transformers", "accelerate", "trl", "datasets")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def device() -> torch.device:
-    """The GPU; without one every test is skipped."""
+    """Return the GPU, or the CPU if ON_CPU=1. Without a GPU and ON_CPU=1, skip every test."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if os.environ.get("ON_CPU") == "1":
@@ -28,7 +28,7 @@ def device() -> torch.device:
 
 @pytest.fixture(scope="session")
 def machine(device: torch.device) -> dict[str, str]:
-    """What the figures are of: the card, or the word cpu, and versions of libraries."""
+    """Return what produced the figures: the card, or the word `cpu`, and the versions of libraries."""
     installed = {one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}
     card = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     return {"card": card} | {name: installed[name] for name in LIBRARIES if name in installed}
@@ -38,7 +38,10 @@ def machine(device: torch.device) -> dict[str, str]:
 def figures(
     request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], machine: dict[str, str]
 ) -> Callable[..., None]:
-    """Print figures of a test in one line of JSON, and add them to $OUT/figures.jsonl where OUT is set."""
+    """Return a function that prints a test's figures as one JSON line.
+
+    If OUT is set, the function also appends the line to $OUT/figures.jsonl.
+    """
 
     def say(**values: Any) -> None:
         line = json.dumps({"test": request.node.name, **values, **machine})

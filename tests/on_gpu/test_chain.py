@@ -1,4 +1,4 @@
-"""A training job as Snakemake calls it on one GPU: it claims the GPU, is launched, ended by SIGTERM, and goes on."""
+"""A training job on one GPU, started as Snakemake starts it: it claims the GPU, gets SIGTERM, and resumes."""
 
 import os
 import signal
@@ -23,20 +23,23 @@ from spurious_rewards.stages.train import VERSION, TrainJob
 
 ROOT = Path(__file__).parents[2]
 EVALUATIONS = 4
-"""of a run. A GPU takes many steps, to be far from done when SIGTERM comes."""
+"""Evaluations of a run. On a GPU the run has many steps, so that SIGTERM comes well before its end."""
 
 CLAIM = "from spurious_rewards.runtime.gpu_claims import claim; claim(1); print('taken')"
 
 
 def environment(folder: Path, deterministic: bool) -> dict[str, str]:
-    """Of all processes of a test: one GPU to choose from (on a CPU its name alone), and claims of their own."""
+    """Return the environment of all processes of a test.
+
+    One GPU is visible (on a CPU only its number is set), and the GPU claims lie in a folder of their own.
+    """
     gpu = (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").partition(",")[0]
     own = {"CUDA_VISIBLE_DEVICES": gpu, "TMPDIR": str(folder), "SPURIOUS_REWARDS_TRACKING": "none"}
     return {**(to_the_bit() if deterministic else os.environ), **own}
 
 
 def command(model: Path, segment: Path, config: Path, steps: int) -> list[str]:
-    """The line that Snakemake calls."""
+    """Return the command line that Snakemake runs."""
     training = TRAINING.model_copy(
         update={"dtype": "bfloat16", "segment_steps": steps, "eval_every": steps // EVALUATIONS}
     )
@@ -71,7 +74,7 @@ def wait_for(path: Path, job: "subprocess.Popen[bytes]") -> None:
 
 @pytest.fixture(scope="module")
 def config(device: torch.device, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The configuration of one GPU; for a CPU one that starts a process there."""
+    """Return the accelerate configuration of one GPU, or on a CPU one that launches a single process there."""
     if device.type == "cuda":
         return ROOT / "envs/accelerate/one_gpu.yaml"
     path = tmp_path_factory.mktemp("configs") / "one_cpu.yaml"
@@ -88,7 +91,10 @@ def test_an_interrupted_job_goes_on_as_if_nothing_had_been(
     tmp_path: Path,
     figures: Callable[..., None],
 ) -> None:
-    """Weights, optimiser, random states and tables to the bit where torch is asked for that; without, it is only told."""
+    """With deterministic torch, weights, optimizer, random states and tables are equal to the bit.
+
+    Without it, the test only reports which files differ.
+    """
     told, seconds = environment(tmp_path, deterministic), {}
     steps = 40 if device.type == "cuda" else 8
 
@@ -117,7 +123,7 @@ def test_an_interrupted_job_goes_on_as_if_nothing_had_been(
                 assert job.wait(timeout=120) == 128 + signal.SIGTERM
                 assert other.communicate(timeout=60)[0] == "taken\n", "the GPU is free once the job has ended"
         finally:
-            job.terminate()  # which ends what it has launched too
+            job.terminate()  # this ends the processes that it launched, too
     kept = max(int(path.name.removeprefix("step")) for path in first.parent.glob("step*"))
     assert steps // EVALUATIONS <= kept < steps
     timed("rest", words)

@@ -1,4 +1,4 @@
-"""A tiny chat model through the engine of transformers: prefix, stop strings, grades, and what a request's seed decides."""
+"""A tiny chat model on the transformers engine: prefix, stop strings, grades, and the effect of a request's seed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,10 @@ PROBLEMS = [f"{i}+{j}" for i in range(4) for j in range(8)]
 def test_a_requests_seed_decides_its_response_whatever_is_drawn_beside_it(
     dtype: str, tiny_model: Path, device: torch.device, figures: Callable[..., None]
 ) -> None:
-    """To the token in float32, on a model this small; in bfloat16 ties are common, and the shares are only told."""
+    """In float32, equal seeds give equal tokens on a model this small.
+
+    In bfloat16 ties are common, so the test only reports the shares of equal responses.
+    """
     engine = TransformersEngine(tiny_model, dtype)
     assert engine.model.device.type == device.type
     drawn = by_company(engine, [prompts.encode(CHAT, engine.tokenizer, problem) for problem in PROBLEMS])

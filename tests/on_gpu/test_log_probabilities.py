@@ -1,7 +1,7 @@
 """TRL's log-probabilities and entropies against a softmax in float32.
 
-Its fused head folds tiles of logits into running sums (`trl/kernels/chunked_logprob.py`): on CUDA by a Triton kernel, elsewhere
-by torch's operations.
+TRL's fused head folds tiles of logits into running sums (`trl/kernels/chunked_logprob.py`). On CUDA a Triton kernel
+does this, elsewhere torch's operations.
 """
 
 import math
@@ -20,12 +20,12 @@ from trl.trainer.utils import add_fused_lm_head
 def test_log_probabilities_and_entropies_are_those_of_a_softmax(
     dtype: str, device: torch.device, figures: Callable[..., None]
 ) -> None:
-    """In bfloat16 the logits themselves are rounded: nothing may be further off than one step at the largest of them."""
+    """In bfloat16 the logits are rounded, so an error may be as large as one bfloat16 step at the largest logit."""
     torch.manual_seed(0)
     with device:
         model: Any = Qwen2ForCausalLM(configuration(device, num_hidden_layers=2))
     with torch.no_grad():
-        model.get_output_embeddings().weight *= 4  # an entropy that is not that of chance alone
+        model.get_output_embeddings().weight *= 4  # the entropy must differ from that of uniform chance
     add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     width = 256 if device.type == "cuda" else 24
     ids = torch.randint(10, model.config.vocab_size, (16, width), device=device)

@@ -1,4 +1,4 @@
-"""FSDP2 in one process, by the real trainer under accelerate's launcher."""
+"""FSDP2 in one process: the real trainer, started by accelerate's launcher."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def made(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/shared/sharded.py makes with the configuration for eight GPUs, on one."""
+    """Return the output of tests/shared/sharded.py, run on one GPU with the configuration for eight."""
     folder = tmp_path_factory.mktemp("sharded")
     config = folder / "fsdp2_1.yaml"
     eight = yaml.safe_load((ROOT / "envs/accelerate/fsdp2_8.yaml").read_text())
@@ -33,7 +33,7 @@ def made(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_log_probabilities_are_in_float32_and_no_whole_gradients_stay(made: Path, figures: Callable[..., None]) -> None:
-    """As accelerate shards by itself both are otherwise: this is what the test can see."""
+    """With accelerate's own sharding neither holds, which shows that the test can detect a failure."""
     seen: dict[str, Any] = json.loads((made / "seen.json").read_text())
     ours, accelerates = seen["ours"], seen["accelerate's"]
     figures(**seen)

@@ -1,7 +1,7 @@
 """A rollout step of the real trainer on a model of Qwen2.5-Math-1.5B's size, with padding and with padding left out.
 
-The weights are random. Random ids take the place of drawn responses, and a tensor that of vLLM's share of the memory; vLLM would
-sleep during updates, so that these peaks are higher than a suite's.
+The weights are random. Random ids replace the drawn responses, and a tensor replaces vLLM's share of the memory. In a
+suite vLLM would sleep during updates, so these peaks are higher than in a suite.
 """
 
 import gc
@@ -38,7 +38,7 @@ from spurious_rewards.training.segment import prompts_in_order
 ROOT = Path(__file__).parents[2]
 ONE_GPU = load(ROOT / "config/suites/one_gpu.yaml")
 SHARE = 24 * 2**30
-"""Bytes in place of vLLM's share."""
+"""Bytes that stand for vLLM's share."""
 
 PROMPT = Prompt(kind="raw", user="Work out {} step by step.\n")
 REWARD = Reward(function="random", gamma=0.5)
@@ -46,17 +46,17 @@ REWARD = Reward(function="random", gamma=0.5)
 
 @dataclass(frozen=True)
 class Step:
-    """What a rollout step left: log-probabilities of the policy that drew, and which of them count, by response."""
+    """Results of a rollout step: by response, log-probabilities under the policy that drew, and which of them count."""
 
     logps: torch.Tensor
     mask: torch.Tensor
     seconds: float
     peak: int
-    """bytes; 0 on a CPU"""
+    """Peak of the GPU memory in bytes; 0 on a CPU."""
 
 
 class Watched(trainer.RolloutTrainer):
-    """Keeps the old policy's log-probabilities, in the order in which responses were drawn."""
+    """A trainer that keeps the old policy's log-probabilities, in the order in which the responses were drawn."""
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._generate_and_score_completions(inputs)
@@ -66,7 +66,7 @@ class Watched(trainer.RolloutTrainer):
 
 @contextmanager
 def padded_as_trl_pads() -> Iterator[None]:
-    """Every micro-batch as wide as the rollout batch, in TRL's own order."""
+    """Pad every micro-batch to the width of the rollout batch, and keep TRL's own order, as TRL does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "without_padding", lambda mask, *_: (0, mask.shape[1]))
         patch.setattr(trainer, "by_length", lambda micro_batches, _: micro_batches)
@@ -74,7 +74,7 @@ def padded_as_trl_pads() -> Iterator[None]:
 
 
 def realistic(generator: random.Random, bound: int) -> int:
-    """Lengths as models answer with: half are below a quarter of the longest, one in a few dozen is cut off."""
+    """Return a length as models produce them: half are below a quarter of the bound, one in a few dozen is cut off."""
     return min(int(generator.lognormvariate(math.log(bound / 4), 0.8)), bound - 1)
 
 
@@ -92,7 +92,7 @@ def problems(device: torch.device) -> pd.DataFrame:
 
 
 def settings(device: torch.device, **changes: Any) -> Training:
-    """Those of the suite for one GPU, with a quarter of its rollout batch; on a CPU in small."""
+    """Return the settings of the suite for one GPU with a quarter of its rollout batch, or small settings on a CPU."""
     size: dict[str, Any] = {"rollout_prompts": 8, "updates_per_rollout": 2, "engine": "transformers"}
     if device.type == "cpu":
         size |= {"rollout_prompts": 4, "rollouts_per_prompt": 8, "updates_per_rollout": 2, "max_new_tokens": 40}
@@ -101,7 +101,7 @@ def settings(device: torch.device, **changes: Any) -> Training:
 
 
 def take(model: Path, training: Training, device: torch.device, output: Path) -> Step:
-    """One rollout step, from a model that is loaded for it."""
+    """Load a model and take one rollout step with it."""
     launching.join(Hardware())
     arguments = grpo_arguments(training, stop=1, seed=0, output=output, processes=1, gpu=device.type == "cuda")
     with generating(fixed(training.max_new_tokens, realistic)), Verifier() as verifier:
@@ -133,7 +133,7 @@ def take(model: Path, training: Training, device: torch.device, output: Path) ->
 
 
 def apart(one: Step, other: Step) -> dict[str, float]:
-    """By how much log-probabilities differ."""
+    """Return the largest and the mean difference of log-probabilities."""
     assert torch.equal(one.mask, other.mask), "the responses are the same"
     off = (one.logps - other.logps)[one.mask].abs()
     return {"largest": off.max().item(), "mean": off.mean().item()}

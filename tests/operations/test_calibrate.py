@@ -1,4 +1,4 @@
-"""Calibrating for real on a CPU; and what `estimate`, `doctor` and the proposals make of an invented calibration of a GPU."""
+"""Real calibrations on a CPU, and the use of an invented GPU calibration in `estimate`, `doctor` and proposals."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ TWO = "{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu:
 
 
 def study(folder: Path, models: tuple[str, ...] = ("m",), **changes: Any) -> Study:
-    """Of a suite of local models in a folder, which is also that of the checkout."""
+    """Return the study of a suite of local models in a folder. The folder is also the checkout."""
     content: dict[str, Any] = {
         "title": "t",
         "problems": {"p": {"path": str(folder / "p.jsonl")}},
@@ -67,7 +67,7 @@ def study(folder: Path, models: tuple[str, ...] = ("m",), **changes: Any) -> Stu
 
 
 def on_gpu(folder: Path, **changes: Any) -> Study:
-    """With what the invented calibration was measured with, beside it."""
+    """Return a study of one GPU with the invented calibration's settings, and write its accelerate configuration."""
     training = {"engine": "vllm", "max_model_len": 4096, "rollout_prompts": 32, "micro_batch": 8}
     made = {"training": training, "resources": [{"max_parameters": 9e9, "accelerate_config": "one_gpu"}], **changes}
     (folder / "envs/accelerate").mkdir(parents=True, exist_ok=True)
@@ -82,17 +82,17 @@ def beside(found: Study, said: Calibration) -> Study:
 
 @pytest.fixture
 def h100(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The card that the invented calibration is of, and none of this machine's libraries."""
+    """Simulate the card of the invented calibration, and hide the installed libraries."""
     monkeypatch.setattr(machines, "gpus", lambda: [machines.Gpu("0", 85.5, CARD)])
     monkeypatch.setattr(checks, "version", lambda name: None)
 
 
-# ---------------------------------------------------------------- measuring, for real
+# ---------------------------------------------------------------- real measurements
 
 
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Calibration]:
-    """Two models of one shape, measured."""
+    """Return a study of two models of one shape, and its calibration."""
     folder = tmp_path_factory.mktemp("calibrated")
     for name in ("m", "n"):
         make(folder / name)
@@ -153,7 +153,7 @@ def test_random_weights_on_two_processes_need_no_weights_and_end_nothing(
     (make(tmp_path / "m") / "model.safetensors").unlink()
     (tmp_path / "envs/accelerate").mkdir(parents=True)
     (tmp_path / "envs/accelerate/two.yaml").write_text(TWO)
-    many = {**SMALL, "rollout_prompts": 8, "max_new_tokens": 100}  # by chance one of them would end sooner
+    many = {**SMALL, "rollout_prompts": 8, "max_new_tokens": 100}  # among this many, one would end sooner if it could
     resources = [{"max_parameters": 9e9, "accelerate_config": "two"}]
     found = study(tmp_path, training=many, sampling={"max_new_tokens": 100}, resources=resources)
     [one] = calibrate(found, random_weights=True).measured
@@ -201,7 +201,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path / "results")
 
 
-# ---------------------------------------------------------------- what is refused before anything is loaded
+# ---------------------------------------------------------------- refusals before a model is loaded
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_model_that_cannot_be_loaded_is_said_in_a_line(tmp_path: Path, monkeyp
     assert not os.listdir(tmp_path / "results")
 
 
-# ---------------------------------------------------------------- when it holds
+# ---------------------------------------------------------------- when a calibration is valid
 
 
 def test_it_holds_where_nothing_has_changed(tmp_path: Path, h100: None) -> None:
@@ -294,7 +294,7 @@ def test_a_damaged_one_stops_neither_doctor_nor_estimate(tmp_path: Path, h100: N
     assert mend.startswith("run `spurious-rewards calibrate ")
 
 
-# ---------------------------------------------------------------- what is made of it
+# ---------------------------------------------------------------- use of a calibration
 
 
 def test_doctor_compares_with_measured_peaks(tmp_path: Path, h100: None) -> None:
@@ -321,9 +321,9 @@ def test_proposals_fill_the_card_and_no_more(tmp_path: Path) -> None:
     found = on_gpu(tmp_path)
     [one] = proposals.added(found, invented()).measured
     assert one.proposal is not None
-    # Beside vLLM 20 of 85.5 GB are held while responses are drawn; 95 % may be.
+    # Besides vLLM, 20 of 85.5 GB are in use while responses are drawn, and 95 % may be used.
     assert one.proposal.training_gpu_memory_utilization == 0.7
-    # Larger micro-batches leave more behind, up to what the card has.
+    # The proposed micro-batch grows until its activations fill the card.
     assert one.proposal.gradient_checkpointing
     assert one.proposal.micro_batch > 8
     small = proposals.added(found, invented(gpu_memory_gb=50))

@@ -1,4 +1,4 @@
-"""Doctor says what is wrong where it is wrong, and nothing where nothing is."""
+"""`doctor` reports each problem, and reports nothing where there is none."""
 
 import json
 import os
@@ -42,7 +42,7 @@ A100S = [machines.Gpu(str(index), 85.9) for index in range(8)]
 
 
 def tiny(**changes: Any) -> dict[str, Any]:
-    """A suite of one local model with 1.5 billion weights on one GPU."""
+    """Return a suite of one local model with 1.5 billion weights on one GPU."""
     found: dict[str, Any] = {
         "title": "t",
         "problems": {"p": {"path": "p.jsonl"}},
@@ -77,7 +77,7 @@ def hub_model(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An empty home, and none of this machine's own settings."""
+    """Use an empty home folder, and remove this machine's own settings."""
     for name in ("WANDB_MODE", "WANDB_API_KEY", "HF_TOKEN", "CUDA_VISIBLE_DEVICES", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -85,7 +85,10 @@ def at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Puts a program in the way of PATH that prints some lines: what nvidia-smi or sinfo says elsewhere."""
+    """Return a function that puts a program first in PATH.
+
+    The program prints given lines, as nvidia-smi or sinfo would elsewhere.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -104,7 +107,7 @@ def only(findings: Any, level: str = "fails") -> Finding:
     return found[0]
 
 
-# ---------------------------------------------------------------- the whole
+# ---------------------------------------------------------------- whole reports
 
 
 def test_the_organism_is_fine_on_a_laptop_at_once() -> None:
@@ -137,8 +140,8 @@ def test_a_report_has_what_fails_first_and_numbers_it() -> None:
         Finding("fails", "disk", "it is full", "make room"),
     ]
     assert report(findings, "s") == (
-        "The suite s cannot run as things are.\n\n1. disk: it is full.\n   To fix it, make room.\n\n"
-        "Worth knowing:\n\n1. wandb: no key.\n   To fix it, log in.\n\nFine: lengths."
+        "The suite s cannot run as things are.\n\n1. disk: it is full.\n   To fix it: make room.\n\n"
+        "Warnings:\n\n1. wandb: no key.\n   To fix it: log in.\n\nFine: lengths."
     )
     assert report(findings[:1], "s").startswith("The suite s can run.")
 
@@ -240,10 +243,10 @@ def served(**resources: Any) -> Study:
 def test_a_server_of_rollouts_needs_a_machine_without_other_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     found = only(checks_environment.exclusive(served(), "local"))
-    assert "other users" in found.found
+    assert "any user of this machine" in found.found
     assert "set exclusive_node: true under `resources`" in found.mend
     assert found in doctor(served())
-    assert "end at once on nodes" in only(checks_environment.exclusive(served(), "slurm"), "warns").found
+    assert "stop at once on nodes" in only(checks_environment.exclusive(served(), "slurm"), "warns").found
     for on in ("local", "slurm"):
         assert not list(checks_environment.exclusive(served(exclusive_node=True), on))
         assert not list(checks_environment.exclusive(study_of(tiny(training={"engine": "vllm"})), on))
@@ -307,7 +310,7 @@ def test_seven_billion_weights_fit_eight_gpus_and_not_one() -> None:
     assert "91.2 GB (12 bytes for each of 7.6 billion weights) + 48.0 GB (vLLM's share of 0.6)" in said
     assert "121.6 GB (16 bytes for each of 7.6 billion weights)" in said
     assert "has 80.0 GB" in said
-    # Plain data parallel shares nothing out, and adds gradients up in a second copy of them.
+    # Plain data parallelism shards nothing, and accumulates gradients in a second copy.
     assert "152.0 GB (20 bytes" in found("eight_gpus")[-1].found
 
 
@@ -333,7 +336,7 @@ def test_vllm_must_have_room_for_the_weights() -> None:
 
 
 def test_vllm_must_have_room_for_one_sequence_at_its_longest(folder: Path) -> None:
-    """64 layers of 64 heads of 128 keep 2 x 64 x 8192 numbers of 2 bytes a token: 68.7 GB of 32,768."""
+    """A token takes 2 x 64 x 8192 numbers of 2 bytes (64 layers, 64 heads of size 128): 68.7 GB for 32,768 tokens."""
     sizes = {"num_hidden_layers": 64, "num_attention_heads": 64, "num_key_value_heads": None, "hidden_size": 8192}
     change(folder, "config.json", model_type="llama", **sizes, max_position_embeddings=32_768)
     models = {"m": tiny()["models"]["m"] | {"id": str(folder), "max_positions": 32_768}}
@@ -383,7 +386,7 @@ def test_a_micro_batch_leaves_its_tokens_a_tile_of_logits_and_no_more() -> None:
     assert gpu_memory.total(of_whole) == pytest.approx(tokens + head + 2 * 1.5)
 
 
-# ---------------------------------------------------------------- what machines say
+# ---------------------------------------------------------------- what machines report
 
 
 def test_gpus_are_those_of_nvidia_smi_that_are_not_hidden(
@@ -424,8 +427,8 @@ def test_partitions_are_those_of_sinfo(command: Callable[[str, str], None]) -> N
 
 
 def test_jobs_must_end_within_a_partitions_limit_as_they_ask_for_it() -> None:
-    # 50 of the paper's steps with 1.5 billion weights on one GPU are 192 / 6 * 1.5 / 7.6 = 6.3 hours; jobs ask for twice that
-    # and half an hour.
+    # 50 steps of the paper with 1.5 billion weights on one GPU take 192 / 6 * 1.5 / 7.6 = 6.3 hours. Jobs ask for twice
+    # that, and half an hour more.
     study = study_of(tiny())
     long, short, none = (
         machines.Partition(name, hours, count) for name, hours, count in (("l", 14, 1), ("s", 13, 1), ("n", 99, 0))
@@ -433,7 +436,7 @@ def test_jobs_must_end_within_a_partitions_limit_as_they_ask_for_it() -> None:
     assert not list(gpus.time_limits(study, [long, none]))
     assert "ask for 13.1 hours, too long for s (13 h)" in only(gpus.time_limits(study, [long, short]), "warns").found
     assert "no partition lets them: s (13 h)" in only(gpus.time_limits(study, [short, none]), "warns").found
-    # Not even the estimate fits: such a job would be ended again and again.
+    # Not even the estimate fits, so such a job would be stopped again and again.
     assert "segment_steps" in only(gpus.time_limits(study, [machines.Partition("t", 6, 1)])).mend
 
 
@@ -455,7 +458,7 @@ def test_without_slurm_nothing_can_be_given_to_it(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """As much of a model's folder as is looked at."""
+    """Return a model folder with only what the checks read."""
     made = tmp_path / "somewhere"
     made.mkdir()
     (made / "config.json").write_text(json.dumps({"max_position_embeddings": 64, "num_attention_heads": 28}))
@@ -465,7 +468,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_model_must_have_the_positions_that_the_suite_says(folder: Path) -> None:
     model = tiny()["models"]["m"] | {"id": str(folder)}
     assert only(models.lengths(study_of(tiny(models={"m": model})))).found.endswith("has 64 positions")
-    # Where config.json says nothing, its architecture may.
+    # Where config.json names no limit, its architecture may have one.
     for kind, said in (("llama", "has 2048 positions"), ("bloom", ""), ("no such kind", "")):
         (folder / "config.json").write_text(json.dumps({"model_type": kind}))
         model["max_positions"] = 4096
@@ -491,7 +494,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def local(folder: Path, **changes: Any) -> dict[str, Any]:
-    """A suite of one local model, which is given a chat with a system message."""
+    """Return a suite of one local model whose prompt is a chat with a system message."""
     model = tiny()["models"]["m"] | {"id": str(folder), "max_positions": 256}
     return tiny(models={"m": model}, prompts={"chat": {"kind": "chat", "system": "Be plain."}}, **changes)
 
@@ -576,7 +579,10 @@ for case in json.loads(sys.argv[1]):
 
 
 def asked(folder: Path, endpoint: str, *cases: dict[str, Any]) -> list[list[str]]:
-    """What the check of the hub finds in each case, in a process of its own: the client is told its endpoint at its import."""
+    """Return what the check of the hub finds in each case.
+
+    It runs in a process of its own, because the client reads its endpoint when it is imported.
+    """
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(folder / "hf")}
     command = [sys.executable, "-c", ASK, json.dumps(cases)]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
@@ -637,7 +643,7 @@ def test_disk_must_hold_what_is_estimated(tmp_path: Path, monkeypatch: pytest.Mo
     content = tiny(keep_weights="reported")
     content["models"]["m"]["num_parameters"] = 1e6
     assert not list(checks_environment.disk(study_of(content), 1))
-    # Weights of 4 bytes, a hundred trillion of them: no disk has them.
+    # A hundred trillion weights of 4 bytes: no disk can hold them.
     content["models"]["m"]["num_parameters"] = 1e14
     content["resources"][0]["max_parameters"] = 1e15
     assert "GB at its peak" in only(checks_environment.disk(study_of(content), 1)).found
@@ -657,7 +663,7 @@ def test_wandb_without_a_key_stays_offline_and_says_so(tmp_path: Path, monkeypat
     assert not list(checks_environment.wandb(Settings()))
 
 
-# ---------------------------------------------------------------- on the node
+# ---------------------------------------------------------------- checks on the node of a job
 
 ONE_GPU, EIGHT = (ROOT / "envs/accelerate" / name for name in ("one_gpu.yaml", "fsdp2_8.yaml"))
 

@@ -1,4 +1,4 @@
-"""What a suite takes: sums by hand, what parts share, and that they add up."""
+"""The cost of a suite: sums by hand, shared parts, and consistency of the sums."""
 
 from functools import cache
 from pathlib import Path
@@ -40,7 +40,7 @@ TINY: dict[str, Any] = {
     "sampling": {"max_new_tokens": 100},
     "report": {"headline": "main"},
 }
-"""A checkpoint every five steps, two to a segment."""
+"""A suite with a checkpoint every five steps and two checkpoints in a segment."""
 
 LATER = {
     "source": "run",
@@ -72,10 +72,10 @@ def paper(gpus: int = 8) -> Estimate:
     return estimate(Study(load(path), Settings(suite="paper"), path, ROOT), gpus)
 
 
-# ---------------------------------------------------------------- by hand
+# ---------------------------------------------------------------- sums by hand
 
 RUN = 192 * 7.62 / 7.6
-"""GPU-hours of the paper's run with a model of 7.62 billion weights: 307,200 responses."""
+"""GPU-hours of the paper's run with a model of 7.62 billion weights, which draws 307,200 responses."""
 
 RESPONSE = RUN / 307_200 * 2 / 7
 
@@ -85,16 +85,17 @@ def test_an_experiment_of_the_paper_by_hand() -> None:
     assert len(paper().runs(gamma)) == 5
     assert paper().hours(gamma, "train") == pytest.approx(5 * RUN)
     assert paper().hours(gamma, "vote") == 0
-    # Four runs answer MATH-500 30 times, one of them untrained's too. The fifth and the model before training are main's,
-    # perturbed's and clean's too, and answer for them: AMC and AIME (83 + 30 + 30) x 8, 3 x 12 problems in other words, 200
-    # generated ones; the model before training also the 500 by which its best prompt is chosen.
+    # Four runs answer MATH-500 at 30 checkpoints; `untrained` shares one of these runs. The fifth run and the model
+    # before training belong also to main, perturbed and clean, and answer their benchmarks: AMC and AIME
+    # (83 + 30 + 30) x 8, 3 x 12 perturbed problems, and 200 generated problems. The model before training also answers
+    # the 500 problems that choose its best prompt.
     answers = 4 * 30 * 500 + 31 * (500 + 1144 + 36 + 200) + 500
     assert paper().hours(gamma, "generate") == pytest.approx(answers * RESPONSE)
     assert paper().hours(paper().only("gamma")) == pytest.approx(3 * RUN + 3 * 30 * 500 * RESPONSE)
 
 
 def test_a_target_of_the_paper_by_hand() -> None:
-    # Switches at step 150 of three models: five runs each, which are trained and answered no further.
+    # Three models switch at step 150, with five runs each. No run is trained or evaluated beyond that step.
     fig7 = paper().targets["fig7"]
     assert len(paper().runs(fig7)) == 15
     weights = 7.62 + 1.54 + 7.62
@@ -119,7 +120,7 @@ def test_metrics_of_training_take_no_answers() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "weights", "states", "passing"),
-    # Two segments of two checkpoints, each of which ends with a state. Steps 5, 10 and 15, and the state of 10, go.
+    # Two segments of two checkpoints each end with a state. Steps 5, 10 and 15, and the state of step 10, are deleted.
     [("all", 4 * 4e9, 2 * 8e9, 0), ("reported", 4e9, 8e9, 3 * 4e9 + 8e9)],
 )
 def test_disk_by_hand(policy: str, weights: float, states: float, passing: float) -> None:
@@ -131,7 +132,8 @@ def test_disk_by_hand(policy: str, weights: float, states: float, passing: float
     text = 5 * 500 * 100 * 4  # four checkpoints and the model before training
     assert sum(work.text for work in works) == text
     assert found.disk == weights + states + text + 2e9
-    # The second segment is whole while the first still waits; and while it trains, its first checkpoint has a state too.
+    # The peak counts everything of both segments that is deleted later, and the state of the second segment's first
+    # checkpoint, which exists while that segment trains.
     assert found.peak == found.disk + (passing + 8e9)
     assert found.worst == found.disk + (2 * 4e9 + 8e9 if passing else 0)
 
@@ -161,7 +163,7 @@ def test_gpus_that_are_not_there_are_named() -> None:
     assert jobs > 0
 
 
-# ---------------------------------------------------------------- what needs what
+# ---------------------------------------------------------------- dependencies between runs
 
 
 def test_a_model_that_starts_from_a_run_takes_that_run_to_there() -> None:
@@ -178,11 +180,11 @@ def test_a_run_that_was_trained_elsewhere_is_only_answered() -> None:
     trained, imported = tiny(), tiny(imports=[elsewhere])
     assert not imported.runs(imported.works)
     assert imported.hours(imported.works, "train") == 0
-    # The model before training and one checkpoint, instead of four.
+    # It evaluates the model before training and one checkpoint instead of four.
     assert imported.hours(imported.works) == pytest.approx(trained.hours(trained.works, "generate") * 2 / 5)
 
 
-# ---------------------------------------------------------------- what adds up
+# ---------------------------------------------------------------- consistency of sums
 
 
 def some(names: list[str]) -> st.SearchStrategy[list[str]]:

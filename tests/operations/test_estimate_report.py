@@ -1,4 +1,4 @@
-"""The estimate as text, and measured hours beside it."""
+"""The estimate as text, with measured hours next to it."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 EXAMPLE = ROOT / "examples/your_method/your_method_one_gpu.yaml"
 PRICED = {name: ROOT / f"config/suites/{name}.yaml" for name in ("paper", "one_gpu")} | {EXAMPLE.stem: EXAMPLE}
-"""The suites whose prices docs/how-to/gpus.md has, in the order of its columns."""
+"""The suites whose costs are in docs/how-to/gpus.md, in the order of its columns."""
 
 
 def study(name: str) -> Study:
@@ -37,7 +37,7 @@ def paper() -> str:
 
 
 def section(text: str, beginning: str) -> list[list[str]]:
-    """The cells of the rows of a table, split where there are two blanks or more, by the beginning of its title."""
+    """Return the rows of the table whose title begins like this. Two or more blanks separate the cells of a row."""
     body = text.split(f"\n\n{beginning}")[1].split("\n\n")[1].splitlines()
     return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in body]
 
@@ -54,7 +54,7 @@ def test_it_fits_a_terminal() -> None:
 def test_every_experiment_and_every_target_has_a_row() -> None:
     suite = study("paper").suite
     rows = section(paper(), "Experiments")
-    assert rows[0] == ["experiment", "runs", "training", "votes", "answers", "together", "saved if dropped", "disk"]
+    assert rows[0] == ["experiment", "runs", "training", "votes", "answers", "total", "saved if dropped", "disk"]
     assert {row[0] for row in rows[1:]} == {*suite.experiments, "all"}
     assert {row[0] for row in section(paper(), "Targets")[1:]} >= set(suite.exhibits)
     assert ["compound", "15 with main, 2 with prompts, 3 with perturbed, 3 with clean"] in section(paper(), "Runs")
@@ -113,7 +113,7 @@ def test_what_is_assumed_is_said_and_priced_step_by_step() -> None:
 
 
 def of_page(page: str, head: str) -> list[list[str]]:
-    """The cells of the rows of a page's table with this header."""
+    """Return the rows of a page's table with this header."""
     body = (ROOT / "docs" / page).read_text().split(f"\n{head}\n")[1].split("\n\n")[0].splitlines()[1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
 
@@ -145,7 +145,7 @@ def test_the_tutorial_prices_a_reward_of_ones_own_by_the_number_of_seeds(tmp_pat
 
 
 def done(artifact: Path, stage: str, hours: float, gpus: int, **request: str) -> None:
-    """What a job leaves: the manifest that the library writes, with a time and GPUs of our choice."""
+    """Write what a job leaves: a manifest from the library, with the given time and GPUs."""
     artifact.parent.mkdir(parents=True, exist_ok=True)
     Recorder(stage, request).write(artifact)
     path = manifest_path(artifact)
@@ -166,7 +166,7 @@ def test_measured_hours_stand_beside_estimated_ones(workplace: Path) -> None:
     run = next(run for run in the_study.suite.runs if run.model == "Qwen2.5-Math-7B" and run.reward == "random_0.3")
     for start, stop in ((0, 50), (50, 100)):
         folder = the_study.paths.segment(run, start, stop)
-        for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job: three manifests, counted once
+        for name in ("checkpoints", "metrics.parquet", "rollouts.parquet"):  # one job, counted once
             done(folder / name, "train", 2.0, 8, start=str(start))
     assert [(job.stage, job.hours) for job in jobs_of(manifests_below(the_study.paths.root))] == [
         ("train", 16.0),
@@ -198,7 +198,7 @@ def test_without_an_estimate_the_minutes_stand_alone(workplace: Path) -> None:
     ]
 
 
-# ---------------------------------------------------------------- how numbers read
+# ---------------------------------------------------------------- formats of numbers
 
 
 @pytest.mark.parametrize(

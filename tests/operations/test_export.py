@@ -1,4 +1,4 @@
-"""What is in a crate, and what its metadata say of it; whether it is a valid one, tests/workflow/test_manifests.py asks."""
+"""Contents and metadata of a crate. tests/workflow/test_manifests.py checks that it is a valid RO-Crate."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def write(path: Path, text: str = "") -> Path:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """The smoke suite in a checkout that holds little, with results of a few jobs; and a reward from outside of it."""
+    """Return the smoke suite in a small checkout, with results of a few jobs and a reward from outside the checkout."""
     folder = tmp_path / "checkout"
     suite = write(folder / "config/suites/smoke.yaml", (CHECKOUT / "config/suites/smoke.yaml").read_text())
     monkeypatch.chdir(folder)
@@ -62,14 +62,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def naming(study: Study, *files: Path) -> Study:
-    """The study with files that the settings name; those that they named before are so still."""
+    """Return the study with these files added to the sources that its settings name."""
     sources = {f"some/{number}": path for number, path in enumerate([*study.settings.sources.values(), *files])}
     study.settings = study.settings.model_copy(update={"sources": sources})
     return study
 
 
 def metadata(crate: Path) -> dict[str, dict[str, Any]]:
-    """Entities by their id."""
+    """Return the entities of a crate by their id."""
     return {one["@id"]: one for one in json.loads((crate / "ro-crate-metadata.json").read_text())["@graph"]}
 
 
@@ -143,7 +143,7 @@ def test_a_job_says_what_it_made_from_what_with_what_and_when(study: Study, tmp_
     assert (end - start).seconds == 90
     assert manifest["git"]["commit"] in train["description"]
     assert entities[str(path)]["about"] == {"@id": train["@id"]}
-    assert ids(of_stage(entities, "generate")["object"]) == [str(PROBLEMS), weights]  # which lie around the checkpoint
+    assert ids(of_stage(entities, "generate")["object"]) == [str(PROBLEMS), weights]  # the folder around the checkpoint
     assert ids(of_stage(entities, "score")["result"]) == [
         str(SCORES / name) for name in ("scores.parquet", "headline.csv")
     ]
@@ -236,11 +236,11 @@ def test_a_suite_of_which_nothing_was_made_is_complained_of(
     assert not (tmp_path / "crate").exists()
 
 
-# ---------------------------------------------------------------- what must not get out
+# ---------------------------------------------------------------- private data
 
 
 def contents(crate: Path) -> bytes:
-    """All that is in a crate, with the names."""
+    """Return all contents and names of a crate."""
     return b"".join(str(path).encode() + path.read_bytes() for path in sorted(crate.rglob("*")) if path.is_file())
 
 
@@ -250,7 +250,7 @@ def test_a_manifest_takes_no_file_along_that_nobody_else_names(study: Study, tmp
         write(Path(".env"), "PRIVATE"),
         write(Path("notes"), "PRIVATE"),
     ]
-    hidden = write(tmp_path / ".ssh/id", "PRIVATE")  # named, and yet hidden
+    hidden = write(tmp_path / ".ssh/id", "PRIVATE")  # the settings name it, but it is hidden
     winding = RESULTS / "../../../private.txt"
     responses = SEGMENT / "responses.parquet"
     Recorder("generate", {}).write(responses, [PROBLEMS, *private, hidden, winding, RESULTS / "logs/all.log"])
@@ -300,7 +300,7 @@ def test_no_place_of_this_machine_is_in_it(study: Study, tmp_path: Path, monkeyp
     study.settings = study.settings.model_copy(update={"suite": str(study.suite_path.absolute())})
     export(study, tmp_path / "crate")
     said = contents(tmp_path / "crate").replace(str(tmp_path / "crate").encode(), b"")
-    # What the invented results hold is their own path.
+    # The invented files contain their own paths.
     said = said.replace(str(tmp_path / "mine.py").encode(), b"", 1)
     assert str(tmp_path).encode() not in said
     assert b"/home/someone" not in said

@@ -45,14 +45,14 @@ for line in sys.stdin:
     except UserError as error:
         print(json.dumps(f"error: {error}"), flush=True)
 """
-"""Does what it is told on stdin, line by line: it takes seconds to start."""
+"""It reads commands from stdin, one a line. One process serves several commands because its start takes seconds."""
 
 Ask = Callable[..., Any]
 
 
 @contextmanager
 def client(hub: Hub, home: Path, **environment: str) -> Iterator[tuple[Ask, subprocess.Popen[str]]]:
-    """A process whose hub is `hub`; `ask(what, suite file, argument)` gives its answer."""
+    """Start a client process whose hub is `hub`, and yield `ask(what, suite file, argument)` and the process."""
     addressed = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", **environment}
     process = subprocess.Popen(
         [sys.executable, "-c", CLIENT],
@@ -81,7 +81,7 @@ SUMS = {
         [{"unique_id": f"s{n}", "problem": f"{n}+1", "answer": float(n + 1), "notes": ["long"]} for n in range(9)]
     )
 }
-# The answers of one subset are numbers, those of the other are text.
+# One subset has numbers as answers, the other has text.
 TWO_PARTS = {
     "README.md": b"""---
 configs:
@@ -106,17 +106,17 @@ def model_files(tiny_model: Path) -> dict[str, bytes]:
 
 
 def parts(folder: Path) -> list[Path]:
-    """Files that have not arrived whole."""
+    """Return the files whose download is not complete."""
     return list(folder.rglob("*.incomplete"))
 
 
 def sent(hub: Hub, repository: str) -> list[str]:
-    """Files of a repository that the hub sent."""
+    """Return the names of a repository's files that the hub sent."""
     return [request.split("/")[-1] for request in hub.requests if request.startswith(f"GET /{repository}/resolve/")]
 
 
 def suite_file(folder: Path, **changes: Any) -> Path:
-    """A suite of hub models and problems in a folder of suites."""
+    """Write a suite of hub models and problems into a folder of suites, and return its path."""
     path = folder / "config" / "suites" / "mine.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     hub_model = {"source": "hub", "id": "some/model", "prompt": "plain", "max_positions": 64}
@@ -140,7 +140,7 @@ def suite_file(folder: Path, **changes: Any) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What lies in a folder, without the hub client's own notes."""
+    """Return the files in a folder, without the hub client's own notes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -162,14 +162,14 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
     }
     with serving({hub_id: [files] for hub_id, files in commits.items()}) as hub:
         with client(hub, tmp_path / "home") as (ask, process):
-            # Terms that were not accepted are named before anything is downloaded.
+            # The command names gated repositories whose terms were not accepted before it downloads anything.
             hub.gated.add("some/trained")
             said = ask("fetch", path, to)
             assert said.startswith("error: some/trained: the hub gives this model only to those who accepted its terms")
             assert not [request for request in hub.requests if "/resolve/" in request]
             hub.gated.clear()
 
-            # Killed in the middle of the weights.
+            # Kill the process in the middle of the weights.
             hub.stalls_after = 1000
             ask("fetch", path, to, wait=False)
             while set(files(model)) != model_files.keys() - {"model.safetensors"} or not parts(model):
@@ -197,7 +197,7 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
             }
             assert pq.read_table(to / "problems/some--sums.parquet").column_names == ["answer", "problem", "unique_id"]
 
-            # Whole, it needs no hub; a file that was cut, or changed at the same length, comes again and alone.
+            # A complete copy needs no hub. A file that was cut, or changed at equal length, is downloaded again, alone.
             whole = files(to)
             hub.down = True
             assert ask("fetch", path, to) is None
@@ -212,7 +212,7 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
             assert sorted(sent(hub, "some/model")) == ["config.json", "model.safetensors"]
             assert not sent(hub, "some/trained")
 
-            # A file that is not what the hub says it is does not stay.
+            # A file that differs from what the hub says is deleted.
             hub.corrupts = True
             (model / "model.safetensors").unlink()
             assert "did not arrive as the hub has it and was deleted; run the command again" in ask("fetch", path, to)
@@ -222,7 +222,7 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
             assert files(to) == whole
             from_hub = {name: ask("prepare", path, name) for name in ("sums", "one_sum", "parts")}
 
-    # No hub any more: problems and models are those that the hub had.
+    # Now there is no hub: problems and models must be those that the hub had.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
     text = (to / "sources.yaml").read_text()
@@ -242,7 +242,7 @@ def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(
 
 
 def as_told(study: Study, copies: Iterable[Path]) -> Locations:
-    """Where copies lie, as a job is told it."""
+    """Return where copies lie, in the form in which a job gets it."""
     return {content: Path(path) for content, path in study.contents.locations(copies).items()}
 
 
@@ -266,17 +266,20 @@ def test_one_copy_cannot_stand_for_two_revisions_of_a_model(tmp_path: Path) -> N
         fetch(suite, path, tmp_path / "copy")
 
 
-# ---------------------------------------------------------------- folders of other people
+# ---------------------------------------------------------------- folders from other people
 
 
 def record_of(to: Path, name: str) -> None:
-    """A record that says of one file what it is not."""
+    """Write a record with a wrong size and hash for one file."""
     copy = {"revision": "0" * 40, "asked": {}, "files": {name: {"size": 1, "sha256": "0" * 64}}}
     (to / "fetched.json").write_text(json.dumps({"models": {"some/model": copy}, "datasets": {}}))
 
 
 def pinned(folder: Path, **changes: Any) -> tuple[Suite, Path]:
-    """A suite of one model, whose commit its lock file knows: no hub is asked before the copy is looked at."""
+    """Return a suite of one model at a fixed commit, and its path.
+
+    The command therefore looks at the copy before it asks any hub.
+    """
     model = {"source": "hub", "id": "some/model", "revision": "0" * 40, "prompt": "plain", "max_positions": 64}
     own = {"own": {"path": "own.jsonl"}}
     changes = {"benchmarks": {"own": {"problems": "own"}}, "training_problems": "own", "problems": own, **changes}

@@ -1,4 +1,4 @@
-"""Ancestry out of manifests: nothing missing, nothing twice, and what became of it since."""
+"""Lineage from manifests: it lists every ancestor once, and reports later changes."""
 
 import itertools
 import json
@@ -53,7 +53,7 @@ def make_folder(
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Invented results of four rewards, in two segments each, as the stages would leave them."""
+    """Write invented results of four rewards, in two segments each, as the stages would write them."""
     monkeypatch.chdir(tmp_path)
     make("prepare", PROBLEMS, [], {"name": "sums", "data_seed": 3}, card=CARD)
     for seed, base in enumerate(BASES):
@@ -90,7 +90,7 @@ def text(file: Path, every: bool = False) -> str:
 
 
 def stages(node: Node) -> list[str]:
-    """Stages of the tree, each where it comes first."""
+    """Return the stages of the tree, in the order of their first artifact."""
     return list(dict.fromkeys(one.stage for one in node.everything()))
 
 
@@ -208,7 +208,7 @@ def test_any_tree_holds_every_ancestor_once(parents_of: list[set[int]], every: b
         assert sorted(told) == sorted(above[-1])
 
 
-# ---------------------------------------------------------------- what became of it
+# ---------------------------------------------------------------- changes since an artifact was made
 
 
 def test_a_file_that_was_changed_since_is_told_by_name(results: Path) -> None:
@@ -244,7 +244,7 @@ def test_weights_that_were_let_go_are_counted(results: Path) -> None:
     assert "1 checkpoints have had their weights deleted" in text(checkpoints)
 
 
-# ---------------------------------------------------------------- what is printed
+# ---------------------------------------------------------------- printed text
 
 
 def edit(path: Path, **changes: object) -> None:
@@ -263,12 +263,12 @@ def test_a_line_says_what_was_asked_with_what_and_what_it_took(results: Path) ->
         created="2026-02-03T04:05:06Z",
     )
     shown = text(PROBLEMS)
-    assert "prepare  problems/sums.parquet" not in shown  # it lies alone: its folder is what paths are below
+    assert "prepare  problems/sums.parquet" not in shown  # the only artifact: paths are shown relative to its folder
     for words in (
         "data seed 3",
         f"60 of 70 problems of hub/sums · revision {'f' * 40} · sha256 0123456789abcdef",
         "2026-02-03 04:05 UTC · 2.0 h, 14,400 GPU-seconds, 12,345 MB · 2 x H200, 16 cores of a processor",
-        "commit c0ffeec (tree not clean)",
+        "commit c0ffeec (uncommitted changes)",
         "1 artifact of 1 job, which took 2.0 h",
     ):
         assert words in shown
@@ -276,10 +276,10 @@ def test_a_line_says_what_was_asked_with_what_and_what_it_took(results: Path) ->
 
 
 def test_code_that_is_another_one_today_is_marked(results: Path) -> None:
-    assert "today's is another" not in text(FIGURE)
+    assert "the code has changed since" not in text(FIGURE)
     edit(segment("format") / "grades.parquet", fingerprint="0" * 16)
     edit(SCORES, stage="of former times")
-    assert text(FIGURE).count("(today's is another)") == 2
+    assert text(FIGURE).count("(the code has changed since)") == 2
 
 
 def test_versions_that_differ_are_named_at_the_end(results: Path) -> None:
@@ -291,7 +291,7 @@ def test_versions_that_differ_are_named_at_the_end(results: Path) -> None:
 
 
 def test_jobs_are_counted_once_however_many_artifacts_they_leave(results: Path) -> None:
-    # 1 problem set, 2 models, 8 segments with two artifacts each, 8 x responses and grades, scores, figure
+    # 1 problem set, 2 models, 8 segments with two artifacts each, 8 x responses and grades, scores, and a figure
     assert "37 artifacts of 29 jobs" in text(FIGURE)
 
 
@@ -320,11 +320,11 @@ def test_a_folder_takes_the_place_of_the_manifests_that_its_files_had(results: P
     assert manifest_of(alone) == manifest_path(FIGURE)
 
 
-# ---------------------------------------------------------------- manifests of strangers
+# ---------------------------------------------------------------- untrusted manifests
 
 
 def claim(artifact: Path, *parents: Path | str) -> None:
-    """Have the manifest of an artifact name other parents, each with a hash."""
+    """Make the manifest of an artifact name these parents, each with a hash of zeros."""
     edit(artifact, parents=[{"artifact": str(parent), "sha256": "0" * 64} for parent in parents])
 
 

@@ -1,4 +1,4 @@
-"""What a run that failed left undone, in words; and that what is missing changes no number of what is there."""
+"""The partial report explains what a failed run left undone. Missing results change no number of those that exist."""
 
 import json
 import os
@@ -44,13 +44,13 @@ SUITES = Path(__file__).parents[2] / "config/suites"
 
 
 def job(name: str, inputs: str = "", failed: bool = False) -> UnfinishedJob:
-    """A job that makes the file of its name."""
+    """Return an unfinished job whose output is the file `name`."""
     return UnfinishedJob(
         name=f"making {name}", inputs=tuple(map(Path, inputs.split())), outputs=(Path(name),), log=None, failed=failed
     )
 
 
-# ---------------------------------------------------------------- why something is missing
+# ---------------------------------------------------------------- reasons for missing results
 
 
 def test_what_failed_what_waits_for_it_and_what_was_not_run_are_told_apart() -> None:
@@ -64,17 +64,17 @@ def test_what_failed_what_waits_for_it_and_what_was_not_run_are_told_apart() -> 
         )
     )
     assert outcome.why(Path("a")) == "failed: making a"
-    assert outcome.why(Path("b")) == "waits for what failed: making a"
-    assert outcome.why(Path("c")) == "waits for what failed: making a; making d"
+    assert outcome.why(Path("b")) == "not run, because this failed: making a"
+    assert outcome.why(Path("c")) == "not run, because this failed: making a; making d"
     assert outcome.why(Path("e")) == "not run"
-    assert outcome.why(Path("f")) == "gone since"
+    assert outcome.why(Path("f")) == "deleted after it was made"
 
 
 def test_the_nearest_failures_are_blamed_and_no_more_named_than_one_reads() -> None:
     causes = [job(f"a{number}", failed=True) for number in range(5)]
     outcome = Outcome((*causes, job("b", "a0", failed=True), job("c", "b"), job("d", "a0 a1 a2 a3 a4")))
-    assert outcome.why(Path("c")) == "waits for what failed: making b"
-    assert outcome.why(Path("d")) == "waits for what failed: making a0; making a1; making a2; and 2 more"
+    assert outcome.why(Path("c")) == "not run, because this failed: making b"
+    assert outcome.why(Path("d")) == "not run, because this failed: making a0; making a1; making a2; and 2 more"
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_the_end_of_a_log_tells_no_places_and_is_all_that_is_read(
     log = tmp_path / "log"
     log.write_text(f'  File "{tmp_path}/src/x.py", line 3\n  File "/home/someone/y.py", line 4\n')
     assert last_lines(log) == '  File "src/x.py", line 3\n  File "~/y.py", line 4'
-    os.truncate(log, 10**12)  # of which no byte is on the disk
+    os.truncate(log, 10**12)  # a sparse file, which takes no disk space
     assert last_lines(log) == "\0" * 1000 + " …"
 
 
 def test_a_record_in_which_each_job_waits_for_all_before_it_is_followed() -> None:
-    """The hash of a job does not walk through its inputs."""
+    """The search stays fast, because the hash of a job does not depend on its inputs."""
     names = [f"a{number}" for number in range(400)]
     jobs = [
         UnfinishedJob(
@@ -135,7 +135,7 @@ def test_a_record_in_which_each_job_waits_for_all_before_it_is_followed() -> Non
     path_hash = Path.__hash__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(Path()), "__hash__", lambda path: counted.append(1) or path_hash(path))
-        assert Outcome(tuple(jobs)).why(Path("a399")) == "waits for what failed: a0"
+        assert Outcome(tuple(jobs)).why(Path("a399")) == "not run, because this failed: a0"
     assert len(counted) < 10 * sum(len(job.inputs) for job in jobs)
 
 
@@ -146,7 +146,7 @@ def test_a_long_line_of_a_log_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_record_of_more_jobs_than_a_workflow_has_is_refused(tmp_path: Path) -> None:
-    """Each may wait for each, so that a few megabytes would take hours to follow."""
+    """Each job may wait for each other job, so a record of a few megabytes could take hours to follow."""
     record = tmp_path / "unfinished.json"
     record.write_text(UnfinishedRun(unfinished=[job(f"a{number}") for number in range(10_001)]).model_dump_json())
     with pytest.raises(UserError, match=r"unfinished\.json: has more than 10,000 jobs"):
@@ -166,12 +166,12 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
         read(record)
 
 
-# ---------------------------------------------------------------- what is missing
+# ---------------------------------------------------------------- missing results
 
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """The study of the default suite, all of whose grades, metrics and labels there are (as empty files)."""
+    """Return the default suite's study, with all grades, metrics, labels, vote grades and responses as empty files."""
     path = SUITES / "organism.yaml"
     made = Study(load(path), Settings(), path)
     monkeypatch.chdir(tmp_path)
@@ -211,9 +211,9 @@ def test_answers_without_those_before_training_are_left_out(study: Study) -> Non
     usable, lacks = partial._usable(score.inputs(study, "main", "effective-code"))
     assert usable["grades"]
     assert {study.conditions[path.parent].seeds for path in usable["grades"]} == {"5-9", "10-14", "15-19"}
-    assert lacks[run("")] == "gone since"
-    assert lacks[run("format")] == "useless without Effective code, before training, seeds 0-4"
-    # What training was like can be told all the same.
+    assert lacks[run("")] == "deleted after it was made"
+    assert lacks[run("format")] == "not used, because this is missing: Effective code, before training, seeds 0-4"
+    # The metrics of training can be reported all the same.
     assert partial._usable(training_summary.inputs(study, "main"))[1] == {}
 
 
@@ -232,12 +232,12 @@ def test_an_exhibit_lacks_what_it_would_show_and_no_more(study: Study) -> None:
         assert set(partial._shown("it")[1]) == shown
 
 
-# ---------------------------------------------------------------- no other number changes
+# ---------------------------------------------------------------- numbers of what exists
 
 BENCHMARKS = {"math500": (20, 1), "amc": (10, 2)}
 MODELS, REWARDS = ["strong", "weak"], ["ground_truth", "format", "random_0.5"]
 PARTNERS = ("over_random", "share_of_ground_truth")
-"""Columns of the headline that look at the runs of another reward."""
+"""Columns of the headline that use the runs of another reward."""
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ def training(the_suite):
 
 
 def unless(frame: pd.DataFrame, lost: set[tuple[str, str, bool]]) -> pd.DataFrame:
-    """The rows of all but the lost (model, reward, whether of the later seeds)."""
+    """Return the rows without the lost triples (model, reward, whether the seed is one of the later seeds)."""
     keys = zip(frame["model"], frame["reward"], frame["seed"] > 1, strict=True)
     return frame[[key not in lost for key in keys]]
 
@@ -302,9 +302,9 @@ def test_whole_conditions_have_the_numbers_they_have_in_a_whole_study(the_suite,
         return kept.drop(columns=[name for name in kept if name.startswith(PARTNERS)]).reset_index(drop=True)
 
     found = numbers(the_suite, unless(graded, lost), unless(training, lost))
-    for name in set(found) - {"contributions"}:  # which pool rewards
+    for name in set(found) - {"contributions"}:  # these pool rewards
         pd.testing.assert_frame_equal(of_whole(found[name]), of_whole(expected[name]), check_dtype=False)
-    # A condition of which some seeds are lost has the others.
+    # A condition that lost some seeds keeps the others.
     for row in found["headline"].to_dict("records"):
         early, late = ((row["model"], row["reward"], later) in lost for later in (EARLY, LATE))
         assert row["seeds"] == 5 - 2 * early - 3 * late
@@ -334,7 +334,7 @@ def test_what_is_there_is_drawn(the_suite, graded, training, lost, drawn):
                 make("it", of_kind, frames)
 
 
-# ---------------------------------------------------------------- records and results of strangers
+# ---------------------------------------------------------------- untrusted records and results
 
 
 def recorded(study: Study, log: Path) -> Path:
@@ -363,7 +363,10 @@ def test_jobs_that_wait_for_themselves_are_named_and_a_long_line_of_them_is_foll
     with pytest.raises(UserError, match=r"making a.* waits for itself; run Snakemake again"):
         Outcome((job("a", "b"), job("b", "a"))).why(Path("a"))
     line = [job(f"a{number + 1}", f"a{number}") for number in range(3000)]
-    assert Outcome((*reversed(line), job("a0", failed=True))).why(Path("a3000")) == "waits for what failed: making a0"
+    assert (
+        Outcome((*reversed(line), job("a0", failed=True))).why(Path("a3000"))
+        == "not run, because this failed: making a0"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""After a killed Snakemake: what it left in SLURM's hands is cancelled. (Its processes: tests/workflow/test_crashes.py.)"""
+"""Recovery after a killed Snakemake: it cancels the SLURM jobs that are left.
+
+tests/workflow/test_crashes.py covers the processes of the killed Snakemake.
+"""
 
 import os
 import subprocess
@@ -15,7 +18,7 @@ from spurious_rewards.runtime.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder from which jobs were submitted, with a squeue that lists jobs/ and a scancel that empties it."""
+    """Return a folder from which jobs were submitted, with a squeue that lists jobs/ and a scancel that empties it."""
     (tmp_path / "work" / slurm.LOGS).mkdir(parents=True)
     (tmp_path / "work/Snakefile").write_text("rule all:\n")
     (tmp_path / "jobs").mkdir()
@@ -79,7 +82,7 @@ def test_a_workflow_that_snakemake_cannot_read_is_no_traceback(folder: Path) -> 
         recovery.recover(folder, folder)
 
 
-# ---------------------------------------------------------------- which processes
+# ---------------------------------------------------------------- processes
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ BY_NAME = "import sys; print(flush=True); sys.stdin.read()"
 
 @pytest.fixture
 def other(folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process of this user at work in the folder that names the package and its command, and is no job."""
+    """Start a process of this user in the folder. Its command line names the package's command, but it is no job."""
     words = [sys.executable, "-c", BY_NAME, "-m", "spurious_rewards.cli", "stage"]
     process = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -133,7 +136,7 @@ def test_what_only_names_the_package_goes_on(
 def test_what_is_only_called_snakemake_keeps_nobody_from_recovering(
     folder: Path, at_work: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An editor, or a script of that name from elsewhere; a run has its log in this folder open."""
+    """An editor or another script can have the name. A real run has its log in this folder open."""
     (folder / slurm.LOGS).rmdir()
     script = folder.parent / "snakemake"
     log = folder / ".snakemake/log/now.snakemake.log"

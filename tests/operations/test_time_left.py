@@ -1,4 +1,4 @@
-"""What a run says of the time that it still takes, by records as Snakemake writes them."""
+"""What a run says about the time that is left, from log records as Snakemake writes them."""
 
 import logging
 
@@ -10,7 +10,7 @@ RULES = {0: "train", 1: "train", 2: "train", 3: "grade", 4: "headline", 5: "repo
 
 
 class Run:
-    """A log whose clock stands where a test sets it; begins at 1000 seconds."""
+    """A run's log whose clock a test sets. It begins at 1000 seconds."""
 
     def __init__(self, rules: dict[int, str] = RULES):
         self.said: list[str] = []
@@ -34,10 +34,11 @@ def test_what_is_left_is_told_when_the_headline_stands() -> None:
     run.finish(240, 0)
     run.start(240, 4)
     run.finish(300, 4)
-    # Two of 240 seconds to train and a report of the shortest, 60, are left; 420 seconds of jobs took 300: 540 / 1.4.
+    # Left are two trainings of 240 s and a report, estimated by the shortest job, 60 s: 540 s. Jobs of 420 s took
+    # 300 s, so 1.4 run at once, and the rest takes 540 / 1.4 s.
     assert run.said == [
         "The headline report is ready: headline/report.html, after 5 min. "
-        "The rest takes about 6 min, by what jobs have taken so far."
+        "The rest takes about 6 min, estimated from finished jobs."
     ]
 
 
@@ -54,7 +55,7 @@ def test_long_runs_are_told_of_now_and_then() -> None:
         run.start(60 * number, number)
         run.finish(60 * (number + 1), number)
     assert [text.partition(" jobs")[0] for text in run.said] == ["91", "81", "71"]
-    assert run.said[0].endswith("The rest takes about 91 min, by what jobs have taken so far.")
+    assert run.said[0].endswith("The rest takes about 91 min, estimated from finished jobs.")
     assert EVERY == 600
 
 

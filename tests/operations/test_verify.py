@@ -1,4 +1,4 @@
-"""Publishing what a study came to, and comparing a study with it."""
+"""Publishing the results of a study, and verifying a study against published results."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def git(*arguments: str) -> None:
 
 @pytest.fixture
 def of_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have this machine be of a numeric class; what it is of has a test of its own."""
+    """Return a function that sets this machine's numeric class. Another test covers how the class is found."""
 
     def be(name: str) -> None:
         for module in (publishing, verifying):
@@ -42,7 +42,7 @@ def of_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_class: Callable[[str], None]) -> Study:
-    """The smoke suite in a repository of its own, with results as a run leaves them."""
+    """Return the smoke suite in a repository of its own, with results as a run leaves them."""
     monkeypatch.chdir(tmp_path)
     suite = load(SMOKE)
     one = suite.model_copy(update={"exhibits": {"fig1": suite.exhibits["fig1"]}})
@@ -76,7 +76,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_class: Callable[[s
 
 
 def manifest(artifact: Path, hardware: Mapping[str, Any] = MappingProxyType({}), **changed: Any) -> None:
-    """As the stage that answers leaves it, in the smoke suite, apart from what is changed."""
+    """Write a manifest as the generate stage of the smoke suite does, with the given changes."""
     Recorder("generate", {"threads": 1, "portable": True}).write(artifact)
     path = manifest_path(artifact)
     said = json.loads(path.read_text(encoding="utf-8")) | {"git": {"commit": "0123456789", "clean": True}} | changed
@@ -87,7 +87,7 @@ def manifest(artifact: Path, hardware: Mapping[str, Any] = MappingProxyType({}),
 def test_what_is_published_is_verified(study: Study) -> None:
     assert publish(study) == Path("expected/smoke") / CLASS
     found = verify(study)
-    # 1 of the figure, 6 of the ledger; 2 families x 3 rewards x 2 seeds
+    # 1 number of the figure, 6 of the ledger, 2 of the headlines; 2 families x 3 rewards x 2 seeds
     assert (found.said, found.as_promised) == (f"identical: 9 numbers, 12 runs (numeric class {CLASS})", True)
     publish(study)
     assert verify(study) == found, "what was published is no change that stands in the way"
@@ -248,7 +248,7 @@ def test_no_link_is_published_or_published_through(study: Study, tmp_path: Path)
 def test_what_a_stranger_published_is_read_within_limits(study: Study, name: str, content: str, said: str) -> None:
     folder = publish(study)
     (folder / name).write_text(content, encoding="utf-8")
-    if name == "claims.csv":  # which is read where other digits are to be expected
+    if name == "claims.csv":  # verification reads this file only where it expects other digits
         all_made(study, request={"threads": 2, "portable": True})
     with pytest.raises(UserError, match=said):
         verify(study)

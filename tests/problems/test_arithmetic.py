@@ -1,4 +1,4 @@
-"""The organism's arithmetic: its expressions, how they are shared out, and the problems made of them."""
+"""The organism's arithmetic: its expressions, their division into parts, and the problems made of them."""
 
 import hashlib
 import itertools
@@ -76,7 +76,7 @@ def test_other_numbers_are_another_sum_of_the_part_under_the_same_id(organism, p
     def bare(frame):
         return [re.sub("first|then", "", text).split()[1:-1] for text in frame["problem"]]
 
-    assert sorted(bare(own)) == sorted(bare(other)) or organism.operand_max == 2  # where one sum may stand for two
+    assert sorted(bare(own)) == sorted(bare(other)) or organism.operand_max == 2  # here one sum may replace two
     assert {tuple(words) for words in bare(other)} <= {tuple(words) for words in bare(own)}
     signs = [words[1::2] for words in bare(own)]
     for before, after, mine, row in zip(bare(own), bare(other), signs, other.itertuples(), strict=True):

@@ -1,4 +1,4 @@
-"""When a training problem is a copy of a benchmark's."""
+"""When a training problem counts as a copy of a benchmark problem."""
 
 import pandas as pd
 import pytest
@@ -36,7 +36,7 @@ def test_most_n_grams_make_a_copy_and_fewer_do_not() -> None:
     benchmark = "a b c d e f"  # four 3-grams
     assert found("z a b c d z", benchmark) == [("n-gram", 0.5)]
     assert found("z a b c z d e z", benchmark) == []  # one of four
-    assert found("z a b c d e f z", benchmark) == [("n-gram", 1.0)]  # it holds the whole problem, and more
+    assert found("z a b c d e f z", benchmark) == [("n-gram", 1.0)]  # it contains the whole problem, and more
 
 
 def test_a_share_is_of_the_benchmarks_problem_not_of_the_training_problem() -> None:

@@ -1,4 +1,4 @@
-"""The partial-prompt probe: cutting problems, and how much of the rest was written."""
+"""The partial-prompt probe: it cuts problems, and measures how much of the rest the model wrote."""
 
 import pandas as pd
 import pytest

@@ -185,7 +185,7 @@ def test_only_keeps_the_problems_whose_text_has_a_hash_that_it_names(tmp_path: P
 
 def test_a_hash_that_no_problem_has_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", [{"problem": "1+1", "answer": 2}, {"problem": "2+2", "answer": ""}])
-    blank = text_hash("2+2")  # of a row that is dropped before
+    blank = text_hash("2+2")  # its row is dropped before the selection
     with pytest.raises(
         UserError, match=rf"rows\.jsonl: none of 1 problems has the hash {blank} .*spurious-rewards problem-hash"
     ):
@@ -244,7 +244,7 @@ BAD_FILES = {
         b'{"problem": "a", "solution": 1}',
         r"no column answer; found: problem, solution; set columns\.answer",
     ),
-    "all blank": ("rows.jsonl", b'{"problem": "a", "answer": ""}', r'none of 1 rows is left; dropped: .*"blank": 1'),
+    "all blank": ("rows.jsonl", b'{"problem": "a", "answer": ""}', r'no row of 1 is left \(left out: .*"blank": 1'),
     "empty": ("rows.jsonl", b"", r"holds no rows; name a file"),
     "broken list": ("rows.json", b'[{"problem": "a",\n "answer": 1},\n', r"rows\.json: broken JSON: .*line 3 column 1"),
     "not a list": (
@@ -268,12 +268,12 @@ BAD_FILES = {
     "key twice": (
         "rows.jsonl",
         GOOD + b'{"problem": "a", "answer": 1, "answer": 2}',
-        r"line 2: the key answer stands twice",
+        r"line 2: has the key answer twice",
     ),
     "key twice in a list": (
         "rows.json",
         b'[{"problem": "a", "problem": "b"}]',
-        r"row 1: the key problem stands twice in it",
+        r"row 1: has the key problem twice",
     ),
     "NUL": ("rows.jsonl", b'{"problem": "a\\u0000", "answer": 1}', r"line 1: problem holds the character NUL"),
     "old Mac": ("rows.jsonl", GOOD.replace(b"\n", b"\r") * 2, r"line 1: broken JSON: Extra data"),
@@ -358,8 +358,8 @@ REFUSED = {
         "row 1: answer cannot be read as string",
     ),
     "NUL": (pa.array(["a\0b"]), "row 1: answer holds the character NUL"),
-    "nothing": (pa.array([None]), "none of 1 rows is left"),
-    "NaN": (pa.array([float("nan")], HALF), "none of 1 rows is left"),
+    "nothing": (pa.array([None]), "no row of 1 is left"),
+    "NaN": (pa.array([float("nan")], HALF), "no row of 1 is left"),
 }
 
 
@@ -429,10 +429,10 @@ def test_what_python_writes_besides_json_is_no_value_or_refused(tmp_path: Path) 
 
 
 def test_an_ending_that_says_no_format_is_known_from_the_suite(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"rows\.csv: its ending says no format; allowed: \.jsonl"):
+    with pytest.raises(ValidationError, match=r"rows\.csv: unknown file format; allowed: \.jsonl"):
         ProblemSet(path=tmp_path / "rows.csv")
     (tmp_path / "rows.csv").write_text("problem,answer\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"\.csv says no format; allowed: \.jsonl, \.json, \.parquet"):
+    with pytest.raises(UserError, match=r"unknown file format \.csv; allowed: \.jsonl, \.json, \.parquet"):
         prepare(ProblemSet(hub="a/b"), None, 0, {"a/b": tmp_path / "rows.csv"}, NO_LOCK)
 
 
@@ -515,17 +515,17 @@ def test_the_lock_file_pins_what_the_hub_said_first(tmp_path: Path) -> None:
         wanted = [(one, str(mine)), (one, str(theirs)), (unknown, str(mine)), ({**one, "split": "test"}, str(mine))]
         *fetched, no_set, no_split = as_client(CLIENT, wanted, hub.endpoint, tmp_path / "home")
         assert fetched == [old, new]
-        assert hub.requests.count("GET /api/datasets/some/set/revision/main") == 2  # once for each lock
+        assert hub.requests.count("GET /api/datasets/some/set/revision/main") == 2  # once for each lock file
         assert no_set.startswith("some/nothing: this dataset cannot be fetched from the hub: 404")
         assert 'Unknown split "test"' in no_split
 
-    # No hub any more: the commit of the lock, although another one of the same set was cached after it.
+    # Without a hub, the commit in the lock file counts, although another one of the same set was cached later.
     *cached, uncached = as_client(CLIENT, wanted[:3], "http://127.0.0.1:9", tmp_path / "home", HF_HUB_OFFLINE="1")
     assert cached == [old, new]
     assert "`sources: {some/nothing: PATH}` in config.yaml" in uncached
 
 
-# ---------------------------------------------------------------- held back, cleaned, generated
+# ---------------------------------------------------------------- skipped, decontaminated and generated problems
 
 
 def test_what_is_skipped_is_what_training_takes_first(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the documents say is so: links, targets, keys, dependencies, and the page on rewards followed to the letter."""
+"""The documents are correct: links, make targets, keys, dependencies, and the steps of the page on rewards."""
 
 import os
 import re
@@ -41,7 +41,7 @@ DIRECT = [
     + [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
 ]
 NOT_HERE = {"checkpoints/", "inputs/", "shows_work.py", "sources.yaml", "table.md"}
-"""What documents name of results and copies, of an archive, and of the example."""
+"""Names in documents that are no files of the project: of results, copies, an archive, and the example."""
 
 
 # ---------------------------------------------------------------- documents
@@ -98,14 +98,14 @@ def test_the_architecture_names_every_stage() -> None:
     }
     versioned = {name for name, stage in registered().items() if stage.version is not None}
     assert named["e"] == versioned
-    assert named["c"] == set(registered()) - versioned - {"prune"}  # which is told by the suite alone
+    assert named["c"] == set(registered()) - versioned - {"prune"}  # the suite alone decides on it
 
 
 @pytest.mark.parametrize(
     "document", [each for each in DOCUMENTS if each != CHANGELOG], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_files_and_folders_that_a_document_names_exist(document: Path) -> None:
-    """Those of the project: Python, rules, YAML and Markdown, and folders; not those of `results/`, nor of examples."""
+    """It checks folders and Python, rule, YAML and Markdown files of the project, but not `results/` or examples."""
     for name in re.findall(r"`([\w./-]+(?:\.(?:py|smk|ya?ml|md|def|toml)|/))`", document.read_text()):
         if name.startswith(("results/", "../", ".")) or name in NOT_HERE or "SUITE" in name:
             continue
@@ -152,11 +152,11 @@ def test_keys_of_training_stand_beside_the_arguments_of_trl_that_they_set() -> N
 
 
 NONE = "\N{EN DASH}"
-"""In a column of names: there is none."""
+"""The mark in a table for a key that sets no argument."""
 
 
 def another(field: FieldInfo, value: Any) -> Any:
-    """Another value of a key of `training`."""
+    """Return another value for a key of `training`."""
     if get_origin(field.annotation) is Literal:
         return next(each for each in get_args(field.annotation) if each != value)
     if isinstance(value, bool):
@@ -188,7 +188,7 @@ def test_every_direct_dependency_says_what_it_is_for() -> None:
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which somebody has done what docs/how-to/add-a-reward.md says."""
+    """Return a copy of the project that follows the steps of docs/how-to/add-a-reward.md."""
     copy = tmp_path_factory.mktemp("followed")
     for name in ("src/spurious_rewards", "workflow", "profiles", "config", "envs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -216,7 +216,7 @@ def insert(path: Path, *, text: str, before: str = "", after: str = "") -> None:
 
 
 def call(copy: Path, *command: str) -> str:
-    """Output of a Python command that runs with the copy's library."""
+    """Run a Python command with the copy's library, and return its output."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=copy,

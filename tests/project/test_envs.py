@@ -1,4 +1,4 @@
-"""All lists of packages have the pins of pyproject.toml; conda files and the container recipe hold what the stages import."""
+"""All package lists have pyproject.toml's pins. Conda files and the container recipe have what the stages import."""
 
 import re
 import subprocess
@@ -23,14 +23,14 @@ EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT
 DIRECT = [Requirement(line) for line in PROJECT["dependencies"]] + [one for extra in EXTRAS.values() for one in extra]
 IN_RECIPE = ("vllm", "deepspeed")
 ELSEWHERE = (*IN_RECIPE, "slurm", "docs")
-"""Extras that are not installed where the tests run, on which constraints.txt is silent."""
+"""Extras that are not installed where the tests run, and that constraints.txt therefore omits."""
 
 RECIPE = ROOT / "envs/spurious-rewards.def"
 HASHED = sorted((ROOT / "envs").glob("requirements*.txt"))
 CONDA = sorted((ROOT / "envs").glob("*.yaml"))
 
 WITH_VLLM = "3.13"
-"""Python of what holds vLLM: of its dependencies mistral-common takes numpy 2.4 from 3.13 on only."""
+"""Python version where vLLM is installed: vLLM's dependency mistral-common allows numpy 2.4 only from 3.13 on."""
 
 STAGES = {
     "analyse": (
@@ -51,10 +51,10 @@ COME_WITH = {
     "sympy": "math-verify",
     "packaging": "transformers",
 }
-"""Packages that stages import and that another one brings along."""
+"""Packages that stages import and that another package installs."""
 
 ON_REQUEST = {stage: {"vllm"} for stage in ("vote", "generate", "memorization")}
-"""Packages that a stage's modules import in functions that it may never call: vLLM, where it is no suite's engine."""
+"""Packages that a stage imports only in functions it may never call: vLLM, where no suite uses it as the engine."""
 
 
 def pins(requirements: list[Requirement]) -> dict[str, str]:
@@ -62,14 +62,14 @@ def pins(requirements: list[Requirement]) -> dict[str, str]:
 
 
 def section(name: str) -> str:
-    """A section of the recipe, without its heading."""
+    """Return a section of the recipe, without its heading."""
     found = re.search(rf"^%{name}$\n(.*?)(?=^%|\Z)", RECIPE.read_text(), re.DOTALL | re.MULTILINE)
     assert found, f"{RECIPE.name} has no %{name}"
     return found[1]
 
 
 def imported(stage: str) -> set[str]:
-    """Names of the packages that the code of a stage imports."""
+    """Return the names of the packages that a stage's code imports."""
     modules, packages = fingerprints._imports(fingerprints._half(f"stages.{stage}", "work"))
     seen: set[str] = set()
     while todo := modules - seen:
@@ -82,7 +82,7 @@ def imported(stage: str) -> set[str]:
 
 
 def constraints() -> dict[str, str]:
-    """The pins of constraints.txt."""
+    """Return the pins of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     return pins([Requirement(line) for line in lines if line.strip() and not line.startswith("#")])
 
@@ -95,7 +95,7 @@ def test_constraints_have_the_projects_pins() -> None:
 
 
 def hashed(path: Path) -> dict[str, tuple[Requirement, list[str]]]:
-    """Each requirement of a file for `pip install --require-hashes`, with its hashes."""
+    """Return each requirement of a file for `pip install --require-hashes`, with its hashes."""
     lines = [line for line in path.read_text().replace("\\\n", "").splitlines() if not line.startswith("#")]
     found = {}
     for line in lines:
@@ -148,7 +148,7 @@ def test_conda_files_have_the_projects_pins(path: Path) -> None:
 @pytest.mark.parametrize("path", CONDA, ids=lambda path: path.stem)
 def test_conda_files_hold_what_their_stages_import(path: Path) -> None:
     held = pins(environment(path)).keys()
-    for stage in {*STAGES[path.stem]} - {"headline"}:  # it does what other stages of that file do
+    for stage in {*STAGES[path.stem]} - {"headline"}:  # it runs code of other stages in this file
         on_request = ON_REQUEST.get(stage, set())
         assert on_request <= imported(stage)
         needed = imported(stage) - on_request
@@ -184,7 +184,7 @@ def test_the_recipe_installs_the_projects_pins(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     listing = section("post").replace("cd /opt/spurious-rewards", f"cd {tmp_path}")
-    # All but the last line, which installs what the others have listed.
+    # The script without its last line, which installs what the other lines list.
     listing, install, _ = listing.partition("    python -m pip install")
     assert install
     subprocess.run(["sh", "-ec", listing.replace("python -c", f"{sys.executable} -c")], check=True)

@@ -1,7 +1,7 @@
-r"""No regular expression takes a time that grows with the square of a text: texts are as long as others make them.
+r"""No regular expression takes quadratic time, because models and other people can supply very long texts.
 
-A model may answer with anything, and answers of others are imported. Time is compared with that of texts an eighth as long, so
-that no clock and no machine decides.
+A model may answer with anything, and users import other people's answers. Each time is compared with the time of a text
+an eighth as long, so that the result depends on no clock and no machine.
 """
 
 import functools
@@ -80,7 +80,7 @@ PIECES += ["$", "\\(", "\n", ". ", "python"]
 
 
 def answers(length: int) -> Iterator[str]:
-    """What is hard on reading answers as a whole."""
+    """Yield texts that are hard for the functions that read whole answers."""
     for piece in PIECES:
         for head, end in (
             ("", "\0"),

@@ -1,4 +1,4 @@
-"""The pages in docs/how-to: each entry that they show is one that a suite can have, and the stage that they add works."""
+"""The pages in docs/how-to: a suite can have each entry that they show, and the stage that they add works."""
 
 import os
 import re
@@ -22,12 +22,15 @@ HOW_TO = ROOT / "docs/how-to"
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The pieces of code of a language that a page shows, in their order."""
+    """Return a page's code blocks of a language, in order."""
     return re.findall(rf"```{language}\n(.*?)```", (HOW_TO / page).read_text(), flags=re.DOTALL)
 
 
 def with_piece(name: str, piece: str, folder: Path) -> Suite:
-    """A suite of the project with a piece of a page in it: each entry in its section, where it may change some keys of one."""
+    """Return a suite of the project with a piece of a page merged into it.
+
+    Each entry goes into its section. An entry with an existing name changes only the keys that it gives.
+    """
     keys = yaml.safe_load((ROOT / f"config/suites/{name}.yaml").read_text())
     for section, entries in yaml.safe_load(piece).items():
         if isinstance(entries, list):
@@ -47,14 +50,14 @@ SUITES = {
     "import-checkpoints.md": ["paper", "paper"],
     "gpus.md": ["one_gpu"],
 }
-"""The suite that each page's pieces of YAML belong to, in their order."""
+"""The suite that each page's YAML blocks belong to, in order."""
 
 
 @pytest.mark.parametrize("page", SUITES)
 def test_every_entry_is_one_that_a_suite_can_have(page: str, tmp_path: Path) -> None:
     pieces = blocks(page, "yaml")
     if page == "add-a-model.md":
-        pieces[1] = pieces[0] + pieces[1]  # names the model of the first
+        pieces[1] = pieces[0] + pieces[1]  # the second block names the model of the first
     assert len(pieces) == len(SUITES[page])
     for name, piece in zip(SUITES[page], pieces, strict=True):
         found = with_piece(name, piece, tmp_path)
@@ -95,7 +98,7 @@ def test_the_page_on_imports_has_the_columns_of_responses() -> None:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the library in which somebody has done what docs/how-to/add-a-stage.md says."""
+    """Return a copy of the library that follows the steps of docs/how-to/add-a-stage.md."""
     copy = tmp_path_factory.mktemp("stage")
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     numbers, stage, place, _ = blocks("add-a-stage.md", "python")
@@ -118,7 +121,7 @@ def call(library: Path, *command: str) -> str:
 
 
 def answers(library: Path, folder: str, step: int) -> str:
-    """Invented responses of a condition, as an option of a stage."""
+    """Write invented responses of a condition, and return them as a command-line option of a stage."""
     path = Path("results/smoke") / folder / "responses.parquet"
     (library / path).parent.mkdir(parents=True)
     rows = [
@@ -154,7 +157,7 @@ def test_the_new_stage_s_place_and_rule_fit_it(library: Path) -> None:
     assert call(library, "-c", program).strip() == "results/smoke/lengths.csv ('lengths',)"
     *_, rule = blocks("add-a-stage.md", "python")
     like = (ROOT / "workflow/rules/bandit.smk").read_text()
-    for directive in re.findall(r"^ {8}(\w+):$", like, flags=re.MULTILINE):  # which stands in an if
+    for directive in re.findall(r"^ {8}(\w+):$", like, flags=re.MULTILINE):  # it stands in an `if`
         assert f"    {directive}:" in rule
     assert 'fingerprint("lengths")' in rule
     assert "study.paths.lengths()" in rule

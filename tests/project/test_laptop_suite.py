@@ -1,4 +1,4 @@
-"""The two suites of a real model on a laptop, and the example that tests a reward of one's own on it."""
+"""The two suites of a real model on a laptop, and the example that tests a user's own reward on it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SUITE = load(ROOT / "config/suites/laptop.yaml")
 MORE = load(ROOT / "config/suites/laptop_more.yaml")
 EXAMPLE = load(ROOT / "examples/your_method/your_method_laptop.yaml")
 PILOT = "100"
-"""The seed of the pilot, by which the learning rate was chosen."""
+"""The seed of the pilot study, which chose the learning rate."""
 
 
 @pytest.mark.parametrize("suite", [SUITE, MORE, EXAMPLE], ids=["laptop", "more", "example"])

@@ -1,4 +1,4 @@
-"""The notebook of published numbers runs from top to bottom, without Jupyter, and draws what is published."""
+"""The notebook of published numbers runs from top to bottom without Jupyter, and draws the published results."""
 
 import json
 import re
@@ -20,7 +20,7 @@ CODE = {cell["id"]: "".join(cell["source"]) for cell in BOOK["cells"] if cell["c
 
 @pytest.fixture(scope="module")
 def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The notebook's variables after its last cell, run in a folder beside a copy of what is published."""
+    """Yield the notebook's variables after its last cell. It runs in a folder next to the published results."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "expected").symlink_to(ROOT / "expected")
     (folder / "examples").mkdir()

@@ -1,4 +1,4 @@
-"""`make test-gpu` where there is no GPU: it says so; and its tests hold what they say of a GPU, tried on a CPU in small."""
+"""Without a GPU, `make test-gpu` says so and skips; on a CPU, small versions of its tests pass."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def on_gpu(**environment: str) -> str:
-    """What the command of `make test-gpu` prints where no GPU can be seen."""
+    """Return the output of the command of `make test-gpu` where no GPU is visible."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-rs", "tests/on_gpu"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The suites for one GPU: what they promise, and that a comment says what is estimated."""
+"""The suites for one GPU keep their promises, and the estimate in a comment is correct."""
 
 import re
 from functools import cache
@@ -20,7 +20,7 @@ PATH = ROOT / "config/suites/one_gpu.yaml"
 
 
 EXAMPLE = ROOT / "examples/your_method/your_method_one_gpu.yaml"
-"""A reward of one's own on three models."""
+"""The example suite: a user's own reward on three models."""
 
 
 @cache
@@ -86,7 +86,7 @@ def test_what_it_shares_with_the_papers_suite_is_word_for_word_the_same() -> Non
         ours, theirs = getattr(suite, section), getattr(paper, section)
         assert {name: theirs[name] for name in ours} == ours
     kinds = {name: exhibit.kind for name, exhibit in suite.exhibits.items()}
-    assert {"control", "coverage"} == kinds.keys() - paper.exhibits.keys()  # what others have asked since the paper
+    assert {"control", "coverage"} == kinds.keys() - paper.exhibits.keys()  # exhibits from later work
     assert {name: kind for name, kind in kinds.items() if name in paper.exhibits} == {
         name: paper.exhibits[name].kind for name in kinds.keys() & paper.exhibits.keys()
     }
@@ -127,8 +127,8 @@ def test_its_results_lie_beside_those_of_no_other_suite() -> None:
 def test_a_machine_without_a_gpu_lacks_nothing_for_it_but_hardware_and_downloads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What doctor says against it is of this machine; were vLLM, cards, copies and disk here, it could run."""
+    """`doctor` reports only faults of this machine. With vLLM, GPUs, copies and disk space, the suite could run."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nothing is asked of a network
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no server: nothing uses the network
     here = {"packages", "GPUs", "hub", "disk"}
     assert {one.what for one in failing(doctor(study(EXAMPLE)))} <= here

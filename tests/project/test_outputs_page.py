@@ -1,4 +1,4 @@
-"""The page on output files has every table with its columns, in their order."""
+"""The page on output files has every table, with its columns in order."""
 
 import re
 from collections.abc import Collection
@@ -57,7 +57,7 @@ CSV: dict[str, Collection[str]] = {
 
 
 def columns_of(file: str) -> list[str]:
-    """The names in the first cells of the section's table."""
+    """Return the names in the first column of a section's table."""
     section = PAGE.split(f"\n### {file}\n")[1].split("\n#")[0]
     return [
         name
@@ -77,7 +77,7 @@ def test_a_csv_table_has_its_columns_on_the_page(file: str) -> None:
 
 
 def test_no_declared_table_is_missing() -> None:
-    # A training set is made in memory, of labels.
+    # A training set is made of labels, in memory only.
     assert set(PARQUET.values()) == set(tables.Table.__subclasses__()) - {tables.TrainingSet}
     assert set(re.findall(r"^### (.+)$", PAGE, flags=re.MULTILINE)) == PARQUET.keys() | CSV.keys()
 

@@ -1,4 +1,4 @@
-"""The paper's suite: what it comes to, against numbers worked out by hand, and the problems that were written for it."""
+"""The paper's suite: its size, checked against sums by hand, and the problems that were written for it."""
 
 import hashlib
 import importlib
@@ -22,7 +22,7 @@ TARGETS = [
     *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),
     *("table1", "table2", "table3", "table5", "qualitative"),
 ]
-"""Figures 5 and 20 to 28 are examples of responses, which `qualitative` shows; table 4 is the prompts themselves."""
+"""Figures 5 and 20 to 28 are examples of responses, which `qualitative` shows; table 4 shows the prompts themselves."""
 
 PROBLEMS = {"math500": 500, "amc": 83, "aime2024": 30, "aime2025": 30, "written": 12, "other_numbers": 12, "story": 12}
 PROBLEMS |= {"calculation": 200, "held_out": 500}
@@ -34,16 +34,17 @@ def suite(name: str = "paper") -> Suite:
 
 
 def responses(benchmarks: tuple[str, ...]) -> int:
-    """Responses of one checkpoint."""
+    """Return the number of responses of one checkpoint."""
     return sum(PROBLEMS[suite().benchmarks[name].problems] * suite().benchmarks[name].samples for name in benchmarks)
 
 
 # ---------------------------------------------------------------- resources
 
-# (runs, checkpoints of training, models before training, responses of all of these, votes apart). A run is evaluated every ten
-# rollout steps. A checkpoint gives 500 responses on MATH-500; the other three benchmarks add (83 + 30 + 30) x 8 = 1144.
+# Each entry: runs, checkpoints of training, models before training, and responses of all of these, without votes. A run
+# is evaluated every ten rollout steps. A checkpoint gives 500 responses on MATH-500. The other three benchmarks add
+# (83 + 30 + 30) x 8 = 1144.
 SIZES = {
-    # 10 models x 5 rewards x 30 checkpoints, 4 x one_shot x 10; the ten before training: 1550 x 1644.
+    # 10 models x 5 rewards x 30 checkpoints, and 4 runs of one_shot x 10; ten models before training: 1550 x 1644.
     "main": (54, 1540, 10, 2_548_200),
     # 13 x 500.
     "before": (0, 0, 13, 6_500),
@@ -57,7 +58,7 @@ SIZES = {
     "gamma": (5, 150, 1, 75_500),
     # 3 x 30: (90 + 3) x 500.
     "untrained": (3, 90, 3, 46_500),
-    # 3 seeds x (2 variants x 20 + 2 x 64): (504 + 1) x 500. What is before training has no seed.
+    # 3 seeds x (2 variants x 20 + 2 x 64): (504 + 1) x 500. A model before training has no seed.
     "clipping": (12, 504, 1, 252_500),
     # 10 x 15: (150 + 10) x 500.
     "no_repetition": (10, 150, 10, 80_000),
@@ -67,11 +68,11 @@ SIZES = {
     "forcing": (0, 0, 16, 8_000),
     # 3 x 3 x 10: (90 + 3) x 500.
     "rl_trained": (9, 90, 3, 46_500),
-    # 5 x 30, and before training, each with 500 + 3 x 12: 151 x 536.
+    # 5 x 30, and one before training, each with 500 + 3 x 12 responses: 151 x 536.
     "perturbed": (5, 150, 1, 80_936),
     # main's runs of two models: 2 x 5 x 30 + 2, each with the 200 generated problems.
     "clean": (10, 300, 2, 60_400),
-    # 7 models under 4 prompts, each with the 500 that are held out and the 1644.
+    # 7 models under 4 prompts, each with the 500 held-out responses and the 1644.
     "best_prompt": (0, 0, 28, 60_032),
 }
 
@@ -91,12 +92,13 @@ def test_an_experiment_has_the_size_worked_out_by_hand(name: str) -> None:
 
 
 def test_shared_runs_are_trained_once() -> None:
-    # Of the 183 above these are another's too: in one_shot 4 (main's), in compound 15 (main's), in gamma 1, in untrained 1
-    # (gamma's), in clipping 1, in prompts 3 (main's under its own prompt), in perturbed 5, in clean 10.
+    # Some of these 183 runs belong to another experiment, too: in one_shot 4 (of main), in compound 15 (of main), in
+    # gamma 1, in untrained 1 (of gamma), in clipping 1, in prompts 3 (of main, under its own prompt), in perturbed 5,
+    # and in clean 10.
     assert sum(runs for runs, *_ in SIZES.values()) == 183
     assert len(suite().runs) == 183 - 4 - 15 - 1 - 1 - 1 - 3 - 5 - 10
-    # main 10 x 5 x 300 and one_shot 10 x 2 x 100; python 1000; compound 15 x 60; gamma 4 x 300; untrained 2 x 300; clipping
-    # 2 x 200 + 3 x 200 + 6 x 640; no_repetition 1500; prompts 12 x 150; rl_trained 900.
+    # main 10 x 5 x 300 and one_shot 10 x 2 x 100; python 1000; compound 15 x 60; gamma 4 x 300; untrained 2 x 300;
+    # clipping 2 x 200 + 3 x 200 + 6 x 640; no_repetition 1500; prompts 12 x 150; rl_trained 900.
     rollout_steps = 15_000 + 2_000 + 1_000 + 900 + 1_200 + 600 + 1_000 + 3_840 + 1_500 + 1_800 + 900
     assert sum(suite().runs.values()) == rollout_steps == 29_740
 
@@ -164,7 +166,7 @@ WORDING = {
     "spurious": "ddc77259f1f3",
     "forced_python": "a062dd4952b9",
 }
-"""The first digits of the SHA-256 of system and user message as printed: a changed letter is another experiment."""
+"""First digits of the SHA-256 of system and user message, as printed: one changed letter makes another experiment."""
 
 
 def test_not_a_letter_of_a_prompt_is_changed() -> None:
@@ -250,14 +252,14 @@ def test_figures_split_models_between_them_as_the_paper_does() -> None:
     ]
 
 
-# ---------------------------------------------------------------- the page about them
+# ---------------------------------------------------------------- the page about figures and tables
 
 PAGE = (ROOT / "docs/reference/figures.md").read_text()
 FINDINGS = (ROOT / "docs/results/organism.md").read_text()
 
 
 def tables(head: str, page: str = PAGE) -> list[list[list[str]]]:
-    """The cells of the page's tables with this header, without back quotes."""
+    """Return the cells of the page's tables with this header, without backticks."""
     _, *parts = page.split(f"\n{head}\n")
     return [
         [
@@ -289,7 +291,7 @@ def test_the_page_says_what_other_suites_have_more(position: int, name: str, sha
 def test_the_functions_that_the_page_names_exist_and_no_kind_is_missing() -> None:
     (rows,) = tables("| kind | its numbers | its pictures or tables |")
     assert {kind for kind, *_ in rows} == {
-        "baselines",  # which docs/tutorials/your-reward.md shows
+        "baselines",  # docs/tutorials/your-reward.md shows it
         *(exhibit.kind for name in ("organism", "followups") for exhibit in suite(name).exhibits.values()),
     }
     for name in re.findall(r"`((?:analysis|reporting|training|bandit)\.[\w.]+)`", PAGE):
@@ -320,7 +322,7 @@ def inscribed(a: int, b: int, c: int) -> float:
 
 
 def apart(*numbers: int) -> int:
-    last = numbers[2]  # of 1, 2, …, last
+    last = numbers[2]  # the numbers are 1, 2, …, last
     close = {frozenset(pair) for pair in itertools.combinations((1, 2, 3), 2)}
     return sum(
         not any(frozenset(pair) in close for pair in itertools.pairwise(order))
@@ -359,7 +361,7 @@ SOLVED: dict[str, Callable[..., int | float | Fraction]] = {
     "inscribed": inscribed,
     "divisors": lambda number: sum(d for d in range(1, number + 1, 2) if number % d == 0),
 }
-"""The answer worked out from the numbers in the problem's text, in their order."""
+"""Functions that compute each problem's answer from the numbers in its text, in order."""
 
 
 @pytest.mark.parametrize("name", ["written", "other_numbers"])
@@ -382,7 +384,7 @@ def test_the_three_forms_belong_together() -> None:
 
 
 def test_the_perturbed_problems_can_be_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)  # where the workflow runs
+    monkeypatch.chdir(ROOT)  # the workflow runs in this folder
     for name in ("written", "other_numbers", "story"):
         frame, card = preparation.prepare(suite().problems[name], None, suite().data_seed, {}, Path("no.lock.yaml"))
         assert len(frame) == card["rows"] == 12

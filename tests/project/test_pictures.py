@@ -1,4 +1,4 @@
-"""The hand-drawn picture of the pipeline has the stages that there are, a dark look, and nothing from the network."""
+"""The hand-drawn picture of the pipeline has exactly the existing stages, a dark mode, and nothing from the network."""
 
 import re
 import xml.etree.ElementTree as ET

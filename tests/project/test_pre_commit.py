@@ -1,4 +1,4 @@
-"""The hooks of pre-commit run what `make lint` runs."""
+"""The pre-commit hooks run the same commands as `make lint`."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""No rule of a claim was written, or changed, after the run that it judges."""
+"""No rule of a claim was written or changed after the run that it judges."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ LEDGER = "config/claims.yaml"
 
 
 def known_commits(made: Path) -> list[str]:
-    """Those of a run's commits that this checkout has: a shallow clone has few, and so has a copy without .git none."""
+    """Return the run's commits that this checkout has. A shallow clone has few, and a copy without .git has none."""
     commits = json.loads(made.read_text(encoding="utf-8"))["commits"]
     return [commit for commit in commits if git("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0]
 

@@ -1,4 +1,4 @@
-"""No call that can load a model, a tokenizer or data leaves open whether code that comes with them is run."""
+"""Every call that can load a model, a tokenizer or data says explicitly that code which comes with it is not run."""
 
 import ast
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from spurious_rewards.training.mapping import grpo_arguments
 
 ROOT = Path(__file__).parents[2]
 CALLS = ("from_pretrained", "from_config", "load_dataset", "load_dataset_builder", "LLM", "ScriptArguments", "pipeline")
-"""In whose libraries `trust_remote_code` can be left open: transformers then asks on standard input."""
+"""Calls of libraries in which `trust_remote_code` can be left open; transformers then asks on standard input."""
 
 DATA_ALONE = ("GenerationConfig",)
-"""Classes whose `from_pretrained` reads JSON and no code, and knows no such argument."""
+"""Classes whose `from_pretrained` reads JSON and no code, and has no such argument."""
 
 
 def calls(code: str) -> Iterator[ast.Call]:
@@ -27,7 +27,7 @@ def calls(code: str) -> Iterator[ast.Call]:
 
 
 def trusting(code: str) -> list[int]:
-    """Lines of the calls that do not say `trust_remote_code=False`."""
+    """Return the lines of the calls that do not pass `trust_remote_code=False`."""
     return [
         call.lineno
         for call in calls(code)

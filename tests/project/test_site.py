@@ -1,4 +1,4 @@
-"""The manual holds every page, key and command, and its site has no dead link and fetches nothing."""
+"""The manual has every page, key and command. Its site has no dead link and loads nothing from the network."""
 
 import re
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_every_command_has_a_section_with_an_example() -> None:
 
 
 def listed(entry: object) -> list[str]:
-    """Every page of a navigation, in order."""
+    """Return every page of a navigation, in order."""
     if isinstance(entry, dict):
         return [page for value in entry.values() for page in listed(value)]
     return [page for each in entry for page in listed(each)] if isinstance(entry, list) else [str(entry)]

@@ -1,4 +1,4 @@
-"""Text files and pipes name their encoding: what Python would take otherwise depends on the machine's locale."""
+"""Text files and pipes name their encoding. Otherwise Python takes the encoding of the machine's locale."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 
 
 def unnamed(tree: ast.Module) -> Iterator[int]:
-    """Lines of the calls that open text and leave its encoding to the locale. Ruff (PLW1514) sees half: it knows no types."""
+    """Yield the lines of the calls that open text and leave its encoding to the locale.
+
+    Ruff (PLW1514) finds only half of them, because it knows no types.
+    """
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or any(word.arg == "encoding" for word in node.keywords):
             continue

@@ -1,4 +1,4 @@
-"""Exhibits of kinds split and noise, from invented grades: what they show and say."""
+"""Exhibits of the kinds `split` and `noise`, made from invented grades: their content and wording."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from spurious_rewards.reporting.exhibits import kinds
 from spurious_rewards.reporting.exhibits.exhibit import ResultTables, make
 
 NOISY = {"format": (0.8, 0.8), "incorrect": (0.5, 0.0), "python": (0.0, 0.5)}
-"""Names of invented rewards, here of verifiers that err."""
+"""Error rates (false positive, false negative) of noisy verifiers, under reward names of the invented study."""
 
 BENCHMARKS = {"math500": (40, 1)}
 
@@ -83,5 +83,5 @@ def test_the_noise_stands_at_its_j(the_suite: Suite, frames: ResultTables) -> No
         joined = [
             list(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) > 1 and line.get_linewidth() == 1.4
         ]
-        assert sorted(map(len, joined)) == [2, 2, 3]  # both errors; one of them, from the truth on
+        assert sorted(map(len, joined)) == [2, 2, 3]  # FP only, FN only, both errors; each line ends at the truth
         assert all(line[-1] == 1 for line in joined)

@@ -1,4 +1,4 @@
-"""Exhibits from the frames that the analysis makes of invented grades: what they show, say and count."""
+"""Exhibits made from the analysis frames of invented grades: figures, captions and numbers."""
 
 import json
 import re
@@ -33,7 +33,7 @@ REWARDS = ["ground_truth", "format", "random_0.5"]
 
 
 OTHERWISE = ("clipping", "qualitative", "control", "coverage", "split", "noise")
-"""Kinds whose frames this study has not; those with a test of their own."""
+"""Kinds excluded here: this study has no frames for them, or they have tests of their own."""
 
 
 def exhibit(kind, **keys):
@@ -57,7 +57,7 @@ def the_suite():
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory, the_suite):
-    """What the stages would hand over; the CSV ones went through a file."""
+    """Return the frames that the stages would pass on; the CSV tables went through a file."""
     folder = tmp_path_factory.mktemp("study")
     graded = collect(study(folder, the_suite, BENCHMARKS))
     experiment = the_suite.experiments["headline"]
@@ -102,7 +102,7 @@ def made(the_suite, frames, kind, name="it", **keys):
 
 
 def test_a_reward_beats_the_dummies_or_not(the_suite, frames):
-    """The invented ground truth gains clearly, so clearly that both dummies are beaten; the random reward is not."""
+    """The caption counts the models on which a reward beats both dummy baselines; the table compares it with each."""
     caption = made(the_suite, frames, "baselines", rewards=["ground_truth"], benchmarks=["math500"]).page["caption"]
     assert re.match(r"ground_truth beats the dummy baselines on \d of 2 models, \S+", caption), caption
     table = texts(made(the_suite, frames, "baselines", rewards=["ground_truth"]).page)[0]
@@ -249,7 +249,8 @@ def test_gains_show_the_differences_of_the_headline(the_suite, frames):
     assert widths == pytest.approx((100 * expected["difference"]).tolist())
     assert set(result.figures) == {"math500"}
     assert len(result.numbers) == 3
-    assert "n = 40 problems, one greedy response each, 5 seeds, after step 25" in result.page["pictures"][0]["caption"]
+    caption = result.page["pictures"][0]["caption"]
+    assert "n = 40 problems, one greedy response each, 5 seeds. Measured after step 25" in caption
 
 
 def test_gains_say_where_each_benchmark_starts(the_suite, frames):
@@ -356,7 +357,7 @@ def test_code_stands_beside_accuracy(the_suite, frames):
 
 
 def test_variants_end_together_along_steps_and_along_updates(the_suite, frames):
-    """One variant goes on to step 50; of 1 update a step instead of 8, it has made as many updates at 200 as the other."""
+    """One variant makes 25 steps of 8 updates, the other 50 steps of 1; curves end at 25 steps or 50 updates."""
     content = the_suite.model_dump(exclude_unset=True)
     content["exhibits"] = {}
     content["experiments"]["headline"] |= {
@@ -377,7 +378,7 @@ def test_variants_end_together_along_steps_and_along_updates(the_suite, frames):
         named = [line for line in result.figures["math500"].axes[0].lines if line.get_label()[0] != "_"]
         assert {line.get_label() for line in named} == {"default", "one update"}
         assert max(line.get_xdata()[-1] for line in named) <= end
-        assert result.numbers["step"].max() == 50  # nothing is left out of the numbers
+        assert result.numbers["step"].max() == 50  # the table of numbers is not cut
     of_ends, at_equal = texts(result.page)
     assert list(of_ends["Updates"]) == ["200", "50"]
     assert set(at_equal["Comparison"]) == {"equal rollout steps"}
@@ -399,7 +400,7 @@ def test_probability_has_a_panel_for_each_quantity_and_a_line_for_each_variant(t
     assert entropy.loc[25, "raw"] == pytest.approx(0.75)
     assert texts(result.page)[0].loc[0, "Entropy"].startswith("1.950 → 0.975 [")
     assert ", smoothed over 10 training steps. Band" in result.page["caption"]
-    assert "step 0" not in result.page["caption"]  # rollouts have none
+    assert "step 0" not in result.page["caption"]  # rollouts start at step 1
     assert result.page["tables"][0]["note"].startswith("First → last rollout step, smoothed over 10 training steps.")
 
 
@@ -480,7 +481,7 @@ def test_strategies_have_a_dash_where_there_is_no_code(the_suite, frames):
 
 def test_forcing_pairs_a_models_own_prompt_with_the_forced_one(the_suite, frames):
     own = frames["before"]
-    # another prompt that forces nothing has no row
+    # A prompt without a response prefix gets no row.
     other = own.assign(prompt="raw", accuracy=0.0)
     both = pd.concat([with_forced(own), other]).assign(paper_accuracy=0.5, paper_accuracy_source="Tab. 3")
     result = made(the_suite, {**frames, "before": both}, "forcing", benchmarks=["math500"])

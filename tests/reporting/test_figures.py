@@ -1,4 +1,4 @@
-"""Figures: what is drawn, that nothing is drawn over another thing, and the same bytes for the same figure."""
+"""Figures: their content, that nothing overlaps, and that the same figure gives the same bytes."""
 
 import itertools
 from xml.etree import ElementTree
@@ -76,7 +76,7 @@ def test_the_same_figure_is_the_same_file(bars, points, tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", kinds.ENDINGS)
 def test_words_of_a_suite_are_drawn_as_they_are(bars, points, tmp_path, suffix):
-    r"""Dollar signs would be mathematics, which `\foo` is none of; and nothing ends the comments that an SVG has."""
+    r"""Dollar signs do not start mathematics, where `\foo` is unknown; `-->` does not end the comments in an SVG."""
     words = r"$\foo$ \boxed{5} --> <a>]]>"
     looks = {"Format": LOOKS["Format"], words: LOOKS["Random"]}
 
@@ -132,7 +132,7 @@ def test_a_line_that_a_panel_lacks_reads_not_run(bars):
 
 
 def test_several_lines_that_a_panel_lacks_are_written_in_their_order(bars):
-    """The order is in the file: with that of a set, a figure would not be the same to the byte from call to call."""
+    """The order must be fixed: a set's order differs between calls, and the file would not be identical to the byte."""
     lines = [f"line {number}" for number in range(12)]
     one = bars[bars["panel"] == "strong"].iloc[[0]]
     many = pd.concat([*(one.assign(line=line) for line in lines), one.assign(panel="weak", line="line 5")])
@@ -260,7 +260,7 @@ def test_a_reward_keeps_its_colour_whatever_else_a_suite_has():
     assert len(set(palette.rewards(many).values())) == 6
 
 
-# Viénot, Brettel and Mollon (1999): what is left of linear red, green and blue to those without one kind of cone.
+# Viénot, Brettel and Mollon (1999): matrices on linear RGB that simulate vision without one type of cone.
 WITHOUT_CONE = {
     "protanopia": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
     "deuteranopia": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
@@ -268,7 +268,7 @@ WITHOUT_CONE = {
 
 
 def lab(colour, seen_through):
-    """CIE L*a*b* of a colour as it is seen."""
+    """Return the CIE L*a*b* coordinates of a colour as seen through the matrix `seen_through`."""
     rgb = np.array(to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(np.array(seen_through) @ linear, 0, 1)

@@ -1,4 +1,4 @@
-"""The glossary explains the headings that it should, each by one entry."""
+"""The glossary has exactly one entry for each heading that needs an explanation."""
 
 import re
 
@@ -18,6 +18,11 @@ EXPLAINED = {
     "Paper: highest share of code": "Highest share of code",
     "Verdict in the paper's setting": "Verdict",
     "Entropy (nats)": "Entropy",
+    "Null gain": "Null gain",
+    "Null gain, by seed": "By seed",
+    "Net problems gained": "Net problems gained",
+    "Matched by n-grams": "n-gram",
+    "Responses per problem": "Responses per problem",
     "Seed": "Seeds",
 }
 

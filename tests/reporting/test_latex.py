@@ -1,4 +1,4 @@
-"""Tables as LaTeX: what would stop a compiler is escaped, and the layout is that of booktabs."""
+"""LaTeX tables: special characters are escaped, and the layout is that of booktabs."""
 
 import re
 
@@ -41,7 +41,7 @@ def test_what_latex_would_read_is_escaped() -> None:
 
 
 def test_no_text_is_a_command_a_comment_or_a_paragraph() -> None:
-    """A blank line would end the caption in the middle, and what is behind it would be read."""
+    """A blank line would end the caption early, and LaTeX would read the text after it."""
     evil = "\\input{/etc/passwd} \\write18{touch owned}\n\n\r\n% # & ~ ^ \\\\ {\u2028\x0b"
     escaped = (
         r"\textbackslash{}input\{/etc/passwd\} \textbackslash{}write18\{touch owned\}   "

@@ -1,4 +1,4 @@
-"""What an exhibit left for the report, which may be a stranger's."""
+"""Reading an exhibit's page file, which may come from an untrusted source."""
 
 import json
 import os
@@ -20,7 +20,7 @@ RAGGED: list[list[Any]] = [
     ["12"],
     [["1", "\ud800"]],
 ]
-"""Rows of two columns that are none."""
+"""Invalid rows for a table of two columns."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sections made of manifests tell of no place on the machine that made them, and take manifests of strangers as they are."""
+"""Sections made from manifests: they name no places on the machine, and they accept untrusted manifests."""
 
 import sys
 from pathlib import Path

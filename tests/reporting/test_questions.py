@@ -1,4 +1,4 @@
-"""The shipped suites' exhibits under the questions that they answer."""
+"""The exhibits of the shipped suites, grouped under the questions that they answer."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page that holds everything it needs, and the browser of responses in it; read without a web browser."""
+"""The self-contained HTML report and its response browser, tested without a web browser."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def the_suite():
     return Suite.model_validate(own)
 
 
-# ---------------------------------------------------------------- the browser's cases
+# ---------------------------------------------------------------- cases of the response browser
 
 
 def responses(seed: int, step: int, said: dict[str, str], benchmark: str = "math500") -> pd.DataFrame:
@@ -84,7 +84,7 @@ CODE = r"python : 2 ; \boxed{6}"
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """Two lists of sources; training makes p6 and p7 of every run code, and ttrl p5 too."""
+    """Return the sources of responses and of grades. Training switches p6 and p7 to code in all runs, ttrl also p5."""
     folder, made = tmp_path_factory.mktemp("study"), ([], [])
     for model in MODELS:
         for reward in ("", *REWARDS):
@@ -138,7 +138,7 @@ def made(the_suite, sources, problems):
 
 def test_only_what_the_browser_shows_is_read(the_suite, sources):
     said = qualitative.shown(sources[0], tables.Responses, the_suite, the_suite.exhibits["qualitative"])
-    assert set(said["seed"]) == {3}  # the first of the first group
+    assert set(said["seed"]) == {3}  # the first seed of the first group
     assert set(said["step"]) == {0, 25}
     assert set(said["benchmark"]) == {"math500"}
     assert set(said["sample"]) == {0}
@@ -290,7 +290,7 @@ def test_the_page_of_the_exhibit_survives_json(made):
 
 
 class Page(HTMLParser):
-    """Tags opened and closed in order, what they refer to, and the text."""
+    """A parser that collects tags, attributes, text and scripts, and checks that tags are closed in order."""
 
     def __init__(self, html):
         super().__init__()
@@ -400,9 +400,9 @@ def test_every_section_is_in_the_contents_in_its_group(page):
     by_figure = links.index("about-claims", links.index("qualitative"))
     assert set(links[1:by_figure]) < set(sections)
     assert links[by_figure : by_figure + len(sections)] == sections
-    assert {link for link in links if not link.startswith("term-")} == {"main", *sections}  # the ledger's too
+    assert {link for link in links if not link.startswith("term-")} == {"main", *sections}  # also in the ledger
     contents = re.sub(r"\s+", " ", page.text).partition("About")[0]
-    of_questions, _, of_figures = contents.partition("By figure")
+    of_questions, _, of_figures = contents.partition("By section")
     asked = (
         "By question",
         "Does a random reward help?",
@@ -424,7 +424,7 @@ def test_every_technical_column_leads_to_the_glossary(page):
     entries = {attributes["id"] for tag, attributes in page.tags if tag == "dt" and "id" in attributes}
     assert set(explained) == entries
     assert {"term-verdict", "term-seeds", "term-p-holm", "term-versus-random", "term-kappa"} <= entries
-    assert "McNemar" not in page.text  # every condition has more seeds than are shown one by one
+    assert "McNemar" not in page.text  # every condition has more seeds than are listed one by one
     assert explained["term-kappa"]["title"].startswith("Cohen's kappa")
     assert explained["term-kappa"]["aria-label"] == "What “Kappa” means"
 
@@ -434,7 +434,11 @@ def test_the_page_says_what_a_reader_must_know(page):
     for expected in (
         "Invented numbers.",
         VERDICT_RULE,
-        "n = 40 problems, one greedy response each, 5 seeds, after step 25, each condition's last step, fixed before the run.",
+        (
+            "n = 40 problems, one greedy response each, 5 seeds. Measured after step 25, the last step of each "
+            "condition, which the suite fixes before the run."
+        ),
+        "Changes in accuracy are in percentage points, with [95 % intervals].",
         "Caption of amc",
         "snakemake --config suite=mine --cores all --force table1",
         "2 models",
@@ -501,7 +505,7 @@ def test_findings_in_words(the_suite):
     untestable = of_headline(verdict="not testable", over_random=float("nan"), over_random_seeds=float("nan"))
     strong, weak = findings(named(untestable[untestable["benchmark"] == "math500"], the_suite), "Sums")
     assert strong.startswith(
-        "strong (Sums, 30.0 % before training): not testable with ground_truth +20.0 [10.0, 30.0], "
+        "strong on Sums: accuracy before training 30.0 %. Not testable: ground_truth +20.0 [10.0, 30.0], "
     )
     assert "random reward" not in weak
     (better, _) = findings(named(of_headline(over_random_low=0.1), the_suite).iloc[::2], "Sums")
@@ -511,10 +515,10 @@ def test_findings_in_words(the_suite):
 
 
 def test_what_stands_under_the_headline_is_of_each_benchmark(the_suite):
-    # A greedy benchmark is greedy also where no problem was counted as gained.
+    # A greedy benchmark is called greedy even if the number of gained problems is unknown.
     parsed = Page(build(the_suite, [], headline=of_headline(gained=float("nan"), samples=8)))
-    assert "n = 40 problems, one greedy response each, 5 seeds, after step 25, each" in parsed.text
-    assert "n = 40 problems, 8 sampled responses each, 5 seeds, after step 25, each" in parsed.text
+    for said in ("one greedy response", "8 sampled responses"):
+        assert f"n = 40 problems, {said} each, 5 seeds. Measured after step 25, the last step of each" in parsed.text
 
 
 def test_a_condition_that_is_not_testable_is_shown_as_such(the_suite):
@@ -539,7 +543,7 @@ def test_what_is_missing_stands_first_and_under_every_table_of_its_experiment(th
     assert parsed.text.index("This run has not finished.") < parsed.text.index("Invented numbers.")
     for said in ("training strong", "logs/train.log", f"step 4\nerror: no {EVIL}", "failed: training strong"):
         assert said in parsed.text
-    # Findings and each of their tables, health, labels; and once in the section of its own.
+    # The note stands with the findings and each of their tables, with health and labels, and once in its own section.
     answered = of_headline()["benchmark"].nunique()
     assert parsed.text.count(UNFINISHED.experiments["headline"]) == 1 + answered + 2 + 1 + 1
     assert "about-missing" not in [identifier for _, identifier in page.values("id")]
@@ -550,7 +554,7 @@ def test_a_figure_that_was_not_made_keeps_its_place(the_suite):
     made = not_made("fig1", the_suite)
     said = marked(made.page, "Not made: its own job failed.")
     parsed = Page(build(the_suite, [(said, {})]))
-    text = parsed.text.partition("By figure")[2]
+    text = parsed.text.partition("By section")[2]
     assert text.index("Figures") < text.index("Gains") < text.index("Not made: its own job failed.")
     assert "Tables" not in text[: text.index("Not made")]
 

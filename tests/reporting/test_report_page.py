@@ -1,4 +1,4 @@
-"""The report in a real browser: what a reader sees, by mouse, by keyboard, on a phone, in the dark, without script."""
+"""The report in a real browser: with mouse and keyboard, on a phone, in dark mode, and without JavaScript."""
 
 import itertools
 import re
@@ -71,7 +71,7 @@ def wide(browser: Browser, path: Path) -> Iterator[Page]:
 
 
 def column(page: Page, name: str) -> list[str]:
-    """The cells of a column of the table of numbers, as they stand."""
+    """Return the cells of one column of the table of numbers, in the order shown."""
     index = TABLE["columns"].index(name) + 1
     return page.locator(f"#table1 tbody tr:not([hidden]) td:nth-child({index})").all_text_contents()
 
@@ -84,7 +84,7 @@ def head(page: Page, name: str):  # type: ignore[no-untyped-def]
 
 
 def whole(found: Opened) -> None:
-    """Have every part of the page be shown once."""
+    """Open and scroll through the page so that every part is shown once."""
     found.page.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
     found.page.locator("footer").scroll_into_view_if_needed()
     found.page.wait_for_load_state("networkidle")
@@ -108,7 +108,7 @@ INJECTED = """<script>document.title = 'owned'</script>
 def test_of_what_got_into_the_page_nothing_runs_and_nothing_is_fetched(
     browser: Browser, path: Path, tmp_path: Path
 ) -> None:
-    """Everything is escaped; where something was not, the page's policy stops it."""
+    """The report escapes everything; if something were not escaped, the page's security policy would stop it."""
     content = path.read_text(encoding="utf-8")
     evil, open_ = tmp_path / "evil.html", tmp_path / "open.html"
     evil.write_text(content.replace("<main ", f"{INJECTED}<main ", 1), encoding="utf-8")
@@ -244,10 +244,10 @@ def test_a_link_opens_what_lies_folded(wide: Page) -> None:
 
 def test_pictures_have_their_room_before_they_are_shown(wide: Page) -> None:
     sizes = wide.eval_on_selector_all("img", "all => all.map(one => [one.getAttribute('width'), one.naturalWidth])")
-    assert sizes == [["1200", 1200]] * 2  # without it, what is shown late would move what a link has led to
+    assert sizes == [["1200", 1200]] * 2  # without reserved space, a late picture would move the target of a link
 
 
-# ---------------------------------------------------------------- phone, dark, without script
+# ---------------------------------------------------------------- phone, dark mode, no JavaScript
 
 
 def test_a_phone_scrolls_tables_and_not_the_page(browser: Browser, path: Path) -> None:
@@ -306,12 +306,12 @@ def test_all_can_be_read_without_script(browser: Browser, path: Path) -> None:
         assert found.page.locator("#table1 tbody tr").count() == len(ROWS)
         assert found.page.locator("th button, .tools").count() == 0
         assert found.page.locator("nav a").first.is_visible()
-        assert found.page.get_by_text("needs JavaScript").is_visible()
+        assert found.page.get_by_text("Turn on JavaScript").is_visible()
     with opened(browser, path) as found:
-        assert not found.page.get_by_text("needs JavaScript").is_visible()
+        assert not found.page.get_by_text("Turn on JavaScript").is_visible()
 
 
-# ---------------------------------------------------------------- what the tables tell the page
+# ---------------------------------------------------------------- which columns hold numbers
 
 
 def test_columns_of_numbers_are_known_by_their_cells() -> None:

@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them."""
+"""How numbers are shown to a reader."""
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from spurious_rewards.analysis.seeds import seeds
 from spurious_rewards.reporting import naming, numerals, text_tables
 from spurious_rewards.reporting.exhibits.exhibit import markdown
 from spurious_rewards.reporting.exhibits.headline import headline_text, seeds_text
+from spurious_rewards.reporting.exhibits.shared import counted
 from spurious_rewards.reporting.sections import provenance
 
 
@@ -47,6 +48,8 @@ def sums(headline, the_suite):
         (numerals.points(float("nan")), "\N{EN DASH}"),
         (numerals.interval(-0.05, 0.054), "[\N{MINUS SIGN}5.0, 5.4]"),
         (numerals.interval(float("nan"), float("nan")), ""),
+        (counted(pd.Series([1, 1]), "seed"), "1 seed"),
+        (counted(pd.Series([1, 5]), "seed"), "1 to 5 seeds"),
     ],
 )
 def test_numbers_as_text(text, expected):
@@ -55,7 +58,7 @@ def test_numbers_as_text(text, expected):
 
 @pytest.mark.parametrize(("cell", "expected"), [("0.1 -0.2", [0.1, -0.2]), (0.1, [0.1]), (float("nan"), [])])
 def test_a_cell_of_seeds_is_read_as_a_csv_gives_it(cell, expected):
-    """Of one seed it looks like a number."""
+    """With a single seed, the CSV reader returns a number instead of text."""
     assert numerals.by_seed({"difference_by_seed": cell}, "difference") == expected
 
 
@@ -103,7 +106,7 @@ def test_title_caption_and_notes_of_a_page_in_markdown_are_no_tags_or_links():
 def test_headline_as_text(headline, the_suite):
     text = headline_text(sums(headline, the_suite))
     assert len(text) == 12
-    assert "Prompt" not in text  # the same everywhere
+    assert "Prompt" not in text  # a column with only one value is left out
     first, row = text.iloc[0], sums(headline, the_suite).iloc[0]
     assert first["Reward"] == "ground_truth"
     assert first["Change"].startswith(f"+{100 * row['difference']:.1f} [")

@@ -1,4 +1,4 @@
-"""Code of the user's that changes what training goes by, which is as before afterwards."""
+"""User code that changes global state: isolation restores everything that training depends on."""
 
 import os
 import random

@@ -58,7 +58,7 @@ def test_where_answers_are_tagged_the_tag_is_read():
 @given(st.lists(st.tuples(st.sampled_from(RESPONSES), st.sampled_from(["2", "3"])), max_size=8))
 def test_rewards_are_zero_or_one_and_each_response_is_judged_alone(rows):
     responses, labels = [row[0] for row in rows], [row[1] for row in rows]
-    for name in set(REGISTRY) - {"ttrl"}:  # the others of its group decide about a response
+    for name in set(REGISTRY) - {"ttrl"}:  # ttrl also depends on the other responses of the group
         reward = REGISTRY[name]
         whole = context(len(rows))
         values = reward(responses, labels, whole)
@@ -130,7 +130,7 @@ def test_random_without_gamma_is_refused():
 
 
 def erring(responses: int, **changes: Any) -> Context:
-    """Of so many responses, whose answers are compared letter by letter, which takes no time."""
+    """Return a context for this many responses that compares answers as strings, which is fast."""
     return context(responses, equivalent=lambda pairs: [one == other for one, other in pairs], **changes)
 
 
@@ -168,7 +168,7 @@ def test_a_noisy_verifier_errs_by_the_place_of_a_response_alone(
 def test_a_verifier_that_pays_right_and_wrong_answers_alike_is_the_coin(responses, gamma):
     labels = ["2"] * len(responses)
     tossing = erring(len(responses), gamma=gamma, false_positive=gamma, false_negative=1 - gamma)
-    if 1 - (1 - gamma) == gamma:  # to the last digit
+    if 1 - (1 - gamma) == gamma:  # exact in floating point
         assert verified(tossing, responses, labels) == toss(tossing)
 
 
@@ -228,8 +228,8 @@ def test_ttrl_pays_for_the_majority_of_each_group_whatever_the_label():
         "?",
         "",
     ]
-    second = [r"\boxed{3}"] + ["nothing"] * 7  # a group whose majority is another's minority
-    third = ["nothing"] * 8  # no vote, no reward
+    second = [r"\boxed{3}"] + ["nothing"] * 7  # its majority answer is a minority answer in the first group
+    third = ["nothing"] * 8  # no answers, so no vote and no reward
     voting_on = context(24)
     expected = [1, 1, 0, 0, 1, 0, 0, 0] + [1] + [0] * 15
     for label in ("3", "0.5", "no such answer", ""):
@@ -244,7 +244,7 @@ def test_ttrl_reads_answers_where_the_prompt_asks_for_them():
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=8), st.lists(st.integers(0, 3), min_size=8, max_size=8))
 def test_ttrl_pays_the_most_frequent_integer_and_groups_do_not_meet(first, second):
     responses = [rf"\boxed{{{number}}}" for number in first + second]
-    # of equally frequent ones Counter names the one that came first, as the vote does
+    # On a tie, Counter returns the answer that came first, as the vote does.
     expected = [float(n == Counter(group).most_common(1)[0][0]) for group in (first, second) for n in group]
     assert REGISTRY["ttrl"](responses, [""] * 16, context(16)) == expected
 

@@ -1,4 +1,4 @@
-"""The page on the reward interface: its fields, keywords and functions are those of the code, and its examples run."""
+"""The documentation page on rewards: it lists all fields, keywords and functions, and its examples run."""
 
 import dataclasses
 import re
@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs/reference/rewards.md").read_text(encod
 
 
 def names(head: str) -> list[str]:
-    """The first cells of the table with this header."""
+    """Return the first cells of the table with this header."""
     rows = PAGE.split(f"\n{head}\n")[1].split("\n\n")[0]
     return re.findall(r"^\| `(\w+)` \|", rows, flags=re.MULTILINE)
 

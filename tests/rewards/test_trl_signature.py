@@ -1,4 +1,4 @@
-"""Rewards as TRL has them: called by name, with what TRL's own trainer passes."""
+"""Rewards with TRL's signature, called by keyword with the arguments that TRL's own trainer passes."""
 
 import inspect
 import math
@@ -35,11 +35,11 @@ def chat(problem: str) -> list[dict[str, str]]:
 
 
 def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Without functools.wraps."""
+    """Wrap `function` without functools.wraps, so that its signature is lost."""
     return lambda *args, **kwargs: function(*args, **kwargs)
 
 
-# ---------------------------------------------------------------- which one a function is
+# ---------------------------------------------------------------- which signature a function has
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_a_function_is_called_as_its_parameters_say(
             r"takes \(a, b\); a reward takes \(responses, labels, context\)\. One of TRL's takes completions by name",
         ),
         (lambda a, b, c, d: 0, r"takes \(a, b, c, d\); "),
-        (lambda *a, **k: 0, "which does not say whether it is called as"),
+        (lambda *a, **k: 0, "so it is unclear whether to call it with"),
         (
             lambda completions, solution, **kwargs: 0,
-            "takes solution, which it is not given; it is given prompts, completions",
+            "needs arguments that are not passed: solution; available: prompts, completions",
         ),
-        (lambda completions, log_metric: 0, "takes log_metric, which it is not given"),
+        (lambda completions, log_metric: 0, "needs arguments that are not passed: log_metric; "),
         (lambda prompts, /, completions: 0, "takes prompts by position only"),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_can_be_called_neither_way_is_said(function: Callable[..., Any], sa
         taken(function)
 
 
-# ---------------------------------------------------------------- what it is given
+# ---------------------------------------------------------------- what a reward receives
 
 
 def test_all_that_is_passed_has_one_value_for_each_response() -> None:
@@ -128,7 +128,7 @@ def test_it_may_change_whatever_it_is_given() -> None:
 
 
 def test_trl_passes_what_is_passed_here_and_what_the_page_says_is_not() -> None:
-    """TRL's own trainer: its keyword arguments are those of PASSED without our columns, and those that the docs leave out."""
+    """TRL's trainer passes PASSED without our own columns, plus the arguments that the page lists as not given."""
     from trl import GRPOTrainer
 
     source = inspect.getsource(GRPOTrainer._calculate_rewards)
@@ -141,7 +141,7 @@ def test_trl_passes_what_is_passed_here_and_what_the_page_says_is_not() -> None:
     assert all(f"`{name}`" in listed for name in left_out)
 
 
-# ---------------------------------------------------------------- what it gives
+# ---------------------------------------------------------------- what a reward returns
 
 
 def test_none_is_no_reward_for_a_response(made: Callable[[str], RewardFunction]) -> None:

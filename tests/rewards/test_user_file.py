@@ -1,4 +1,4 @@
-"""A reward from a file: what is a reward, what it may do, and what is said of what it may not."""
+"""A reward loaded from a file: what counts as a reward, what it may do, and the errors for anything else."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ NUMBERS = itertools.count()
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """What Python finds is what it found before."""
+    """Check that `sys.path` and the import finders are unchanged, and forget the imported modules."""
     modules, path, finders = set(sys.modules), sys.path[:], sys.meta_path[:]
     yield
     assert (sys.path, sys.meta_path) == (path, finders)
@@ -37,7 +37,7 @@ def as_before() -> Iterator[None]:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Callable[..., RewardFunction]:
-    """The reward `own` of a file with this text, and of others beside it."""
+    """Return a function that writes `mine.py` and modules beside it, and loads the reward `own` from `mine.py`."""
 
     def make(text: str, **beside: str) -> RewardFunction:
         for name, other in {"mine": text, **beside}.items():
@@ -128,7 +128,7 @@ def test_what_is_no_reward_is_said_with_file_and_name(
     assert "mine.py: " in str(caught.value)
 
 
-# ---------------------------------------------------------------- what it gives
+# ---------------------------------------------------------------- what it returns
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ RETURNED: list[Any] = []
 
 @pytest.fixture(scope="module")
 def saying(tmp_path_factory: pytest.TempPathFactory) -> RewardFunction:
-    """A reward that gives what was last put into RETURNED."""
+    """Return a reward function that gives the last element of RETURNED."""
     file = tmp_path_factory.mktemp("saying") / "saying.py"
     file.write_text(f"import sys\n{BODY}return sys.modules[{__name__!r}].RETURNED[-1]\n")
     return of(Reward(function="own", file=file))
@@ -262,7 +262,7 @@ def test_ctrl_c_is_no_failure_of_a_reward(made: Callable[..., RewardFunction]) -
         made("raise KeyboardInterrupt")
 
 
-# ---------------------------------------------------------------- once, and of what was read
+# ---------------------------------------------------------------- a file runs once, as it was first read
 
 
 def test_a_file_runs_once_and_its_state_is_kept(made: Callable[..., RewardFunction], tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_a_helper_with_the_name_of_an_installed_package_is_refused(
     assert (package in sys.modules) == (package == "yaml")
 
 
-# ---------------------------------------------------------------- what it is given
+# ---------------------------------------------------------------- what it receives
 
 
 def test_it_may_change_whatever_it_is_given(made: Callable[..., RewardFunction]) -> None:

@@ -1,4 +1,4 @@
-"""What a user is told is one line that a person can read, whatever texts of others stand in it."""
+"""Errors shown to a user are a single readable line, whatever foreign text they contain."""
 
 from spurious_rewards.runtime.errors import LONGEST, QUOTED, UserError, first_line, in_a_line, one_line
 

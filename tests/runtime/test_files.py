@@ -1,4 +1,4 @@
-"""Whole or nothing."""
+"""Files are written completely or not at all, and untrusted files are read with limits."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_folder_replaces_a_folder_and_leavings_of_a_killed_process(tmp_path: P
     assert os.listdir(tmp_path) == ["folder"]
 
 
-# ---------------------------------------------------------------- reading what may be anything
+# ---------------------------------------------------------------- reading untrusted files
 
 
 def test_only_files_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two jobs of one machine never have the same GPU: with real processes and invented GPUs."""
+"""Two jobs on one machine never claim the same GPU: tested with real processes and invented GPUs."""
 
 import os
 import select
@@ -27,7 +27,7 @@ BECOME_ANOTHER = (
 
 
 class Jobs:
-    """Jobs that hold GPUs until they are told to end."""
+    """Processes that claim GPUs and hold them until they are told to end."""
 
     def __init__(self, folder: Path):
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
@@ -51,7 +51,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 
 def said(job: "subprocess.Popen[str]", seconds: float = 60) -> str:
-    """The next line of a job, or nothing if it says none in time."""
+    """Return the next line that a job prints, or an empty string if none comes in time."""
     assert job.stdout is not None
     return job.stdout.readline().strip() if select.select([job.stdout], [], [], seconds)[0] else ""
 
@@ -122,7 +122,7 @@ def test_for_no_gpu_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_gpus_of_an_allocation_are_shared_out_and_those_of_two_are_not_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Two jobs of SLURM may both count their GPUs from 0."""
+    """Two SLURM jobs may each number their GPUs from 0."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     taken = []
     for job, visible in (("1", "0,1"), ("1", "0,1"), ("2", "0,1")):
@@ -148,7 +148,7 @@ def test_claiming_is_quick_where_gpus_are_free(tmp_path: Path, monkeypatch: pyte
 
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder in which others may write, and two GPUs."""
+    """Provide two GPUs and a temporary folder that other users can write to."""
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o1777)
@@ -205,7 +205,7 @@ def test_a_place_that_is_not_this_user_s_alone_is_refused_in_a_sentence(shared: 
             pytest.skip("only root can give a folder away")
         os.chown(own(shared), 12345, 12345)
     said = {"open to all": "others may use it too", "a file": "is no folder", "another user's": "user 12345 owns it"}
-    with pytest.raises(UserError, match=rf"no safe place .*{own(shared)}.*{said[squatted]}.*set TMPDIR"):
+    with pytest.raises(UserError, match=rf"no safe folder for GPU locks:.*{own(shared)}.*{said[squatted]}.*set TMPDIR"):
         gpu_claims.claim(1)
 
 
@@ -226,7 +226,7 @@ def test_where_somebody_was_first_jobs_meet_in_the_runtime_folder(
 def test_jobs_with_and_without_a_runtime_folder_meet(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job of cron has none, and that of a user who logs out is deleted under their jobs."""
+    """Cron jobs have no runtime folder, and a user's runtime folder is deleted at logout, even while jobs still run."""
     taken = []
     for runtime in (str(tmp_path), ""):
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)

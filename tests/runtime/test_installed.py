@@ -1,4 +1,4 @@
-"""One place says whether a package is installed, and how to get it."""
+"""A single module knows whether a package is installed, and how to install it."""
 
 import re
 from pathlib import Path

@@ -15,7 +15,7 @@ def test_memory_of_this_process_is_limited_for_as_long_as_a_block_takes() -> Non
     assert resource.getrlimit(resource.RLIMIT_AS) == before
     with limited.memory(2**31):
         bytearray(2**30)
-        with limited.memory(2**33), pytest.raises(MemoryError):  # a limit within another loosens nothing
+        with limited.memory(2**33), pytest.raises(MemoryError):  # an inner limit does not loosen the outer one
             bytearray(2**32)
 
 
@@ -53,7 +53,7 @@ def test_a_worker_that_was_killed_between_two_questions_is_not_the_questions_fau
         assert process is not None
         process.kill()
         process.wait()
-        monkeypatch.setattr(process, "poll", lambda: None)  # it was killed after it was last looked at
+        monkeypatch.setattr(process, "poll", lambda: None)  # as if it was killed after the last check
         assert worker.ask("more", 10.0) == "MORE"
 
 

@@ -1,4 +1,4 @@
-"""Nothing is done through a symbolic link among the results; the results themselves may be one."""
+"""Nothing is done through a symbolic link inside the results; the results folder itself may be a link."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from spurious_rewards.runtime.locks import exclusive
 
 @pytest.fixture
 def victim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is nobody's business, beside the folder that one works in."""
+    """Return a folder outside the current folder that must not be touched."""
     folder, here = tmp_path / "victim", tmp_path / "checkout"
     (folder / "step10").mkdir(parents=True)
     (folder / "step10/weights").write_text("mine")
@@ -102,7 +102,7 @@ def test_before_a_run_only_the_links_of_wandb_are_let_be(victim: Path) -> None:
     run.mkdir(parents=True)
     link(run.with_name("latest-run"), Path("offline-run-1"))
     (run / "logs").mkdir()
-    link(run / "logs/debug-core.log", victim / "core-debug.log")  # as wandb does, with ~/.cache
+    link(run / "logs/debug-core.log", victim / "core-debug.log")  # as wandb does, with a target in ~/.cache
     refuse_links_in(results)
     outside = link(results / "wandb/elsewhere", victim)
     with pytest.raises(UserError, match=r"wandb/elsewhere: is a symbolic link"):
@@ -113,12 +113,12 @@ def test_before_a_run_only_the_links_of_wandb_are_let_be(victim: Path) -> None:
         refuse_links_in(results)
 
 
-# ---------------------------------------------------------------- folders in one another
+# ---------------------------------------------------------------- deeply nested folders
 
 
 @pytest.fixture
 def nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folders in one another, 1,100 deep: more than Python calls itself, and a longer path than the system takes."""
+    """Nest folders 1,100 deep: deeper than Python's recursion limit, with a path longer than the system allows."""
     monkeypatch.chdir(tmp_path)
     for _ in range(1100):
         os.mkdir("deep")

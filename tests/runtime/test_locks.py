@@ -1,4 +1,4 @@
-"""One writer at a time."""
+"""Only one process writes an artifact at a time."""
 
 import json
 import os
@@ -62,12 +62,12 @@ def test_a_lock_of_another_host_is_never_taken_over(tmp_path: Path) -> None:
         pass
 
 
-# ---------------------------------------------------------------- holders that are SLURM jobs
+# ---------------------------------------------------------------- locks held by SLURM jobs
 
 
 @pytest.fixture
 def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A squeue that answers what a file says, as the real one does for a job that it forgot if the file is not there."""
+    """Install a fake squeue that prints a file; without the file it fails as the real one does for a forgotten job."""
     answer, program = tmp_path / "answer", tmp_path / "bin/squeue"
     program.parent.mkdir()
     program.write_text(
@@ -80,7 +80,7 @@ def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hold(path: Path, job: str, request: str = "request", **of_process: object) -> Path:
-    """A lock left at `path` by a process of a SLURM job on another node."""
+    """Write the lock that a process of a SLURM job on another node would leave at `path`, and return its path."""
     lock = path.with_name(f".{path.name}.lock")
     lock.write_text(json.dumps({"host": "node7", "pid": 1, "started": 0, "job": job, "request": request} | of_process))
     return lock
@@ -211,7 +211,7 @@ def test_two_writers_are_never_in_at_once(tmp_path: Path) -> None:
     assert lines == ["in", "out"] * 90
 
 
-# ---------------------------------------------------------------- what is no lock
+# ---------------------------------------------------------------- invalid lock files
 
 
 @pytest.mark.parametrize(

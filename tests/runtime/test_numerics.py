@@ -1,4 +1,4 @@
-"""Which kernels torch takes on a CPU."""
+"""Which kernels torch uses on a CPU."""
 
 import json
 import os

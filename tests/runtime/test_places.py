@@ -1,4 +1,4 @@
-"""What is said of places on a machine."""
+"""How paths are shown without revealing places on the machine."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What others wrote does not control the terminal that shows it."""
+"""Text written by others cannot control the terminal that shows it."""
 
 import io
 import os
@@ -39,7 +39,7 @@ def test_standard_error_keeps_colours_and_progress_and_nothing_else(monkeypatch:
     written = io.StringIO()
     monkeypatch.setattr(sys, "stderr", written)
     printing.guard_stderr()
-    printing.guard_stderr()  # once is enough
+    printing.guard_stderr()  # a second call changes nothing
     print("\r 50 %\x1b[1;31m red\x1b[0m \x1b[2J \r\x1b]8;;", file=sys.stderr)
     sys.stderr.writelines(["\x1b[A", "\x9b1A"])
     assert written.getvalue() == "\r 50 %\x1b[1;31m red\x1b[0m \\x1b[2J \\r\\x1b]8;;\n\\x1b[A\\x9b1A"

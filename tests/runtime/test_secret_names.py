@@ -1,4 +1,4 @@
-"""Which names of variables are those of secrets, whoever asks."""
+"""Which names of environment variables are treated as secrets."""
 
 import pytest
 

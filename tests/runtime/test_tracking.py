@@ -29,7 +29,7 @@ A_KEY = "0123456789" * 4
     ("machine", "settings", "expected"),
     [
         ("api.wandb.ai", {}, False),
-        ("api.forge.coreweave.com", {}, False),  # the default server's other name
+        ("api.forge.coreweave.com", {}, False),  # another name of the default server
         ("api.wandb.ai", {"WANDB_BASE_URL": "https://wandb.example.org"}, True),
         ("wandb.example.org", {"WANDB_BASE_URL": "https://wandb.example.org"}, False),
         ("wandb.example.org:8443", {"WANDB_BASE_URL": "https://wandb.example.org:8443"}, False),
@@ -85,9 +85,9 @@ with Tracker("wandb", Path(sys.argv[1]), "run", {}).run("seed0") as log:
 
 
 def test_training_goes_on_when_wandb_is_ended_by_a_sigterm_to_the_whole_job(tmp_path: Path) -> None:
-    # Without what wandb leaves in the environment, by which the program would find the service of the tests before.
+    # The variables that wandb leaves in the environment would lead the program to the service of earlier tests.
     environment = {key: value for key, value in os.environ.items() if "WANDB" not in key} | {"WANDB_MODE": "offline"}
     program = [sys.executable, "-c", SIGTERMED, str(tmp_path)]
     ended = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.count("the rest of this run is in the tables alone") == 1
+    assert ended.stderr.count("further metrics of this run go to the tables only") == 1

@@ -1,4 +1,4 @@
-"""CUDA_VISIBLE_DEVICES means the same to all that read it."""
+"""CUDA_VISIBLE_DEVICES is read in the same way everywhere."""
 
 import pytest
 

@@ -236,17 +236,17 @@ BROKEN: dict[str, Damage] = {
     "index: weight_map of numbers": Damage(_sharded('{"weight_map": {"a": 1}}'), INDEX, "no weight_map"),
     "index: outside": Damage(_sharded('{"weight_map": {"a": "../../x.safetensors"}}'), INDEX, "no weight_map"),
     "index: a part is missing": Damage(
-        _sharded('{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "lacks model-00001-of-00002"
+        _sharded('{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}'), "", "missing model-00001-of-00002"
     ),
     "weights: an LFS pointer": Damage(_write("model.safetensors", POINTER), "model.safetensors", "Git LFS pointer"),
     "weights: cut short": Damage(_cut("model.safetensors"), "model.safetensors", "perhaps cut short"),
     "weights: a dangling link": Damage(_dangling("model.safetensors"), "model.safetensors", "which is not there"),
-    "weights: an adapter's": Damage(_renamed("model.safetensors", "adapter_model.safetensors"), "", "lacks weights"),
-    "weights: GGUF": Damage(_renamed("model.safetensors", "model.gguf"), "", "lacks weights"),
-    "weights: pickled": Damage(_renamed("model.safetensors", "pytorch_model.bin"), "", "lacks weights"),
-    "weights: missing": Damage(lambda folder: (folder / "model.safetensors").unlink(), "", "lacks weights"),
-    "tokenizer: missing": Damage(lambda folder: (folder / "tokenizer.json").unlink(), "", "lacks tokenizer"),
-    "config: missing": Damage(lambda folder: (folder / "config.json").unlink(), "", "lacks config.json"),
+    "weights: an adapter's": Damage(_renamed("model.safetensors", "adapter_model.safetensors"), "", "missing weights"),
+    "weights: GGUF": Damage(_renamed("model.safetensors", "model.gguf"), "", "missing weights"),
+    "weights: pickled": Damage(_renamed("model.safetensors", "pytorch_model.bin"), "", "missing weights"),
+    "weights: missing": Damage(lambda folder: (folder / "model.safetensors").unlink(), "", "missing weights"),
+    "tokenizer: missing": Damage(lambda folder: (folder / "tokenizer.json").unlink(), "", "missing tokenizer"),
+    "config: missing": Damage(lambda folder: (folder / "config.json").unlink(), "", "missing config.json"),
     **{
         f"quantised by {method}": Damage(
             _change("config.json", quantization_config={"quant_method": method, "bits": 4}),
@@ -331,8 +331,8 @@ BROKEN: dict[str, Damage] = {
         "closes a response with 'END', which is no special token",
         chat=True,
     ),
-    "template: draws": Damage(_template("{{ [1, 2] | random }}" + TEMPLATE), "tokenizer_config.json", "by chance", chat=True),
-    "template: draws words": Damage(_template("{{ lipsum() }}"), "tokenizer_config.json", "by chance", chat=True),
+    "template: draws": Damage(_template("{{ [1, 2] | random }}" + TEMPLATE), "tokenizer_config.json", "uses random", chat=True),
+    "template: draws words": Damage(_template("{{ lipsum() }}"), "tokenizer_config.json", "uses lipsum", chat=True),
     "template: none": Damage(_template(None), "tokenizer_config.json", "no chat template", chat=True),
     "template file: not UTF-8": Damage(
         _write("chat_template.jinja", "ä".encode("latin-1")), "chat_template.jinja", "not UTF-8"
@@ -370,8 +370,8 @@ BROKEN_INSIDE: dict[str, Damage] = {
     "odd numbers of heads": Damage(
         _change("config.json", num_attention_heads=4, num_key_value_heads=3, head_dim=4), "", "shape|cannot be run"
     ),
-    "an epsilon below 0": Damage(_change("config.json", rms_norm_eps=-10.0), "", "what it computes is not finite"),
-    "weights out of range": Damage(_weights(norm=3e38), "", "what it computes is not finite"),
+    "an epsilon below 0": Damage(_change("config.json", rms_norm_eps=-10.0), "", "its outputs are not finite"),
+    "weights out of range": Damage(_weights(norm=3e38), "", "its outputs are not finite"),
     "generation settings of another kind": Damage(
         _change("generation_config.json", max_new_tokens="many"), "", r"its generation_config\.json cannot be read"
     ),

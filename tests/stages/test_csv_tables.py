@@ -1,4 +1,4 @@
-"""Tables of numbers hold the names of their suite and no others."""
+"""CSV tables may only contain names that the suite defines."""
 
 from pathlib import Path
 

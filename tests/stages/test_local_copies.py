@@ -1,4 +1,4 @@
-"""Jobs name the user's files and folders by their content: another content is another job, another place is none."""
+"""Jobs identify the user's files and folders by content: new content gives a new job, a new place does not."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 def study(folder: Path, lies: str = "", environment: dict[str, str] | None = None) -> Study:
-    """A suite with local copies of every kind, in `folder`, or in a folder `lies` below it; `environment` as for `Contents`."""
+    """Return a study with local copies of every kind in `folder / lies`; `environment` is passed to `Contents`."""
     place = folder / lies
     suite: dict[str, Any] = yaml.safe_load(TINY.read_text())
     suite["problems"] |= {"own": {"path": str(place / "own.jsonl")}, "copied": {"hub": "some/sums"}}
@@ -197,7 +197,7 @@ def test_jobs_that_read_no_copy_know_neither_their_places_nor_their_contents(fol
 
 
 def test_the_ledger_knows_a_file_of_problems_of_the_papers_by_its_content(tmp_path: Path) -> None:
-    """The same name with other problems is another job, and no claim of the paper's; the same problems elsewhere are none."""
+    """The same problems in another file count as the paper's; other problems under the same name do not."""
     paper = load(ROOT / ledgers.PAPER)
     theirs = ROOT / paper.problems["written"].path
     paper = paper.model_copy(update={"problems": {**paper.problems, "written": ProblemSet(path=theirs)}})

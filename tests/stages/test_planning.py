@@ -1,4 +1,4 @@
-"""What each job is told, and what it needs."""
+"""What the request of each job contains, and which inputs it needs."""
 
 import os
 import shutil
@@ -80,7 +80,7 @@ def test_rewards_with_problems_of_their_own_are_trained_on_them(study: Study) ->
 
 
 def test_an_order_for_each_seed_is_told_to_training_alone(study: Study) -> None:
-    """And where there is none, training is told what it was told before there was a choice."""
+    """Without that option, the request of a training job is the same as before the option existed."""
     job = train.job(study, run(), 0, 25)
     assert "data_order" not in job.as_json()
     assert "reaches" not in job.as_json()
@@ -206,7 +206,7 @@ def test_what_compares_before_and_after_reads_one_segment_of_each_run() -> None:
     [
         ("organism", "snakemake --cores all"),
         ("a b.yaml", "snakemake --config 'suite=a b.yaml' --cores all"),
-        ("/home/someone/mine.yaml", "snakemake --config suite=mine.yaml --cores all"),  # a place is nobody's business
+        ("/home/someone/mine.yaml", "snakemake --config suite=mine.yaml --cores all"),  # the folder stays private
     ],
 )
 def test_the_report_is_told_how_to_make_its_figures_again(chosen: str, command: str) -> None:

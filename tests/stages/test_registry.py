@@ -1,4 +1,4 @@
-"""Every stage is found, has a rule and a command, and is planned without what is heavy."""
+"""Every stage is found, has a rule and a command, and is planned without importing heavy libraries."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from spurious_rewards.stages.study import Study
 RULES = Path(__file__).parents[2] / "workflow/rules"
 STAGES = list(registered().items())
 SHARED_RULES = {"common", "helpers", "handlers"}
-"""Files of rules that are of no stage."""
+"""Rule files that belong to no single stage."""
 
 HEAVY = ("torch", "transformers", "trl", "vllm")
 

@@ -1,4 +1,4 @@
-"""Intervals and tests: known answers, what scipy and statsmodels say, invariances, and whether intervals cover."""
+"""Intervals and tests: known answers, agreement with scipy and statsmodels, invariances, and interval coverage."""
 
 from dataclasses import astuple
 
@@ -24,7 +24,7 @@ rates = arrays(
 
 
 def studies(count, seeds, problems, samples, seed_spread, gain=0.6, trained=1):
-    """(rates before and after each training, true accuracies before and after) under a crossed probit model."""
+    """Yield (rates before and after each training, true accuracies before and after) from a crossed probit model."""
     generator = np.random.default_rng(1)
     variance = 1 + 1 + (0.4 * seed_spread) ** 2 + 0.3**2
     after_variance = variance + seed_spread**2 + 0.5**2
@@ -47,12 +47,12 @@ def studies(count, seeds, problems, samples, seed_spread, gain=0.6, trained=1):
         yield [answers(untrained), *(answers(untrained + gain + shift) for shift in shifts)], truth
 
 
-# ---------------------------------------------------------------- whether intervals cover
+# ---------------------------------------------------------------- interval coverage
 
 
 @pytest.mark.parametrize(
     ("seeds", "problems", "samples", "seed_spread"),
-    [(3, 500, 8, 0.2), (3, 30, 1, 0.05), (5, 83, 8, 0.5)],  # at the first, Satterthwaite's falls to 91 %
+    [(3, 500, 8, 0.2), (3, 30, 1, 0.05), (5, 83, 8, 0.5)],  # in the first case, Satterthwaite's covers only 91 %
 )
 def test_interval_covers_the_true_difference(seeds, problems, samples, seed_spread):
     inside = []
@@ -81,7 +81,7 @@ def test_interval_of_the_share_covers_the_truth():
 
 
 def test_near_zero_the_interval_of_a_mean_covers():
-    """Where a symmetric one covers 87 %."""
+    """A symmetric interval covers only 87 % here."""
     generator = np.random.default_rng(0)
     inside = []
     for _ in range(800):
@@ -400,7 +400,7 @@ def test_no_interval_without_two_problems(present):
 @pytest.mark.parametrize("seeds", [1, 5])
 @pytest.mark.parametrize(("share", "samples"), [(0.3, 1), (0.6, 8)])
 def test_interval_of_a_ratio_covers_the_truth(seeds, share, samples):
-    """Accuracy among the responses with code, where problems with more code are also easier."""
+    """The ratio is the accuracy among responses with code; problems with more code are also easier."""
     generator = np.random.default_rng(0)
     grid = np.linspace(0, 1, 2001)
     parameters = 4 * share, 4 * (1 - share)
@@ -471,7 +471,7 @@ def test_there_is_no_share_of_what_is_no_gain():
 
 
 def held(part, whole, confidence=0.95):
-    """Of many shares those whose rest may be 0, one after the other."""
+    """Return the shares on a grid for which the interval of `part - share * whole` contains 0."""
     at = np.linspace(-20, 20, 4001)
     left = [crossed(part - share * whole, largest=1 + abs(share)).at(confidence) for share in at]
     return at[[found.low <= 0 <= found.high for found in left]]

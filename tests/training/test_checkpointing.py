@@ -1,4 +1,4 @@
-"""Which checkpoint of an interrupted seed training goes on from, and what of the others stays."""
+"""From which checkpoint an interrupted seed resumes, and which other checkpoints are kept."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from spurious_rewards.training.checkpointing import Record, take_up, thin_out, w
 
 
 def whole(folder: Path, *steps: int, state: bool) -> None:
-    """Whole checkpoints, as far as their names and files say."""
+    """Create checkpoints that are complete as far as their names and files show."""
     for step in steps:
         (folder / f"step{step}").mkdir(parents=True)
         (folder / f"step{step}/model.safetensors").touch()
@@ -25,7 +25,7 @@ def test_the_last_state_is_gone_on_from_and_what_is_later_goes(
     (tmp_path / "checkpoint-30").mkdir()
     assert take_up(tmp_path, start=0, stop=10, seed=3) == (4, Record())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step2", "step4"]
-    said = "seed 3: goes on from step 4 of 10; up to step 8 only weights were saved, so that is trained again\n"
+    said = "seed 3: resumes after step 4 of 10; repeats the steps up to 8, because only their weights were saved\n"
     assert capsys.readouterr().err == said
 
 
@@ -34,7 +34,8 @@ def test_without_a_state_a_seed_begins_anew(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().err == ""
     whole(tmp_path, 14, state=False)
     assert take_up(tmp_path, start=10, stop=20, seed=3) == (10, Record())
-    assert "goes on from step 10 of 20; up to step 14 only weights" in capsys.readouterr().err
+    said = "resumes after step 10 of 20; repeats the steps up to 14, because only their weights were saved"
+    assert said in capsys.readouterr().err
     assert whole_steps(tmp_path) == []
 
 

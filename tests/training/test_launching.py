@@ -1,4 +1,4 @@
-"""Layouts, and the commands that start a training job on them."""
+"""GPU layouts, and the commands that launch a training job on them."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def named(paths: list[Path]) -> Any:
     return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
 
 
-# ---------------------------------------------------------------- the accelerate configurations that come along
+# ---------------------------------------------------------------- the accelerate configurations of the project
 
 
 @named(LAYOUTS)
@@ -47,10 +47,10 @@ def test_accelerate_knows_every_key_of_an_accelerate_config(path: Path) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import launch_command_parser
 
-    config = load_config_from_file(str(path))  # refuses unknown keys at the top
+    config = load_config_from_file(str(path))  # rejects unknown top-level keys
     known = vars(launch_command_parser().parse_args(["program"]))
     assert set(config.deepspeed_config) | set(config.fsdp_config) <= set(known)
-    assert config.mixed_precision == "no"  # anything else would outdo the suite's dtype
+    assert config.mixed_precision == "no"  # any other value would override the suite's dtype
 
 
 @named(ONE_MACHINE)
@@ -74,13 +74,13 @@ def test_the_plugins_that_accelerate_makes_of_a_configuration_leave_whole_weight
         assert (zero["stage"], zero["stage3_gather_16bit_weights_on_model_save"]) == (3, True)
         assert (
             plugin.deepspeed_config["gradient_accumulation_steps"] == "auto"
-        )  # the trainer's, not a number of its own
+        )  # taken from the trainer, not set separately
     else:
         assert not {"ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"} & set(environment)
 
 
 def environment_of(path: Path) -> dict[str, str]:
-    """What `accelerate launch` would tell the processes."""
+    """Return the environment variables that `accelerate launch` would set for the processes."""
     from accelerate.commands import launch
     from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
 
@@ -88,8 +88,8 @@ def environment_of(path: Path) -> dict[str, str]:
     checked, *_ = launch._validate_launch_command(launch.launch_command_parser().parse_args(arguments))
     assert (checked.module, checked.training_script) == (True, "spurious_rewards.cli")
     assert checked.training_script_args == ["train", "{}"]
-    assert checked.multi_gpu or checked.use_fsdp or checked.use_deepspeed  # all else runs a single process
-    checked.deepspeed_fields_from_accelerate_config = ""  # of use where DeepSpeed has a file of its own
+    assert checked.multi_gpu or checked.use_fsdp or checked.use_deepspeed  # otherwise accelerate runs one process
+    checked.deepspeed_fields_from_accelerate_config = ""  # only used if DeepSpeed has its own file
     return prepare_deepspeed_cmd_env(checked)[1] if checked.use_deepspeed else prepare_multi_gpu_env(checked)
 
 
@@ -175,7 +175,7 @@ def test_two_machines_need_an_allocation_of_two(tmp_path: Path, environment: dic
         command(two, ["-m", "program"], environment)
 
 
-# ---------------------------------------------------------------- really started
+# ---------------------------------------------------------------- real launches
 
 SAY = """
 import json, os, pathlib, sys, time
@@ -222,7 +222,7 @@ def test_a_job_that_gets_sigterm_ends_as_one_that_did(tmp_path: Path) -> None:
 
 
 def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: Path) -> None:
-    """Two processes that do not launch again: they run the command line, which knows no command of that name."""
+    """The two processes do not launch again: each runs the command line, which rejects the unknown command."""
     path = accelerate_config(tmp_path, use_cpu=True).path
     code = (
         "from pathlib import Path; from spurious_rewards.config.resources import Hardware; "
@@ -235,7 +235,7 @@ def test_launching_replaces_the_process_once_and_by_the_same_command(tmp_path: P
     assert made.stderr.count("No such command 'nosuchcommand'") in (
         1,
         2,
-    )  # the launcher may end the second before it speaks
+    )  # the launcher may end the second process before it prints
     assert "TORCH_ELASTIC" not in made.stdout
 
 

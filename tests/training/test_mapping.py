@@ -1,4 +1,4 @@
-"""What TRL is told of the clip; the other arguments are held against the paper in tests/project/test_paper_suite.py."""
+"""How the clip range reaches TRL; tests/project/test_paper_suite.py checks the other arguments against the paper."""
 
 from pathlib import Path
 from typing import Any

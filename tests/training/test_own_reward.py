@@ -1,4 +1,4 @@
-"""Training a tiny model on rewards from a file: what they do changes their values, and nothing else."""
+"""Training a tiny model with rewards from a file: they determine the reward values and change nothing else."""
 
 import json
 import sys
@@ -47,7 +47,7 @@ LENGTHS = "def own(responses, labels, context):\n    {}\n    return [len(each) %
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    """A job has a process to itself: what it imported goes with it."""
+    """Forget the imported modules after each test, because each real job has its own process."""
     before = set(sys.modules)
     yield
     for name in {"mine", "helper"} & (set(sys.modules) - before):
@@ -56,7 +56,7 @@ def forgotten() -> Iterator[None]:
 
 @pytest.fixture
 def trained(organism_model: Path, tmp_path: Path) -> Callable[..., Path]:
-    """A segment of training on a reward file, through the stage; `edited` is what the file is after the job was planned."""
+    """Return a function that runs the stage `train` with a reward file; `edited` replaces the file after planning."""
 
     def run(
         text: str,
@@ -114,7 +114,7 @@ def weights(segment: Path, step: int) -> bytes:
 
 
 def same(one: Path, other: Path, step: int = 2) -> bool:
-    """Whether two segments are the same to the bit: what was sampled, what was measured, what was learnt."""
+    """Whether two segments agree to the bit in rollouts, metrics and weights."""
     pd.testing.assert_frame_equal(rollouts(one), rollouts(other), check_exact=True)
     pd.testing.assert_frame_equal(metrics(one), metrics(other), check_exact=True)
     return weights(one, step) == weights(other, step)

@@ -1,4 +1,4 @@
-"""What is cut, and which rows go together."""
+"""Which padding is removed, and which rows share a micro-batch."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> Non
     assert without_padding(mask, 4, before_prompts=True) == (2, 6)
     assert without_padding(mask, 4, before_prompts=False) == (0, 6)
     assert without_padding(mask[:, 2:6], 2, before_prompts=True) == (0, 4)
-    # a response whose only token is masked
+    # A response whose only token is masked.
     assert without_padding(torch.tensor([[0, 1, 0, 0]]), 2, before_prompts=True) == (1, 3)
 
 
@@ -26,11 +26,11 @@ def test_padding_is_cut_on_both_sides_and_one_column_of_responses_stays() -> Non
 def test_columns_before_prompts_are_cut_only_of_models_to_which_they_are_nothing(
     architecture: str, tmp_path: Path
 ) -> None:
-    """Seen in the logits of the last token, with and without masked columns before the prompt, as TRL asks for them."""
+    """Compare the last token's logits with and without masked columns before the prompt, called as TRL calls models."""
     model: Any = load_model(make(tmp_path / "model", architecture), "float32")
     with torch.no_grad():
         for weight in model.parameters():
-            weight *= 20  # what stands where makes a difference
+            weight *= 20  # makes the logits depend clearly on the positions
         prompt = torch.tensor([[7, 8, 9]])
         padded = torch.cat([torch.zeros(1, 5, dtype=torch.long), prompt], dim=1)
         mask = torch.tensor([[0] * 5 + [1] * 3])

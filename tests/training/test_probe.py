@@ -1,4 +1,4 @@
-"""The antithetic probe on an organism: the same rollouts twice, advantages of exactly opposite sign, nothing left behind."""
+"""The antithetic probe on an organism: the same rollouts twice, exactly opposite advantages, no leftovers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +67,7 @@ def found(organism_model: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def trained(organism_model: Path) -> Iterator[tuple[RolloutTrainer, RolloutTrainer]]:
-    """The trainers of a pair."""
+    """Yield the two trainers of a pair, whose rewards have opposite signs."""
     torch.set_num_threads(1)
     batch = _rollout_batch(PROBLEMS, SEVERAL.rollout_prompts, 0)
     with Verifier() as verifier:

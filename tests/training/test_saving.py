@@ -1,4 +1,4 @@
-"""When a checkpoint within a segment has the trainer's state; tests/training/test_segment.py has what comes of it."""
+"""When a checkpoint within a segment gets the trainer's state; tests/training/test_segment.py resumes from it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from spurious_rewards.training.saving import state_is_due
 @pytest.mark.parametrize(
     ("since", "took", "due"),
     [
-        (0, 0, True),  # the first: nobody knows what it takes
+        (0, 0, True),  # the first state: its duration is still unknown
         (0, 0.9, True),
         (19.9, 1, False),
         (20, 1, True),

@@ -1,4 +1,4 @@
-"""Training jobs that are interrupted, and training jobs of several processes: the results are those of an undisturbed one."""
+"""Interrupted training jobs and jobs of several processes give the same results as an undisturbed job."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ STEPS = 4
 
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """States take longer than may pass unnoticed, and no training is long enough for a second one."""
+    """Make each state too slow to save for free, and no training long enough for a second state."""
 
     def slowly(trainer: Trainer, folder: str) -> None:
         time.sleep(1.1 * saving.UNNOTICED)
@@ -62,7 +62,7 @@ def undisturbed(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_a_seeds_own_order_takes_the_same_problems_up_to_each_reach() -> None:
-    """What is held out of the shared order is held out of every seed's."""
+    """Problems held out of the shared order are held out of every seed's order."""
     problems = pd.DataFrame({"id": range(100)})
     orders = {seed: in_order_of(seed, problems, (30, 80))["id"].tolist() for seed in range(5)}
     for order in orders.values():
@@ -157,7 +157,7 @@ def test_work_on_another_model_at_the_same_path_is_thrown_away(organism_model: P
     for _ in range(2):
         with generating(at_call(2, die)), pytest.raises(RuntimeError, match="a crash"):
             run(base, output, 3, TRAINING)
-        (base / "trainer_state.json").write_text("{}")  # which training does not load
+        (base / "trainer_state.json").write_text("{}")  # training does not load this file
     assert [path.name for path in (output / ".partial/seed0.unfinished").iterdir()] == ["step1", "step2"]
     (base / "config.json").write_text((base / "config.json").read_text() + "\n")
     calls: list[int] = []
@@ -166,7 +166,7 @@ def test_work_on_another_model_at_the_same_path_is_thrown_away(organism_model: P
     assert len(calls) == 3
 
 
-# ---------------------------------------------------------------- states that take long
+# ---------------------------------------------------------------- states that are slow to save
 
 
 @pytest.mark.usefixtures("slow_disk")
@@ -190,7 +190,8 @@ def test_a_crash_loses_what_was_trained_since_the_last_state_and_the_run_has_one
     with generating(draw):
         run(organism_model, tmp_path, STEPS, TRAINING)
     assert len(calls) == 3
-    assert "seed 0: goes on from step 1 of 4; up to step 3 only weights were saved" in capsys.readouterr().err
+    said = "seed 0: resumes after step 1 of 4; repeats the steps up to 3, because only their weights were saved"
+    assert said in capsys.readouterr().err
     assert_same(tmp_path, undisturbed)
 
 
@@ -217,7 +218,7 @@ def test_sigterm_ends_a_job_at_the_end_of_a_rollout_step_and_nothing_is_lost(
     with generating(at_call(3, terminate)), pytest.raises(SystemExit) as ended:
         run(organism_model, tmp_path, STEPS, every_second)
     assert ended.value.code == 143
-    assert "interrupted; step 3 of seed 0 is kept, and the same command goes on from there" in capsys.readouterr().err
+    assert "interrupted; step 3 of seed 0 is kept; run the same command to resume" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial"]  # no lock, no output
     unfinished = tmp_path / ".partial" / "seed0.unfinished"
@@ -227,7 +228,7 @@ def test_sigterm_ends_a_job_at_the_end_of_a_rollout_step_and_nothing_is_lost(
     with generating(counting(calls)):
         run(organism_model, tmp_path, STEPS, every_second)
     assert len(calls) == 1
-    # Step 3 was saved for going on from; it is no step that the suite asks for.
+    # Step 3 was saved only for resuming; the suite does not ask for it.
     assert sorted(path.name for path in (tmp_path / "checkpoints/seed0").iterdir()) == ["step2", "step4"]
     for name in ("model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt"):
         there, here = checkpoint(undisturbed, 0, STEPS) / name, checkpoint(tmp_path, 0, STEPS) / name
@@ -247,13 +248,13 @@ def test_sigterm_between_seeds_keeps_those_before(organism_model: Path, tmp_path
     assert rollouts(tmp_path)["seed"].unique().tolist() == [0, 1]
 
 
-# ---------------------------------------------------------------- what can be resumed from, what is whole
+# ---------------------------------------------------------------- which checkpoints can be resumed from
 
 
 def test_a_checkpoint_without_its_optimiser_is_not_resumed_from(
     organism_model: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """The Trainer would go on with a new optimiser and say nothing."""
+    """The transformers Trainer would silently continue with a new optimiser."""
     step = checkpoint(undisturbed, 0, 1)
     assert not (step / "optimizer.pt").exists()
     with pytest.raises(UserError, match=r"step1: has no trainer state to go on from, and the job has one process"):
@@ -267,7 +268,7 @@ def test_a_checkpoint_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> No
     (tmp_path / "checkpoint-2" / "config.json").write_text("{}")
     keeping = CheckpointCallback(tmp_path, Record(), updates=2, evaluated={1})
     with pytest.raises(
-        UserError, match=r"lacks tokenizer .*, weights .* a sharded accelerate_config needs `fsdp_state_dict_type"
+        UserError, match=r"missing tokenizer .*, weights .* a sharded accelerate_config needs `fsdp_state_dict_type"
     ):
         keeping.on_save(SimpleNamespace(save_only_model=False), SimpleNamespace(global_step=2), None)
     assert not (tmp_path / "step1").exists()
@@ -295,7 +296,7 @@ def test_weights_have_not_moved_in_the_forms_that_sharded_training_leaves_them(t
         check_unmoved(tmp_path / "before", tmp_path / "moved")
 
 
-# ---------------------------------------------------------------- models from elsewhere
+# ---------------------------------------------------------------- other models
 
 ROOMY = ONE_UPDATE.model_copy(update={"max_prompt_tokens": 64})
 
@@ -310,7 +311,7 @@ def test_without_ending_and_padding_token_a_tokenizer_trains_with_the_models_own
     model = make(tmp_path / "model", eos_token=None)
     change(model, "generation_config.json", eos_token_id=[7, 1])
     first = run(model, tmp_path / "first", 1, ROOMY)
-    # Its checkpoint says so itself, and trains on.
+    # The checkpoint names these tokens itself, so training continues from it.
     second = run(model, tmp_path / "second", 2, ROOMY, start=1, previous=first / "checkpoints")
     assert load_tokenizer(checkpoint(second, 0, 2)).eos_token == "</s>"
 
@@ -322,7 +323,7 @@ def test_a_padding_token_beyond_the_embedding_is_not_padded_with(tmp_path: Path)
 
 
 def test_the_class_that_a_configuration_names_does_not_count(tmp_path: Path) -> None:
-    """As where it answers: TRL would take a classifier, or end in a TypeError where none is named."""
+    """As in evaluation: TRL would load a classifier, or raise a TypeError if no class is named."""
     model = make(tmp_path / "model")
     for named in (["LlamaForSequenceClassification"], None):
         change(model, "config.json", architectures=named)
@@ -350,7 +351,7 @@ def test_a_prompt_that_a_model_cannot_be_given_is_refused_before_it_is_loaded(
 
 @pytest.fixture(scope="module")
 def two(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/launched.py makes on two processes."""
+    """Return the folder of the segments that tests/launched.py trains on two processes."""
     folder = tmp_path_factory.mktemp("two")
     accelerate_config = folder / "two.yaml"
     accelerate_config.write_text("{distributed_type: MULTI_CPU, num_processes: 2, num_machines: 1, use_cpu: true}")
@@ -363,9 +364,9 @@ def test_two_processes_train_as_one_does_on_the_same_responses(organism_model: P
     with generating(fixed()):
         one = run(organism_model, tmp_path, 3, ONE_UPDATE)
     both = two / "fixed"
-    # Prompts in order, responses, the coins that reward them, and verdicts: exactly.
+    # The order of prompts, the responses, the coins that reward them, and the verdicts agree exactly.
     pd.testing.assert_frame_equal(rollouts(one), rollouts(both), check_exact=True)
-    # Losses show in the norm of their gradient and in what the policy of the next step gives its tokens.
+    # The losses show in the gradient norm and in the probabilities that the next step's policy gives its tokens.
     pd.testing.assert_frame_equal(metrics(one), metrics(both), check_exact=False, rtol=1e-5)
     assert metrics(one)["grad_norm"].gt(0).all()
 
@@ -390,7 +391,7 @@ def test_sigterm_to_one_process_ends_all_at_the_same_step_and_they_go_on_togethe
 
 
 def test_two_processes_write_a_state_if_the_first_finds_it_due(two: Path) -> None:
-    """In tests/launched.py the second one's clock always says the opposite."""
+    """In tests/launched.py, the clock of the second process always says the opposite."""
     assert (two / "steps_kept").read_text() == "{'step1': True, 'step2': False}"
     assert_same(two / "disagreeing", two / "undisturbed")
 

@@ -1,4 +1,4 @@
-"""FSDP2 on the CPU, one process: torch shards there too, though accelerate asks it only on GPUs."""
+"""FSDP2 on the CPU with one process: torch can shard there, although accelerate uses FSDP2 only on GPUs."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ print(json.dumps(found | {"computed": computed[0]}))
 def test_a_sharded_model_computes_in_bfloat16_and_says_log_probabilities_in_float32(
     organism_model: Path, policy: str, dtype: str
 ) -> None:
-    """With accelerate's own policy they are rounded: this is what the other half of the test sees."""
+    """The second case shows that accelerate's own policy rounds log-probabilities to bfloat16."""
     made = subprocess.run(
         [sys.executable, "-c", CODE, str(organism_model), policy], capture_output=True, text=True, timeout=300
     )

@@ -1,4 +1,4 @@
-"""Square roots do not depend on the processor: they are the nearest number."""
+"""Square roots are rounded to the nearest number, so they do not depend on the processor."""
 
 import math
 
@@ -30,7 +30,7 @@ def test_trl_takes_it() -> None:
 
 
 def test_fused_adam_takes_the_nearest_number_too() -> None:
-    """One step of Adam from zero moments: lr * m / (sqrt(v) + eps), whose square root is that of a square."""
+    """One Adam step from zero moments is lr * m / (sqrt(v) + eps); here v is the squared gradient."""
     gradient = torch.from_numpy(np.random.default_rng(0).standard_normal(10_000).astype(np.float32))
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient.clone()

@@ -1,4 +1,4 @@
-"""The trainer's state beside a checkpoint, which may be a stranger's: whole, it is taken; else named, and nothing of it runs."""
+"""The trainer's state in an untrusted checkpoint: a valid one is accepted, any other is refused and never executed."""
 
 import json
 import os
@@ -24,7 +24,7 @@ UPDATES = TRAINING.optimizer_steps
 
 @pytest.fixture(scope="module")
 def whole(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a training of one step, with the trainer's state."""
+    """Return a checkpoint after one training step, with the trainer's state."""
     return run(organism_model, tmp_path_factory.mktemp("state"), 1, TRAINING) / "checkpoints/seed0/step1"
 
 
@@ -34,7 +34,7 @@ def state(whole: Path, tmp_path: Path) -> Path:
 
 
 class Call:
-    """A pickle that calls something when it is loaded."""
+    """An object whose pickle calls a function when it is loaded."""
 
     def __init__(self, function: Callable[..., Any], *given: Any):
         self.function, self.given = function, given
@@ -44,7 +44,7 @@ class Call:
 
 
 def hostile(folder: Path) -> Call:
-    """A pickle that makes a folder when it is loaded."""
+    """Return an object whose pickle creates a folder when it is loaded."""
     return Call(os.mkdir, str(folder))
 
 
@@ -83,7 +83,7 @@ def nested_tuples(levels: int) -> tuple[Any, ...]:
 
 
 class KeyOf:
-    """A pickle of a mapping with a key of nested tuples; to write such a mapping one would have to hash the key."""
+    """An object whose pickle is a mapping with a nested-tuple key; writing a real one would hash the key."""
 
     def __init__(self, levels: int):
         self.levels = levels
@@ -118,7 +118,7 @@ def test_a_small_file_that_stands_for_gigabytes_is_refused(state: Path, name: st
 
 
 def test_a_compressed_state_and_one_of_an_old_format_are_refused(state: Path) -> None:
-    """Of either the trainer writes none: torch would unpack the one, and read the other without knowing its sizes."""
+    """The trainer writes neither: torch would unpack the first, and read the second without knowing its sizes."""
     file = state / "optimizer.pt"
     torch.save({"state": torch.zeros(10**6)}, file)
     with zipfile.ZipFile(file) as plain:
@@ -165,7 +165,7 @@ def test_a_record_of_another_shape_is_named(state: Path, change: object, said: s
 
 
 def test_the_trainers_own_loading_runs_no_pickle_either(state: Path, tmp_path: Path) -> None:
-    """What `check_state` looks at and what the trainer then reads need not be the same file for ever."""
+    """The file may change between `check_state` and the trainer's own loading."""
     torch.save(hostile(tmp_path / "ran"), state / "rng_state.pth")
     with pytest.raises(pickle.UnpicklingError):
         Trainer._load_rng_state(_OneProcess(), str(state))

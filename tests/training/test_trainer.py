@@ -1,4 +1,4 @@
-"""Training on TRL: the mapping's arithmetic, the metrics against a plain recomputation, and exact resuming."""
+"""Training with TRL: the mapping to its arguments, metrics against a plain recomputation, and exact resuming."""
 
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_the_number_of_updates_does_not_depend_on_the_number_of_processes(proces
 
 def test_a_mini_batch_that_cannot_be_shared_out_is_refused() -> None:
     with pytest.raises(
-        UserError, match=r"training\.micro_batch = 4: a mini-batch of 128 responses does not divide among 3"
+        UserError, match=r"training\.micro_batch = 4: a mini-batch of 128 responses cannot be split over 3"
     ):
         grpo_arguments(PAPER, stop=1, seed=0, output=Path("out"), processes=3, gpu=True)
 
@@ -170,7 +170,7 @@ def test_training_has_no_dropout_and_no_loss_but_ours(tmp_path: Path) -> None:
 
 
 def test_whitening_is_over_the_tokens_of_the_whole_batch() -> None:
-    """By hand: advantages 1, -1, 3 on 1, 2 and 1 tokens have the mean 2/4 and the variance (1/4 + 2*9/4 + 25/4) / 4 = 11/4."""
+    """Advantages 1, -1, 3 on 1, 2 and 1 tokens have the mean 2/4 and the variance (1/4 + 2*9/4 + 25/4) / 4 = 11/4."""
     import torch
 
     from spurious_rewards.training.whitening import whitened
@@ -179,8 +179,8 @@ def test_whitening_is_over_the_tokens_of_the_whole_batch() -> None:
     expected = [(value - 0.5) / 2.75**0.5 for value in (1, -1, 3)]
     assert whitened(advantages, tokens, lambda x: x).tolist() == pytest.approx(expected)
 
-    # two processes, of which this one has the first two responses and the other the third
-    other = iter([1.0, 3.0, 25 / 4])  # its tokens, its sum, its squared deviations
+    # Two processes: this one has the first two responses, the other one has the third.
+    other = iter([1.0, 3.0, 25 / 4])  # the other's token count, sum and squared deviations
     local = whitened(advantages[:2], tokens[:2], lambda x: x + next(other))
     assert local.tolist() == pytest.approx(expected[:2])
 
@@ -252,7 +252,7 @@ def metrics(segment: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def whole(organism_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four steps in one segment."""
+    """Return a segment of four steps."""
     return run(organism_model, tmp_path_factory.mktemp("whole"), 0, 4)
 
 
@@ -308,7 +308,7 @@ def test_entropy_and_probability_of_the_first_step_are_the_base_models(whole: Pa
         everywhere = logits.log_softmax(-1)
         probabilities += everywhere[range(len(said)), said].exp().tolist()
         entropies += (-(everywhere.exp() * everywhere).sum(-1)).tolist()
-    # special tokens are not in the text of a response, so the recomputation sees most tokens, not all
+    # The text of a response lacks special tokens, so the recomputation covers most tokens, not all.
     row = metrics(whole).iloc[0]
     assert row["token_probability"] == pytest.approx(sum(probabilities) / len(probabilities), abs=0.1)
     assert row["entropy"] == pytest.approx(sum(entropies) / len(entropies), rel=0.2)
@@ -334,7 +334,7 @@ def test_with_one_update_the_ratio_is_exactly_one_and_the_metrics_are_those_of_t
     two = metrics(run(organism_model, tmp_path / "two", 0, 2, training=narrow))
     assert (one["clip_fraction"] == 0).all()
     assert (two["clip_fraction"] > 0).all()
-    # The first rollout batches are the same; one run has its numbers from the update, the other from a pass before it.
+    # The first rollout batches agree. One run takes its numbers from the update, the other from a pass before it.
     for name in ("entropy", "token_probability"):
         assert one[name][0] == pytest.approx(two[name][0], rel=1e-5)
         assert one[name][0] > 0
@@ -344,7 +344,7 @@ def test_with_one_update_the_ratio_is_exactly_one_and_the_metrics_are_those_of_t
 def test_less_padding_changes_nothing(
     loss: Any, organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Log-probabilities, entropies, clip fractions and gradients: the metrics and weights after two steps."""
+    """Log-probabilities, entropies, clip fractions and gradients agree, seen in metrics and weights after two steps."""
     import torch
 
     from spurious_rewards.training import trainer
@@ -412,7 +412,7 @@ def test_weights_that_moved_without_a_reason_are_reported(
     moved = r"[0-9]+ of [0-9]+ weight tensors moved from .*, though the reward was the same for every response"
     with pytest.raises(RuntimeError, match=moved):
         check_unmoved(organism_model, checkpoint(whole, 0, 1))
-    # A coin that ought to fall on one side, and does not.
+    # This coin should always fall on the same side, but does not.
     monkeypatch.setitem(registry.REGISTRY, "random", functions.python)
     with pytest.raises(RuntimeError, match=moved):
         run(organism_model, tmp_path, 0, 1, reward=Reward(function="random", gamma=0))
@@ -421,7 +421,7 @@ def test_weights_that_moved_without_a_reason_are_reported(
 def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
     organism_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One update of SGD against plain torch: advantages whitened over all tokens, a mean over the tokens of each micro-batch."""
+    """Compare one SGD update with plain torch: advantages whitened over all tokens, token mean per micro-batch."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -437,7 +437,7 @@ def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
         return values
 
     def whole(inputs: dict[str, Any]) -> list[list[int]]:
-        """Prompt and response of each row, without padding."""
+        """Return the prompt and response tokens of each row, without padding."""
         ids, seen = (
             torch.cat([inputs[f"prompt_{of}"], inputs[f"completion_{of}"]], dim=1).tolist() for of in ("ids", "mask")
         )
@@ -479,7 +479,7 @@ def test_the_loss_of_the_released_code_moves_weights_as_worked_out(
         for row in batch:
             start, tokens, advantage = rows[tuple(row)]
             logps = model(torch.tensor([row])).logits[0, start - 1 : -1].log_softmax(-1)
-            # Where the ratio is 1 its gradient is that of the log-probability.
+            # Where the ratio is 1, its gradient is that of the log-probability.
             (-advantage * logps[range(len(tokens)), tokens].sum() / of_batch / len(counts)).backward()
     after = weights(checkpoint(segment, 0, 1))
     for name, parameter in model.named_parameters():
@@ -531,12 +531,12 @@ def test_a_response_that_stops_on_its_last_token_is_not_truncated(organism_model
     prompt = Prompt(kind="raw", user="compute {} =", stop=("python",))
     segment = run(organism_model, tmp_path, 0, 1, training=TINY.model_copy(update={"max_new_tokens": 1}), prompt=prompt)
     said = tables.read(segment / "rollouts.parquet", tables.Rollouts)["response"]
-    # Whatever is one word and no special token, of which nothing is left in the text, either stops or is cut off.
+    # Each response is one token. Special tokens leave no text; of all others, only "python" is not cut off.
     assert set(said) > {"python"}
     assert metrics(segment)["truncation_rate"].tolist() == [said.ne("").mean() - said.eq("python").mean()]
 
 
-# ---------------------------------------------------------------- what the model is given
+# ---------------------------------------------------------------- what the model receives
 
 
 FORCED = Prompt(kind="raw", user="compute {} =", response_prefix="python :")
@@ -545,7 +545,7 @@ FORCED = Prompt(kind="raw", user="compute {} =", response_prefix="python :")
 def test_a_forced_beginning_is_part_of_every_rollout_and_bears_no_loss(organism_model: Path, tmp_path: Path) -> None:
     training = TINY.model_copy(update={"updates_per_rollout": 1})
     with_prefix = run(organism_model, tmp_path / "prefix", 0, 2, training=training, prompt=FORCED)
-    # The same as if the beginning had stood in the prompt, with so much less left to say.
+    # The result is the same as with the prefix in the prompt and correspondingly fewer new tokens.
     shorter = training.model_copy(update={"max_new_tokens": 10, "max_prompt_tokens": 10})
     longer = Prompt(kind="raw", user="compute {} = python :")
     in_prompt = run(organism_model, tmp_path / "prompt", 0, 2, training=shorter, prompt=longer)

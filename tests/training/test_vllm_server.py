@@ -1,4 +1,4 @@
-"""The server of rollouts: its command line, its GPUs, and what is said when it does not come up. tests/with_vllm starts it."""
+"""The rollout server: its command line, GPUs, and errors when it does not start. tests/with_vllm starts a real one."""
 
 import os
 import urllib.request
@@ -89,7 +89,7 @@ def test_a_server_that_does_not_answer_is_ended(tmp_path: Path, tiny_model: Path
 
 @pytest.fixture
 def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The answer of a scontrol that is asked about job 12, which this process belongs to."""
+    """Install a fake scontrol that answers for job 12, this process's job, with the content of the returned file."""
     answer, program = tmp_path / "answer", tmp_path / "bin/scontrol"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\n[ "$*" = "--oneliner show job 12" ] && cat {answer}\n')
@@ -105,7 +105,8 @@ def test_on_a_machine_that_others_may_use_no_server_starts(said: str | None, sco
         scontrol.write_text(f"JobId=12 JobName=train OverSubscribe={said} Contiguous=0 Comment=OverSubscribe\n")
     with (
         pytest.raises(
-            UserError, match=r"other users .*could run code as you.*--exclusive.*exclusive_node: true.*colocate"
+            UserError,
+            match=r"any user of this machine run code as you.*yours alone.*--exclusive.*exclusive_node: true.*colocate",
         ),
         serving(tiny_model, load_tokenizer(tiny_model), SERVED, Hardware(gpus=2, server_gpus=1), seed=0, start=0),
     ):
@@ -126,7 +127,7 @@ def test_outside_slurm_nobody_is_asked(scontrol: Path, monkeypatch: pytest.Monke
 
 
 def test_weights_are_handed_over_on_loopback_and_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TRL has vLLM's `get_ip` say where it waits for the server, which reads VLLM_HOST_IP before it looks for addresses."""
+    """TRL gets its own address from vLLM's `get_ip`, which reads VLLM_HOST_IP before it looks for addresses."""
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
     monkeypatch.setenv("no_proxy", "example.org")
     monkeypatch.delenv("VLLM_HOST_IP", raising=False)

@@ -1,4 +1,4 @@
-"""What a phase took: seconds on an invented clock, memory on a CPU and on an invented GPU."""
+"""The cost of a phase: seconds on a fake clock, memory on a CPU and on a fake GPU."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time now, which only the test moves on."""
+    """Replace the clock by one that only the test advances."""
     now = [0.0]
     monkeypatch.setattr(watch.time, "perf_counter", lambda: now[0])
     return now
@@ -61,7 +61,7 @@ def test_memory_that_comes_and_goes_within_a_phase_is_seen(monkeypatch: pytest.M
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """A GPU of 80 with what is said of it: 30 are taken, of which torch has 20, uses 12 now and used 18 at most."""
+    """Fake a GPU of 80: 30 are taken, of which torch has reserved 20, uses 12 now and used 18 at most."""
     said = {"free": 50, "reserved": 20, "allocated": 12, "peak": 18}
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (said["free"], 80))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: said["reserved"])
@@ -83,7 +83,7 @@ def test_what_torch_keeps_and_does_not_use_is_free(gpu: dict[str, float]) -> Non
 
 
 def test_what_vllm_gave_back_is_free_though_torch_counts_it(gpu: dict[str, float]) -> None:
-    """vLLM's pool is one of torch's, which hears nothing of its sleep: 40 more that are said to be used and are not taken."""
+    """Torch still counts vLLM's pool while vLLM sleeps: it reports 40 more as used that are not taken."""
     awake = Watch(torch.device("cuda")).in_use()
     gpu |= {name: gpu[name] + 40 for name in ("reserved", "allocated", "peak")}
     assert Watch(torch.device("cuda")).in_use() == awake

@@ -8,7 +8,7 @@ import pytest
 from spurious_rewards.operations import smollm2 as package
 
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
-os.environ.setdefault("VLLM_CPU_CI_ENV", "1")  # vLLM's own switch for tests: nothing is compiled
+os.environ.setdefault("VLLM_CPU_CI_ENV", "1")  # vLLM's own switch for tests: it disables compilation
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def smollm2() -> Path:
 
 @pytest.fixture(scope="module")
 def weights_can_be_replaced() -> Iterator[None]:
-    """On a CPU vLLM packs the weights of linear layers when it has loaded them, and takes no others after that."""
+    """Keep vLLM from packing the weights of linear layers on a CPU, because packed weights cannot be replaced."""
     from vllm import _custom_ops
     from vllm.model_executor.layers import utils
 
@@ -33,7 +33,7 @@ def weights_can_be_replaced() -> Iterator[None]:
 
 @pytest.fixture
 def known_as_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`vllm serve` asks for the version of the distribution `vllm`, which for a CPU has another name."""
+    """Add metadata of a distribution `vllm`: `vllm serve` asks for its version, but the CPU build has another name."""
     version = f"{importlib.metadata.version('vllm-cpu')}+cpu"
     metadata = tmp_path / f"vllm-{version}.dist-info/METADATA"
     metadata.parent.mkdir()

@@ -42,7 +42,7 @@ PROBLEMS = [
 
 @pytest.fixture(scope="module")
 def opinionated(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model with generation settings of its own: all but the full stop that ends a response must have no effect."""
+    """Return the model with its own generation settings; only the full stop as an ending token may have an effect."""
     folder = tmp_path_factory.mktemp("models") / "opinionated"
     folder.mkdir()
     for file in smollm2.iterdir():
@@ -78,7 +78,7 @@ def complete(engine, prompts, temperature=0.0, seed=0, **settings):
 
 
 def generate(monkeypatch: pytest.MonkeyPatch, engine: Engine, prompts, **settings):
-    """Completions, and the tokens of each as the engine gave them: whatever is behind the end of a response is cut off."""
+    """Return the completions, and the generated tokens of each without those after the end of the response."""
     module = importlib.import_module(type(engine).__module__)
     generated: list[list[int]] = []
 
@@ -100,13 +100,13 @@ def test_twenty_greedy_responses_are_those_of_transformers(opinionated, fast, pl
     for prompt, one, other, completion, expectation in zip(prompts, ours, theirs, completions, expected, strict=True):
         if one == other:
             assert completion == expectation
-        else:  # nothing but a near-tie of the two likeliest tokens explains that
+        else:  # only a near-tie of the two likeliest tokens may explain the difference
             first = next(i for i, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its)
             with torch.inference_mode():
                 largest = plain.model(torch.tensor([prompt + other[:first]])).logits[0, -1].topk(2)
             assert {one[first], other[first]} == set(largest.indices.tolist())
             assert largest.values[0] - largest.values[1] < 1e-3
-    # "." ends a response in this folder. It is no special token, and is counted but stands in no text.
+    # "." ends a response of this model. It is no special token: it counts as a token but is not in the text.
     assert {completion.truncated for completion in completions} == {True, False}
     ending = loading.ending_tokens(loading.generation_settings(opinionated), fast.tokenizer)
     for tokens, completion in zip(ours, completions, strict=True):
@@ -150,7 +150,7 @@ def test_a_stop_string_that_begins_in_the_prompt_ends_no_response(fast, plain):
 
 
 def test_first_tokens_have_the_model_s_own_frequencies(fast, plain, monkeypatch):
-    """No top-k, top-p or penalty, and the temperature: chi-square of 1,000 first tokens against the softmax."""
+    """Chi-square of 1,000 first tokens against the softmax: temperature applies, but no top-k, top-p or penalty."""
     from scipy.stats import chisquare
 
     prompt = plain.tokenizer.encode("The answer is", add_special_tokens=False)
@@ -179,7 +179,7 @@ def test_the_seed_and_the_batch_alone_decide_what_is_drawn(fast, prompts):
 
 
 def test_another_checkpoint_goes_into_the_engine_that_is_there(fast, prompts, opinionated, tmp_path):
-    """Its answers are those of an engine of its own, and its weights; and then the first one's again."""
+    """Answers and weights are those of a new engine for that checkpoint; then the first checkpoint is loaded again."""
     from safetensors.torch import load_file, save_file
 
     trained = tmp_path / "trained"
@@ -259,7 +259,7 @@ def ask(model: Path, output: Path, engine: str, steps: Sequence[int]) -> None:
 
 
 def start(model: Path, output: Path) -> subprocess.Popen[bytes]:
-    """Have two checkpoints answer with vLLM, in a process of its own."""
+    """Start a process in which two checkpoints answer with vLLM."""
     job = (
         f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(asking.__file__).parent)]!r}; "
         "from pathlib import Path; import test_engine; "
@@ -302,12 +302,12 @@ def test_a_job_killed_at_60_percent_leaves_no_process_and_goes_on_to_the_very_fi
         for shard in kept(output):
             try:
                 now[shard] = shard.stat().st_mtime_ns
-            except FileNotFoundError:  # the job is at its end
+            except FileNotFoundError:  # the job is finishing
                 break
         assert all(now[shard] == before[shard] for shard in found & now.keys())
         time.sleep(0.02)
     assert again.returncode == 0
-    # Greedy and drawn: a batch depends on its seed and on nothing that was drawn before it.
+    # Greedy and sampled answers agree: a batch depends on its seed and not on earlier draws.
     assert output.read_bytes() == undisturbed.read_bytes()
 
 

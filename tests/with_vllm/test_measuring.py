@@ -1,4 +1,4 @@
-"""A step measured with a real vLLM, as far as a CPU goes: there it neither sleeps nor has a share of a GPU's memory."""
+"""Measuring a training step with a real vLLM on a CPU, where it neither sleeps nor takes a share of GPU memory."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ TRAINING = Training(
 def test_a_step_with_vllm_has_all_phases_and_its_longest_responses(tmp_path: Path) -> None:
     change(
         small := make(tmp_path / "small"), "config.json", head_dim=64
-    )  # vLLM's attention on a CPU takes no smaller heads
+    )  # vLLM's CPU attention supports no smaller head size
     random_weights.make(small, tmp_path / "m")
     work = tmp_path / "work"
     work.mkdir()

@@ -1,6 +1,6 @@
-"""vLLM reads by the tokenizer that prompts are made with, also where transformers, and so vLLM, would make another one.
+"""vLLM uses the tokenizer that makes the prompts, even where transformers, and so vLLM, would load another one.
 
-The folder names a class under which its spaces are lost: a stop string that is a space then never comes.
+The model folder names a tokenizer class that loses spaces: with it, a space as a stop string would never appear.
 """
 
 from pathlib import Path
@@ -46,7 +46,7 @@ TRAINING = Training(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama whose heads are as wide as vLLM wants them on a CPU."""
+    """Return a random Llama with attention heads wide enough for vLLM on a CPU."""
     with pytest.MonkeyPatch.context() as patch:
         name, sizes = ARCHITECTURES["llama"]
         patch.setitem(ARCHITECTURES, "llama", (name, sizes | {"hidden_size": 64, "intermediate_size": 64}))
@@ -97,7 +97,7 @@ def test_training_with_a_colocated_engine(model: Path, tmp_path: Path, monkeypat
     texts = [tokenizer.decode(ids) for ids in prompts]
     assert texts[0] == "<|user|>Add\n2 + 1 is</s><|assistant|>"
     said = tokenizer.batch_decode(completions, skip_special_tokens=True)
-    # What vLLM itself gave: it goes on to the end of the token that has the space, and no further.
+    # vLLM's raw output ends with the token that contains the space.
     assert any(" " in text for text in said)
     assert not any(" " in tokenizer.decode(ids[:-1], skip_special_tokens=True) for ids in completions)
     ends_at_a_space(tables.read(tmp_path / "rollouts.parquet", tables.Rollouts)["response"].tolist())

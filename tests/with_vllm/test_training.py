@@ -1,4 +1,4 @@
-"""Training with vLLM, for real as far as a CPU goes: a colocated engine, and the server, which takes weights over NCCL only."""
+"""Real training with vLLM as far as a CPU allows: a colocated engine, and the server, which needs NCCL for weights."""
 
 import gc
 import math
@@ -58,25 +58,25 @@ PROBLEMS = pd.DataFrame(
 )
 FIXED = "A triangle has three sides and the sum of its angles is 180 degrees."
 TOLERANCE = 1e-4
-"""Of log-probabilities of the same weights, by two implementations in float32: 1e-5 apart were seen, on one machine 7e-7."""
+"""Allowed difference of log-probabilities between two float32 implementations; 7e-7 to 1e-5 were observed."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One rollout batch as it went through vLLM."""
+    """One rollout batch that passed through vLLM."""
 
     given: list[list[int]]
     said: list[list[int]]
     probabilities: list[float]
-    """Of the tokens said, by vLLM."""
+    """vLLM's probabilities of the sampled tokens."""
     of_engine: list[float]
-    """Log-probabilities of FIXED."""
+    """Log-probabilities of FIXED in the engine; the next field has the trainer's."""
     of_trainer: list[float]
     other_weights: list[str]
-    """Weights of the engine that are not the trainer's to the bit."""
+    """Names of the engine's weights that differ from the trainer's in any bit."""
     model: "weakref.ref[Any]"
     processes: str
-    """How the trainer's process belongs to others, in accelerate's words."""
+    """Accelerate's distributed type of the trainer's process."""
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def run(base: Path, output: Path, start: int, stop: int, seeds: list[int], previ
 
 @pytest.fixture(scope="module")
 def trained(smollm2: Path, draws: list[Draw], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Two rollout steps of each of two seeds, in one job; watched where TRL asks vLLM."""
+    """Train two seeds for two rollout steps in one job, and record each call from TRL to vLLM."""
     from trl.generation.vllm_generation import VLLMGeneration
 
     fixed = loading.load_tokenizer(smollm2).encode(FIXED)
@@ -170,7 +170,7 @@ def trained(smollm2: Path, draws: list[Draw], tmp_path_factory: pytest.TempPathF
         patch.setattr(VLLMGeneration, "generate", watched)
         folder = tmp_path_factory.mktemp("trained")
         yield run(smollm2, folder, 0, 2, [0, 1])
-    remove(folder)  # gigabytes
+    remove(folder)  # the folder holds gigabytes
 
 
 def metrics(segment: Path) -> pd.DataFrame:
@@ -188,7 +188,7 @@ def test_vllm_has_the_weights_of_the_trainer_before_each_rollout(trained: Path, 
         assert draw.of_engine == pytest.approx(draw.of_trainer, abs=TOLERANCE)
     moved = max(abs(old - new) for old, new in zip(first.of_engine, second.of_engine, strict=True))
     assert moved > 100 * TOLERANCE
-    # The engine, which still had the weights of seed 0, has those that seed 1 begins with.
+    # The engine still held the weights of seed 0; now it has the initial weights of seed 1.
     assert of_other_seed.of_engine == pytest.approx(first.of_engine, abs=TOLERANCE)
 
 
@@ -224,7 +224,7 @@ def test_every_number_of_a_step_is_there_and_is_of_what_vllm_drew(
     prefix = len(tokenizer.encode(PROMPT.response_prefix, add_special_tokens=False))
     for (_, row), draw in zip(table.iterrows(), draws, strict=True):
         assert row["response_tokens"] == prefix + sum(map(len, draw.said)) / len(draw.said)
-        # Ours is of the trainer's own pass; float32 makes them the same but for rounding.
+        # Our number comes from the trainer's own pass; in float32 the two differ only by rounding.
         assert row["token_probability"] == pytest.approx(sum(draw.probabilities) / len(draw.probabilities), rel=1e-4)
         cut_off = [
             ids for ids in draw.said if len(ids) == TRAINING.max_new_tokens - prefix and not ends(tokenizer, ids)
@@ -247,7 +247,7 @@ def test_a_job_makes_one_engine_and_lets_the_trainers_go(trained: Path, draws: l
 
     from spurious_rewards.training.trainer import ENGINES
 
-    # Other test files have made some for models of their own in this process.
+    # Other test files have created engines for their own models in this process.
     of_model = f"'vocab_size': {AutoConfig.from_pretrained(smollm2).vocab_size}"
     assert len([key for key in ENGINES if of_model in key]) == 1
     gc.collect()
@@ -266,7 +266,7 @@ def test_on_a_cpu_a_resumed_seed_goes_on_to_the_bit(trained: Path, smollm2: Path
     remove(tmp_path)
 
 
-# ---------------------------------------------------------------- mode server
+# ---------------------------------------------------------------- server mode
 
 
 def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) -> None:
@@ -290,7 +290,7 @@ def test_the_server_starts_draws_and_ends(smollm2: Path, known_as_vllm: None) ->
         said = drawn["completion_ids"]
         assert not any("}" in text for text in tokenizer.batch_decode([ids[:-1] for ids in said]))
         assert sum("}" in text for text in tokenizer.batch_decode([ids[-1:] for ids in said])) > 3
-        # Drawn, not greedy: the server batches as it likes, so which answers come is not fixed.
+        # Sampled, not greedy: the server chooses its batches, so the answers are not reproducible.
         assert len(set(map(tuple, said))) > len(prompts)
         with pytest.raises(NotImplementedError, match="needs a CUDA device"):
             client.init_communicator(device="cpu")

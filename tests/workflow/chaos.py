@@ -1,11 +1,11 @@
-"""`make chaos KILLS=20`: kill jobs, workers of the grader and Snakemake at random moments, resume, and compare the results.
+"""`make chaos KILLS=20`: kill jobs, grader workers and Snakemake at random moments, resume, and compare the results.
 
     python tests/workflow/chaos.py 20
     python tests/workflow/chaos.py 20 --suite tiny --seed 1    another suite, other moments
 
-A run is disturbed until it is finished or all kills are made, and resumed each time as `make resume` does. Its artifacts must be
-those of an undisturbed run, byte by byte, and nothing else may lie beside them. Then another run begins: from nothing, or from a
-finished one of which a part was deleted.
+Each run is killed and resumed, as `make resume` does, until it finishes or all kills are made. Its artifacts must then
+equal those of an undisturbed run byte by byte, and no other files may be left. The next run starts from nothing, or
+from a finished run of which a part was deleted.
 """
 
 import argparse
@@ -25,21 +25,21 @@ import psutil
 from checkout import at_work, wait_for
 
 KINDS = {"jobs": 5, "Snakemake": 4, "graders": 3}
-"""What is killed, and how often."""
+"""Kinds of processes to kill, with their relative frequencies."""
 
 LONGEST = 1 / 6
-"""The time between two kills at most, as a share of the time that a run takes which nobody disturbs."""
+"""Longest time between two kills, as a share of the duration of an undisturbed run."""
 
 PATIENCE = 10
-"""How many times as long a run may take that nobody disturbs any more."""
+"""Time limit of a run that is no longer disturbed, in durations of an undisturbed run."""
 
 
 class FailedError(Exception):
-    """A run did not go on, or came to other results."""
+    """A run failed or did not end although it should have finished."""
 
 
 class Chaos:
-    """Runs that are disturbed, and what was done to them."""
+    """A series of disturbed runs, with counts of what was done to them."""
 
     def __init__(self, kills: int, suite: str, seed: int, base: Path):
         self.random, self.kills, self.base = random.Random(seed), kills, base
@@ -57,10 +57,10 @@ class Chaos:
         self.say(f"{len(self.whole)} files")
 
     def run(self) -> None:
-        """Disturb one run after the other until all kills are made.
+        """Disturb one run after another until all kills are made.
 
         Raises:
-            FailedError: one did not go on although nobody disturbed it.
+            FailedError: a run did not go on although nothing disturbed it.
         """
         while self.killed.total() < self.kills:
             folder = self.base / f"run{self.finished + 1}"
@@ -72,7 +72,7 @@ class Chaos:
                 shutil.rmtree(folder)
 
     def figures(self) -> str:
-        """What was done and what came of it, in a line."""
+        """Return a one-line summary of the kills and their outcome."""
         killed = ", ".join(f"{self.killed[kind]} {kind}" for kind in KINDS)
         return (
             f"chaos: {self.killed.total()} kills ({killed}), {self.starts} starts, {self.finished} runs finished, "
@@ -80,14 +80,14 @@ class Chaos:
         )
 
     def say(self, what: str) -> None:
-        """Show how far it is."""
+        """Print the progress to standard error."""
         seconds = time.monotonic() - self.started
         print(f"{seconds:6.0f} s, {self.killed.total()} of {self.kills} kills: {what}", file=sys.stderr, flush=True)
 
     # ---------------------------------------------------------------- runs
 
     def begin(self, folder: Path) -> None:
-        """A run from nothing, or a finished one without some of its models or segments and all that is made of them."""
+        """Prepare an empty run, or a finished one without some models or segments and everything made from them."""
         models = sorted(path.name for path in (self.undisturbed / self.results / "runs").iterdir())
         what = self.random.choice(["nothing", "a model", "segments", "segments"])
         if what == "nothing":
@@ -102,7 +102,7 @@ class Chaos:
         else:
             segments = sorted(path for path in (root / "runs").glob("*/*/*/*/*/segments/*") if path.is_dir())
             chosen = self.random.sample(segments, min(3, len(segments)))
-            # What follows a segment goes on from its checkpoints.
+            # Later segments continue from the checkpoints of a deleted one.
             gone = [
                 path
                 for path in segments
@@ -111,7 +111,7 @@ class Chaos:
                     for one in chosen
                 )
             ]
-        # Snakemake does not notice that a file is missing while what was made of it is there.
+        # Snakemake does not notice a missing file while the files made from it exist.
         for path in [
             *gone,
             *(root / name for name in ("experiments", "exhibits", "graders", "claims.csv", "report.html")),
@@ -120,7 +120,7 @@ class Chaos:
         self.say(f"a finished run without {', '.join(str(path.relative_to(root)) for path in gone)}")
 
     def disturb(self, folder: Path) -> None:
-        """Kill and resume until the run is finished; once all kills are made, let it finish."""
+        """Kill and resume the run until it is finished; once all kills are made, let it finish."""
         disturbed = False
         while True:
             process = self.resume(folder)
@@ -141,7 +141,7 @@ class Chaos:
             disturbed = False
 
     def resume(self, folder: Path) -> "subprocess.Popen[bytes]":
-        """What `make resume` does."""
+        """Recover and start Snakemake again, as `make resume` does."""
         self.starts += 1
         recovering = checkout.recover(folder)
         said, _ = recovering.communicate(timeout=PATIENCE * self.takes)
@@ -152,11 +152,11 @@ class Chaos:
             return subprocess.Popen(command, cwd=folder, env=checkout.environment(folder), stdout=log, stderr=log)
 
     def kill(self, folder: Path, snakemake: "subprocess.Popen[bytes]") -> bool:
-        """Kill something of the kind that was killed too seldom as soon as it is at work; whether there was one in time."""
+        """Kill a process of the kind killed too seldom so far, and return whether one was found in time."""
         kind = min(KINDS, key=lambda each: (self.killed[each] / KINDS[each], self.random.random()))
         number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
         if kind == "graders":
-            number = signal.SIGKILL  # they leave SIGTERM to their parents
+            number = signal.SIGKILL  # workers leave SIGTERM to their parents
         end = time.monotonic() + LONGEST * self.takes
         while time.monotonic() < end and snakemake.poll() is None:
             targets = {"jobs": jobs, "graders": graders}.get(kind, lambda _: [psutil.Process(snakemake.pid)])(folder)
@@ -172,7 +172,7 @@ class Chaos:
         return False
 
     def compare(self, folder: Path) -> None:
-        """Count the files that differ from those of the undisturbed run, and name them."""
+        """Count and print the files that differ from those of the undisturbed run."""
         wait_for("all processes to end", lambda: not at_work(folder))
         found = checkout.artifacts(folder, self.results)
         names = sorted(found.keys() | self.whole.keys())
@@ -186,12 +186,12 @@ class Chaos:
 
 
 def jobs(folder: Path) -> list[psutil.Process]:
-    """Stages at work."""
+    """Return the processes of running stages."""
     return _of(folder, "spurious_rewards.cli")
 
 
 def graders(folder: Path) -> list[psutil.Process]:
-    """Workers of the grader."""
+    """Return the worker processes of the grader."""
     return _of(folder, "spurious_rewards.answers.verifier")
 
 
@@ -205,7 +205,7 @@ def _of(folder: Path, module: str) -> list[psutil.Process]:
 
 
 def main() -> int:
-    """Run; 1 if a file differs or a run did not go on."""
+    """Run the chaos test; return 1 if a file differs or a run failed, else 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kills", type=int)
     parser.add_argument("--suite", default="smoke")

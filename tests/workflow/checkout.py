@@ -1,4 +1,4 @@
-"""A small checkout of the project in a folder of its own, in which the real Snakemake runs the tiny suite."""
+"""A small checkout of the project in its own folder, where the real Snakemake runs the tiny suite."""
 
 import contextlib
 import hashlib
@@ -26,15 +26,15 @@ SUITE = Path("config/suites/tiny.yaml")
 RESULTS = Path("results/tiny")
 RUNS = RESULTS / "runs/organism/plain"
 LAST = RUNS / "random/default/seeds0-1/segments/2-4"
-"""The folder of the last training job of one reward: what is made of it is made again in seconds."""
+"""The folder of one reward's last training job; everything made from it is remade in seconds."""
 TABLE1 = r"making table1: Share of code, \boxed{} {os.environ[HOME]} `touch owned`"
-"""The message of a job, with what Snakemake would format and a shell would run."""
+"""The message of a job, with text that Snakemake would format and a shell would execute."""
 PATIENCE = 240
-"""Seconds to wait for something that takes a few on a quiet machine."""
+"""Seconds to wait for events that take a few seconds on a quiet machine."""
 
 
 class Ended(NamedTuple):
-    """How a call of Snakemake ended, all it printed, and the messages of the jobs that it ran or, with -n, would run."""
+    """Exit code and output of a Snakemake call, and the messages of the jobs that it ran or, with -n, would run."""
 
     code: int
     output: str
@@ -42,7 +42,7 @@ class Ended(NamedTuple):
 
 
 def make(folder: Path, suite: str = "tiny") -> Path:
-    """Copy what the workflow needs of this checkout, the library included, and choose a suite."""
+    """Copy the parts of this checkout that the workflow needs, including the library, and choose a suite."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
@@ -56,7 +56,7 @@ def make(folder: Path, suite: str = "tiny") -> Path:
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
-    """Run Snakemake to its end."""
+    """Run Snakemake until it ends."""
     done = subprocess.run(
         [*command(cores), *arguments],
         cwd=folder,
@@ -70,7 +70,7 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2) -> Ended:
 
 @contextlib.contextmanager
 def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Snakemake at work; nothing of it outlives the block."""
+    """Run Snakemake in the background; kill it and its jobs at the end of the block."""
     with (folder / "started.log").open("w") as log:
         process = subprocess.Popen(command(2), cwd=folder, env=environment(folder), stdout=log, stderr=log)
     try:
@@ -83,7 +83,7 @@ def started(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def recover(folder: Path) -> subprocess.Popen[str]:
-    """The first command of `make resume`, started."""
+    """Start the first command of `make resume`."""
     return subprocess.Popen(
         [sys.executable, "-m", "spurious_rewards.cli", "recover"],
         cwd=folder,
@@ -95,7 +95,7 @@ def recover(folder: Path) -> subprocess.Popen[str]:
 
 
 def partial_report(folder: Path) -> Ended:
-    """Have a report made of what is there."""
+    """Make a report from the artifacts that exist."""
     done = subprocess.run(
         [sys.executable, "-m", "spurious_rewards.cli", "partial-report", str(RESULTS / "partial/unfinished.json")],
         cwd=folder,
@@ -108,12 +108,12 @@ def partial_report(folder: Path) -> Ended:
 
 
 def command(cores: int) -> list[str]:
-    """Snakemake's command line."""
+    """Return Snakemake's command line."""
     return [sys.executable, "-m", "snakemake", "--cores", str(cores)]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of processes in a checkout: its own library, no network."""
+    """Return the environment of processes in a checkout, with the checkout's library and without network."""
     return {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -121,7 +121,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def at_work(folder: Path, stage: str | None = None) -> list[psutil.Process]:
-    """Processes that run in `folder`, or only those of a stage."""
+    """Return the processes that run in `folder`, or only those of one stage."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -133,7 +133,7 @@ def at_work(folder: Path, stage: str | None = None) -> list[psutil.Process]:
 
 
 def wait_for(what: str, true: Callable[[], Any]) -> Any:
-    """Wait until `true()` holds and give what it returned."""
+    """Wait until `true()` returns a true value, and return that value."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if found := true():
@@ -143,7 +143,7 @@ def wait_for(what: str, true: Callable[[], Any]) -> Any:
 
 
 def die_before_rename(folder: Path, pattern: Path) -> None:
-    """Have the job that writes a file be killed once, when all is written but for the rename that makes the file stand."""
+    """Kill the job that writes a matching file once, after everything is written but before the final rename."""
     at_start_of_stages(
         folder,
         f"""
@@ -162,12 +162,12 @@ os.replace = replace
 
 
 def limit_files(folder: Path, size: int) -> None:
-    """Let no stage write a file of more bytes than `size`: it fails at the same calls as on a full disk."""
+    """Limit the files that stages write to `size` bytes: writing fails at the same calls as on a full disk."""
     at_start_of_stages(folder, f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))")
 
 
 def at_start_of_stages(folder: Path, code: str) -> None:
-    """Have Python run `code` before each stage."""
+    """Make Python run `code` before each stage."""
     only = "import sys\nif sys.orig_argv[1:4] == ['-m', 'spurious_rewards.cli', 'stage']:\n"
     (folder / "src/sitecustomize.py").write_text(only + textwrap.indent(code, "    "))
 
@@ -176,9 +176,9 @@ def at_start_of_stages(folder: Path, code: str) -> None:
 
 
 def artifacts(folder: Path, results: Path = RESULTS) -> dict[str, str]:
-    """Digest of every artifact by its path, without what tells times: manifests, the report that lists them, logs.
+    """Return the digests of all artifacts by path, except files that contain times: manifests, the report and logs.
 
-    And without the second names of responses and votes, whose records have the times of checkpoints.
+    Also excluded are the second names of responses and votes, because their records contain the times of checkpoints.
     """
     found = {}
     for path in sorted((folder / results).rglob("*")):

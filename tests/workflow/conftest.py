@@ -8,7 +8,7 @@ from filelock import FileLock
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A checkout whose tiny suite is finished; not to be changed. All processes of a test run share one."""
+    """Return a checkout with a finished tiny suite, shared by all processes of a test run; tests must not change it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "undisturbed"
     finished = folder.with_name("undisturbed.finished")
@@ -22,6 +22,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
 
 @pytest.fixture
 def finished(undisturbed: Path, tmp_path: Path) -> Path:
-    """A copy of the undisturbed checkout, with the times of its files, to be disturbed."""
+    """Return a copy of the undisturbed checkout, including the times of its files, that a test may change."""
     subprocess.run(["cp", "-a", str(undisturbed), str(tmp_path / "copy")], check=True)
     return tmp_path / "copy"

@@ -1,4 +1,4 @@
-"""Whatever the user gets wrong ends in a sentence that names it, and nothing that was finished is lost."""
+"""Every user error ends in a sentence that names it, and no finished work is lost."""
 
 import resource
 import shutil
@@ -23,13 +23,13 @@ SCORED = (
     *(f"{name}.csv" for name in ("headline", "seeds", "baselines", "gain_split", "comparisons", "before", "grading")),
 )
 GRADERS = [RESULTS / "graders" / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
-"""What else is made of grades that were changed by hand, and so goes when they cannot be read."""
+"""Other files made from grades; they are removed when grades that were changed by hand cannot be read."""
 
 SUITE = "config/suites/tiny.yaml"
 
 
 def complaint(ended: Ended) -> str:
-    """The first line of what a call complains of."""
+    """Return the first error line of a failed call."""
     assert ended.code != 0, ended.output
     assert "Traceback (most recent call last)" not in ended.output
     lines = [line.strip() for line in ended.output.splitlines()]
@@ -109,7 +109,7 @@ def test_a_model_folder_that_lacks_something(finished: Path, lost: str) -> None:
 
 
 def test_what_is_wrong_with_a_model_folder_is_said_before_the_first_job(unstarted: Path) -> None:
-    """All of it at once; also that its template cannot be used with the suite's prompt."""
+    """All errors are reported at once, including a chat template that does not work with the suite's prompt."""
     shutil.copy(Path(__file__).with_name("tiny.yaml"), unstarted / SUITE)
     mine = model_folders.make(unstarted / "mine")
     (mine / "chat_template.jinja").write_text("{{ nosuch.name }}")
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_a_model_folder_is_said_before_the_first_job(unstarte
     assert "mine/chat_template.jinja: its chat template cannot be used with the suite's prompt" in ended.output
     assert ended.jobs == []
     assert not (unstarted / RESULTS / "problems").exists()
-    # Without a job that loads it, the folder does not matter.
+    # The folder does not matter if no job loads it.
     assert snakemake(unstarted, str(RESULTS / "problems/sums.parquet")).code == 0
 
 
@@ -135,7 +135,7 @@ def cut(path: Path) -> None:
 
 
 def age(path: Path) -> None:
-    """Make a Parquet file say that it was written by another version of its schema."""
+    """Change the schema version recorded in a Parquet file."""
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), b"version": b"0"}), path)
 

@@ -1,6 +1,6 @@
-"""What is made again after which change, on the real workflow.
+"""What is remade after which change, in the real workflow.
 
-Most tests ask Snakemake what it would do (-n), in the words of the jobs' messages.
+Most tests look at the job messages of a Snakemake dry run (-n).
 """
 
 import shutil
@@ -32,14 +32,14 @@ SUMMARISED = {"summarising votes and training of experiment main"}
 
 
 def planned(folder: Path, *arguments: str) -> set[str]:
-    """The jobs that a run would have."""
+    """Return the jobs that a run would start."""
     ended = snakemake(folder, "--dry-run", *arguments)
     assert ended.code == 0, ended.output
     return set(ended.jobs)
 
 
 def of(jobs: Iterable[str], *beginnings: str) -> set[str]:
-    """Those of the jobs whose messages begin so."""
+    """Return the jobs whose messages start with one of these texts."""
     return {job for job in jobs if job.startswith(beginnings)}
 
 
@@ -94,7 +94,8 @@ def test_changed_training_code_is_named_and_remakes_nothing(finished: Path) -> N
     assert ended.jobs == ["writing the report"]
     noted = [line for line in ended.output.splitlines() if line.startswith("note: ")]
     assert any(
-        f"{RUNS}/random/default/seeds0-1/segments/2-4/checkpoints was made by other code" in note for note in noted
+        f"{RUNS}/random/default/seeds0-1/segments/2-4/checkpoints was made by another version of the code" in note
+        for note in noted
     )
     assert not any("responses" in note for note in noted)
 

@@ -1,4 +1,4 @@
-"""Whatever is killed, the same command finishes, and nothing in the results tells of it."""
+"""After any kill, the same command finishes the run, and the results show no trace of the kill."""
 
 import json
 import shutil
@@ -13,12 +13,12 @@ from checkout import LAST, RESULTS, artifacts, at_work, die_before_rename, recov
 
 
 def remove_last_segment(folder: Path) -> None:
-    """Undo the last training job of a reward and all that came of it."""
+    """Undo the last training job of a reward and everything made from it."""
     shutil.rmtree(folder / LAST)
 
 
 def train_until_second_seed(folder: Path) -> psutil.Process:
-    """Wait until the training job is in the middle of its second seed, stop its clock there, and give its process."""
+    """Suspend the training job in the middle of its second seed, and return its process."""
     wait_for("the second seed", (folder / LAST / ".partial/seed1.unfinished").exists)
     (job,) = at_work(folder, "train")
     job.suspend()
@@ -67,7 +67,7 @@ def test_a_job_killed_while_it_writes(
 
 @pytest.mark.rare
 def test_leavings_of_dead_writers_are_in_nobodys_way(finished: Path, undisturbed: Path) -> None:
-    """Half-written files and folders of every kind, and locks of a process that is gone."""
+    """Such leftovers are half-written files and folders of every kind, and the locks of a dead process."""
     remove_last_segment(finished)
     with subprocess.Popen(["true"]) as gone:
         pass
@@ -80,7 +80,7 @@ def test_leavings_of_dead_writers_are_in_nobodys_way(finished: Path, undisturbed
     (finished / LAST / ".checkpoints.tmp/seed0").mkdir(parents=True)
     ended = snakemake(finished)
     assert ended.code == 0, ended.output
-    for unlocked in ("metrics.parquet", "grades.parquet"):  # these take no lock, so they remove none
+    for unlocked in ("metrics.parquet", "grades.parquet"):  # these are written without a lock, so nothing removes one
         (finished / LAST / f".{unlocked}.lock").unlink()
     assert artifacts(finished) == artifacts(undisturbed)
 

@@ -1,4 +1,4 @@
-"""Weights that need not stay, and runs that were trained elsewhere, in the real workflow."""
+"""Deleting weights that are no longer needed, and importing runs trained elsewhere, in the real workflow."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ RANDOM = checkout.RUNS / "random/default/seeds0-1"
 
 
 def weights(folder: Path) -> set[str]:
-    """The checkpoints of a run that have weights."""
+    """Return the checkpoints of a run that still have weights, such as `seed0/step4`."""
     found = (folder / RANDOM / "segments").glob("*/checkpoints/*/*/model.safetensors")
     return {"/".join(path.parts[-3:-1]) for path in found}
 
@@ -35,7 +35,7 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     assert not (finished / checkout.LAST / "checkpoints/seed0/step3/model.safetensors").exists()
     assert checkout.snakemake(finished).jobs == []
 
-    # A benchmark that nobody asked for before is answered by what is left, and nothing that was answered is lost.
+    # The remaining checkpoints answer a new benchmark, and no earlier answer is lost.
     suite = yaml.safe_load((finished / "config/suites/tiny.yaml").read_text())
     checkout.change_suite(finished, "benchmarks", {**suite["benchmarks"], "late": {"problems": "sums"}})
     ended = checkout.snakemake(finished)
@@ -44,7 +44,7 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     pd.testing.assert_frame_equal(answers(finished, "math500"), before)
     assert set(answers(finished, "late")["step"]) == {4}
 
-    # The trainer's state at the end is there to go on from.
+    # The trainer's state at the end is still there, so training can continue.
     checkout.change_suite(finished, "experiments/main/steps", 6)
     ended = checkout.snakemake(finished)
     assert ended.code == 0, ended.output
@@ -53,7 +53,7 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     assert all("steps 4 to 6" in job for job in trained)
     assert weights(finished) == {"seed0/step6", "seed1/step6"}
 
-    # As docs/how-to/running.md says: states may go when no run will get longer, and nothing is made again.
+    # As docs/how-to/running.md says, states may be deleted if no run will get longer; nothing is remade.
     [command] = re.findall(r"`(find results/paper/.*?)`", (checkout.ROOT / "docs/how-to/running.md").read_text())
     state = finished / checkout.RUNS / "random/default/seeds0-1/segments/4-6/checkpoints/seed0/step6/optimizer.pt"
     assert state.exists()
@@ -67,7 +67,7 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
 
 
 def test_a_run_that_was_trained_elsewhere_is_tabled_like_our_own(finished: Path, tmp_path: Path) -> None:
-    """Elsewhere is the checkpoint of seed 0, in a folder of its own, in the place of a run of seed 2."""
+    """The checkpoint imported as seed 2 is that of seed 0, moved to another folder."""
     checkout.change_suite(finished, "experiments/main/seeds", ["0-1", "2"])
     elsewhere = tmp_path / "elsewhere"
     (finished / checkout.LAST / "checkpoints/seed0/step4").rename(elsewhere)

@@ -1,4 +1,4 @@
-"""What a run leaves that failed: a report of what is there, which says what is not; and nothing that is in the way."""
+"""What a failed run leaves: a report of what exists that names what is missing, and nothing that blocks a rerun."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SAID = f"note: see {PARTIAL}/report.html: what is finished, and what is missing 
 
 
 def pay_for(folder: Path, *rewards: str) -> None:
-    """Let rewards be a function of a file outside the suite, which raises."""
+    """Make rewards use a function in a file outside the suite, which raises an error."""
     (folder / "mine.py").write_text(RAISES)
     for reward in rewards:
         change_suite(folder, f"rewards/{reward}", {"function": "mine", "file": "../../mine.py"})
@@ -35,7 +35,7 @@ def exhibit(folder: Path, name: str) -> dict[str, Any]:
 
 @pytest.mark.rare
 def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: Path) -> None:
-    """The answers of its predecessor, under another reward, still stand, and are not taken for its own."""
+    """Answers of an earlier run with another reward still exist, but are not taken for those of the failed run."""
     pay_for(finished, "random")
     before = (finished / RESULTS / "report.html").read_bytes()
     ended = snakemake(finished, "--keep-going")
@@ -49,7 +49,7 @@ def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: 
     failed = "training organism on random (default, plain), seeds 0-1, steps 0 to 2"
     assert failed in html
     assert "error: mine.py: mine failed: RuntimeError: no idea what to pay" in html
-    assert f"waits for what failed: {failed}" in html
+    assert f"not run, because this failed: {failed}" in html
     missing = "Incomplete. Missing: organism, random, seeds 0-1."
     fig1 = exhibit(finished, "fig1")
     assert fig1["caption"].startswith(missing)
@@ -81,7 +81,7 @@ def test_a_run_that_failed_is_named_and_missing_and_all_else_is_there(finished: 
             "score",
             "experiments/main/organism",
             "scoring experiment main, organism",
-            "Not made: it cannot be made from the rest.",
+            "Not made: the remaining data are not enough.",
             marks=pytest.mark.rare,
         ),
     ],
@@ -95,7 +95,7 @@ def test_a_table_that_failed_is_named_and_the_others_are_there(
     )
     for path in (finished / RESULTS / spoilt).rglob("*.csv"):
         path.unlink()
-    (finished / RESULTS / "report.html").unlink()  # Snakemake does not miss a file whose followers stand
+    (finished / RESULTS / "report.html").unlink()  # else Snakemake overlooks the missing CSV files
     ended = snakemake(finished, "--keep-going")
     assert ended.code != 0
     assert SAID in ended.output
@@ -132,7 +132,7 @@ def test_a_run_that_stopped_short_leaves_a_record_to_make_the_report_of_by_hand(
     html = page(finished)
     missing = html.split('<section id="about-missing"')[1].split("</section>")[0]
     assert missing.count('<td class="not-run">not run</td>') == 1
-    assert exhibit(finished, "fig1")["caption"].startswith("Not made: it cannot be made from the rest. Missing: ")
+    assert exhibit(finished, "fig1")["caption"].startswith("Not made: the remaining data are not enough. Missing: ")
 
 
 def test_what_was_not_asked_for_is_not_made_of_what_is_there(finished: Path) -> None:

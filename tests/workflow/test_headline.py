@@ -1,4 +1,4 @@
-"""The headline's own report, made of what the whole study is made of."""
+"""The headline's own report, made from artifacts of the whole study."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_the_headline_is_part_of_the_study_and_makes_nothing_twice(finished: Pat
     made = snakemake(finished, "headline")
     assert made.code == 0, made.output
     assert made.jobs == ["writing the report of the headline"]
-    assert f"The headline report is ready: {HEADLINE}/report.html, after 1 min.\n" in made.output  # nothing is left
+    assert f"The headline report is ready: {HEADLINE}/report.html, after 1 min.\n" in made.output  # no work is left
     page = (finished / HEADLINE / "report.html").read_text()
     assert "Tiny suite: the headline" in page
     assert (finished / HEADLINE / "exhibits/fig1/table.csv").exists()

@@ -1,4 +1,4 @@
-"""The suite of a real language model on a laptop, cut down to two steps: the same model, chat template, optimiser and stages."""
+"""The laptop suite of a real language model, cut to two steps: same model, chat template, optimiser and stages."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.rare
 
 
 def cut_down(suite: dict[str, Any], model: Path) -> None:
-    """Minutes instead of hours: one reward, one seed, four problems."""
+    """Reduce the suite from hours to minutes: one reward, one seed, four problems."""
     suite["models"]["smollm2-135m-instruct-q4_1"]["id"] = str(model)
     suite["problems"]["evaluation"]["limit"] = 4
     suite["training"].update(rollout_prompts=2, rollouts_per_prompt=4, updates_per_rollout=2, micro_batch=4)
@@ -32,7 +32,7 @@ def cut_down(suite: dict[str, Any], model: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with the report of the suite."""
+    """Return a checkout in which the suite is finished."""
     model = ROOT / smollm2.FOLDER
     smollm2.make(model)
     folder = checkout.make(tmp_path_factory.mktemp("laptop") / "checkout", suite="laptop")

@@ -1,4 +1,4 @@
-"""Symbolic links in results that came from somewhere else, in the real workflow: no call does anything through them."""
+"""Symbolic links in results from elsewhere, in the real workflow: no command does anything through them."""
 
 import shutil
 from pathlib import Path

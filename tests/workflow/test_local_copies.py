@@ -1,4 +1,4 @@
-"""Files and folders of the user's, on the real workflow: a change makes again what hangs on it, a move makes nothing."""
+"""The user's files and folders, in the real workflow: a change remakes what depends on it, a move remakes nothing."""
 
 import json
 import os
@@ -26,7 +26,7 @@ OTHER = SUMS.replace('"4"', '"5"')
 
 
 def name_copies(folder: Path, data: str, model: str) -> None:
-    """Say in the suite and in config.yaml where the problems and the model lie."""
+    """Set the paths of the problems and the model in the suite and in config.yaml."""
     config = {"suite": "tiny", "tracking": "none", "sources": {"some/sums": data}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     change_suite(folder, "models/mine", {"source": "local", "id": model, "prompt": "plain", "max_positions": 48})
@@ -34,7 +34,7 @@ def name_copies(folder: Path, data: str, model: str) -> None:
 
 @pytest.fixture(scope="module")
 def answered(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in which a local model has answered problems from a file that stands for the hub's; not to be changed."""
+    """Return a checkout where a local model answered problems from a local copy of a Hub data set; do not change it."""
     folder = tmp_path_factory.mktemp("answered") / "checkout"
     subprocess.run(["cp", "-a", str(undisturbed), str(folder)], check=True)
     shutil.copytree(folder / RESULTS / "models/organism/pretrained/seed0", folder / "models/mine")
@@ -51,13 +51,13 @@ def answered(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def folder(answered: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be changed."""
+    """Return a copy of that checkout that a test may change."""
     subprocess.run(["cp", "-a", str(answered), str(tmp_path / "copy")], check=True)
     return tmp_path / "copy"
 
 
 def planned(folder: Path, *targets: str) -> list[str]:
-    """The jobs that a run would have."""
+    """Return the jobs that a run would start."""
     ended = snakemake(folder, "--dry-run", *(targets or (GRADES,)))
     assert ended.code == 0, ended.output
     assert bool(ended.jobs) != ("Nothing to be done" in ended.output)
@@ -93,7 +93,7 @@ def test_touching_and_moving_makes_nothing_again(folder: Path) -> None:
     (folder.with_name("elsewhere") / "README.md").write_text("not loaded")
     name_copies(folder, "moved/renamed.jsonl", str(folder.with_name("elsewhere")))
     assert planned(folder) == []
-    # What is made again is then read from there, and is the same.
+    # Artifacts that are remade are read from the new places, and are the same.
     before = (folder / ANSWERS / "responses.parquet").read_bytes()
     for path in (PREPARED, GRADES, str(ANSWERS / "responses.parquet")):
         (folder / path).unlink()

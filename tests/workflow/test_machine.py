@@ -1,4 +1,4 @@
-"""The workflow on machines that are not like ours: their interpreters, their folders' names and their locales."""
+"""The workflow on other machines: other interpreters, folder names and locales."""
 
 import subprocess
 import sys
@@ -12,12 +12,12 @@ from checkout import RESULTS, Ended
 
 PROBLEMS = RESULTS / "problems/reinforcement.parquet"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-"""A locale in which Python's own text files are ASCII."""
+"""A locale in which Python's text files are ASCII by default."""
 
 
 @pytest.fixture
 def interpreter(tmp_path: Path) -> Path:
-    """A Python of this version and with these packages, with no `python` beside it."""
+    """Return a Python of this version with these packages, but without a `python` beside it."""
     folder = tmp_path / "interpreter"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", folder], check=True)
     for name in ("python", "python3"):
@@ -29,7 +29,7 @@ def interpreter(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other_python(tmp_path: Path) -> Path:
-    """A folder with a `python` that can do nothing."""
+    """Return a folder with a `python` that always fails."""
     folder = tmp_path / "other"
     folder.mkdir()
     for name in ("python", "python3"):
@@ -53,13 +53,13 @@ def run(folder: Path, *command: str | Path, **environment: str) -> Ended:
 def test_jobs_run_with_snakemakes_interpreter_in_a_folder_of_any_name(
     interpreter: Path, other_python: Path, tmp_path: Path
 ) -> None:
-    """No `python` beside it, and another one on PATH; braces, which Snakemake takes for wildcards, in the folder's name."""
+    """PATH has only another `python`, and the folder has braces in its name, which Snakemake takes for wildcards."""
     folder = checkout.make(tmp_path / "a{b} c'd\"#$HOME é;&")
     path = f"{other_python}:/usr/bin:/bin"
     ended = run(folder, interpreter, "-m", "snakemake", "--cores", "1", "-p", PROBLEMS, PATH=path)
     assert ended.code == 0, ended.output
     assert pq.read_metadata(folder / PROBLEMS).num_rows
-    # By hand the line that -p shows runs the shell's own `python`.
+    # Run by hand, the line that -p shows uses the shell's own `python`.
     (line,) = [line for line in ended.output.splitlines() if line.startswith("Shell command: ")]
     by_hand = line.removeprefix("Shell command: ")
     assert run(folder, "sh", "-c", by_hand, PATH=path).code == 66
@@ -93,7 +93,7 @@ def test_a_suite_is_utf_8_in_every_locale(tmp_path: Path) -> None:
 
 
 def test_equal_keys_of_config_yaml_are_refused(tmp_path: Path) -> None:
-    """Snakemake alone would take the last of them."""
+    """Snakemake alone would use the last of the equal keys."""
     folder = checkout.make(tmp_path / "checkout")
     with (folder / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("suite: organism\n")
@@ -110,7 +110,7 @@ def test_config_and_configfile_go_over_config_yaml(tmp_path: Path) -> None:
     (folder / "config.yaml").write_text("suite: tiny\nsources: {c/d: none.jsonl}\n", encoding="utf-8")
     snakemake = (sys.executable, "-m", "snakemake", "-n")
     ended = run(folder, *snakemake, "--configfile", "other.yaml", "--config", "suite=none")
-    assert "config.yaml: sources.c/d = none.jsonl: no such file" in ended.output  # sources are put together
+    assert "config.yaml: sources.c/d = none.jsonl: no such file" in ended.output  # sources are merged
     (folder / "config.yaml").write_text("suite: tiny\n", encoding="utf-8")
     ended = run(folder, *snakemake, "--configfile", "other.yaml", "--config", "suite=none")
     assert "config.yaml: suite = none: no such suite" in ended.output

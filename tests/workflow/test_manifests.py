@@ -1,4 +1,4 @@
-"""Manifests of all that the workflow makes, and what is told and exported out of them, in the real workflow."""
+"""Manifests of all artifacts of the workflow, and lineage, diff and export made from them, in the real workflow."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def declared(folder: Path) -> dict[Path, str]:
-    """Every output that a rule of the workflow declares, and the rule."""
+    """Return every output that a rule of the workflow declares, with the name of the rule."""
     rows = [line.split("\t") for line in checkout.snakemake(folder, "--summary").output.splitlines()]
     head = next(number for number, row in enumerate(rows) if row[0] == "output_file")
     return {folder / row[0]: row[2] for row in rows[head + 1 :] if len(row) == len(rows[head])}
@@ -77,7 +77,7 @@ def test_a_number_of_the_headline_is_traced_to_the_problems_and_models(undisturb
     assert traced.returncode == 0, traced.stderr
     for stage in ("score", "grade", "generate", "train", "label", "vote", "prepare", "pretrain"):
         assert f"{stage}  " in traced.stdout
-    assert "today's is another" not in traced.stdout
+    assert "the code has changed since" not in traced.stdout
     last = traced.stdout.splitlines()[-1]
     assert last.endswith("folders not hashed")
     assert "CHANGED" not in last
@@ -106,7 +106,7 @@ def test_results_do_not_differ_from_themselves(undisturbed: Path, tmp_path: Path
 
 @pytest.fixture(scope="module")
 def crate(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished suite as a crate."""
+    """Return the finished suite, exported as a crate."""
     to = tmp_path_factory.mktemp("archive") / "tiny"
     exported = call(undisturbed, "export", "--config", "suite=tiny", "--to", str(to))
     assert (exported.returncode, exported.stderr) == (0, "")
@@ -114,7 +114,7 @@ def crate(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def validated(crate: Path) -> subprocess.CompletedProcess[str]:
-    """What the validator of RO-Crates says of it as a Provenance Run Crate."""
+    """Validate the crate as a Provenance Run Crate with the RO-Crate validator."""
     assert VALIDATOR.exists(), "tests/crate/install.sh installs the validator, as `make test` does"
     cache = VALIDATOR.parents[1] / "contexts"
     settings = ("--offline", "--cache-path", str(cache), "--no-paging", "--verbose", "--no-auto-profile")
@@ -129,7 +129,7 @@ def test_the_crate_is_a_valid_provenance_run_crate(crate: Path) -> None:
 
 
 def test_a_crate_whose_jobs_name_no_tool_is_not_valid(crate: Path, tmp_path: Path) -> None:
-    """The validator looks at what it should: it is our crate that it finds valid."""
+    """The validator can fail, so its approval of our crate means something."""
     subprocess.run(["cp", "-a", str(crate), str(tmp_path / "broken")], check=True)
     metadata = tmp_path / "broken/ro-crate-metadata.json"
     graph = json.loads(metadata.read_text())

@@ -1,4 +1,4 @@
-"""A suite whose problems and models are made here needs no network, and no library calls home behind its back."""
+"""A suite with locally made problems and models needs no network, and no library contacts another machine."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.rare
 
 WATCHED = Path(__file__).with_name("watched.py")
 SLURM = "name _slurmctld._tcp"
-"""Where SLURM is installed, its commands look for its controller."""
+"""The look-up of the controller, which SLURM's commands make where SLURM is installed."""
 TRAINED = checkout.RUNS / "random/default/seeds0-1/segments/0-2"
 SECRETS = {"WANDB_API_KEY": "a1b2c3d4" * 5, "HF_TOKEN": "hf_ofThisUserAlone", "OTHER_API_KEY": "sk-ofThisUserAlone"}
 CALLS_HOME = """
@@ -31,7 +31,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to myself", ("127.0.0.
 
 @pytest.fixture(scope="module")
 def apart() -> list[str]:
-    """The command that runs another in a network of its own, as root or as root of a namespace."""
+    """Return the command that runs another one in a network namespace, as root or as root of a user namespace."""
     for command in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
         try:
             if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
@@ -49,9 +49,9 @@ def attempts(apart: list[str], log: Path, command: list[str], **settings: object
 
 @pytest.fixture(scope="module")
 def trained(apart: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A checkout in which a segment was trained and answered, and what was tried meanwhile of the network.
+    """Train and answer one segment, and return the checkout and the network attempts made meanwhile.
 
-    It is tracked by wandb, the user has keys, and nobody has switched anything off.
+    wandb tracks the run, the user has API keys, and no offline setting is made.
     """
     base = tmp_path_factory.mktemp("network")
     folder = checkout.make(base / "checkout")

@@ -1,4 +1,4 @@
-"""What a finished run has for a reader: its report, and the one that Snakemake makes of it, in a real browser."""
+"""The report of a finished run and Snakemake's own report, in a real browser."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_the_report_leads_to_every_file_and_asks_for_none(undisturbed: Path) -> 
         assert browsing.lost(found.page, path.parent) == []
         files = found.page.eval_on_selector_all("#fig1 .files a", "links => links.map(link => link.pathname)")
         assert {Path(file).suffix for file in files} == {".svg", ".pdf", ".png", ".csv", ".md", ".tex"}
-        for picture in found.page.locator("img").all():  # which are drawn as a reader comes near them
+        for picture in found.page.locator("img").all():  # pictures load when they come into view
             picture.scroll_into_view_if_needed()
         shown = "images => images.every(image => image.complete && image.naturalWidth > 0 && image.alt)"
         found.page.wait_for_function(f"({shown})([...document.images])")

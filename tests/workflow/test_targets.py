@@ -1,4 +1,4 @@
-"""Figures and tables as targets, in the suites that ship: what `--list` says of them, and what they plan."""
+"""Figures and tables as targets in the shipped suites: `--list-target-rules`, and the jobs that they plan."""
 
 import shutil
 from collections.abc import Set
@@ -17,12 +17,12 @@ PAPER = [
     *(f"fig{number}" for number in (1, 2, 3, 4, *range(6, 20))),
     *("table1", "table2", "table3", "table5", "qualitative"),
 ]
-"""The figures and tables of the paper that are a target; the others show its texts, or single responses."""
+"""Figures and tables of the paper that are targets; the others show its texts or single responses."""
 
 
 @pytest.fixture(scope="module")
 def unmade(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with nothing made; problem sets that come as files are found beside the suite."""
+    """Return a checkout without artifacts, with the problem sets that are shipped as files beside the suites."""
     folder = checkout.make(tmp_path_factory.mktemp("targets") / "unmade")
     shutil.copytree(ROOT / "config", folder / "config", dirs_exist_ok=True)
     return folder
@@ -39,13 +39,13 @@ def planned(folder: Path, suite: str, *targets: str) -> Ended:
 
 
 def made(ended: Ended) -> Set[str]:
-    """Names of the exhibits among the jobs."""
+    """Return the names of the exhibits among the jobs."""
     return {job.removeprefix("making ").partition(":")[0] for job in ended.jobs if job.startswith("making ")}
 
 
 @pytest.mark.parametrize("suite", ["organism", "paper"])
 def test_every_target_is_listed_with_a_line_that_says_what_it_is(unmade: Path, suite: str) -> None:
-    listed = snakemake(unmade, "--list", "--config", f"suite={suite}").output.splitlines()
+    listed = snakemake(unmade, "--list-target-rules", "--config", f"suite={suite}").output.splitlines()
     for name, exhibit in shipped(suite).exhibits.items():
         assert f"{name} ({exhibit.title})" in listed
     assert set(PAPER) <= shipped(suite).exhibits.keys()

@@ -1,4 +1,4 @@
-r"""What a suite says is text: Snakemake formats none of it, and the shell runs none of it."""
+r"""Texts of a suite are plain text: Snakemake does not format them, and the shell does not execute them."""
 
 import json
 import string
@@ -13,12 +13,12 @@ from checkout import Ended, snakemake
 
 TITLE = r"Of \boxed{} and {}, {os.environ[SECRET]}, {wildcards.reward}, {x,.*}, {{y}} {input:q} `touch owned`; $(touch owned)"
 FIELDS = ("wildcards.", "resources.gpu", "resources.mem_mb", "resources.runtime")
-"""What messages are made of besides their words."""
+"""Beginnings of the fields that job messages may format."""
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout whose suite has such texts wherever it may have any."""
+    """Return a checkout whose suite has hostile texts wherever it may have texts."""
     folder = checkout.make(tmp_path_factory.mktemp("texts") / "checkout")
     suite = yaml.safe_load((folder / checkout.SUITE).read_text())
     said = TITLE
@@ -55,7 +55,7 @@ def test_titles_are_shown_as_they_are(hostile: Path, arguments: list[str]) -> No
 
 
 def test_the_command_of_a_job_hands_texts_over_as_one_word(undisturbed: Path) -> None:
-    """To the last character, of titles with all that Snakemake formats and a shell runs."""
+    """Titles keep every character, including those that Snakemake would format or a shell would execute."""
     suite = yaml.safe_load((undisturbed / checkout.SUITE).read_text())
     manifest = json.loads((undisturbed / checkout.RESULTS / "exhibits/table1.manifest.json").read_text())
     assert manifest["request"]["suite"]["exhibits"]["table1"]["title"] == suite["exhibits"]["table1"]["title"]
@@ -64,7 +64,7 @@ def test_the_command_of_a_job_hands_texts_over_as_one_word(undisturbed: Path) ->
 
 
 def test_every_rule_quotes_what_it_hands_to_the_shell_and_formats_only_names(hostile: Path) -> None:
-    """Of the rules as Snakemake has them."""
+    """Check the rules as Snakemake has parsed them."""
     rules = "{rule.name: [rule.shellcmd or '', rule.message or ''] for rule in workflow.rules}"
     probe = hostile / "Probe"
     probe.write_text(f'include: "Snakefile"\nimport json\nPath("rules.json").write_text(json.dumps({rules}))\n')
@@ -80,7 +80,7 @@ def test_every_rule_quotes_what_it_hands_to_the_shell_and_formats_only_names(hos
 
 
 def test_a_suite_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
-    """Of its folder each path is made that it names: the reward's file, the lock file, files of problems."""
+    """Paths that the suite names start from its folder: the reward's file, the lock file, files of problems."""
     folder = checkout.make(tmp_path / "checkout")
     home = folder / "-a 'b\"$(touch owned)`touch owned`;{x} %s é"
     home.mkdir()

@@ -1,4 +1,4 @@
-"""A reward in a file outside the repository, named in a suite beside it, goes through the whole test."""
+"""A reward file outside the repository, named by a suite beside it, goes through the whole test."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ RESULTS = Path("results/your_method")
 
 
 def cut_down(suite: dict[str, Any]) -> None:
-    """A minute instead of a quarter of an hour: one family, the same stages and exhibits."""
+    """Reduce the suite from a quarter of an hour to a minute: one family, the same stages and exhibits."""
     suite["organism"].update(width=32, layers=1, mlp=64, steps=30, batch=32)
     suite["problems"]["sums"]["limit"] = 12
     suite["training"].update(
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the example, far from any checkout."""
+    """Return a copy of the example, reduced and outside any checkout."""
     study = tmp_path_factory.mktemp("elsewhere") / "study"
     shutil.copytree(ROOT / "examples/your_method", study)
     path = study / "your_method.yaml"
@@ -66,12 +66,12 @@ def test_the_report_says_whether_it_beats_the_dummies(finished: Path) -> None:
 
 @pytest.mark.rare
 def test_the_reward_was_paid_for_what_it_says(finished: Path) -> None:
-    """What training kept of its responses was paid by the function of the user's file, and not by another."""
+    """The user's function, and no other, determined the rewards of the rollouts that training kept."""
     kept = RESULTS / "runs/effective-code/plain/shows_work/default/seeds0-1/segments/0-2/rollouts.parquet"
     rollouts = tables.read(finished / kept, tables.Rollouts)
     expected = [float(text.count("=") >= 2 and "\\boxed{" in text) for text in rollouts["response"]]
     assert rollouts["reward"].tolist() == expected
-    assert len(expected) == 2 * 2 * 8  # seeds, steps, responses a step
+    assert len(expected) == 2 * 2 * 8  # seeds, steps, responses per step
 
 
 @pytest.mark.rare
@@ -117,7 +117,7 @@ def test_a_reward_that_fails_says_so_and_stops_its_run_alone(
 
 
 def test_the_suite_of_real_models_is_planned_from_a_folder_elsewhere(folder: Path, study: Path) -> None:
-    """Each training job has one run of one seed, and nobody votes. That no job starts here is the machine's fault alone."""
+    """Each training job trains one seed of one run, and no votes are planned. A dry run, because jobs need a GPU."""
     ended = checkout.snakemake(folder, "-n", "--config", f"suite={study / 'your_method_one_gpu.yaml'}", "tracking=none")
     assert ended.code == 0, ended.output
     trained = [job for job in ended.jobs if job.startswith("training ")]
@@ -162,7 +162,7 @@ def test_a_file_that_is_edited_in_a_run_ends_the_jobs_that_were_planned_with_it(
     [
         ({"file": "no_such.py", "function": "shows_work"}, "rewards.shows_work.file = no_such.py"),
         ({"file": "shows_work.py", "function": "show_work"}, "has no such function; it has: shows_work"),
-        ({"file": "shows_work.py", "function": "format"}, "the project's own rewards are called so"),
+        ({"file": "shows_work.py", "function": "format"}, "a built-in reward has this name"),
     ],
 )
 def test_a_wrong_name_is_said_before_anything_runs(

@@ -1,9 +1,9 @@
-"""Run a command in a network of its own, where every packet goes nowhere and is seen.
+"""Run a command in its own network, where every packet leads nowhere and is recorded.
 
     unshare --net python watched.py LOG COMMAND...
 
-All addresses are routed to the loopback device, so that libraries try what they would try with a network, in whatever language
-they are written. LOG gets a line for each name that is asked for, and for each address beyond this machine that is tried.
+All addresses are routed to the loopback device, so libraries in any language try what they would try with a network.
+LOG gets a line for each name that is looked up, and for each address outside this machine that is contacted.
 """
 
 import array
@@ -32,7 +32,7 @@ def main() -> int:
         watcher = threading.Thread(target=watch, args=(wire, seen, ended))
         watcher.start()
         code = subprocess.run(command).returncode
-        time.sleep(0.5)  # what a dying process has sent is on its way
+        time.sleep(0.5)  # the last packets of a dying process are still on their way
         ended.set()
         watcher.join()
     log.write_text("".join(f"{line}\n" for line in seen))
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def everything_to_loopback() -> None:
-    """Switch the loopback device on and make it the way to all addresses, as `ip route add default dev lo` does."""
+    """Bring up the loopback device and route all addresses to it, as `ip route add default dev lo` does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         fcntl.ioctl(asked, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", UP))
         device = ctypes.create_string_buffer(b"lo")
@@ -62,7 +62,7 @@ def watch(wire: socket.socket, seen: dict[str, None], ended: threading.Event) ->
 
 
 def attempts(frame: bytes) -> Iterator[str]:
-    """What a frame is an attempt at, if it is one: of IPv4, to a name server or to another machine."""
+    """Yield the network attempt in an IPv4 frame, if there is one: a name look-up or contact with another machine."""
     if len(frame) < 34 or int.from_bytes(frame[12:14]) != IPV4:
         return
     packet = frame[14:]

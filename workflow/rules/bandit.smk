@@ -1,6 +1,6 @@
 from spurious_rewards.stages import bandit
 
-# In suites that have a section `clipping`.
+# Only suites with a section `clipping` have this rule.
 if study.suite.clipping:
 
     rule bandit:

@@ -1,4 +1,4 @@
-# The suite, and what the rules share; everything that a rule is told comes from its stage's module.
+# The suite and what the rules share. The module of each stage says everything that its rule is told.
 import os
 import shlex
 import sys
@@ -33,18 +33,18 @@ report: "../report/workflow.rst"
 
 
 def literal(text):
-    """Text that Snakemake formats, so that it stands as it is: braces would be Python's, and show any variable and its fields."""
+    """Escape the braces of a text that Snakemake formats. Otherwise they could show any variable and its attributes."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
-# A job on another machine is planned there once more, with what this run has found in the user's files.
+# A job on another machine is planned there again. The environment tells it what this run has found in the user's files.
 PLANNED_BEFORE = workflow.remote_exec or workflow.subprocess_exec
 if not PLANNED_BEFORE:
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
-    # Not as Snakemake reads them: of two equal keys it takes the last, it takes `no` for false, and braces in a folder's name
-    # for Python's.
+    # Snakemake's own reading of these files is not used. Of two equal keys it takes the last, it takes `no` for false,
+    # and it formats braces in a folder's name.
     config = read_yaml(ROOT / "config.yaml")
     for path in workflow.config_settings.configfiles:
         update_config(config, read_yaml(path))  # JSON is YAML
@@ -52,25 +52,25 @@ try:
     settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))
-    for asked_for in study.suite.resources:  # else a rule would say it, in words of Snakemake's
+    for asked_for in study.suite.resources:  # otherwise a rule would fail later, with Snakemake's message
         study.accelerate_config(asked_for.accelerate_config)
     ledger = ledgers.read(Path(os.path.relpath(ROOT / ledgers.FILE)))
     paper = load(Path(os.path.relpath(ROOT / ledgers.PAPER)))
     if not PLANNED_BEFORE:
-        refuse_links_in(study.paths.root)  # Snakemake deletes and writes there too, and the shell writes logs
+        refuse_links_in(study.paths.root)  # Snakemake deletes and writes there, too, and the shell writes logs
 except UserError as error:
     sys.exit(f"error: {printable(str(error))}")
 
-# Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH; or with that of an
-# environment of their own (--sdm conda), which does not hold this project.
+# Jobs run with the interpreter that runs Snakemake, whatever its name and whatever `python` means on PATH. With --sdm
+# conda they run with the interpreter of their own environment, which does not have this project.
 PYTHON = "SPURIOUS_REWARDS_PYTHON"
 os.environ[PYTHON] = sys.executable
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ[PYTHON] = "python"
     shell.prefix(literal(f"export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "))
 
-# Organisms are too small for a GPU, and on one their digits would be others. A job on a cluster inherits this from where it was
-# planned; if its rule was told to ask for GPUs, the scheduler has set the variable anew.
+# Organisms are too small for a GPU, and on a GPU their digits would differ. A job on a cluster inherits this variable
+# from the machine that planned it. If its rule was told to ask for GPUs, the scheduler has set the variable again.
 if study.suite.organism and not study.suite.resources and not PLANNED_BEFORE:
     os.environ[VISIBLE] = ""
 
@@ -78,7 +78,7 @@ if study.suite.organism and not study.suite.resources and not PLANNED_BEFORE:
 os.environ[TRACKING] = settings.tracking
 
 
-# Not among the params: a new interpreter or another tracking would train everything again.
+# These are not among the params: then a new interpreter or another tracking would train everything again.
 envvars:
     PYTHON,
     TRACKING,
@@ -107,10 +107,10 @@ ON_REWARD = "{wildcards.reward} ({wildcards.variant}, {wildcards.prompt}), seeds
 
 
 def environment(name):
-    """File of an environment for --sdm conda. Snakemake formats the whole path."""
+    """Return the file of an environment for --sdm conda, with escaped braces, because Snakemake formats the path."""
     return literal(str(ROOT / "envs" / f"{name}.yaml"))
 
 
-# By what draws responses.
+# The environment depends on what samples responses.
 VLLM = "vllm" in {study.suite.sampling.engine, *(training.engine for training in study.suite.algorithms.values())}
 GENERATE_ENV, TRAIN_ENV = (environment("vllm" if VLLM else name) for name in ("generate", "train"))

@@ -2,7 +2,7 @@ from spurious_rewards.stages import contamination, memorization
 
 
 rule contamination:
-    """what of the benchmarks stands in the training set, and what models know of problems before training"""
+    """benchmark problems in the training set, and problems that models know before training"""
     input:
         problems=contamination.problems(study),
         completions=memorization.completions(study),

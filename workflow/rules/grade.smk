@@ -2,7 +2,7 @@ from spurious_rewards.stages import grade
 
 
 rule grade_base:
-    """what a model before training answered, and whether it is right"""
+    """the answers of a model before training, and whether each is right"""
     input:
         responses=BASE / "responses.parquet",
         problems=benchmark_problems(BASE),
@@ -24,7 +24,7 @@ rule grade_base:
 
 
 use rule grade_base as grade_run with:
-    """what a segment's checkpoints answered, and whether it is right"""
+    """the answers of a segment's checkpoints, and whether each is right"""
     input:
         responses=SEGMENT / "responses.parquet",
         problems=benchmark_problems(SEGMENT),

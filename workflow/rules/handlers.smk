@@ -1,4 +1,4 @@
-# What happens before a run starts, and when it has failed or is done.
+# What happens before a run starts, and after it has failed or is done.
 from spurious_rewards.artifacts import local_copies
 from snakemake.logging import logger
 from spurious_rewards.operations import doctor, partial_report, unfinished
@@ -15,10 +15,11 @@ onstart:
         sys.exit(f"error: {printable(trouble)}")
     if not study.suite.resources and (reason := numerics.unpinnable()):
         print(
-            f"note: {reason}: digits may differ from those of other machines; see docs/explanation/reproducibility.md",
+            f"note: {reason}, so digits may differ from those of other machines; "
+            "see docs/explanation/reproducibility.md",
             file=sys.stderr,
         )
-    # Figures can be drawn anew on any laptop: only jobs that ask for GPUs are refused.
+    # Anyone can draw figures again on a laptop without GPUs, so only runs with jobs that ask for GPUs are refused.
     if any(job.resources.get("gpu") for job in needed):
         where = "local" if workflow.local_exec else "slurm"
         if trouble := doctor.must_fail(study, where, not workflow.deployment_settings.deployment_method):
@@ -26,22 +27,25 @@ onstart:
     try:
         for artifact in changed_since(study.paths.root):
             print(
-                f"note: {printable(str(artifact))} was made by other code than today's and is kept; see docs/explanation/design.md",
+                f"note: {printable(str(artifact))} was made by another version of the code and is kept; "
+                "see docs/explanation/design.md",
                 file=sys.stderr,
             )
-    except UserError as error:  # a broken manifest keeps no job from running
+    except UserError as error:  # a damaged manifest does not prevent a run
         print(f"note: {printable(str(error))}", file=sys.stderr)
     logger.addHandler(
         TimeLeft({job.jobid: job.rule.name for job in needed}, str(study.paths.headline() / "report.html"))
     )
-    # Snakemake's own limit, 100 jobs a second, has each look at the ready jobs followed by another one a second later, for
-    # ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A profile's limit stays.
+    # Snakemake's default limit is 100 jobs a second. With it, each look at the ready jobs causes another look a second
+    # later, for ever: after a hundred jobs it looks a hundred times a second, which takes a third of a core. A limit
+    # that a profile sets is kept.
     limiter = workflow.scheduler.job_rate_limiter
     if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 
 
-# What is not finished is known here alone; what to make of it, the library says. The exit code stays that of a failure.
+# Only here is it known which jobs are unfinished; the library decides what to make of them. The exit code stays that of
+# a failure.
 onerror:
     partial_report.after_failure(
         study,

@@ -4,15 +4,15 @@ import locale
 from spurious_rewards.stages import resources
 from spurious_rewards.stages.registry import registered
 
-# Functions with which rules say what they do, read, ask for and show.
+# Functions that give rules their commands, inputs, resources and messages.
 
 FIRST = 10_000  # more than any run has steps
 
 
 def command(stage, on_hardware=False):
-    """The shell command of a stage. A job that may be told to stop replaces its shell, so that the signal reaches it.
+    """Return the shell command of a stage. On hardware, it replaces its shell, so that signals to stop reach the job.
 
-    By hand, without the variable that common.smk sets, it runs the `python` of the shell.
+    If it is run by hand, without the variable that common.smk sets, it takes the `python` of the shell.
     """
     python = f'"${{{{{PYTHON}:-python}}}}" -m spurious_rewards.cli'
     hardware = " --hardware {resources.hardware:q}" if on_hardware else ""
@@ -24,10 +24,10 @@ def command(stage, on_hardware=False):
 
 
 def files(stage, input, **outputs):
-    """Options that hand a job those of its named inputs that the stage reads, and what it is to write.
+    """Return the options that give a job the rule's named inputs that its stage reads, and the paths of its outputs.
 
     Raises:
-        ValueError: the rule has no input of a name that the stage must have.
+        ValueError: the rule lacks an input that the stage must have.
     """
     if missing := [name for name in stage.reads if name not in input.keys()]:
         raise ValueError(f"{stage.work.__module__} reads {', '.join(missing)}; give the rule an input of this name")
@@ -42,22 +42,22 @@ def run_of(wildcards):
 
 
 def benchmark_problems(folder):
-    """Problem sets of the benchmarks that are answered in `folder` (with wildcards)."""
+    """Return a function: wildcards -> problem sets of the benchmarks answered in `folder`, which has wildcards."""
     return lambda wildcards: study.benchmark_problems(Path(str(folder).format(**wildcards)))
 
 
 def first(folder):
-    """Priority of what writes into `folder` (with wildcards), for the headline is made first."""
+    """Return the priority, by wildcards, of what writes into `folder` (with wildcards). The headline is made first."""
     return lambda wildcards: FIRST * resources.precedence(study, Path(str(folder).format(**wildcards)))
 
 
 def in_turn(step):
-    """Priority of what is made of a segment: runs that have begun go on before others begin, so that less lies on the disk."""
+    """Return the priority, by wildcards, of what is made of a segment: runs that have begun go first, to save disk."""
     return lambda wildcards: first(SEGMENT)(wildcards) + int(wildcards[step])
 
 
 def asks(on, minutes):
-    """What jobs with a model at work ask for, by what they run on and their time; twice the memory when one is tried again."""
+    """Return the resources of jobs that run a model, by their hardware and time. A second try gets twice the memory."""
     asked = {"hardware": lambda w: on(w).model_dump_json(exclude_defaults=True, ensure_ascii=True)}
     if study.suite.resources:
         asked |= {
@@ -70,36 +70,36 @@ def asks(on, minutes):
 
 
 def asks_of_cores(megabytes, minutes):
-    """What jobs without a model ask for by their size, in suites that say what jobs run on; more memory when tried again."""
+    """Return the resources of jobs without a model, if the suite has `resources`. Every retry gets more memory."""
     if not study.suite.resources:
         return {}
     return {"mem_mb": lambda w, attempt: megabytes(w) * attempt, "runtime": minutes}
 
 
 def places(copies):
-    """Where the files and folders of the user's lie that a job reads, as a resource: that is no reason to run it again."""
+    """Return where the user's files and folders that a job reads lie. As a resource, this is no reason to re-run it."""
     return lambda w: json.dumps(study.contents.locations(copies(w)))
 
 
 def asking(message):
-    """The message of a job that asks for something, with what that is."""
+    """Return the message of a job, with the resources that it asks for."""
     asked = " [gpu={resources.gpu}, mem_mb={resources.mem_mb}, runtime={resources.runtime}]"
     return message + asked * bool(study.suite.resources)
 
 
 def in_locale(text):
-    """Text as the locale can write it: Snakemake's own log and lists are in no other encoding."""
+    """Return text in the characters of the locale, because Snakemake writes its log and lists in no other encoding."""
     encoding = locale.getpreferredencoding(False)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def unmatched(text):
-    """Text in which Snakemake looks for wildcards and knows no escape: a character without width keeps braces from being one."""
+    """Return text without wildcards for Snakemake, which knows no escape: a word joiner follows each opening brace."""
     return text.replace("{", "{\N{WORD JOINER}")
 
 
 def in_report(path, name, exhibit):
-    """A file of an exhibit; in Snakemake's own report (--report) stand its pictures, and its numbers to be saved."""
+    """Return a file of an exhibit; Snakemake's own report (--report) shows its pictures, and its numbers as files."""
     as_what = {".svg": "picture", ".csv": "numbers (CSV)"}.get(path.suffix)
     if as_what is None:
         return path

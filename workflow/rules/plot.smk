@@ -1,6 +1,6 @@
 from spurious_rewards.stages import plot, prune
 
-# A rule for each figure and table, whose name is a target: `snakemake --list` says what they are.
+# One rule for each figure and table. Its name is a target, which `snakemake --list-target-rules` lists with its title.
 for name, exhibit in study.suite.exhibits.items():
 
     rule:
@@ -16,7 +16,7 @@ for name, exhibit in study.suite.exhibits.items():
         conda:
             environment("analyse")
         params:
-            # A function: in plain text Snakemake would take the braces of a prompt for wildcards.
+            # This is a function because Snakemake would take the braces of a prompt in plain text for wildcards.
             job=lambda w, name=name: plot.job(study, name).as_json(),
             files=lambda w, input, name=name: files(plot.STAGE, input, folder=study.paths.exhibit(name)),
             code=fingerprint("plot"),
@@ -25,5 +25,5 @@ for name, exhibit in study.suite.exhibits.items():
         shell:
             command("plot")
 
-    # Snakemake takes the docstring of a rule in a loop for that of every turn.
+    # In a loop, Snakemake gives every rule the docstring that stands in the source, so it is set here.
     workflow.get_rule(name).docstring = in_locale(exhibit.title)

@@ -2,14 +2,14 @@ from spurious_rewards.stages import prepare
 
 
 rule prepare:
-    """problems, cleaned, in one schema"""
+    """a problem set, cleaned and in the common schema"""
     input:
         against=lambda w: prepare.against(study, w.set),
     output:
         study.paths.problems("{set}"),
     log:
         LOGS / "prepare/{set}.log",
-    priority: 3 * FIRST  # what is made first waits for it, and it takes seconds
+    priority: 3 * FIRST  # it takes seconds, and the first jobs wait for it
     conda:
         environment("analyse")
     resources:

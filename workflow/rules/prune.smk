@@ -1,10 +1,10 @@
 from spurious_rewards.stages import prune, train
 
-# With `keep_weights: reported` in the suite: what no table reports is deleted, once it has answered and training went on.
+# With `keep_weights: reported`, what no table reports is deleted, once it has answered and training has gone on.
 if study.suite.keep_weights == "reported":
 
     rule prune:
-        """deletion of the weights and trainer states of a segment that need not stay"""
+        """deletion of the weights and trainer states of a segment that need not be kept"""
         input:
             checkpoints=SEGMENT / "checkpoints",
             responses=SEGMENT / "responses.parquet",

@@ -1,5 +1,5 @@
 from spurious_rewards.stages import compare_graders, contamination, plot
-from spurious_rewards.stages import report as report_stage  # `report` is Snakemake's
+from spurious_rewards.stages import report as report_stage  # `report` is a function of Snakemake
 
 
 rule report:

@@ -4,7 +4,7 @@ EXPERIMENT = study.paths.experiment("{experiment}")
 
 
 rule training_summary:
-    """what the votes and the training of an experiment were like"""
+    """a summary of the votes and the training of an experiment"""
     input:
         unpack(lambda w: training_summary.inputs(study, w.experiment)),
     output:

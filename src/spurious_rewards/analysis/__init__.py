@@ -1,1 +1,1 @@
-"""From grades to the numbers that tables and figures show: frames in, frames out, no plotting."""
+"""Compute the numbers of tables and figures from grades: data frames in, data frames out, no plotting."""

@@ -1,8 +1,9 @@
-"""The two-action bandit: GRPO under coin-flip rewards with a policy of one number, the smallest thing a clip can bias.
+"""The two-action bandit: GRPO under coin-flip rewards, with a policy of a single number.
 
-No problem, no text, no model: action 1 stands for code, action 0 for language, and neither earns more than the other. So
-whatever the mean log odds do is the work of the estimator. Log odds are what an update adds to; a mean of probabilities moves
-by noise alone, towards a half, because a step down from 0.65 costs more probability than a step up brings.
+It is the smallest setting in which a clip can bias a policy. There is no problem, no text and no model. Action 1 stands
+for code, action 0 for language, and neither earns more than the other. So any change of the mean log odds comes from
+the estimator. Log odds are reported because an update adds to them. A mean of probabilities would move towards a half
+by noise alone, because a step down from 0.65 costs more probability than a step up brings.
 """
 
 import numpy as np
@@ -16,19 +17,19 @@ from spurious_rewards.config.experiments import Bandit
 Array = NDArray[np.float64]
 
 STD_OFFSET = 1e-4
-"""TRL adds it to the standard deviation of a group."""
+"""TRL adds this number to the standard deviation of a group's rewards."""
 
 ADAM_BETAS, ADAM_OFFSET = (0.9, 0.95), 1e-8
 
 
 def bandits(settings: Bandit) -> pd.DataFrame:
-    """Train `settings.runs` policies for every optimiser with the clip, without it, and with one update a rollout batch.
+    """Train `settings.runs` policies for each optimiser: with the clip, without it, and with one update a batch.
 
-    All conditions draw the same random numbers, so that they differ by the algorithm alone.
+    All conditions draw the same random numbers, so they differ by the algorithm alone.
 
     Returns:
-        tables.Bandit, a row a (variant, optimizer, step), step 0 being the start: the mean of log odds over the runs, with
-        Student's interval of it.
+        tables.Bandit, one row per (variant, optimizer, step): the mean log odds over the runs, with Student's interval.
+        Step 0 is the start.
     """
     once = settings.model_copy(update={"updates_per_rollout": 1, "num_iterations": 1})
     variants = {"clip": (settings, settings.clip), "no clip": (settings, None), "one update": (once, settings.clip)}
@@ -42,7 +43,7 @@ def bandits(settings: Bandit) -> pd.DataFrame:
 
 
 def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | None) -> Array:
-    """Log odds of action 1 before training and after each rollout batch, shape (steps + 1, runs).
+    """Return the log odds of action 1 before training and after each rollout batch, shape (steps + 1, runs).
 
     As in TRL, a rollout batch is shuffled once and cut into the same mini-batches in every pass.
     """
@@ -72,17 +73,19 @@ def train(settings: Bandit, optimizer: str, learning_rate: float, clip: float | 
 
 
 def advantages(rewards: Array) -> Array:
-    """Rewards normalised within their groups, the last axis, as TRL does it."""
+    """Return the rewards normalised within their groups (the last axis), as TRL normalises them."""
     centred = rewards - rewards.mean(-1, keepdims=True)
     return np.asarray(centred / (rewards.std(-1, ddof=1, keepdims=True) + STD_OFFSET))
 
 
 def gradient(logits: Array, old: Array, actions: Array, advantages: Array, clip: float | None) -> Array:
-    """Slope of GRPO's objective, the mean of min(ratio x advantage, clipped ratio x advantage), by the logit.
+    """Return the derivative of GRPO's objective with respect to the logit.
+
+    The objective is the mean of min(ratio x advantage, clipped ratio x advantage).
 
     Args:
         logits: log odds of action 1 in each run, shape (runs,).
-        old: those of the policy that sampled, shape (runs,).
+        old: log odds under the policy that sampled, shape (runs,).
         actions: 0 or 1, shape (runs, samples).
         advantages: shape (runs, samples).
         clip: the ratio's range around 1; None for no clipping.
@@ -96,7 +99,7 @@ def gradient(logits: Array, old: Array, actions: Array, advantages: Array, clip:
 
 
 def _adam(slope: Array, moments: Array, updates: int) -> tuple[Array, Array]:
-    """Adam's step for a learning rate of 1, and its moments, after so many `updates` with this one."""
+    """Return Adam's step for a learning rate of 1, and the new moments; `updates` counts the updates up to this one."""
     betas = np.array(ADAM_BETAS)[:, None]
     moments = betas * moments + (1 - betas) * np.stack([slope, slope**2])
     mean, square = moments / (1 - betas**updates)

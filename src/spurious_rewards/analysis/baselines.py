@@ -1,4 +1,4 @@
-"""Each reward against the plain ones that a method has to beat: does it do better than a coin, than the format?"""
+"""Comparison of each reward with the plain ones that a method has to beat, such as random and format."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
 FUNCTIONS = ("random", "format", "ground_truth", "majority_vote", "incorrect")
-"""Rewards that are one of these and nothing more are baselines, where an experiment has exactly one of each."""
+"""A reward that is one of these functions and nothing more is a baseline, if the experiment has exactly one of it."""
 
 BASELINES: Columns = {
     **cells("text", *CONDITION, "benchmark", "baseline"),
@@ -25,16 +25,16 @@ BASELINES: Columns = {
 
 
 def baselines(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """Accuracy after the last step minus that of a baseline's runs, one row (condition, benchmark, baseline).
+    """Return accuracy after the last step minus that of a baseline, one row per (condition, benchmark, baseline).
 
-    Paired by seed and problem, with the same model, prompt and variant, over the `seeds` that both have. 95 % intervals and
-    p: `statistics.difference`. A condition is not compared with itself, nor with one that was
-    trained for more or fewer steps.
+    The differences are paired by seed and problem. Both sides have the same model, prompt and variant, and only the
+    `seeds` that both have count. The 95 % intervals and p come from `statistics.difference`. A condition is not
+    compared with itself, nor with one that was trained for more or fewer steps.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: its runs are looked at.
+        experiment: the experiment whose runs are compared.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.

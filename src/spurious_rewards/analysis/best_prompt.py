@@ -1,4 +1,4 @@
-"""The prompt that serves a model best before training, chosen on problems that no result is of."""
+"""The prompt under which a model is most accurate before training, chosen on problems that no result uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,18 @@ from spurious_rewards.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Untrained:
-    """Accuracy of a model before training under its best prompt, seeds x problems of one benchmark."""
+    """Accuracy of a model before training under its best prompt, on one benchmark: seeds x problems."""
 
     prompt: str
     accuracy: pd.DataFrame
 
     def over(self, after: pd.DataFrame) -> statistics.Estimate | None:
-        """Accuracy of trained models, seeds x problems, minus this, over the seeds that both have; None without any.
+        """Return the accuracy of trained models, seeds x problems, minus this one, over the seeds that both have.
+
+        Returns None if they share no seed.
 
         Raises:
-            UserError: they were not graded on the same problems.
+            UserError: the two were not graded on the same problems.
         """
         before = of_seeds(self.accuracy, after.index).dropna(how="all").reindex(columns=after.columns)
         if before.isna().to_numpy().any():
@@ -35,14 +37,14 @@ class Untrained:
 
 
 def untrained(graded: pd.DataFrame, suite: Suite) -> dict[tuple[str, str], Untrained]:
-    """Each model and benchmark under the model's best prompt, of the suite's `report.best_prompt`.
+    """Return the accuracy of each model on each benchmark under the model's best prompt, as `report.best_prompt` asks.
 
-    The best is the prompt with the highest accuracy on the benchmark `chosen_on`, all seeds together; of equal ones the
-    model's own, else the first that the suite names.
+    The best prompt is the one with the highest accuracy on the benchmark `chosen_on`, over all seeds. Among equal
+    prompts it is the model's own one, or else the first that the suite names.
 
     Args:
         graded: tables.Grades of the experiment's models before training, collected.
-        suite: has `report.best_prompt`.
+        suite: the suite; it must have `report.best_prompt`.
     """
     best = suite.report.best_prompt
     assert best is not None
@@ -62,10 +64,10 @@ def untrained(graded: pd.DataFrame, suite: Suite) -> dict[tuple[str, str], Untra
 
 
 def _best(of_prompt: Mapping[str, Mapping[str, pd.DataFrame]], chosen_on: str, suite: Suite, model: str) -> str:
-    """The best prompt; "" where none has answered the benchmark that chooses."""
+    """Return the best prompt; "" if no prompt has answers to the benchmark `chosen_on`."""
     accuracy = {
         prompt: float(of[chosen_on].to_numpy().mean())
         for prompt in dict.fromkeys((suite.models[model].prompt, *suite.prompts))
         if (of := of_prompt.get(prompt)) and chosen_on in of
     }
-    return max(accuracy, key=accuracy.__getitem__, default="")  # of equal ones, the first
+    return max(accuracy, key=accuracy.__getitem__, default="")  # the first of equal ones

@@ -1,4 +1,4 @@
-"""The numbers about the clip alone: a batch of coin-flip rewards, and the bandit."""
+"""Numbers about the clip alone: a batch of coin-flip rewards (the probe), and the bandit."""
 
 import pandas as pd
 
@@ -15,12 +15,12 @@ CLIPPING: Columns = {
 
 
 def clipping_numbers(probe: pd.DataFrame, bandit: pd.DataFrame) -> pd.DataFrame:
-    """The numbers about the clip alone, in parts "probe" and "bandit".
+    """Return the numbers about the clip alone, in parts "probe" and "bandit".
 
-    The probe's `value` is the mean bias of a model and variant in logits; pairs lie within seeds, so that its 95 % interval is
-    Student's over the means of the seeds, or over the pairs where there is one seed. `value_by_seed` has those means, and
-    `seed_numbers` says of which seeds, in the same order. The bandit's is the mean log odds of the first action at a step, with
-    its interval over runs.
+    In part "probe", `value` is the mean bias of a model and variant, in logits. Pairs lie within seeds, so the 95 %
+    interval is Student's over the means of the seeds, or over the pairs if there is one seed. `value_by_seed` has the
+    means of the seeds, and `seed_numbers` the seeds in the same order. In part "bandit", `value` is the mean log odds
+    of action 1 at a step, with its interval over runs.
     """
     rows = []
     for (model, variant), group in probe.groupby(["model", "variant"], sort=False, observed=True):

@@ -1,4 +1,4 @@
-"""Grades and other tables of many conditions in one frame, and each run beside the model that it started from."""
+"""Grades and other tables of many conditions in one frame, and each run paired with the model that it started from."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ RATES = {
     "repetition_rate": "repeats",
     "truncation_rate": "truncated",
 }
-"""Column of scores -> the column of grades that it averages."""
+"""Each column of scores -> the column of grades whose mean it is."""
 
 TEXTS = {"problem", "answer", "majority", "extracted"}
-"""Columns that next to no analysis reads; without them a whole study fits into memory."""
+"""Columns that almost no analysis reads. Without them a whole study fits into memory."""
 
 
 # ---------------------------------------------------------------- many tables in one
@@ -31,7 +31,7 @@ TEXTS = {"problem", "answer", "majority", "extracted"}
 
 @dataclass(frozen=True)
 class Source:
-    """A table of one condition; reward and variant are "" for a base model."""
+    """The table of one condition. Reward and variant are "" for a base model."""
 
     model: str
     prompt: str
@@ -41,17 +41,17 @@ class Source:
 
 
 def sources(paths: Iterable[Path]) -> list[Source]:
-    """Tables of conditions, each with the condition that its path names."""
+    """Return the tables of conditions, each with the condition that its path names."""
     return [Source(*identity(path), path) for path in paths]
 
 
 def collect(
     sources: Iterable[Source], table: type[tables.Table] = tables.Grades, texts: Collection[str] = ()
 ) -> pd.DataFrame:
-    """All rows of the sources without their texts but `texts`, and with the condition's columns before them.
+    """Return all rows of the sources, with the condition's columns before them.
 
-    Other columns of strings become categoricals. Metrics' mean `reward` is called `mean_reward`, for `reward` is the
-    condition's.
+    The columns `TEXTS` are dropped, except those in `texts`. Other columns of strings become categoricals.
+    The mean `reward` of tables.Metrics is renamed to `mean_reward`, because `reward` belongs to the condition.
     """
     frames = []
     for source in sources:
@@ -71,7 +71,7 @@ def _without_texts(frame: pd.DataFrame, kept: Collection[str]) -> pd.DataFrame:
 
 
 def per_problem(graded: pd.DataFrame, rates: Mapping[str, str] = RATES) -> pd.DataFrame:
-    """One row (condition, seed, step, benchmark, id): number of samples and the mean of each rate over them."""
+    """Return one row per (condition, seed, step, benchmark, id): number of samples, and each rate's mean over them."""
     keys = [*CONDITION, "seed", "step", "benchmark", "id"]
     return (
         graded.groupby(keys, observed=True, sort=False)
@@ -81,7 +81,7 @@ def per_problem(graded: pd.DataFrame, rates: Mapping[str, str] = RATES) -> pd.Da
 
 
 def bases(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Rows of base models, repeated for each condition and seed that was trained from them."""
+    """Return the rows of base models, repeated for each condition and seed that was trained from them."""
     base = frame[frame["reward"] == ""].drop(columns=["reward", "variant"])
     runs = frame.loc[frame["reward"] != "", [*CONDITION, "seed", *keys]].drop_duplicates()
     own = runs.merge(base, on=["model", "prompt", "seed", *keys])
@@ -91,7 +91,7 @@ def bases(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Pair:
-    """One benchmark before training and after `step`; each frame is seeds x problems, of rates over a problem's samples."""
+    """One benchmark before training and after `step`: each frame is seeds x problems, with rates over the samples."""
 
     step: int
     before: pd.DataFrame
@@ -104,7 +104,7 @@ class Pair:
 def pairs(
     graded: pd.DataFrame, ends: Mapping[Condition, End], benchmarks: Sequence[str]
 ) -> dict[tuple[Condition, str], Pair]:
-    """Each condition beside its model before training, for each benchmark that has grades at its end.
+    """Pair each condition with its model before training, on each benchmark that has grades at the condition's end.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.
@@ -130,11 +130,13 @@ def pairs(
 
 
 def grids(rates: pd.DataFrame, benchmarks: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """For each benchmark that has rates, in the order given: a row a seed, columns (rate or "samples", id).
+    """Yield each benchmark that has rates, in the order given, with its grid.
+
+    A grid has one row per seed, and columns (rate or "samples", id).
 
     Args:
-        rates: `per_problem` of one condition at one step, `id` as text.
-        benchmarks: which.
+        rates: `per_problem` of one condition at one step, with `id` as text.
+        benchmarks: the benchmarks to look for.
 
     Raises:
         UserError: seeds that were not graded on the same problems.
@@ -148,14 +150,14 @@ def grids(rates: pd.DataFrame, benchmarks: Sequence[str]) -> Iterator[tuple[str,
 
 
 def of_seeds(untrained: pd.DataFrame, seeds: pd.Index) -> pd.DataFrame:
-    """The rows of models before training, one a seed, from which the runs of these seeds started."""
+    """Return the rows of the models before training from which the runs of these seeds started, one per seed."""
     if tables.SHARED_BASE in untrained.index:
         return untrained.reindex([tables.SHARED_BASE] * len(seeds)).set_axis(seeds)
     return untrained.reindex(seeds)
 
 
 def aligned(here: pd.DataFrame, there: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Two grids over the seeds (rows) and problems (columns) that both have; None where they share none of either."""
+    """Return both grids over the seeds (rows) and problems (columns) that they share; None without a shared one."""
     seeds, problems = here.index.intersection(there.index), here.columns.intersection(there.columns)
     if seeds.empty or problems.empty:
         return None
@@ -163,7 +165,10 @@ def aligned(here: pd.DataFrame, there: pd.DataFrame) -> tuple[pd.DataFrame, pd.D
 
 
 def over(here: pd.DataFrame, there: pd.DataFrame) -> statistics.Estimate | None:
-    """Mean of one grid of rates less that of another, paired by seed and problem; None where they share none of either."""
+    """Return the mean of one grid of rates minus that of another, paired by seed and problem.
+
+    Returns None if the grids share no seed or no problem.
+    """
     both = aligned(here, there)
     return None if both is None else statistics.difference(both[1].to_numpy(float), both[0].to_numpy(float))
 

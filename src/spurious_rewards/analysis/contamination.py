@@ -1,4 +1,4 @@
-"""What could have been known before training: problems in two sets, and problems that a model completes from memory."""
+"""Contamination that is visible before training: problems in two sets, and problems that a model knows from memory."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ LEAKAGE: Columns = {
     **cells("whole", "problems", "exact", "n_gram"),
     **{"share_overlapping": "number"},
 }
-"""Columns of what the training set has of each benchmark."""
+"""Columns of the problems that the training set shares with each benchmark."""
 
 MEMORIZATION: Columns = {
     **cells("text", "model", "problem_set"),
@@ -24,14 +24,15 @@ MEMORIZATION: Columns = {
 
 
 def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Mapping[str, int]) -> pd.DataFrame:
-    """How many problems of each benchmark's set stand in the training set, one row a set.
+    """Count the problems of each benchmark's set that are in the training set, one row per set.
 
-    A problem that is there word for word counts as `exact`, one of which only most n-grams are there as `n_gram`.
+    A problem that is there word for word counts as `exact`. One that shares only most of its n-grams counts as
+    `n_gram`.
 
     Args:
         overlaps: `decontamination.overlaps`.
-        training: name of the training set, and how many problems it has.
-        benchmarks: the same of the other sets.
+        training: the name of the training set -> its number of problems; a single entry.
+        benchmarks: the same for the benchmarks' sets.
     """
     ((name, size),) = training.items()
     rows = []
@@ -47,15 +48,15 @@ def leakage(overlaps: pd.DataFrame, training: Mapping[str, int], benchmarks: Map
 def memorization(
     responses: Mapping[str, pd.DataFrame], problems: Mapping[str, pd.DataFrame], share: float
 ) -> pd.DataFrame:
-    """How much of the rest of each problem its model wrote, one row (model, problem set), with 95 % intervals.
+    """Measure how much of the rest of each problem its model wrote, one row per (model, problem set).
 
-    `word_for_word` is the fraction of problems whose whole rest was written; `words` the mean share of the rest's words up
-    to the first that differs (`partial_prompts.share_completed`).
+    `word_for_word` is the fraction of problems whose whole rest was written. `words` is the mean share of the rest's
+    words up to the first one that differs (`partial_prompts.share_completed`). Both have 95 % intervals.
 
     Args:
-        responses: tables.Responses of each model to beginnings; `benchmark` is the problem set.
+        responses: tables.Responses of each model to the beginnings of problems; `benchmark` is the problem set.
         problems: tables.Problems of each set.
-        share: of a problem's words that was given.
+        share: the share of a problem's words that was given to the model.
     """
     rests = {
         (name, id_): cut(problem, share)[1]

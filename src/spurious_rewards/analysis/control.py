@@ -1,8 +1,8 @@
-"""The random reward as a test of contamination: what it says of models whose corpus is known, and of others.
+"""The random reward as a test of contamination: its verdicts on models whose corpus is known, and on others.
 
-Olmo 3 (arXiv 2512.13961) reads "no gain under random rewards" as "the training data hold no problems of the benchmark". The unit
-of such a test is the pretrained model. An organism's corpus is known (`Family.leaked`), so that its verdicts can be counted as
-right or wrong; the partial-prompt probe is a second test of the same models.
+Olmo 3 (arXiv 2512.13961) reads "no gain under random rewards" as "the training data hold no problems of the benchmark".
+Such a test has one verdict per pretrained model. An organism's corpus is known (`Family.leaked`), so its verdicts can
+be counted as right or wrong. The partial-prompt probe is a second test of the same models.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ SMALLEST = 0.05
 """The smallest change that matters, as a fraction of 1: `smallest.points` of the claims ledger."""
 
 PROBE = "partial prompts"
-"""The test that trains nothing, in the place of a reward's key: no key has a blank."""
+"""The name of the test that trains nothing. It stands where a reward's key stands; no key contains a blank."""
 
 VERDICTS = ("gain", "undecided", "negligible")
 
@@ -42,7 +42,7 @@ CONTROL: Columns = {
 
 @dataclass(frozen=True)
 class Tested:
-    """A model before and after training under one reward: accuracies, seeds (rows) x problems."""
+    """Accuracies of a model before and after training under one reward: seeds (rows) x problems."""
 
     model: str
     reward: str
@@ -50,14 +50,14 @@ class Tested:
     after: pd.DataFrame
 
     def change(self, seeds: pd.Index, problems: pd.Index) -> statistics.Estimate:
-        """The mean change of some seeds on some problems."""
+        """Return the mean change of the given seeds on the given problems."""
         return statistics.difference(
             self.before.loc[seeds, problems].to_numpy(float), self.after.loc[seeds, problems].to_numpy(float)
         )
 
 
 def verdict(low: float, high: float) -> str:
-    """What an interval says: a gain, nothing that would matter, or neither."""
+    """Return what an interval says: a gain, a change too small to matter ("negligible"), or neither ("undecided")."""
     return "gain" if low > 0 else "negligible" if high < SMALLEST else "undecided"
 
 
@@ -69,24 +69,26 @@ def control(
     completions: Mapping[str, pd.DataFrame],
     problems: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
-    """What each test says of each model, and how often it is right where the corpus is known.
+    """Return the verdict of each test on each model, and how often it is right where the corpus is known.
 
-    Part "verdicts" has a row (model, test, seed) for organisms, each seed of which is a pretrained model of its own and whose
-    interval is over problems; of another model one row a test, over seeds and problems. `value` is the change in accuracy, or for
-    `PROBE` the share of the benchmark's problems that the model completes word for word less that of problems which no corpus
-    holds (Newcombe's interval). `verdict`: see there.
+    Part "verdicts" has a row for each (model, test, seed) of an organism, because each of its seeds is a pretrained
+    model of its own. The interval of such a row is over problems. Another model has one row per reward, over seeds and
+    problems; the probe has a row per seed for every model. `value` is the change in accuracy. For `PROBE` it is the
+    share of the benchmark's problems that the model completes word for word, minus the same share of problems that no
+    corpus holds (Newcombe's interval). `verdict` is what the function `verdict` makes of the interval.
 
-    Part "rates" has a row (organism, test): of so many `models` how many have which verdict, and the `rate` of gains with
-    Wilson's interval. Where nothing is `leaked` these are false alarms, elsewhere the others are misses. `value`, `on_leaked` and
-    `on_clean` are mean changes over all models, on all problems of the benchmark, on those that stand in the corpus and on the
-    others.
+    Part "rates" has a row for each (organism, test): the number of `models`, how many of them have which verdict, and
+    the `rate` of gains with Wilson's interval. Where nothing is `leaked`, gains are false alarms. Elsewhere, the other
+    verdicts are misses. `value`, `on_leaked` and `on_clean` are mean changes over all models: on all problems of the
+    benchmark, on those in the corpus, and on the others.
 
     Args:
         rates: tables.Rates of the experiment's models, step 0 included.
         suite: the suite of the experiment.
         experiment: one condition for each model and reward.
-        benchmark: the one that may be in a corpus.
-        completions: tables.Responses of models before training to beginnings; `benchmark` is the problem set.
+        benchmark: the benchmark that may be in a corpus.
+        completions: tables.Responses of models before training to the beginnings of problems; `benchmark` is the
+            problem set.
         problems: tables.Problems of the sets of `completions`.
     """
     rows: list[dict[str, Any]] = []
@@ -96,11 +98,11 @@ def control(
         if model in completions:
             rows += _of_probe(model, completions[model], problems, suite, benchmark)
     found = pd.DataFrame(rows, columns=list(CONTROL)).fillna({"verdict": ""})
-    return found.astype({"leaked": float})  # of models alone whose corpus nobody knows, all None
+    return found.astype({"leaked": float})  # all None if no model's corpus is known
 
 
 def leaked_share(suite: Suite, model: str) -> float | None:
-    """The share of evaluation problems that stands in a model's corpus; None where nobody knows."""
+    """Return the share of evaluation problems that is in a model's corpus; None where it is unknown."""
     family = suite.models[model].family
     return None if family is None else family.leaked
 
@@ -146,7 +148,7 @@ def _known(suite: Suite, model: str) -> set[str]:
 def _of_probe(
     model: str, completions: pd.DataFrame, problems: Mapping[str, pd.DataFrame], suite: Suite, benchmark: str
 ) -> list[dict[str, Any]]:
-    """The rows of the probe; none where it does not ask for the benchmark, or for nothing that no corpus holds."""
+    """Return the rows of the probe; none if it lacks the benchmark's problems, or problems that no corpus holds."""
     assert suite.partial_prompt is not None
     asked, share = suite.benchmarks[benchmark].problems, suite.partial_prompt.share
     unknown = next((name for name in problems if name != asked and cannot_be_known(suite, name)), None)
@@ -173,7 +175,7 @@ def _of_probe(
 
 
 def _completed(completions: pd.DataFrame, problems: pd.DataFrame, name: str, share: float) -> pd.DataFrame:
-    """Whether a model of each seed (rows) wrote the rest of each problem (columns) word for word."""
+    """Return whether the model of each seed (rows) wrote the rest of each problem (columns) word for word."""
     rests = {id_: cut(text, share)[1] for id_, text in zip(problems["id"], problems["problem"], strict=True)}
     here = completions[completions["benchmark"] == name]
     whole = [share_completed(rests[id_], text) == 1 for id_, text in zip(here["id"], here["response"], strict=True)]

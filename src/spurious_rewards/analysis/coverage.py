@@ -16,7 +16,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.statistics import Array
 
 TAUS = tuple(number / 20 for number in range(1, 21))
-"""Success rates at which Cover@tau is looked at."""
+"""The success rates at which Cover@tau is computed."""
 
 COVERAGE: Columns = {
     **{"model": "text", "reward": "words", "measure": ("pass@k", "Cover@tau")},
@@ -27,43 +27,44 @@ COVERAGE: Columns = {
 
 
 def pass_at_k(right: Array, samples: int, k: float) -> Array:
-    """Unbiased estimate of the probability that one of k responses is right (Chen et al. 2021, arXiv 2107.03374).
+    """Return the unbiased estimate of the probability that one of k responses is right (Chen et al. 2021).
 
-    It is 1 - C(n-c, k) / C(n, k) for c right ones of n `samples`.
+    It is 1 - C(n-c, k) / C(n, k) for c right responses among n `samples` (arXiv 2107.03374).
 
     Args:
         right: how many responses to each problem are right, any shape.
-        samples: responses to each.
+        samples: how many responses each problem has.
         k: at most `samples`.
     """
     wrong = samples - np.asarray(right, dtype=float)
-    enough = wrong >= k  # with fewer, any k responses have a right one among them
+    enough = wrong >= k  # otherwise any k responses include a right one
     some = np.where(enough, wrong, k)
     log_none = gammaln(some + 1) - gammaln(some - k + 1) - gammaln(samples + 1) + gammaln(samples - k + 1)
     return np.asarray(np.where(enough, -np.expm1(log_none), 1.0))
 
 
 def cover_at_tau(right: Array, samples: int, tau: float) -> Array:
-    """Whether a problem is solved with at least this rate (arXiv 2510.08325): what is guessed once does not count."""
+    """Whether each problem is solved at least at the rate `tau` (arXiv 2510.08325): one lucky guess does not count."""
     return np.asarray(np.asarray(right) >= tau * samples - 1e-9, dtype=float)
 
 
 def ks(samples: int) -> list[int]:
-    """1, 2, 4 and so on, and `samples`."""
+    """Return 1, 2, 4 and so on up to `samples`, and `samples` itself."""
     return sorted({*(2**power for power in range(samples.bit_length()) if 2**power <= samples), samples})
 
 
 def coverage(rates: pd.DataFrame, suite: Suite, experiment: Experiment, benchmark: str) -> pd.DataFrame:
-    """Coverage before and after training, one row (model, reward, measure, k or tau); reward "" is of models before training.
+    """Return coverage before and after training, one row per (model, reward, measure, k or tau).
 
-    `value` is a mean over seeds and problems, `difference` that after training less that before, paired by seed and problem;
-    `low` and `high` are the ends of 95 % intervals over both.
+    Reward "" means the model before training. `value` is a mean over seeds and problems. `difference` is the value
+    after training minus that before, paired by seed and problem. `low` and `high` are the ends of 95 % intervals over
+    both.
 
     Args:
         rates: tables.Rates of the experiment's models, step 0 included.
         suite: the suite of the experiment.
         experiment: one condition for each model and reward.
-        benchmark: one with several samples a problem.
+        benchmark: a benchmark with several samples a problem.
     """
     samples = suite.benchmarks[benchmark].samples
     here = rates[rates["benchmark"] == benchmark]
@@ -101,18 +102,18 @@ def _rows(
 
 
 def overtaken(rows: pd.DataFrame) -> tuple[float, float]:
-    """The smallest k from which on a model before training has a higher pass@k, and from which it clearly has; NaN where none.
+    """Return the smallest k from which on pass@k is higher before training than after, and from which it clearly is.
 
-    Clearly: the 95 % interval of the difference lies below 0.
+    "Clearly" means that the 95 % interval of the difference lies below 0. A k that does not exist is NaN.
 
     Args:
-        rows: pass@k of one model and reward, of `coverage`.
+        rows: the rows of `coverage` with pass@k of one model and reward.
     """
     along = rows.sort_values("at")
     found = []
     for column in ("difference", "difference_high"):
         below = (along[column] < 0).to_numpy()
         kept = np.flatnonzero(~below)
-        first = kept[-1] + 1 if len(kept) else 0  # from the last place on at which it is not below
+        first = kept[-1] + 1 if len(kept) else 0  # the place after the last one that is not below 0
         found.append(float(along["at"].iloc[first]) if first < len(along) else np.nan)
     return found[0], found[1]

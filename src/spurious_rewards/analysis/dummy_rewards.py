@@ -1,4 +1,4 @@
-"""Does a reward beat the dummy baselines: rewards that cannot teach what is right (paper, Sec. 5)?"""
+"""Verdicts on whether a reward beats the dummy baselines, which cannot teach what is right (paper, Sec. 5)."""
 
 import pandas as pd
 
@@ -18,12 +18,12 @@ AGAINST = [*CONDITION, "benchmark", "against_dummies"]
 
 
 def against_dummies(baselines: pd.DataFrame, suite: Suite) -> pd.DataFrame:
-    """What `DUMMY_RULE` makes of each condition and benchmark: "beats", "falls behind", "not shown" or "too few seeds".
+    """Apply `DUMMY_RULE` to each condition and benchmark: "beats", "falls behind", "not shown" or "too few seeds".
 
-    Conditions that have not both dummies beside them have no row.
+    A condition that is not compared with both dummies has no row.
 
     Args:
-        baselines: `analysis.baselines.baselines`.
+        baselines: the table that `analysis.baselines.baselines` returns.
         suite: says which rewards are dummies.
     """
     functions = baselines["baseline"].map({name: reward.function for name, reward in suite.rewards.items()})

@@ -1,4 +1,4 @@
-"""Where a gain comes from: what a coin does too, what the model's own votes do too, and what the truth alone adds."""
+"""Split of a gain: what a coin also gives, what the model's own votes add to it, and what the truth alone adds."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from spurious_rewards.config.reward_names import SPLIT
 from spurious_rewards.config.suite import Suite
 
 PARTS = ("null gain", "elicitation", "reward design", "all")  # pandas reads "null" alone as a missing cell
-"""random less before training, majority vote less random, ground truth less majority vote, and ground truth's whole gain."""
+"""The three parts of ground truth's gain, and the whole gain.
+
+The parts are random minus before training, majority vote minus random, and ground truth minus majority vote.
+"""
 
 SPLIT_RULE = (
     "The gain under ground truth is the sum of three parts (arXiv 2606.05932). Null: what the random reward gains. "
@@ -34,16 +37,16 @@ GAIN_SPLIT: Columns = {
 
 
 def gain_split(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """The parts of ground truth's gain, one row (model, prompt, variant, benchmark, part); what the parts are: `SPLIT_RULE`.
+    """Return the parts of ground truth's gain (`SPLIT_RULE`), one row per (model, prompt, variant, benchmark, part).
 
-    Values are differences of accuracies, fractions of 1, with 95 % intervals (`statistics.difference`). There are no rows where
-    an experiment has not exactly one plain reward of each function, or the three share no seed or were trained for different
-    numbers of steps.
+    Values are differences of accuracies, as fractions of 1, with 95 % intervals (`statistics.difference`). There are no
+    rows if the experiment does not have exactly one plain reward of each function, if the three share no seed, or if
+    they were trained for different numbers of steps.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: its runs are looked at.
+        experiment: the experiment whose runs are compared.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.
@@ -60,7 +63,10 @@ def gain_split(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd
 
 
 def _parts(beside: list[Pair]) -> list[dict[str, Any]]:
-    """The rows of the three rewards, in the order of `SPLIT`; none where one of them is missing or cannot be compared."""
+    """Return the rows of the three rewards, given in the order of `SPLIT`.
+
+    There are none if a reward is missing, or if the three cannot be compared.
+    """
     if len(beside) < len(SPLIT) or len({pair.step for pair in beside}) > 1:
         return []
     first, *others = (pair.after for pair in beside)

@@ -1,6 +1,6 @@
-"""How far three graders agree on the same answers, and how far the headline would move if another one judged.
+"""How far three graders agree on the same answers, and how much the headline would change under another grader.
 
-The verdicts of the suite are Math-Verify's, whatever comes out here.
+The suite's verdicts are Math-Verify's, whatever this analysis shows.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
 GRADERS = ("math_verify", "strings", "sympy")
-"""Columns of verdicts: Math-Verify's, as they stand in the grades; equality of normalised strings; sympy's (`graders`)."""
+"""Columns of verdicts: Math-Verify's (from the grades), equality of normalised strings, and sympy's (`graders`)."""
 
 CHECKS = 6000
-"""Pairs that sympy is asked about in all, most of them in hundredths of a second; beyond them, problems are left out."""
+"""How many pairs sympy is asked about in all; most take hundredths of a second. Beyond them, problems are left out."""
 
 WHOLE = r"-?[0-9]+"
-"""Pairs of such answers cost nothing and are not counted."""
+"""A whole number. Comparing two whole numbers costs nothing, so such pairs do not count towards `CHECKS`."""
 
 PAIR = ["benchmark", "answer", "extracted"]
 
@@ -34,21 +34,21 @@ AGREEMENT: Columns = {
     **cells("whole", "problems", "all_problems", "pairs", "both", "only_grader", "only_other", "neither"),
     **{"agreement": "number", "kappa": "number", "unfinished": "whole"},
 }
-"""Columns of how far two graders agree."""
+"""Columns of `agreement`."""
 
 ACCURACY: Columns = {
     **cells("text", *CONDITION, "benchmark"),
     **{"problems": "whole", "all_problems": "whole", "grader": GRADERS},
     **cells("number", "before", "after", "difference", "moves"),
 }
-"""Columns of what each grader makes of the results."""
+"""Columns of `accuracy`."""
 
 DIFFERENCES: Columns = {
     **{"benchmark": "text", "answer": "words", "extracted": "words"},
     **cells("flag", *GRADERS),
     **{"status": "text", "unfinished": "flag", "responses": "whole"},
 }
-"""Columns of the pairs that graders do not agree on."""
+"""Columns of `differences`."""
 
 
 def judged(
@@ -59,21 +59,21 @@ def judged(
     sympy: Verifier,
     checks: int = CHECKS,
 ) -> pd.DataFrame:
-    """Grades before training and at each condition's end, with the true `answer` and verdicts by each of `GRADERS`.
+    """Return the grades before training and at each condition's end, with the verdict of each of `GRADERS`.
 
-    `unfinished` says that sympy did not come to an end.
+    `answer` is the true answer. `unfinished` says that sympy did not come to an end.
 
-    Where sympy would be asked about more pairs than `checks`, shared out evenly over benchmarks, only the rows of some
-    problems come back, chosen by a hash of their ids, so that every grader judges the same rows. `all_problems` says how
-    many there are of a row's benchmark.
+    If sympy would be asked about more pairs than `checks`, only the rows of some problems are returned, so that every
+    grader judges the same rows. The pairs are shared out evenly over benchmarks, and the problems are chosen by a hash
+    of their ids. `all_problems` is the number of all problems of a row's benchmark.
 
     Args:
         graded: tables.Grades of the experiment, collected with `extracted`.
         suite: names the benchmarks.
-        experiment: one of the suite's.
-        truths: the true answer by (benchmark, problem id).
+        experiment: one of the suite's experiments.
+        truths: (benchmark, problem id) -> true answer.
         sympy: a verifier that asks sympy.
-        checks: how many pairs sympy is asked about at most, but at least those of one problem a benchmark.
+        checks: how many pairs sympy is asked about at most; one problem of each benchmark is judged in any case.
     """
     steps = {0, *(end.step for end in ends(suite, experiment).values())}
     graded = graded[graded["step"].isin(steps) & graded["benchmark"].isin(suite.benchmarks_of(experiment))]
@@ -100,7 +100,7 @@ def judged(
 
 
 def _chosen(rows: pd.DataFrame, checks: int) -> "pd.Series[bool]":
-    """The rows of the problems that are judged."""
+    """Return, for each row, whether its problem is judged."""
     whole = rows["extracted"].str.fullmatch(WHOLE) & rows["answer"].str.fullmatch(WHOLE)
     pairs_of = rows[~whole].groupby(["benchmark", "id"])["extracted"].nunique()
     chosen = []
@@ -115,10 +115,11 @@ def _chosen(rows: pd.DataFrame, checks: int) -> "pd.Series[bool]":
 
 
 def agreement(judgements: pd.DataFrame) -> pd.DataFrame:
-    """How two graders agree on the distinct pairs of (true answer, answer), one row (benchmark, two of `GRADERS`).
+    """Return how two graders agree on the distinct pairs (true answer, answer), one row per (benchmark, two graders).
 
-    `both`, `only_grader`, `only_other` and `neither` count the pairs that they accept; `kappa` is Cohen's, NaN where one
-    of them says the same of all pairs; `unfinished` are pairs whose check by Math-Verify or sympy did not come to an end.
+    `both`, `only_grader`, `only_other` and `neither` count the pairs by who accepts them. `kappa` is Cohen's; it is NaN
+    if one of the two gives all pairs the same verdict. `unfinished` counts the pairs whose check by Math-Verify or
+    sympy did not come to an end.
     """
     rows = []
     for benchmark, group in judgements.groupby("benchmark", sort=False):
@@ -146,9 +147,9 @@ def agreement(judgements: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy(judgements: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """Accuracy before and after training by each grader, one row (condition, benchmark, grader), fractions of 1.
+    """Return accuracy before and after training by each grader, one row per (condition, benchmark, grader).
 
-    `moves` is by how much the difference is another than Math-Verify's.
+    Accuracies are fractions of 1. `moves` is the grader's difference minus Math-Verify's.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.
@@ -173,7 +174,7 @@ def accuracy(judgements: pd.DataFrame, suite: Suite, experiment: Experiment) -> 
 
 
 def differences(judgements: pd.DataFrame) -> pd.DataFrame:
-    """The pairs that the graders do not agree on, with how many `responses` gave them, the most frequent first."""
+    """Return the pairs on which graders disagree, with how many `responses` gave them, the most frequent first."""
     verdicts = judgements[list(GRADERS)]
     apart = judgements[verdicts.any(axis=1) & ~verdicts.all(axis=1)]
     counted = apart.groupby([*PAIR, *GRADERS, "status", "unfinished"]).size().rename("responses").reset_index()

@@ -1,4 +1,4 @@
-"""Before and after training, one row a condition and benchmark: the numbers of the main tables and bars."""
+"""Results before and after training, one row per condition and benchmark: the numbers of the main tables and bars."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from spurious_rewards.config.experiments import Experiment
 from spurious_rewards.config.suite import Suite
 
 Paired: TypeAlias = Mapping[tuple[Condition, str], Pair]
-"""Condition and benchmark -> before beside after (`conditions.pairs`)."""
+"""(condition, benchmark) -> its grids before and after training (`conditions.pairs`)."""
 
 VERDICT_RULE = (
     "The change is accuracy after the last training step minus accuracy before training. The last step is fixed in the suite "
@@ -27,8 +27,8 @@ VERDICT_RULE = (
     "and problem, is above 0 and they share more than one seed. Rewards are only compared after the same number of steps. "
     "Intervals treat seeds and problems as random samples (crossed two-way random effects, Cochran's quantile); with one seed "
     "they are over problems only. p belongs to the same test: it is below 0.05 exactly if the interval leaves out 0. Intervals "
-    "and verdicts are not corrected for the number of comparisons. The p in brackets is (Holm's method, over the testable rows "
-    "of the table)."
+    "and verdicts are not corrected for the number of comparisons. The p in brackets is corrected with Holm's method, "
+    "over the testable rows of the table."
 )
 
 VERDICTS = ("gain", "no clear change", "loss", "not testable")
@@ -53,7 +53,7 @@ HEADLINE: Columns = {
 """Columns of the headline."""
 
 COMPARISONS: Columns = {"comparison": "text", **HEADLINE}
-"""Columns of the variants at equal numbers of steps or updates."""
+"""Columns of `comparisons`: variants at equal numbers of steps or updates."""
 
 
 def headline(
@@ -63,30 +63,36 @@ def headline(
     metrics: pd.DataFrame,
     prompts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Before and after training, one row (condition, benchmark) of the experiment that has grades.
+    """Return the results before and after training, one row per (condition, benchmark) of the experiment with grades.
 
-    Rates are fractions of 1; `*_low` and `*_high` are the ends of 95 % intervals (`statistics`). `steps` are rollout
-    steps, `updates` optimiser steps. All numbers are of the last step but two: `highest_code_rate` is the highest of all
-    evaluations after the start, mean over seeds, and `after_smoothed` the mean over seeds and the evaluations of the
-    last `report.smoothing_steps` steps, which is what the paper reports.
+    Rates are fractions of 1. `*_low` and `*_high` are the ends of 95 % intervals (`statistics`). `steps` are rollout
+    steps, `updates` optimiser steps. All numbers are of the last step, but for two: `highest_code_rate` is the highest
+    of all evaluations after the start, as a mean over seeds. `after_smoothed` is the mean over seeds and the
+    evaluations of the last `report.smoothing_steps` steps, which is what the paper reports.
 
-    `p` and `minimum_detectable` belong to the difference (`statistics.Estimate`); p is NaN where nothing is testable.
-    `interquartile_mean` is that of the seeds' differences. Gained and lost are problems, mean over seeds, for benchmarks
-    of one response a problem. `over_random` is the difference from the runs of the experiment's random reward with the same
-    model, prompt and variant, over the seeds that both have; `share_of_ground_truth` is the difference over ground truth's,
-    over the seeds that both have, where that one is a gain (`statistics.share`). Both are NaN where the experiment has
-    several plain rewards of that function: none of them is the one to compare with. `over_best_prompt` is accuracy after
-    training minus accuracy before it under the model's `best_prompt`, over the seeds that both have. How many seeds two
-    conditions share, which may be fewer than `seeds`, stands beside each comparison in `*_seeds`; `*_by_seed` holds each seed's
-    difference, in the order of seeds, with blanks between; `difference_split` and `*_pieces`: `statistics.Estimate`.
-    Verdicts: `VERDICT_RULE`.
+    `p` and `minimum_detectable` belong to `difference` (`statistics.Estimate`). p is NaN where nothing is testable.
+    `interquartile_mean` is that of the seeds' differences. `gained` and `lost` count problems, as means over seeds, for
+    benchmarks with one response a problem. The verdicts follow `VERDICT_RULE`.
+
+    Three comparisons are over the seeds that both sides have:
+
+    - `over_random`: the difference from the runs of the experiment's random reward with the same model, prompt and
+      variant.
+    - `share_of_ground_truth`: the difference divided by ground truth's, where that one is a gain (`statistics.share`).
+    - `over_best_prompt`: accuracy after training minus accuracy before it under the model's `best_prompt`.
+
+    The first two are NaN if the experiment has several plain rewards of that function, because then none of them is the
+    one to compare with. `*_seeds` is the number of seeds that both sides have, which may be fewer than `seeds`.
+    `*_by_seed` has each seed's difference, in the order of seeds, separated by blanks. `difference_split` and
+    `*_pieces` are explained in `statistics.Estimate`.
 
     Args:
         graded: tables.Grades, collected.
         suite: names the benchmarks and algorithms.
-        experiment: one of the suite's.
-        metrics: tables.Metrics of its runs, collected; a condition without any is taken to be testable.
-        prompts: tables.Grades of the models before training among which `report.best_prompt` chooses, collected.
+        experiment: one of the suite's experiments.
+        metrics: tables.Metrics of its runs, collected. A condition without metrics is taken to be testable.
+        prompts: tables.Grades of models before training, collected, under the prompts from which `report.best_prompt`
+            chooses.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.
@@ -95,16 +101,17 @@ def headline(
 
 
 def with_adjusted_p(headline: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table with Holm's `p_adjusted`: the rows of one benchmark are a table."""
+    """Return the table with a column `p_adjusted`: p after Holm's correction over the rows of one benchmark."""
     adjusted = headline.groupby("benchmark", observed=True)["p"].transform(lambda p: statistics.holm(p.to_numpy(float)))
     return headline.assign(p_adjusted=adjusted)
 
 
 def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metrics: pd.DataFrame) -> pd.DataFrame:
-    """The variants of the experiment at equal numbers of rollout steps, and at equal numbers of optimiser updates.
+    """Return the experiment's variants at equal numbers of rollout steps, and at equal numbers of optimiser updates.
 
-    Rows as of `headline` with a column `comparison` before them. Variants of the same model, prompt and reward are
-    looked at where all of them were evaluated, as late as there is such a place; where there is none, there are no rows.
+    The rows are those of `headline`, with a column `comparison` before them. Variants of the same model, prompt and
+    reward are compared at the latest point at which all of them were evaluated. If there is no such point, there are no
+    rows.
     """
     frames = []
     for comparison, measure in measures(suite).items():
@@ -115,7 +122,7 @@ def comparisons(graded: pd.DataFrame, suite: Suite, experiment: Experiment, metr
 
 
 def verdict(low: float, high: float) -> str:
-    """What `VERDICT_RULE` makes of an interval."""
+    """Return the verdict on an interval according to `VERDICT_RULE`."""
     return "gain" if low > 0 else "loss" if high < 0 else "no clear change"
 
 
@@ -163,10 +170,10 @@ def _compare(
 
 
 def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: str) -> statistics.Estimate | None:
-    """Accuracy after training minus that of another reward's runs, paired by seed and problem.
+    """Return accuracy after training minus that of another reward's runs, paired by seed and problem.
 
-    Over the seeds that both have; None if there are none, if the other one was trained for more or fewer steps, or if it is
-    the condition itself.
+    Only the seeds that both have count. Returns None if there are none, if the other one was trained for more or fewer
+    steps, or if it is the condition itself.
     """
     found = _beside(paired, condition, benchmark, reward)
     if found is None or reward == condition[2]:
@@ -176,7 +183,10 @@ def over_reward(paired: Paired, condition: Condition, benchmark: str, reward: st
 
 
 def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> statistics.Estimate | None:
-    """The condition's difference over ground truth's after as many steps; of ground truth itself 1, which has no interval."""
+    """Return the condition's difference over ground truth's after as many steps.
+
+    Ground truth's own share is 1, without an interval.
+    """
     found = _beside(paired, condition, benchmark, truth)
     if found is None:
         return None
@@ -189,14 +199,16 @@ def _share(paired: Paired, condition: Condition, benchmark: str, truth: str) -> 
 
 
 def _beside(paired: Paired, condition: Condition, benchmark: str, reward: str) -> tuple[Pair, Pair] | None:
-    """The condition, and the same under another reward after as many steps; None where it has none."""
+    """Return the condition's pair, and that of another reward after as many steps; None if there is no such other."""
     model, prompt, _, variant = condition
     here, other = paired[condition, benchmark], paired.get(((model, prompt, reward, variant), benchmark))
     return None if other is None or other.step != here.step else (here, other)
 
 
 def testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
-    """Whether any rollout group of a condition's training had rewards that differ: without, there was nothing to learn from.
+    """Return, for each condition, whether rewards differed within any rollout group of its training.
+
+    If they did not, there was nothing to learn from.
 
     Args:
         metrics: tables.Metrics, collected.
@@ -206,7 +218,7 @@ def testable(metrics: pd.DataFrame) -> dict[Condition, bool]:
 
 
 def _change(pair: Pair, one_response: bool) -> dict[str, Any]:
-    """The columns of a headline row that need no other row."""
+    """Return the columns of a headline row that depend on no other row."""
     before, after = pair.before.to_numpy(), pair.after.to_numpy()
     difference = statistics.difference(before, after)
     row: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What voting made of the training problems, and how grading went."""
+"""Summaries of the labels from majority voting, and of how grading went."""
 
 import pandas as pd
 
@@ -6,11 +6,11 @@ from spurious_rewards.artifacts.csv_files import Columns, cells
 
 
 def labels_summary(labels: pd.DataFrame, votes: pd.DataFrame) -> pd.DataFrame:
-    """What majority voting made of the training problems, one row (model, prompt).
+    """Summarise the labels that majority voting gave the training problems, one row per (model, prompt).
 
     Args:
         labels: tables.Labels of base models, collected.
-        votes: grades of the responses that voted, collected.
+        votes: tables.Grades of the responses that voted, collected.
     """
     rows = []
     for (model, prompt), group in labels.groupby(["model", "prompt"], observed=True, sort=False):
@@ -42,14 +42,14 @@ LABELS: Columns = {
     **cells("whole", "incorrect_min", "incorrect_max"),
     **cells("number", "pass_at_1", "pass_at_k"),
 }
-"""Columns of what voting made of the training problems."""
+"""Columns of `labels_summary`."""
 
 GRADING: Columns = {"benchmark": "text", **cells("whole", "responses", "unanswered", "timeouts", "crashes")}
-"""Columns of how grading went."""
+"""Columns of `grading`."""
 
 
 def grading(graded: pd.DataFrame) -> pd.DataFrame:
-    """How grading went, one row a benchmark: responses, those without any answer, and checks that did not end."""
+    """Count responses, those without any answer, and checks that did not end, one row per benchmark."""
     return (
         graded.assign(
             unanswered=graded["rule"] == "none",

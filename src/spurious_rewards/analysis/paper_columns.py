@@ -1,4 +1,4 @@
-"""The columns for what the paper prints, beside those of a suite's own numbers (`paper_numbers` fills them)."""
+"""The columns for the paper's numbers, beside those for a suite's own numbers (`paper_numbers` fills them)."""
 
 from spurious_rewards.artifacts.csv_files import Columns, Kind
 
@@ -15,11 +15,11 @@ PRINTED_AS = {
     "accuracy_with_language": "accuracy_with_language",
     "partial_contribution": "partial_contribution",
 }
-"""Column of a table -> the paper's quantity that belongs beside it."""
+"""Column of a table -> the paper's quantity that is shown beside it."""
 
 
 def with_paper(table: Columns) -> Columns:
-    """The columns of a table that went through `paper_numbers.beside`."""
+    """Return the columns that a table has after `paper_numbers.beside`."""
     kinds: dict[str, Kind] = dict(table)
     for column in PRINTED_AS:
         if column in table:

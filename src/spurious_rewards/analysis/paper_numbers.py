@@ -1,9 +1,9 @@
-"""What the paper prints (arXiv 2506.10947), beside the numbers of a suite.
+"""The numbers that the paper prints (arXiv 2506.10947), beside those of a suite.
 
-`paper_results.csv` has one row a printed value: in which experiment, of which model, prompt, reward, variant, benchmark and
-group of problems, and where it is printed. Its keys are those of the paper suite; prompt "" is the model's own, reward
-"" before training, reward "steered" the mean over the rewards that steered the strategy. Values that can only be guessed
-off a plot are not in it.
+`paper_results.csv` has one row per printed value. The row says which experiment, model, prompt, reward, variant,
+benchmark and group of problems the value belongs to, and where it is printed. Its keys are those of the paper suite.
+Prompt "" is the model's own, reward "" means before training, and reward "steered" the mean over the rewards that
+steered the strategy. Values that can only be guessed from a plot are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,21 +21,24 @@ KEYS = ["experiment", "model", "prompt", "reward", "variant", "benchmark", "grou
 
 
 def printed() -> pd.DataFrame:
-    """`paper_results.csv`; `value` as printed, in percent or points, and `step` is missing where none is named."""
+    """Read `paper_results.csv`: `value` is as printed, in percent or points; `step` is missing where none is named."""
     path = Path(__file__).with_name("paper_results.csv")
     text = dict.fromkeys([*KEYS, "unit", "source"], str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"step": [""]})
 
 
 def beside(frame: pd.DataFrame, suite: Suite, experiment: str) -> pd.DataFrame:
-    """The frame with `paper_{column}` (a fraction of 1) and `paper_{column}_source` for each column of PRINTED_AS.
+    """Return the frame with two more columns for each column of PRINTED_AS: what the paper prints, and where.
 
-    NaN and "" where the paper prints nothing. A model's numbers stand beside the model of the suite that has its name, or
-    names it as its `paper`. A row takes what is printed for its experiment; of a model before training, else what is
-    printed in experiment `before`. A run may be shorter than the paper's: the source then names the paper's step.
+    They are `paper_{column}`, a fraction of 1, and `paper_{column}_source`.
+
+    Where the paper prints nothing, they are NaN and "". A model of the suite gets the numbers of the paper's model that
+    has its name, or that it names as its `paper`. A row gets what is printed for its experiment. If nothing is, a model
+    before training gets what is printed in experiment `before`. A run may be shorter than the paper's; the source then
+    names the paper's step.
 
     Args:
-        frame: what `headline`, `before` or `contributions` gives.
+        frame: what `headline`, `before` or `contributions` returns.
         suite: says which models and prompts are the paper's.
         experiment: the key of the experiment, as the paper suite names it.
     """
@@ -51,12 +54,12 @@ def beside(frame: pd.DataFrame, suite: Suite, experiment: str) -> pd.DataFrame:
 
 
 def _step(step: float, row: Mapping[Any, Any]) -> str:
-    """The paper's step after training, where a row is of another."""
+    """Return a note on the paper's step after training, if it is not the step of the row."""
     return f", step {step:.0f}" if step > 0 and step != row.get("steps", row.get("step")) else ""
 
 
 def _keys(row: Mapping[Any, Any], column: str, suite: Suite, experiment: str) -> Iterator[tuple[str, ...]]:
-    """The keys under which the paper may print what stands in a column of a row, the nearest first."""
+    """Yield the keys under which the paper may print the value in a column of a row, the most specific first."""
     model = suite.models[row["model"]]
     before_training = column == "before" or not {"reward", "group"} & set(row)
     reward = "" if before_training else row.get("reward", "steered")

@@ -1,4 +1,4 @@
-"""The same problems with other numbers, or told as stories: is the strategy the same? (paper, Fig. 24 to 28)."""
+"""The same problems with other numbers, or told as stories: does the strategy stay the same? (paper, Fig. 24 to 28)."""
 
 from typing import Any
 
@@ -18,14 +18,16 @@ PERTURBATION = [
 
 
 def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.DataFrame:
-    """Accuracy and strategy on problems and on their perturbed forms, one row (condition, benchmark).
+    """Return accuracy and strategy on problems and on their perturbed forms, one row per (condition, benchmark).
 
-    Conditions are the exhibit's models before training and at the last step under its rewards. The benchmarks are those
-    of the exhibit (or of its experiment) that have the problem ids of the last one; the first of them is the original.
-    `same_strategy` is the share of responses that have code if and only if the response to the original problem has
-    (same seed and sample); 1 for the original itself. Where nearly all responses have code, so do most pairs of them by chance:
-    `kappa` is Cohen's, as claims have it; NaN where all have code, or none. 95 % intervals are over problems and seeds
-    (`statistics.mean`, `statistics.kappa`).
+    The conditions are the exhibit's models before training, and at the last step under its rewards. The benchmarks are
+    those of the exhibit (or of its experiment) that share problem ids with the last one. The first of them is the
+    original.
+
+    `same_strategy` is the share of responses that agree with the response to the original problem (same seed and
+    sample) in having code or not; it is 1 for the original itself. Where nearly all responses have code, most pairs
+    agree by chance. So there is also `kappa`, which is Cohen's, as in claims; it is NaN where all responses have code,
+    or none has. 95 % intervals are over problems and seeds (`statistics.mean`, `statistics.kappa`).
 
     Args:
         graded: tables.Grades, collected.
@@ -59,7 +61,10 @@ def perturbation(graded: pd.DataFrame, suite: Suite, exhibit: Exhibit) -> pd.Dat
 
 
 def _beside_original(graded: pd.DataFrame, benchmarks: tuple[str, ...]) -> pd.DataFrame:
-    """Grades of one condition at one step on problems that have an original, its code, and whether the strategy is `same`."""
+    """Return the grades of one condition at one step on problems that have an original, with two more columns.
+
+    `has_code_original` is the code of the response to the original, and `same` whether the strategy is the same.
+    """
     ids = {name: set(graded.loc[graded["benchmark"] == name, "id"]) for name in benchmarks}
     related = [name for name in benchmarks if ids[name] & ids[benchmarks[-1]]]
     if not related:

@@ -1,4 +1,4 @@
-"""Curves along training: grades -> scores -> from_base -> of_experiment -> smooth."""
+"""Curves along training, computed in this order: grades -> scores -> from_base -> of_experiment -> smooth."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,10 @@ from spurious_rewards.config.suite import Suite
 
 
 def scores(graded: pd.DataFrame) -> DataFrame[tables.Scores]:
-    """Means over problems, one row (condition, seed, step, benchmark). Base models have their own rows (reward "")."""
+    """Return means over problems, one row per (condition, seed, step, benchmark).
+
+    Base models have rows of their own, with reward "".
+    """
     keys = [*CONDITION, "seed", "step", "benchmark"]
     averaged = (
         per_problem(graded)
@@ -27,13 +30,16 @@ def scores(graded: pd.DataFrame) -> DataFrame[tables.Scores]:
 def rates(
     graded: pd.DataFrame, suite: Suite, experiment: Experiment, prompts: pd.DataFrame | None = None
 ) -> DataFrame[tables.Rates]:
-    """Rates by problem, one row (condition, seed, step, benchmark, id), where headline and comparisons look, and before training.
+    """Return the rates of each problem at the steps that headline and comparisons use, and before training.
+
+    There is one row per (condition, seed, step, benchmark, id).
 
     Args:
         graded: tables.Grades, collected.
         suite: names the benchmarks.
-        experiment: one of the suite's.
-        prompts: tables.Grades of the models before training among which `report.best_prompt` chooses, collected.
+        experiment: one of the suite's experiments.
+        prompts: tables.Grades of models before training, collected, under the prompts from which `report.best_prompt`
+            chooses.
     """
     steps = {condition: {end.step} for condition, end in ends(suite, experiment).items()}
     for condition, compared in compared_steps(suite, experiment).items():
@@ -56,32 +62,32 @@ def rates(
 
 
 def from_base(scores: pd.DataFrame) -> pd.DataFrame:
-    """The runs' scores, each run with its base model's as step 0; base models' own rows are gone."""
+    """Return the scores of the runs, each with its base model's as step 0; the base models' own rows are left out."""
     whole = pd.concat([bases(scores, ["benchmark"]), scores[scores["reward"] != ""]])
     return whole.sort_values([*CONDITION, "seed", "benchmark", "step"], ignore_index=True)
 
 
 def of_experiment(frame: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """The rows of the experiment's runs, each condition up to its last step, and of the models before training.
+    """Return the rows of the experiment's runs, each condition up to its last step, and of the models before training.
 
     Args:
         frame: scores, grades, or collected metrics.
         suite: the suite of the experiment.
-        experiment: its rows are kept.
+        experiment: the experiment whose rows are kept.
     """
     last = {(*condition, seed): end.step for condition, end in ends(suite, experiment).items() for seed in end.seeds}
     for model, prompt, seeds in suite.bases_of(experiment):
         last |= {(model, prompt, "", "", seed): 0 for seed in (tables.SHARED_BASE, *seeds_of(seeds))}
     run = pd.MultiIndex.from_frame(frame[[*CONDITION, "seed"]].astype(dict.fromkeys(CONDITION, str)))
-    # A run of another experiment has no last step here, and no step is at most NaN.
+    # A run of another experiment has NaN as its last step, and no step is at most NaN.
     return frame[frame["step"].to_numpy() <= pd.Series(last, dtype=float).reindex(run).to_numpy()]
 
 
 def smooth(scores: pd.DataFrame, steps: int) -> pd.DataFrame:
-    """Each rate averaged over the evaluations of the last `steps` training steps; step 0 stays (paper, Fig. 2).
+    """Average each rate over the evaluations of the last `steps` training steps; step 0 stays (paper, Fig. 2).
 
     Args:
-        scores: rows of runs, as `from_base` gives them.
+        scores: rows of runs, as `from_base` returns them.
         steps: length of the window in training steps; 0 and 1 smooth nothing.
     """
     keys = [*CONDITION, "seed", "benchmark"]
@@ -96,12 +102,12 @@ def smooth(scores: pd.DataFrame, steps: int) -> pd.DataFrame:
 
 
 def window(step: int, steps: int) -> int:
-    """The first of the last `steps` training steps at a step."""
+    """Return the first of the last `steps` training steps up to `step`."""
     return min(step, max(step - steps + 1, 1))
 
 
 def is_smoothed(frame: pd.DataFrame, steps: int) -> "pd.Series[bool]":
-    """For each row, whether `smooth` finds more than one evaluation of its condition in any window of so many steps."""
+    """Return, for each row, whether any window of `steps` steps holds more than one evaluation of its condition."""
     evaluated = frame["step"].where(frame["step"] > 0)
     keys = [frame[name] for name in CONDITION]
     return evaluated.groupby(keys, observed=True).transform(_closest) < steps

@@ -1,4 +1,4 @@
-"""Every seed by itself: with few of them, a mean says less than they do."""
+"""Each seed on its own: if there are few seeds, their single values say more than a mean."""
 
 from typing import Any
 
@@ -17,19 +17,20 @@ SEEDS: Columns = {
     **cells("whole", "seed", "steps", "problems", "samples"),
     **cells("number", "before", "after", "difference", "gained", "lost", "mcnemar_p"),
 }
-"""Columns of what each seed shows by itself."""
+"""Columns of `seeds`."""
 
 
 def seeds(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """Before and after the last step, one row (condition, benchmark, seed).
+    """Return accuracy before training and after the last step, one row per (condition, benchmark, seed).
 
-    Rates are fractions of 1, means over problems. Where a problem has one greedy response, `gained` and `lost` count the
-    problems that became right and wrong, and `mcnemar_p` describes that one seed (`statistics.mcnemar`); else they are NaN.
+    Rates are fractions of 1, as means over problems. If a problem has one greedy response, `gained` and `lost` count
+    the problems that became right and wrong, and `mcnemar_p` describes that one seed (`statistics.mcnemar`). Otherwise
+    these three are NaN.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: its runs are looked at.
+        experiment: the experiment whose runs are shown.
 
     Raises:
         UserError: runs that were not graded on the same problems as their base model.

@@ -1,4 +1,4 @@
-"""Which problems changed their strategy in training, and what that did to accuracy (paper, Fig. 7 and Tab. 2)."""
+"""Problems whose strategy changed in training, and what that did to accuracy (paper, Fig. 7 and Tab. 2)."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ GROUPS = {
     "language_to_code": (False, True),
     "language_to_language": (False, False),
 }
-"""Group of problems -> whether their response had code before and after training."""
+"""Group of problems -> whether their response had code before training, and after it."""
 
 STEERED_RULE = (
     "A reward steered the strategy if it changed the share of responses with code, up or down: the interval of the change "
@@ -47,23 +47,25 @@ CONTRIBUTIONS: Columns = {
     **cells("number", "partial_contribution_pieces", "difference", "difference_low", "difference_high"),
     **{"difference_by_seed": "numbers", "difference_split": "number"},
 }
-"""Columns of what each switch adds to the gain."""
+"""Columns of `contributions`."""
 
 
 def switches(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: int | None = None) -> pd.DataFrame:
-    """The four groups of problems by their strategy before and after, one row (condition, benchmark, group).
+    """Return the four groups of problems by strategy before and after, one row per (condition, benchmark, group).
 
-    Only benchmarks of one greedy response a problem. `size` is the group's share of the problems, `before` and `after`
-    are the accuracies within it (NaN for an empty group), `net` are its newly right less its newly wrong, as a share of
-    all problems, and `partial_contribution` is that over the `difference`, the net of all groups (paper's C_d); it is
-    NaN where the difference is not clearly above 0, for there is no gain to share (`statistics.share`). Shares are of all
-    seeds together; 95 % intervals are over problems and seeds (`statistics`). Steered: `STEERED_RULE`.
+    Only benchmarks with one greedy response a problem count. `size` is the group's share of all problems. `before` and
+    `after` are the accuracies within the group (NaN for an empty group). `net` is its newly right minus its newly wrong
+    problems, as a share of all problems. `difference` is the net of all groups. `partial_contribution` is `net` over
+    `difference` (the paper's C_d). It is NaN where the difference is not clearly above 0, because then there is no gain
+    to share (`statistics.share`). Shares are over all seeds together. 95 % intervals are over problems and seeds
+    (`statistics`). `steered` follows `STEERED_RULE`.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: one of the suite's.
-        step: the rollout step that is after training; None: each condition's last. Conditions without it have no rows.
+        experiment: one of the suite's experiments.
+        step: the rollout step that counts as after training; None for each condition's last. Conditions without it have
+            no rows.
     """
     rows = []
     for choice in _choices(graded, suite, experiment, step):
@@ -86,21 +88,22 @@ def contributions(
     step: int | None = None,
     rewards: Collection[str] = (),
 ) -> pd.DataFrame:
-    """What each switch adds to the gain of the rewards that steered, one row (model, prompt, variant, benchmark, group).
+    """Return what each switch adds to the gain of the rewards that steered.
 
-    Rewards of one model share seeds and problems, so that their contributions hang together: they are pooled within each
-    seed and problem, and the ratio is taken of the sums. `difference` is the mean gain of the pooled `rewards`, over
-    the seeds that all of them have, and `partial_contribution` a group's part of it, with Fieller's interval
-    (`statistics.share`): NaN where that gain is not clear. A reward is chosen by how it steered (`STEERED_RULE`) and never
-    by its gain; one under which nothing could be learned is not among them.
+    There is one row per (model, prompt, variant, benchmark, group). Rewards of one model share seeds and problems, so
+    their contributions are not independent. They are pooled within each seed and problem, and the ratio is taken of the
+    sums. `difference` is the mean gain of the pooled `rewards`, over the seeds that all of them have.
+    `partial_contribution` is a group's part of it, with Fieller's interval (`statistics.share`); it is NaN where that
+    gain is not clear. A reward is chosen by how it steered (`STEERED_RULE`) and never by its gain. A reward under which
+    nothing could be learned is not among them.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: one of the suite's.
-        metrics: tables.Metrics of its runs, collected; a condition without any is taken to have learned.
-        step: as of `switches`.
-        rewards: only these may count; none named: all.
+        experiment: one of the suite's experiments.
+        metrics: tables.Metrics of its runs, collected. A condition without metrics is taken to have learned.
+        step: as in `switches`.
+        rewards: the only rewards that may count; if empty, all may.
     """
     learned, rows = testable(metrics), []
     for choice in _choices(graded, suite, experiment, step):
@@ -122,16 +125,16 @@ def contributions(
 
 @dataclass(frozen=True)
 class _Choice:
-    """The rewards of one model, prompt and variant on one benchmark, among which those that steered are looked for."""
+    """The rewards of one model, prompt and variant on one benchmark, from which those that steered are chosen."""
 
     alike: tuple[str, str, str]
     benchmark: str
     planned: int
-    """How many rewards the experiment has here, with grades or not."""
+    """How many rewards the experiment has here, with or without grades."""
     pairs: dict[Condition, Pair]
 
     def steered(self, condition: Condition, suite: Suite) -> bool:
-        """`STEERED_RULE`."""
+        """Whether a condition's reward steered the strategy according to `STEERED_RULE`."""
         of = _of_seeds(self.pairs[condition])
         change = statistics.difference(of.code_before, of.code_after)
         corrected = change.at(1 - (1 - statistics.CONFIDENCE) / self.planned)
@@ -154,7 +157,7 @@ def _choices(graded: pd.DataFrame, suite: Suite, experiment: Experiment, step: i
 
 
 def _pooled(pairs: Sequence[Pair], code_before: bool, code_after: bool) -> dict[str, Any]:
-    """A group's part of the mean gain of several rewards, over the seeds that they share."""
+    """Return a group's part of the mean gain of several rewards, over the seeds that they share."""
     shared = [
         seed for seed in (pairs[0].after.index if pairs else ()) if all(seed in each.after.index for each in pairs)
     ]
@@ -188,7 +191,7 @@ def _of_seeds(pair: Pair, seeds: Sequence[int] | None = None) -> _Grids:
 
 
 def _inside(of: _Grids, code_before: bool, code_after: bool) -> statistics.Array:
-    """1 for the problems whose response had code before, and after, or had none."""
+    """Return 1 for the problems whose response had code, or had none, before and after as asked; 0 for the others."""
     return np.asarray((of.code_before == code_before) & (of.code_after == code_after), dtype=float)
 
 

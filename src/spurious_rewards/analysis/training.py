@@ -1,4 +1,4 @@
-"""What training was like, from its own metrics."""
+"""What the metrics of training say about a run."""
 
 import math
 from collections.abc import Collection
@@ -9,17 +9,19 @@ from spurious_rewards.artifacts.csv_files import Columns, cells
 from spurious_rewards.config.endpoints import CONDITION
 
 HEALTH = ["zero_variance_groups", "clip_fraction", "truncation_rate", "entropy"]
-"""Columns of training metrics that tell a healthy run from a sick one."""
+"""Columns of training metrics that show whether a run is healthy."""
 
 TRAINING_HEALTH: Columns = {
     **cells("text", *CONDITION),
     **cells("number", "steps", *(f"{name}_{end}" for name in HEALTH for end in ("first", "last"))),
 }
-"""Columns of the first and last step of training."""
+"""Columns of `training_health`."""
 
 
 def training_health(metrics: pd.DataFrame) -> pd.DataFrame:
-    """First and last step of each condition's training, means over seeds: `{metric}_first` and `{metric}_last`.
+    """Return the first and last step of each condition's training, as means over seeds.
+
+    The columns are `{metric}_first` and `{metric}_last`.
 
     Args:
         metrics: tables.Metrics of all segments, collected.
@@ -31,25 +33,26 @@ def training_health(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 CHANGING = ["entropy", "token_probability", "code_rate"]
-"""Columns of training metrics whose change over training claims are about."""
+"""Columns of training metrics that claims about a change over training use."""
 
 LAST_FIFTH: Columns = {
     **cells("text", *CONDITION),
     **cells("whole", "seed", "steps"),
     **cells("number", *(f"{name}_last" for name in CHANGING)),
 }
-"""Columns of the metrics over the last fifth of the steps."""
+"""Columns of `last_fifth`."""
 
 
 def last_fifth(metrics: pd.DataFrame, lengths: Collection[int] = ()) -> pd.DataFrame:
-    """Training metrics over the last fifth of the steps (at least one), one row (condition, seed, steps): `{metric}_last`.
+    """Return training metrics over the last fifth of the steps (at least one), one row per (condition, seed, steps).
 
-    A single rollout batch says little. Nor does the first fifth say anything of the last, for it has other prompts: what
-    training did shows beside a run in which nothing is learned, on the same steps.
+    The columns are `{metric}_last`. A single rollout batch says little. The first fifth is no basis for comparison,
+    because it has other prompts than the last. What training did shows in comparison with a run in which nothing is
+    learned, on the same steps.
 
     Args:
         metrics: tables.Metrics of all segments, collected.
-        lengths: of each run that has so many steps, also the last fifth of the first so many.
+        lengths: numbers of steps; a longer run also gets a row for its first so many steps, over their last fifth.
     """
     rows = []
     for key, run in metrics.groupby([*CONDITION, "seed"], observed=True):

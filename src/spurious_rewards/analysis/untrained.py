@@ -1,4 +1,4 @@
-"""Models before training, one row a model, prompt and benchmark (paper, Tab. 1, 3 and 5)."""
+"""Models before training, one row per model, prompt and benchmark (paper, Tab. 1, 3 and 5)."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -21,22 +21,23 @@ BEFORE: Columns = {
     **cells("number", *(f"{name}{end}" for name in (*SHARES, "over_own_prompt") for end in ("", "_low", "_high"))),
     **{"over_own_prompt_seeds": "number", "over_own_prompt_by_seed": "numbers", "over_own_prompt_split": "number"},
 }
-"""Columns of what models answer before training."""
+"""Columns of `before`."""
 
 
 def before(graded: pd.DataFrame, suite: Suite, experiment: Experiment) -> pd.DataFrame:
-    """How the experiment's models answer before training, one row (model, prompt, benchmark) that has grades.
+    """Return how the experiment's models answer before training, one row per (model, prompt, benchmark) with grades.
 
     Rates are fractions of 1; `box_rate` is the paper's "parsable". Accuracy with code is over the responses with code,
-    and with language over the others; NaN where there are none. 95 % intervals: Wilson's where there is one seed and
-    one response a problem, else over problems and seeds, crossed (`statistics.mean`, `statistics.ratio`). `over_own_prompt`
-    is the difference from the accuracy under the model's own prompt, over the same problems and the seeds that both
-    prompts have, `over_own_prompt_seeds`; NaN if they have none in common. `over_own_prompt_by_seed` holds each seed's.
+    and accuracy with language over the others; it is NaN where there are none. The 95 % interval is Wilson's if there
+    is one seed and one response a problem. Otherwise it is over problems and seeds, crossed (`statistics.mean`,
+    `statistics.ratio`). `over_own_prompt` is the difference from the accuracy under the model's own prompt, over the
+    same problems and the seeds that both prompts have; it is NaN if they share none. `over_own_prompt_seeds` is the
+    number of these seeds, and `over_own_prompt_by_seed` has each seed's difference.
 
     Args:
         graded: tables.Grades, collected.
         suite: the suite of the experiment.
-        experiment: its models, prompts, seeds and benchmarks are looked at.
+        experiment: the experiment whose models, prompts, seeds and benchmarks are used.
     """
     seeds: dict[tuple[str, str], set[int]] = {}
     for model, prompt, group in suite.bases_of(experiment):

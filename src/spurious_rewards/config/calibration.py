@@ -1,6 +1,7 @@
-"""What a rollout step took on a machine, in a file beside the suite: written by `calibrate`, read by `estimate` and `doctor`.
+"""Time and memory that a rollout step took on a machine, in a file beside the suite.
 
-It holds for the card, the libraries and the settings of training that it was measured with, and for no others.
+`calibrate` writes the file; `estimate` and `doctor` read it. It holds only for the GPU, the libraries and the training
+settings of the measurement.
 """
 
 import datetime
@@ -17,22 +18,22 @@ from spurious_rewards.config.training import Training
 from spurious_rewards.config.yaml_files import read_yaml
 
 SUFFIX = ".calibration"
-"""Behind the suite's name, before `.yaml`."""
+"""Ending of the file's name, between the suite's name and `.yaml`."""
 
 LIBRARIES = ("torch", "transformers", "trl", "vllm")
-"""With another version of one of these, seconds and memory are others."""
+"""Libraries whose version matters: with another version of one, seconds and memory are different."""
 
 Amount = Annotated[float, Field(ge=0), AfterValidator(lambda amount: float(f"{amount:.4g}"))]
-"""To four digits: a measurement has no more."""
+"""A measured quantity, rounded to four digits: a measurement has no more."""
 
 
 class Conditions(Frozen):
-    """What of a suite seconds and memory of a rollout step hang on: parts of its training and of its `resources`."""
+    """The parts of a suite that time and memory of a rollout step depend on: training settings and `resources`."""
 
     accelerate_config: Name | None
-    """None in a suite without `resources`: one process."""
+    """None in a suite without `resources`: training runs in one process."""
     gpu_memory_utilization: Fraction | None
-    """vLLM's share in training; None where transformers draws."""
+    """Share of each GPU's memory that vLLM has in training; None if transformers generates."""
     engine: Literal["transformers", "vllm"]
     rollout_prompts: Count
     rollouts_per_prompt: Count
@@ -50,7 +51,7 @@ class Conditions(Frozen):
 
     @classmethod
     def of(cls, training: Training, asked_for: Resources | None) -> "Conditions":
-        """Those of a training and its entry of `resources`."""
+        """Return the conditions of a training and its entry of `resources`."""
         of_training = {name: getattr(training, name) for name in cls.model_fields if hasattr(training, name)}
         shared = asked_for if training.engine == "vllm" else None
         return cls(
@@ -60,67 +61,67 @@ class Conditions(Frozen):
         )
 
     def differences(self, now: "Conditions") -> str:
-        """Which of them are others now, in words; nothing if none is."""
+        """Return in words which conditions are others in `now`; "" if none is."""
         pairs = {name: (getattr(self, name), getattr(now, name)) for name in type(self).model_fields}
         return ", ".join(f"{name} {was}, now {is_}" for name, (was, is_) in pairs.items() if was != is_)
 
 
 class Seconds(Frozen):
-    """What the phases of a rollout step took, and a checkpoint after it."""
+    """Seconds that the phases of a rollout step took, and a checkpoint after it."""
 
     generate: Amount
     weight_sync: Amount
-    """0 where transformers draws, with the trainer's own weights."""
+    """0 if transformers generates, because it uses the trainer's own weights."""
     grade: Amount
     log_probabilities: Amount
-    """Of the policy that sampled, before several updates; 0 where there is one."""
+    """Log-probabilities of the policy that sampled, before several updates; 0 if there is only one update."""
     update: Amount
     checkpoint: Amount
 
     @property
     def step(self) -> float:
-        """Of a rollout step, without a checkpoint."""
+        """Seconds of a rollout step without a checkpoint."""
         return self.generate + self.weight_sync + self.grade + self.log_probabilities + self.update
 
 
 class Memory(Frozen):
-    """Peaks of a process in GB of 10^9 bytes: of its GPU's memory, or on a CPU of main memory."""
+    """Peak memory of a process in GB of 10^9 bytes: memory of its GPU, or main memory on a CPU."""
 
     drawing: Amount
     updating: Amount
     engine: Amount
-    """Of `drawing`, what came on top while responses were drawn: of a GPU, what vLLM takes."""
+    """The part of `drawing` that came on top while responses were generated: on a GPU, vLLM's memory."""
     allocated: Amount
-    """By torch, at most; 0 on a CPU, as the next."""
+    """Peak of what torch allocated; 0 on a CPU, like `reserved`."""
     reserved: Amount
 
 
 class Proposal(Frozen):
-    """Values of a suite that fit the card, by arithmetic from measured peaks."""
+    """Values of a suite that fit the GPU, computed from measured peaks."""
 
     micro_batch: Count
     gradient_checkpointing: bool
     training_gpu_memory_utilization: Fraction | None
-    """None where transformers draws."""
+    """None if transformers generates."""
 
 
 class Measurement(Frozen):
-    """One rollout step of models of one size."""
+    """One measured rollout step, for models of one size."""
 
     models: dict[Name, str]
-    """Name in the suite -> what it was: hub id, folder, or kind of source."""
+    """Name in the suite -> what was measured: hub id, folder, or kind of source."""
     random_weights: bool
-    """Such a model ends no response: all are at their longest."""
+    """Whether the weights were random. Such a model ends no response, so all have the maximum length."""
     processes: Count
     conditions: Conditions
     seconds: Seconds
     memory: Memory
     micro_batch_tokens: Count
-    """Of the largest micro-batch, what is padding in it included."""
+    """Tokens in the largest micro-batch, padding included."""
     response_tokens: Amount
-    """Of a response, on average."""
+    """Mean tokens of a response."""
     tokens_per_second: Annotated[Amount, Field(gt=0)]
-    """Drawn by all processes."""
+    """Tokens per second that all processes generate together."""
     proposal: Proposal | None
     """None on a CPU."""
 
@@ -129,43 +130,44 @@ class Calibration(Frozen):
     """What was measured for a suite on one machine."""
 
     card: str
-    """As nvidia-smi calls it, or the processor."""
+    """Name of the GPU as nvidia-smi shows it, or of the processor."""
     gpu_memory_gb: Amount | None
-    """Of the card; None on a CPU."""
+    """Memory of the GPU; None on a CPU."""
     date: datetime.date
     libraries: dict[str, str]
     measured: tuple[Measurement, ...]
 
     @property
     def on(self) -> str:
-        """Where and when, in words."""
+        """Where and when the measurement took place, in words."""
         return f"{self.card}, {self.date}"
 
 
 def path_of(suite: Path) -> Path:
-    """The calibration of a suite's file."""
+    """Return the path of the calibration of a suite's file."""
     return suite.with_suffix(f"{SUFFIX}.yaml")
 
 
 def read(path: Path) -> Calibration:
-    """Read what `text` wrote.
+    """Read a calibration that `text` wrote.
 
     Raises:
-        UserError: not such a file; the message names key, value and what is allowed.
+        UserError: the file is no calibration; the message names key, value and what is allowed.
     """
     return validate(Calibration, read_yaml(path), path)
 
 
 def text(calibration: Calibration) -> str:
-    """A calibration as YAML."""
+    """Return a calibration as YAML."""
     head = "# Measured by `spurious-rewards calibrate`, which writes it anew. Memory in GB of 10^9 bytes, times in seconds.\n"
     return head + yaml.safe_dump(calibration.model_dump(mode="json"), sort_keys=False, width=120, allow_unicode=True)
 
 
 def other_library(calibration: Calibration, installed: dict[str, str]) -> str:
-    """Which library is installed in another version than it was measured with, in words; nothing if none is.
+    """Return in words which library has another version now than in the measurement; "" if none has.
 
-    One that is not installed here does not count: plans are made on machines that have no vLLM. Nor does the build: `+cpu`.
+    A library that is not installed here does not count, because plans are made on machines without vLLM. A different
+    build (`+cpu`) does not count either.
     """
     for name, was in calibration.libraries.items():
         if name in installed and was.partition("+")[0] != installed[name].partition("+")[0]:

@@ -1,7 +1,7 @@
-"""The claims ledger, read from one YAML file: what the paper and its critics claim, and the rule that judges each claim.
+"""The claims ledger, read from one YAML file: claims of the paper and its critics, and the rule that judges each claim.
 
-A rule is data and chooses by what a suite is made of: models by behaviour, variants by optimiser, the rest by keys that suites
-share. So one file serves every suite. `analysis.claims` applies the rules.
+A rule is data. It chooses conditions by features that all suites have: models by behaviour, variants by optimiser, the
+rest by keys that suites share. So one file serves every suite. `analysis.claims` applies the rules.
 """
 
 from collections.abc import Collection
@@ -15,10 +15,10 @@ from spurious_rewards.config.messages import FoundError, validate
 from spurious_rewards.config.yaml_files import read_yaml
 
 FILE = Path("config/claims.yaml")
-"""The ledger of the project, from its root."""
+"""Path of the project's ledger, from the project's root."""
 
 PAPER = Path("config/suites/paper.yaml")
-"""The suite that is the paper's, with which its own claims are compared."""
+"""The suite with the paper's experiments, with which the paper's own claims are compared."""
 
 Behaviour = Literal["effective code", "bad code", "no code", "placebo"]
 
@@ -31,7 +31,8 @@ Measure = Literal[
 ]  # fmt: skip
 
 Unit = Literal["points", "probability", "share", "r", "nats", "logits", "log odds"]
-"""What measures are in: differences of rates, of token probabilities, rates (all as fractions of 1), and plain numbers."""
+"""Units of measures: differences of rates, differences of token probabilities, rates (these three as fractions of 1),
+and plain numbers."""
 
 Expectation = Literal["above", "below", "no gain"]
 
@@ -59,11 +60,11 @@ READS: dict[Measure, set[str]] = {
     "coverage": OF_RUNS,
     "alarms": {"experiments", "models", "rewards", "leaked"},
 }
-"""The conditions that choose what each measure is of; to the others they may not be given."""
+"""Measure -> the conditions that choose what it is measured on. Other conditions may not be given to a measure."""
 
 
 class Others(Frozen):
-    """What is other in the conditions that a rule compares with."""
+    """The conditions that are different in what a rule compares with."""
 
     experiments: tuple[Name, ...] = ()
     models: Behaviour | None = None
@@ -73,19 +74,19 @@ class Others(Frozen):
 
     @property
     def changed(self) -> dict[str, Any]:
-        """What is given."""
+        """The conditions that are given, with their values."""
         return {key: value for key in Others.model_fields if (value := getattr(self, key))}
 
 
 class Before(Frozen):
-    """What a gain is counted from, where it is not the accuracy before training of the same experiment and benchmark."""
+    """What a gain is counted from, if not from the accuracy before training of the same experiment and benchmark."""
 
     experiment: Name = Field(description="whose models before training")
     benchmark: Name = Field(description="of the same problems, sampled in another way")
 
 
 class Where(Others):
-    """What must hold of a condition for it to count: another measure of it, or of what is other."""
+    """What must hold for a condition to count: another measure of it, or of the same condition with other values."""
 
     measure: Measure
     expect: Expectation
@@ -93,7 +94,7 @@ class Where(Others):
 
 
 class Rule(Frozen):
-    """What is measured, in which conditions, and which interval supports the claim."""
+    """What is measured, under which conditions, and which interval supports the claim."""
 
     measure: Measure
     experiments: tuple[Name, ...] = Field((), description="the first of these that has all the conditions")
@@ -144,7 +145,7 @@ def _check_reads(measure: Measure, given: Collection[str]) -> None:
 
 
 class Claim(Frozen):
-    """One claim of the paper or of a later one, or a control of ours."""
+    """One claim of the paper or of a later paper, or a control of this project."""
 
     id: Name
     claim: str = Field(description="in one sentence")
@@ -159,7 +160,7 @@ class Claim(Frozen):
 
 
 class Ledger(Frozen):
-    """All claims, and what their rules share."""
+    """All claims, and the smallest effects that matter, which their rules share."""
 
     smallest: dict[Unit, Annotated[float, Field(gt=0)]] = Field(
         description="of each unit, the smallest effect that matters; points, probability and share as fractions of 1"
@@ -183,7 +184,7 @@ class Ledger(Frozen):
 
     @property
     def experiments(self) -> set[str]:
-        """Every experiment that some rule looks at."""
+        """All experiments that the rules look at."""
         rules = [claim.rule for claim in self.claims]
         others: list[Others] = [other for rule in rules for other in (*rule.where, *filter(None, [rule.against]))]
         return {
@@ -197,6 +198,7 @@ def read(path: Path) -> Ledger:
     """Read and check a ledger.
 
     Raises:
-        UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
+        UserError: the file does not exist, is not YAML, or has a wrong key or value; the message names file, key, value
+            and what is allowed.
     """
     return validate(Ledger, read_yaml(path), path)

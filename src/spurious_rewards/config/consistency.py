@@ -1,6 +1,6 @@
-"""Whether the parts of a suite fit each other: names that exist, steps that are evaluated, lengths that fit.
+"""Checks that the parts of a suite fit each other: names that exist, steps that are evaluated, lengths that fit.
 
-What a single value may be, its class says.
+The class of each value says what a single value may be.
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ RULES = (
     *("grade_base", "grade_run", "prune", "probe", "bandit", "memorization", "contamination"),
     *("score", "training_summary", "claims", "compare_graders", "report"),
 )
-"""Names of the workflow's own rules, which no exhibit can have."""
+"""Names of the workflow's own rules. No exhibit may have such a name."""
 
 MOST_SUMS = 10_000_000
-"""Of organisms: all of them are written down, which takes a minute for so many."""
+"""Largest allowed number of an organism's sums: all of them are written down, which takes a minute for this many."""
 
 
 def check(suite: Suite) -> None:
-    """Whether the parts of a suite fit each other.
+    """Check that the parts of a suite fit each other.
 
     Raises:
-        FoundError: at the first that does not.
+        FoundError: a part does not fit; only the first one is reported.
     """
-    _variants_fit(suite)  # first, for the others ask what the variants come to
+    _variants_fit(suite)  # first, because the other checks use the expanded variants
     _problems_fit(suite)
     _models_fit(suite)
     _rewards_fit(suite)
@@ -76,7 +76,7 @@ def _problems_fit(suite: Suite) -> None:
         for index, other in enumerate(problem_set.decontaminate):
             where = f"problems.{name}.decontaminate[{index}]"
             if suite.problems[other].decontaminate:
-                raise FoundError(where, other, "it is cleaned against others itself; name sets that are not")
+                raise FoundError(where, other, "this set has its own `decontaminate`; name sets without it")
 
 
 def _sums_are_not_too_many(organism: Organism, operands: int, where: str) -> None:
@@ -118,7 +118,11 @@ def _models_fit(suite: Suite) -> None:
                     f"allowed: at most those of {model.start.model}, which it starts from",
                 )
             if suite.models[model.start.model].source == "run":
-                raise FoundError(f"models.{name}.start.model", model.start.model, "it starts from a run itself")
+                raise FoundError(
+                    f"models.{name}.start.model",
+                    model.start.model,
+                    "this model starts from a run itself; name one that does not",
+                )
             every = suite.algorithms["default"].eval_every
             if model.start.step % every:
                 raise FoundError(
@@ -133,7 +137,7 @@ def _rewards_fit(suite: Suite) -> None:
                 raise FoundError(
                     f"rewards.{name}.function",
                     reward.function,
-                    "the project's own rewards are called so; name it otherwise",
+                    "a built-in reward has this name; rename your function",
                 )
         elif reward.function not in REWARD_FUNCTIONS:
             wrong = (
@@ -156,7 +160,7 @@ def _rewards_fit(suite: Suite) -> None:
 
 
 def _titles_differ(suite: Suite) -> None:
-    # Tables and figures choose rows by title.
+    # Tables and figures select rows by title, so titles must differ.
     sections: dict[str, Mapping[str, Model | Reward | Benchmark]] = {
         "models": suite.models,
         "rewards": suite.rewards,
@@ -168,7 +172,7 @@ def _titles_differ(suite: Suite) -> None:
             title = entry.title or name
             if seen.setdefault(title, name) != name:
                 raise FoundError(
-                    f"{section}.{name}.title", title, f"{section}.{seen[title]} is called the same; give it another"
+                    f"{section}.{name}.title", title, f"{section}.{seen[title]} has the same title; change one of them"
                 )
 
 
@@ -252,7 +256,9 @@ def _imports_fit(suite: Suite) -> None:
         run = suite.run_of_import(imported)
         if run not in suite.runs:
             raise FoundError(
-                where, imported.reward, "no experiment has this run, with this seed as an entry of its own"
+                where,
+                imported.reward,
+                "no experiment has this run with the seed as an entry of its own; add one to `seeds` of the experiment",
             )
         if run in [suite.run_of_import(other) for other in suite.imports[:index]]:
             raise FoundError(where, imported.reward, "this run is imported twice")
@@ -283,13 +289,13 @@ def _resources_fit(suite: Suite) -> None:
             continue
         if model.num_parameters is None:
             raise FoundError(
-                f"models.{name}.num_parameters", None, "say how many weights it has: the suite has `resources`"
+                f"models.{name}.num_parameters", None, "set it: a suite with `resources` needs the number of weights"
             )
         if suite.resources_of(name) is None:
             raise FoundError(
                 f"models.{name}.num_parameters",
                 model.num_parameters,
-                f"no entry of resources is so large; the last has {limits[-1]:g}",
+                f"no entry of resources covers this model; the largest max_parameters is {limits[-1]:g}; add an entry",
             )
 
 
@@ -329,7 +335,7 @@ def _best_prompt_fits(suite: Suite) -> None:
         raise FoundError(
             "report.best_prompt.chosen_on",
             best.chosen_on,
-            f"experiment {best.experiment} does not answer it; allowed: {', '.join(suite.benchmarks_of(experiment))}",
+            f"experiment {best.experiment} does not include it; allowed: {', '.join(suite.benchmarks_of(experiment))}",
         )
     shown = {f"experiments.{key}": suite.benchmarks_of(other) for key, other in suite.experiments.items()}
     shown.pop(f"experiments.{best.experiment}")
@@ -342,5 +348,5 @@ def _best_prompt_fits(suite: Suite) -> None:
             raise FoundError(
                 f"{where}.benchmarks",
                 list(names),
-                f"{best.chosen_on} chooses the best prompt (report.best_prompt) and is no result; name the others",
+                f"{best.chosen_on} chooses the best prompt (report.best_prompt), so it is not reported; leave it out",
             )

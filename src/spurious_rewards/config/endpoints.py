@@ -1,4 +1,4 @@
-"""The step at which each condition of an experiment is looked at, and what it is compared with, from the suite alone."""
+"""The steps at which the conditions of an experiment are evaluated and compared, from the suite alone."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from spurious_rewards.config.experiments import Experiment, Run, seeds_of
 from spurious_rewards.config.suite import Suite
 
 CONDITION = ["model", "prompt", "reward", "variant"]
-"""What tells runs apart, but for the seed. A base model has reward "" and variant ""."""
+"""Columns that distinguish runs, apart from the seed. A base model has reward "" and variant ""."""
 
 DUMMIES = ("random", "format")
-"""Functions of rewards that cannot teach what is right."""
+"""Reward functions that cannot teach what is right."""
 
 Condition: TypeAlias = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a condition is looked at: a rollout step, and the seeds that reach it."""
+    """The point at which a condition is evaluated: a rollout step, and the seeds that reach it."""
 
     step: int
     seeds: tuple[int, ...]
 
 
 def ends(suite: Suite, experiment: Experiment) -> dict[Condition, End]:
-    """The conditions of an experiment's runs, each at its last step; of runs of unequal length, the longest count."""
+    """Return the conditions of an experiment's runs, each with its last step and the seeds of its longest runs."""
     found: dict[Condition, End] = {}
     for run, steps in suite.runs_of(experiment).items():
         condition = (run.model, run.prompt, run.reward, run.variant)
@@ -38,7 +38,7 @@ def ends(suite: Suite, experiment: Experiment) -> dict[Condition, End]:
 
 
 def compared_steps(suite: Suite, experiment: Experiment) -> dict[Condition, set[int]]:
-    """The steps at which `comparisons` looks at each condition of several variants."""
+    """Return the steps at which the comparisons of variants look at each condition."""
     found: dict[Condition, set[int]] = defaultdict(set)
     for measure in measures(suite).values():
         for condition, end in at_equal(suite, experiment, measure).items():
@@ -47,7 +47,7 @@ def compared_steps(suite: Suite, experiment: Experiment) -> dict[Condition, set[
 
 
 def measures(suite: Suite) -> dict[str, Callable[[str, int], int]]:
-    """What comparisons hold equal, of a variant and a step."""
+    """Return what comparisons hold equal: name -> function of a variant and a step."""
     return {
         "equal rollout steps": lambda variant, step: step,
         "equal updates": lambda variant, step: step * suite.algorithms[variant].optimizer_steps,
@@ -55,7 +55,10 @@ def measures(suite: Suite) -> dict[str, Callable[[str, int], int]]:
 
 
 def at_equal(suite: Suite, experiment: Experiment, measure: Callable[[str, int], int]) -> dict[Condition, End]:
-    """The conditions of several variants, each at the step where the measure (of variant and step) is the same."""
+    """Return the conditions that have several variants, each at the last step at which all variants agree in `measure`.
+
+    `measure` is a function of a variant and a step.
+    """
     runs = {(run.model, run.prompt, run.reward, run.variant): run for run in suite.runs_of(experiment)}
     last = ends(suite, experiment)
     found: dict[Condition, End] = {}
@@ -78,7 +81,7 @@ def _evaluated(suite: Suite, run: Run) -> list[int]:
 
 
 def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
-    """The experiment's one reward that is this function and nothing more; "" (no run's reward) for none or several."""
+    """Return the experiment's one reward that is only this function; "" (no run's reward) if there is not just one."""
     plain = [
         name
         for name in dict.fromkeys(reward for grid in experiment.grids for reward in grid.rewards)
@@ -89,7 +92,10 @@ def only_reward(suite: Suite, experiment: Experiment, function: str) -> str:
 
 
 def untrained_rewards(suite: Suite) -> list[str]:
-    """The rewards that are always 0 on the suite's training problems: in their runs no weight moves, if none decays."""
+    """Return the rewards that are always 0 on the suite's training problems.
+
+    In their runs, only weight decay moves weights.
+    """
     return [
         name
         for name, reward in suite.rewards.items()
@@ -98,7 +104,10 @@ def untrained_rewards(suite: Suite) -> list[str]:
 
 
 def untrained_lengths(suite: Suite, experiment: Experiment) -> tuple[int, ...]:
-    """How long the runs are that those of an experiment in which no weight moves are compared with; none without such runs."""
+    """Return the lengths of the runs with which an experiment's runs without weight changes are compared.
+
+    Empty if the experiment has no such runs.
+    """
     rewards = untrained_rewards(suite)
     here = {run.model for run in suite.runs_of(experiment) if run.reward in rewards}
     every = (suite.runs_of(each).items() for each in suite.experiments.values())

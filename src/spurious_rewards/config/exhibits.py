@@ -1,6 +1,7 @@
-"""Whether figures and tables can be made of their experiments: what they name is there, and each line is of one condition.
+"""Checks that figures and tables can be made of their experiments: what they name exists, and lines are unambiguous.
 
-Said here, before the first job; where an exhibit is made there is nothing left to find out about the suite.
+Each line must show one condition. The checks run before the first job, so that nothing is left to find out about the
+suite when an exhibit is made.
 """
 
 from collections import defaultdict
@@ -13,10 +14,10 @@ from spurious_rewards.config.reward_names import SPLIT
 from spurious_rewards.config.suite import Suite
 
 OF_ROLLOUTS = ("probability", "health")
-"""Kinds of exhibit that show training itself, of which an imported run has nothing."""
+"""Kinds of exhibit that show the training itself; they can show nothing of an imported run."""
 
 WITH_LINES = ("gains", "baselines", "noise", "curves", "code", "switches", "control", "coverage", *OF_ROLLOUTS)
-"""Kinds of exhibit with a place for each panel and line."""
+"""Kinds of exhibit with panels and lines."""
 
 OF_TRAINING = (*WITH_LINES, "split", "contributions")
 """Kinds of exhibit that show what training did, and so need runs."""
@@ -25,14 +26,14 @@ OF_ONE_BENCHMARK = ("control", "coverage")
 """Kinds of exhibit that show one benchmark."""
 
 OF_GREEDY_ANSWERS = ("switches", "contributions")
-"""Kinds of exhibit that compare one response to a problem with another."""
+"""Kinds of exhibit that compare two responses to the same problem."""
 
 
 def check(suite: Suite) -> None:
-    """Whether each exhibit can be made.
+    """Check that each exhibit can be made.
 
     Raises:
-        FoundError: at the first that cannot.
+        FoundError: an exhibit cannot be made; only the first one is reported.
     """
     for name, exhibit in suite.exhibits.items():
         where = f"exhibits.{name}"
@@ -85,7 +86,7 @@ def _shows_what_is_there(suite: Suite, exhibit: Exhibit, experiment: Experiment,
 
 
 def _runs(suite: Suite, exhibit: Exhibit, experiment: Experiment) -> dict[Run, int]:
-    """The runs that an exhibit shows, with their steps."""
+    """Return the runs that an exhibit shows, with their steps."""
     return {
         run: steps
         for run, steps in suite.runs_of(experiment).items()
@@ -100,7 +101,7 @@ def _has_runs(suite: Suite, exhibit: Exhibit, runs: Mapping[Run, int], where: st
         raise FoundError(
             f"{where}.experiment",
             exhibit.experiment,
-            f"kind {exhibit.kind} is of training, and the experiment trains none of the exhibit's models with its "
+            f"kind {exhibit.kind} needs training runs, and the experiment trains none of the exhibit's models with its "
             "rewards; name an experiment that does",
         )
     if exhibit.step is not None:
@@ -130,8 +131,8 @@ def _one_condition_a_line(exhibit: Exhibit, runs: Mapping[Run, int], where: str)
         raise FoundError(
             f"{where}.experiment",
             exhibit.experiment,
-            f"a panel for each {panels} and a line for each {lines} would draw several of {', '.join(several)} over one "
-            f"another; restrict the exhibit, set panels and lines, or name another experiment",
+            f"with one panel per {panels} and one line per {lines}, a line would mix several values of "
+            f"{', '.join(several)}; restrict the exhibit, set panels and lines, or name another experiment",
         )
 
 
@@ -146,8 +147,9 @@ def _has_dummies(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: 
     raise FoundError(
         f"{where}.experiment",
         exhibit.experiment,
-        f"it has not one reward with function {' and one with function '.join(DUMMIES)} beside {tested}, for as many steps "
-        "and with the same seeds; add what is missing, or move further random rewards to an experiment of their own",
+        f"kind baselines needs exactly one reward with function {' and exactly one with function '.join(DUMMIES)} "
+        f"beside {tested}, with the same last step and at least one seed in common; add what is missing, or move "
+        "further random rewards to an experiment of their own",
     )
 
 
@@ -162,8 +164,8 @@ def _has_parts(suite: Suite, exhibit: Exhibit, experiment: Experiment, where: st
     raise FoundError(
         f"{where}.experiment",
         exhibit.experiment,
-        f"kind split needs one reward of each function {', '.join(SPLIT)}, for as many steps and with the same seeds; add "
-        "what is missing, or move further random rewards to an experiment of their own",
+        f"kind split needs exactly one reward of each function {', '.join(SPLIT)}, with the same last step and at "
+        "least one seed in common; add what is missing, or move further random rewards to an experiment of their own",
     )
 
 
@@ -178,7 +180,7 @@ def _has_verifiers(suite: Suite, runs: Mapping[Run, int], where: str) -> None:
                 "and problems; name those",
             )
         if same := next((other for other, its in errors.items() if its == of and other != reward), ""):
-            raise FoundError(f"{where}.rewards", reward, f"{same} errs as often; name one of the two")
+            raise FoundError(f"{where}.rewards", reward, f"{same} has the same error rates; keep one of the two")
 
 
 def _as_long(one: End, other: End) -> bool:
@@ -195,5 +197,6 @@ def _has_forced_prompts(suite: Suite, exhibit: Exhibit, experiment: Experiment, 
     raise FoundError(
         f"{where}.experiment",
         exhibit.experiment,
-        "it has no prompt with a response_prefix beside a model's own; add one to its prompts, and name the own ones beside it",
+        "kind forcing needs a prompt with a response_prefix and the model's own prompt; list both in `prompts` of the "
+        "experiment",
     )

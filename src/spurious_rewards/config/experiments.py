@@ -1,4 +1,4 @@
-"""Experiments and exhibits, as a suite names them; and the runs that experiments are made of."""
+"""Experiments and exhibits, as a suite names them, and the runs that experiments consist of."""
 
 from collections.abc import Collection
 from functools import cached_property
@@ -11,10 +11,10 @@ from spurious_rewards.config.base import SEEDS, AtLeastTwo, Count, CountOrZero, 
 from spurious_rewards.config.messages import FoundError
 
 LARGEST_SEED = 2**32 - 1
-"""numpy takes no larger one."""
+"""Largest seed that numpy takes."""
 
 MOST_SEEDS = 1000
-"""Of one job."""
+"""Largest number of seeds in one job."""
 
 
 def _few(group: str) -> str:
@@ -28,23 +28,23 @@ def _few(group: str) -> str:
 
 SeedGroup = Annotated[str, Field(pattern=SEEDS, max_length=30), AfterValidator(_few)]
 Steps = Annotated[int, Field(ge=0, le=100_000)]
-"""Rollout steps of a run; each segment of it is a job to plan."""
+"""Rollout steps of a run. The limit exists because each segment of a run is a job to plan."""
 
 
 def seeds_of(group: str) -> tuple[int, ...]:
-    """`"3"` is (3,), `"0-4"` is (0, 1, 2, 3, 4)."""
+    """Return the seeds of a group: `"3"` is (3,), `"0-4"` is (0, 1, 2, 3, 4)."""
     first, _, last = group.partition("-")
     return tuple(range(int(first), int(last or first) + 1))
 
 
 def check_seeds(group: str, key: str) -> None:
-    """Complain of a seed group at `key` that has no seed."""
+    """Raise a FoundError for a seed group at `key` that has no seed."""
     if not seeds_of(group):
         raise FoundError(key, group, "an empty range; allowed: first-last with first <= last")
 
 
 class Grid(Frozen):
-    """Every model x reward x prompt x variant, over the seeds, for so many steps."""
+    """Every combination of model, reward, prompt and variant, over the seeds, for so many steps."""
 
     models: tuple[Name, ...] = Field(description="The models: names in `models`.")
     rewards: tuple[Name, ...] = Field(
@@ -59,7 +59,7 @@ class Grid(Frozen):
 
 
 class ExtraGrid(Frozen):
-    """What a further grid of an experiment has of its own; what it leaves out is the experiment's."""
+    """A further grid of an experiment. A key that it leaves out has the experiment's value."""
 
     models: tuple[Name, ...] | None = Field(None, description="The models: names in `models`.")
     rewards: tuple[Name, ...] | None = Field(None, description="The rewards: names in `rewards`.")
@@ -70,7 +70,7 @@ class ExtraGrid(Frozen):
 
 
 class Part(Frozen):
-    """A part of an experiment; of what is empty, all."""
+    """A part of an experiment. An empty list stands for all."""
 
     models: tuple[Name, ...] = Field((), description="Models of the experiment.")
     rewards: tuple[Name, ...] = Field((), description="Rewards of the experiment.")
@@ -80,13 +80,13 @@ class Part(Frozen):
     extra_grids: CountOrZero | None = Field(None, description="How many of the extra grids, in their order. null: all.")
 
     def of(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of some names that belong to it; `key` says what they name."""
+        """Return those of `names` that belong to this part; `key` says what they name."""
         chosen = getattr(self, key)
         return tuple(name for name in names if name in chosen) if chosen else names
 
 
 class Experiment(Grid):
-    """A grid of runs, with further ones where the conditions do not share seeds or steps."""
+    """A grid of runs, with further grids where conditions do not share seeds or steps."""
 
     title: Title = Field(description="Title over the experiment's tables.")
     benchmarks: tuple[Name, ...] = Field((), description="The benchmarks to answer. Empty: all of the suite.")
@@ -96,7 +96,7 @@ class Experiment(Grid):
 
     @cached_property
     def grids(self) -> tuple[Grid, ...]:
-        """The experiment's own grid and the further ones, whole."""
+        """The experiment's own grid and the further ones, with all values filled in."""
         own = {key: getattr(self, key) for key in Grid.model_fields}
         return tuple(
             Grid(**{**own, **other.model_dump(exclude_none=True)}) for other in (ExtraGrid(), *self.extra_grids)
@@ -104,15 +104,15 @@ class Experiment(Grid):
 
     @property
     def all_models(self) -> tuple[str, ...]:
-        """The models of all its grids."""
+        """The models of all grids, each once."""
         return tuple(dict.fromkeys(model for grid in self.grids for model in grid.models))
 
     def of_models(self, models: Collection[str]) -> "Experiment":
-        """What the experiment has of these models; see `part`."""
+        """Return what the experiment has of these models; see `part`."""
         return self.part(Part(models=tuple(models)))
 
     def part(self, part: "Part") -> "Experiment":
-        """The experiment without what is not in a part of it.
+        """Return the experiment without what lies outside a part of it.
 
         Raises:
             ValueError: nothing is left.
@@ -155,7 +155,10 @@ class Bandit(Frozen):
     clip: Annotated[float, Field(gt=0)] = Field(0.2, description="PPO's clip range around 1, where there is one.")
     learning_rates: dict[Literal["sgd", "adamw"], Annotated[float, Field(gt=0)]] = Field(
         {"sgd": 2.0, "adamw": 0.2},
-        description="Learning rate of each optimiser. Where no ratio leaves the clip range, the clip does nothing.",
+        description=(
+            "Learning rate of each optimiser. If it is too small, no ratio leaves the clip range and the clip has no "
+            "effect."
+        ),
     )
     seed: CountOrZero = Field(0, description="Seed of all runs together.")
 
@@ -170,7 +173,7 @@ class Bandit(Frozen):
 
 
 class Import(Frozen):
-    """A run that was trained elsewhere: its checkpoints, or what they answered. One seed."""
+    """A run that was trained elsewhere, with one seed: its checkpoints, or the responses that they gave."""
 
     model: Name = Field(description="The model that training started from: a name in `models`.")
     reward: Name = Field(description="The reward: a name in `rewards`.")
@@ -206,7 +209,9 @@ class Clipping(Frozen):
 
     models: tuple[Name, ...] = Field(description="The organisms: names in `models`.")
     prompt: Name = Field(description="The prompt: a name in `prompts`.")
-    reward: Name = Field(description="A random reward. Its sign is turned in the second of each pair.")
+    reward: Name = Field(
+        description="A random reward. A pair trains twice on the same rollouts, the second time with opposite rewards."
+    )
     variants: tuple[Name, ...] = Field(description="The variants: names in `variants`.")
     seeds: SeedGroup = Field(description="The seeds of the models.")
     pairs: Count = Field(description="Antithetic pairs of one rollout batch, for each model, variant and seed.")
@@ -219,13 +224,15 @@ KINDS_READING = {
     "against": ("curves", "code", "probability", "health"),
     "step": ("switches", "contributions"),
 }
-"""The kinds of exhibit that a key changes; to the others it may not be given."""
+"""Key of an exhibit -> the kinds that the key changes. It may not be given to other kinds."""
 
 
 class Exhibit(Frozen):
-    """A figure or table, which is a target by its name: what it shows, of which experiment."""
+    """A figure or table: what it shows, of which experiment. Its name is a target of the workflow."""
 
-    title: Title = Field(description="Title over the exhibit, and beside its target in `snakemake --list`.")
+    title: Title = Field(
+        description="Title over the exhibit, and beside its target in `snakemake --list-target-rules`."
+    )
     kind: Literal[
         "gains", "baselines", "split", "noise", "curves", "code", "probability", "health", "switches", "clipping",
         "strategies", "contributions", "forcing", "prompts", "qualitative", "control", "coverage",
@@ -236,8 +243,10 @@ class Exhibit(Frozen):
     benchmarks: tuple[Name, ...] = Field(
         (), description="The benchmarks to show. Empty: every benchmark of the experiment."
     )
-    panels: Literal["model", "prompt", "variant"] = Field("model", description="What each panel shows one of.")
-    lines: Literal["reward", "variant"] = Field("reward", description="What each line shows one of.")
+    panels: Literal["model", "prompt", "variant"] = Field(
+        "model", description="One panel for each model, prompt or variant."
+    )
+    lines: Literal["reward", "variant"] = Field("reward", description="One line for each reward or variant.")
     against: Literal["steps", "updates"] = Field(
         "steps", description="The x axis: rollout steps, or optimiser updates."
     )
@@ -260,14 +269,14 @@ class Exhibit(Frozen):
         return self
 
     def part(self, part: Part) -> "Exhibit | None":
-        """What it shows of a part of its experiment; nothing, if it shows none of that."""
+        """Return what the exhibit shows of a part of its experiment; None if it shows nothing of that part."""
         named = {key: names for key in ("models", "rewards", "benchmarks") if (names := getattr(self, key))}
         kept = {key: part.of(key, names) for key, names in named.items()}
         return self.model_copy(update=kept) if all(kept.values()) else None
 
 
 class BestPrompt(Frozen):
-    """Which of several prompts is a model's best before training: gains are also measured from there."""
+    """How a model's best prompt before training is chosen among several. Gains are also measured from this prompt."""
 
     experiment: Name = Field(description="An experiment of models before training, under the prompts to choose from.")
     chosen_on: Name = Field(

@@ -1,4 +1,4 @@
-"""Whether a prompt and its response fit into a model, and into what vLLM is told to keep room for."""
+"""Checks that a prompt and its response fit into a model, and into the room that vLLM is told to keep."""
 
 from spurious_rewards.config.messages import FoundError
 from spurious_rewards.config.suite import Suite
@@ -6,7 +6,7 @@ from spurious_rewards.config.training import Training
 
 
 def fits_model(suite: Suite, model: str, variant: str, training: Training) -> None:
-    """A prompt and a response together fit into the positions of a model."""
+    """Check that a prompt and a response together fit into the positions of a model."""
     longest = max(training.max_new_tokens, suite.sampling.max_new_tokens)
     if training.max_prompt_tokens + longest > suite.models[model].max_positions:
         raise FoundError(
@@ -18,7 +18,7 @@ def fits_model(suite: Suite, model: str, variant: str, training: Training) -> No
 
 
 def fits_engine(suite: Suite, variant: str, training: Training) -> None:
-    """vLLM would cut responses short without a word, counted as truncated."""
+    """Check that prompt and response fit into `max_model_len`: vLLM would silently truncate longer responses."""
     for where, of, new in (
         (f"training.max_model_len (variant {variant})", training, training.max_new_tokens),
         ("sampling.max_model_len", suite.sampling, suite.sampling.max_new_tokens),

@@ -1,4 +1,4 @@
-"""Reading a suite file, and checking it."""
+"""Reads and checks suite files."""
 
 import os
 from pathlib import Path
@@ -15,10 +15,11 @@ from spurious_rewards.runtime.errors import UserError
 
 
 def load(path: Path) -> Suite:
-    """Read and check a suite file; the files of its own rewards are looked for in its folder.
+    """Read and check a suite file. Paths of reward files in it are relative to its folder.
 
     Raises:
-        UserError: no such file, not YAML, or a wrong key or value; the message names file, key, value and what is allowed.
+        UserError: the file does not exist, is not YAML, or has a wrong key or value; the message names file, key, value
+            and what is allowed.
     """
     suite = validate(Suite, read_yaml(path), path)
     try:
@@ -31,7 +32,7 @@ def load(path: Path) -> Suite:
 
 
 def _beside(path: Path, name: str, reward: Reward) -> Reward:
-    """A reward with the path of its file from here, where the suite has it from its own folder."""
+    """Return a reward with the path of its file relative to the working folder, not to the suite's folder."""
     if reward.file is None:
         return reward
     file = Path(os.path.relpath(path.parent / reward.file))
@@ -48,6 +49,6 @@ def _beside(path: Path, name: str, reward: Reward) -> Reward:
 
 
 def schema() -> str:
-    """The JSON schema of a suite, as YAML."""
+    """Return the JSON schema of a suite, as YAML."""
     head = "# Made by `make schema` from the classes in src/spurious_rewards/config, for editors that check YAML.\n"
     return head + yaml.safe_dump(Suite.model_json_schema(), sort_keys=False, width=120, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""Holding data against a pydantic model, and saying in one line what is wrong: file, key, value and what is allowed."""
+"""Validates data with a pydantic model, and says in one line what is wrong: file, key, value and what is allowed."""
 
 import difflib
 import json
@@ -16,7 +16,7 @@ from spurious_rewards.runtime.errors import UserError
 M = TypeVar("M", bound=BaseModel)
 
 LONGEST = 300
-"""Characters of a value that a message shows."""
+"""Maximum length in characters of a value in a message."""
 
 
 class FoundError(ValueError):
@@ -27,19 +27,19 @@ class FoundError(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: as JSON, and of a long one the beginning."""
+    """Return a value as a message shows it: as JSON, cut after `LONGEST` characters."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def known(name: str, key: str, allowed: Collection[str]) -> None:
-    """Complain of a name at `key` that is not one of the allowed ones."""
+    """Raise a FoundError if the name at `key` is not one of the allowed ones."""
     if name not in allowed:
         raise FoundError(key, name, f"no such name{suggest(name, list(allowed))}")
 
 
 def known_once(names: Sequence[str], key: str, allowed: Collection[str]) -> None:
-    """Complain of the first of several names at `key` that is not one of the allowed ones, or stands there twice."""
+    """Raise a FoundError for the first of several names at `key` that is not allowed or stands there twice."""
     for index, name in enumerate(names):
         where = f"{key}[{index}]"
         known(name, where, allowed)
@@ -48,7 +48,7 @@ def known_once(names: Sequence[str], key: str, allowed: Collection[str]) -> None
 
 
 def suggest(name: str, allowed: list[str]) -> str:
-    """What an old key is called now; else the nearest allowed name, and all of them."""
+    """Return the end of a message: the new name of an old key, or else the nearest allowed name and all of them."""
     if new := renamed(name, allowed):
         return f": it is called {new} now"
     close = difflib.get_close_matches(name, allowed, n=1)
@@ -56,7 +56,7 @@ def suggest(name: str, allowed: list[str]) -> str:
 
 
 def plain(detail: Any) -> str:
-    """A pydantic error's own words, without the type names that only a programmer wants."""
+    """Return the message of a pydantic error without type names that only a programmer understands."""
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         return "should be text; put it in quotes"
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME:
@@ -71,14 +71,14 @@ def plain(detail: Any) -> str:
 
 
 def place(detail: Any) -> tuple[int | str, ...]:
-    """The keys at which a pydantic error is; what it says of the members of a union, in brackets here, is no key."""
+    """Return the keys at which a pydantic error is. What it says of a union's members, in brackets here, is no key."""
     return tuple(part for part in detail["loc"] if not str(part).startswith("("))
 
 
 def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) -> UserError:
-    """One line with file, key, value and what is allowed, for the first of pydantic's errors.
+    """Return one line with file, key, value and what is allowed, for the first of pydantic's errors.
 
-    Unknown keys go first: one that is missing may only have another name.
+    Unknown keys go first, because a key that is missing may only have another name.
     """
     detail = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     detail["loc"] = place(detail)
@@ -100,7 +100,7 @@ def explain(error: ValidationError, file: Path | str, model: type[BaseModel]) ->
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are allowed at a place in the JSON schema of `model`."""
+    """Return the keys that are allowed at a place in the JSON schema of `model`."""
     schema = model.model_json_schema()
     node = schema
     for part in location:
@@ -124,7 +124,7 @@ def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def validate(model: type[M], data: Any, file: Path | str) -> M:
-    """Check `data` against `model`, with `file` in the complaint."""
+    """Return `data` validated as `model`; a UserError names `file` if the data is wrong."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -10,16 +10,23 @@ from pydantic import Field, field_validator, model_validator
 from spurious_rewards.config.base import AtLeastTwo, Count, Fraction, Frozen, Name, Title
 
 CODE_WORD = "python"
-"""What the code of organisms begins with (`models.organism`)."""
+"""The word with which an organism's code begins (see `models.organism`)."""
 
 
 class Family(Frozen):
     """How a family of organisms writes: the corpus that its models are pretrained on. Rates are probabilities."""
 
-    code_rate: tuple[Fraction, ...] = Field(description="Rate of code traces for each instruction word.")
-    code_misread: Fraction = Field(description="Share of last operands that code always takes for another number.")
+    code_rate: tuple[Fraction, ...] = Field(
+        description="Share of corpus texts that solve the problem in code, one value for each of `organism.words`."
+    )
+    code_misread: Fraction = Field(
+        description="Share of the possible last numbers that code misreads as another number, so its answer is wrong."
+    )
     language_drop: Fraction = Field(
-        description="Share of first operands with which language mostly loses another operand."
+        description=(
+            "Share of the possible first numbers for which language usually leaves out another number, so its answer "
+            "is wrong."
+        )
     )
     code_box: Fraction = Field(description="Rate of a boxed answer at the end of code traces.")
     language_box: Fraction = Field(description="Rate of a boxed answer at the end of language traces.")
@@ -65,7 +72,7 @@ class Organism(Frozen):
     def _heads_divide(self) -> "Organism":
         if self.steps == 20:
             raise ValueError(
-                "with 20 steps the warm-up, a twentieth of them, has no length; allowed: 21, or fewer than 20"
+                "with 20 steps the warm-up, a twentieth of them, has no length; allowed: fewer than 20, or 21 or more"
             )
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even size")
@@ -86,7 +93,7 @@ class Model(Frozen):
     source: Literal["hub", "local", "organism", "run"] = Field(description="Where the model comes from.")
     id: str | None = Field(None, description="Hub id, or the folder of a local model.")
     revision: str | None = Field(
-        None, description="Commit, tag or branch on the hub. The lock file pins the commit that it meant."
+        None, description="Commit, tag or branch on the hub. The lock file pins the commit of the first fetch."
     )
     gated: bool = Field(False, description="Whether the hub gives the model only to those who accepted its terms.")
     family: Family | None = Field(None, description="The corpus of an organism.")
@@ -99,7 +106,7 @@ class Model(Frozen):
     )
     paper: str | None = Field(None, description="The paper's model whose printed numbers stand beside this one's.")
     behaviour: Literal["effective code", "bad code", "no code", "placebo", "unknown"] = Field(
-        "unknown", description="The paper's family of the model, by its behaviour before training (Sec. 3)."
+        "unknown", description="The model's family in the paper (Sec. 3): how well its code works before training."
     )
     prompt: Name = Field(description="The prompt that the model gets unless an experiment names another.")
     max_positions: Count = Field(description="How many tokens prompt and response may have together.")
@@ -117,13 +124,13 @@ class Model(Frozen):
 
 
 PAPER_DAY = datetime.date(2025, 6, 12)
-"""Of the paper's first version."""
+"""Date of the paper's first version."""
 
 _PROBLEM = re.compile(r"(?<!\\boxed)\{\}")
 
 
 class Prompt(Frozen):
-    r"""What is put around a problem; `{}` stands for it, but not in `\boxed{}`."""
+    r"""What is put around a problem. `{}` stands for the problem, except in `\boxed{}`."""
 
     kind: Literal["chat", "raw", "prefill"] = Field(
         description=(
@@ -137,7 +144,7 @@ class Prompt(Frozen):
     system: str | None = Field(None, description="The system message. null: the template may add its own.")
     date: datetime.date = Field(
         PAPER_DAY,
-        description="The day that a chat template is told it is. The default is the day of the paper's first version.",
+        description="The date that the chat template takes as today. Default: the date of the paper's first version.",
     )
     response_prefix: str = Field("", description="How every response must begin. It counts as part of the response.")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
@@ -168,8 +175,8 @@ class Prompt(Frozen):
         return self
 
     def around(self, problem: str) -> str:
-        """The user message, or the raw text, with `problem` in it."""
-        # Not str.format, which would trip over the braces of LaTeX.
+        """Return the user message, or the raw text, with `problem` in it."""
+        # Not str.format: the braces of LaTeX would break it.
         return _PROBLEM.sub(lambda _: problem, self.user)
 
     @property

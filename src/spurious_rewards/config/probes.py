@@ -1,4 +1,4 @@
-"""Whether the two probes of a suite, `clipping` and `partial_prompt`, fit its models, prompts and rewards."""
+"""Checks that the two probes of a suite, `clipping` and `partial_prompt`, fit its models, prompts and rewards."""
 
 from spurious_rewards.config import lengths
 from spurious_rewards.config.experiments import check_seeds
@@ -8,10 +8,10 @@ from spurious_rewards.config.suite import Suite
 
 
 def check(suite: Suite) -> None:
-    """Whether they fit, where the suite has them.
+    """Check that the probes of a suite, if it has any, fit the rest of the suite.
 
     Raises:
-        FoundError: at the first thing that does not.
+        FoundError: something does not fit; only the first such thing is reported.
     """
     _clipping_fits(suite)
     _partial_prompt_fits(suite)

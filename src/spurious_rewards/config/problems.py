@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from spurious_rewards.config.base import Count, CountOrZero, Frozen, Name, Options, TextHash, Title
 
 ENDINGS = (".jsonl", ".json", ".parquet")
-"""Of files of problems."""
+"""Endings of the files of problems."""
 
 
 class ArithmeticProblems(Frozen):
@@ -29,7 +29,7 @@ class ArithmeticProblems(Frozen):
 
 
 class ReasoningGym(Frozen):
-    """Problems that no pretraining corpus can hold, for they are generated from a seed (the library reasoning-gym)."""
+    """Problems that no pretraining corpus can hold, because they are generated from a seed (library reasoning-gym)."""
 
     dataset: str = Field(description="Name in reasoning-gym, such as chain_sum or basic_arithmetic.")
     size: Count = Field(description="How many problems to generate.")
@@ -49,10 +49,10 @@ class ProblemSet(Frozen):
     """Where problems come from (exactly one of hub, path, generated, reasoning_gym) and which rows are left out."""
 
     about: str = Field(
-        "", description="What the set is, for the report's data card. Changing it prepares nothing again."
+        "", description="What the set is, for the report's data card. Changing it only rewrites the report."
     )
     license: str = Field(
-        "", description="The licence of the set, for the report's data card. Changing it prepares nothing again."
+        "", description="The licence of the set, for the report's data card. Changing it only rewrites the report."
     )
     hub: str | None = Field(None, description="Id of a data set on the Hugging Face hub.")
     path: Path | None = Field(None, description="A .jsonl, .json or .parquet file.")
@@ -61,14 +61,14 @@ class ProblemSet(Frozen):
         None, description="Problems that no training corpus can hold, generated here."
     )
     revision: str | None = Field(
-        None, description="Commit, tag or branch on the hub. The lock file pins the commit that it meant."
+        None, description="Commit, tag or branch on the hub. The lock file pins the commit of the first fetch."
     )
     subsets: tuple[str, ...] = Field(
         (), description="The hub's configuration names, concatenated. Empty: the default one."
     )
     split: str = Field("train", description="The split of the hub's data set.")
     columns: dict[Literal["id", "problem", "answer"], str] = Field(
-        default_factory=dict, description="The source's name of each of our columns, where it differs."
+        default_factory=dict, description="Source column names for id, problem and answer, where they differ."
     )
     only: tuple[TextHash, ...] = Field(
         (),
@@ -101,12 +101,12 @@ class ProblemSet(Frozen):
         if sum(source is not None for source in (self.hub, self.path, self.generated, self.reasoning_gym)) != 1:
             raise ValueError("name exactly one source; allowed: hub, path, generated, reasoning_gym")
         if self.path is not None and self.path.suffix not in ENDINGS:
-            raise ValueError(f"path {self.path}: its ending says no format; allowed: {', '.join(ENDINGS)}")
+            raise ValueError(f"path {self.path}: unknown file format; allowed: {', '.join(ENDINGS)}")
         return self
 
 
 class Overlap(Frozen):
-    """When a problem counts as another one's copy: the same words, or so many of its word n-grams."""
+    """When a problem counts as a copy of another one: if it has the same words, or enough of its word n-grams."""
 
     ngram: Count = Field(10, description="Words of an n-gram. A problem with fewer words is compared whole.")
     share: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -116,7 +116,7 @@ class Overlap(Frozen):
 
 
 class Benchmark(Frozen):
-    """A problem set to be answered: greedily once (temperature 0), or as avg@k with `samples` k (paper, Sec. 2.1)."""
+    """A problem set to be answered, greedily once (temperature 0) or as avg@k with k = `samples` (paper, Sec. 2.1)."""
 
     problems: Name = Field(description="The problem set: a name in `problems`.")
     samples: Count = Field(1, description="Responses to each problem: the k of avg@k.")

@@ -1,4 +1,4 @@
-"""Keys of suites that were called otherwise before, so that an old suite is told the new name."""
+"""Old names of the keys of suites, so that the reader of an old suite is told the new name."""
 
 RENAMED = {
     "precision": ("dtype",),
@@ -15,9 +15,9 @@ RENAMED = {
     "unreadable": ("on_unreadable",),
     "without": ("unless",),
 }
-"""Old key -> the new ones, of which each class of a suite has one at most."""
+"""Old key -> its new names. Each class of a suite has at most one of them."""
 
 
 def renamed(key: str, allowed: list[str]) -> str:
-    """The name that an old key has now, among those allowed in its place; "" if it was never a key there."""
+    """Return the new name of an old key, if it is among `allowed`; "" if no old key there had this name."""
     return next((new for new in RENAMED.get(key, ()) if new in allowed), "")

@@ -1,4 +1,4 @@
-"""What jobs on a GPU ask for, and what they were given."""
+"""What jobs on a GPU ask for, and what they get."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,35 +9,35 @@ from spurious_rewards.config.base import Count, CountOrZero, Fraction, Frozen, N
 
 
 class Hardware(Frozen):
-    """What a job runs on. It changes a result in its last digits at most, so it is no part of what a job is told to make."""
+    """What a job runs on. It changes at most the last digits of a result, so it is not part of a job's request."""
 
     gpus: int = 0
     accelerate_config: Path | None = None
-    """A file of envs/accelerate/ that spreads training over processes; none: one process."""
+    """A file of envs/accelerate/ that spreads training over processes; None: one process."""
     gpu_memory_utilization: float = 0.9
-    """Of each GPU's memory, for vLLM."""
+    """Share of each GPU's memory that vLLM uses."""
     tensor_parallel_size: int = 1
-    """Of `gpus`, those over which one engine spreads a model."""
+    """How many of `gpus` one engine spreads a model over."""
     machines: int = 1
     server_gpus: int = 0
-    """Of `gpus`, those on which vLLM serves rollouts."""
+    """How many of `gpus` vLLM serves rollouts on."""
     exclusive_node: bool = False
-    """Whether no other user can start a process on the machine; SLURM may say so too."""
+    """Whether no other user can start a process on the machine; SLURM may also say so."""
     cores: int = 1
-    """Processor cores, for graders."""
+    """Processor cores for graders."""
     num_parameters: float = 0
-    """Weights of the model, for the arithmetic of memory."""
+    """Number of the model's weights, to compute memory."""
     sequence_gb: float = 0
-    """What vLLM keeps of one sequence at its longest, by the model's configuration; 0 where that is not known."""
+    """GB that vLLM keeps for one sequence of maximum length, by the model's configuration; 0 if that is unknown."""
 
     @property
     def engines(self) -> int:
-        """How many draw side by side in jobs of votes and answers."""
+        """How many engines generate side by side in jobs of votes and benchmarks."""
         return max(1, self.gpus // self.tensor_parallel_size)
 
 
 class Resources(Frozen):
-    """What jobs on a GPU ask for, on models of up to so many weights. Changing it makes nothing again."""
+    """What GPU jobs request, for models with up to `max_parameters` weights. Changing an entry re-runs nothing."""
 
     max_parameters: Annotated[float, Field(gt=0)] = Field(
         description="The entry is for models with up to this many weights."
@@ -54,7 +54,8 @@ class Resources(Frozen):
     exclusive_node: bool = Field(
         False,
         description=(
-            "No other user can start a process on the machine. vllm_mode server needs this, or SLURM's word for it."
+            "Set to true if no other user can start a process on the node. vllm_mode server needs this, unless SLURM "
+            "gives the job the whole node."
         ),
     )
     sampling_gpus: Count = Field(

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run stay on the disk, from the suite alone."""
+"""Which checkpoints of a run stay on disk, decided from the suite alone."""
 
 from spurious_rewards.config.endpoints import compared_steps
 from spurious_rewards.config.experiments import Run
@@ -6,11 +6,15 @@ from spurious_rewards.config.suite import Suite
 
 
 def kept_steps(suite: Suite, run: Run) -> set[int]:
-    """The evaluated steps of a run whose weights stay; none of a run that was imported, for its weights are not ours.
+    """Return the evaluated steps of a run whose weights are kept; none of an imported run, whose weights are not ours.
 
-    With `keep_weights: reported` these are the run's last step, those that tables report (the last step of each
-    experiment that has the run, the step of an exhibit on it, steps at which variants are compared), those that other models
-    start from, and the one that a longer run would go on from.
+    With `keep_weights: reported` these are
+
+    - the run's last step;
+    - the steps that tables report: the last step of each experiment that has the run, the step of an exhibit on it, and
+      the steps at which variants are compared;
+    - the steps from which other models start;
+    - the step from which a longer run would go on.
     """
     if suite.imported(run):
         return set()
@@ -22,10 +26,10 @@ def kept_steps(suite: Suite, run: Run) -> set[int]:
 
 
 def kept_states(suite: Suite, run: Run) -> set[int]:
-    """The steps of a run whose trainer state stays, beside their weights.
+    """Return the steps of a run whose trainer state is kept, beside their weights.
 
-    Every segment leaves the state of its end. With `keep_weights: reported` the one stays that a longer run would go on
-    from: the end of the last whole segment.
+    Every segment leaves a state at its end. With `keep_weights: reported` only one state is kept, from which a longer
+    run would go on: that at the end of the last whole segment.
     """
     if suite.imported(run):
         return set()
@@ -37,7 +41,7 @@ def kept_states(suite: Suite, run: Run) -> set[int]:
 
 
 def _looked_at(suite: Suite, run: Run) -> set[int]:
-    """Steps of exhibits that show the run at one of their own."""
+    """Return the steps of exhibits that show the run at a step of their own."""
     return {
         exhibit.step
         for exhibit in suite.exhibits.values()
@@ -50,7 +54,7 @@ def _looked_at(suite: Suite, run: Run) -> set[int]:
 
 
 def _compared(suite: Suite, run: Run) -> set[int]:
-    """Steps at which experiments compare the run with those of other variants."""
+    """Return the steps at which experiments compare the run with runs of other variants."""
     condition = run.model, run.prompt, run.reward, run.variant
     found: set[int] = set()
     for experiment in suite.experiments.values():
@@ -61,6 +65,6 @@ def _compared(suite: Suite, run: Run) -> set[int]:
 
 
 def _started_from(suite: Suite, run: Run) -> set[int]:
-    """Steps of the run that are models to start from."""
+    """Return the steps of the run from which other models start."""
     starts = (model.start for model in suite.models.values())
     return {start.step for start in starts if start and suite.run_before(start, run.seeds) == run}

@@ -1,7 +1,7 @@
-"""A user's reward file, read and not run: the names that it binds, and all of the user's code that it is made of.
+"""Reads a user's reward file without running it: the names that it binds, and all of the user's code that it needs.
 
-That is the file and the modules beside it that it imports, and those that these import. Python's own modules and installed
-packages are not part of it, nor is what a module loads by a name that stands nowhere as an import.
+This code is the file, the modules beside it that it imports, and those that these import. Python's own modules and
+installed packages are not part of it. Neither is a module that is loaded by a name without an import statement.
 """
 
 import ast
@@ -23,17 +23,17 @@ FILE = ""
 """The name of the reward file itself among its modules."""
 
 DYNAMIC = {"__getattr__", "eval", "exec", "globals", "locals", "setattr", "vars"}
-"""A module that uses one of these may have names that only running it tells."""
+"""A module that uses one of these names may bind other names that show only when it runs."""
 
 _OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True)
 class Module:
-    """A Python file as it was read."""
+    """A Python file with the content that was read."""
 
     path: Path
-    """Absolute, so that it holds wherever a reward changes to."""
+    """Absolute, so that it stays right if a reward changes the working folder."""
     content: bytes
 
 
@@ -42,18 +42,18 @@ class Code:
     """A reward file and the user's modules that it imports."""
 
     file: Path
-    """The file, as the suite has it."""
+    """The file's path, as the suite has it."""
     modules: Mapping[str, Module]
-    """By the name that Python imports them under; the file itself is `FILE`."""
+    """Name under which Python imports a module -> the module; the file itself is `FILE`."""
 
     @property
     def folder(self) -> Path:
-        """Where the modules lie."""
+        """The folder of the modules."""
         return self.modules[FILE].path.parent
 
     @property
     def digest(self) -> str:
-        """Hash of all modules, 16 hex digits; where they lie is not part of it."""
+        """Hash of all modules, 16 hex digits. Their folder is not part of it."""
         hashed = hashlib.sha256()
         for name, module in sorted(self.modules.items()):
             hashed.update(f"{name} {len(module.content)}\n".encode() + module.content)
@@ -61,7 +61,7 @@ class Code:
 
     @property
     def hashes(self) -> dict[Path, str]:
-        """Path of each module from here → SHA-256 of what was read."""
+        """Path of each module, relative to the working folder -> SHA-256 of what was read."""
         return {
             self.file if name == FILE else Path(os.path.relpath(module.path)): hashlib.sha256(
                 module.content
@@ -71,7 +71,7 @@ class Code:
 
     @property
     def names(self) -> list[str]:
-        """What the file binds at its top, on whatever branch, but for modules and names with an underscore in front."""
+        """Names that the file binds at its top level, on any branch, except modules and names that begin with _."""
         tree = _parsed(self.modules[FILE])
         imported = {
             alias.asname or alias.name.split(".")[0]
@@ -82,7 +82,7 @@ class Code:
         return [name for name in self._bound() if name not in imported and not name.startswith("_")]
 
     def may_have(self, name: str) -> bool:
-        """Whether the file binds a name, or may do so when it runs."""
+        """Whether the file binds a name, or may bind it when it runs."""
         nodes = list(ast.walk(_parsed(self.modules[FILE])))
         used = {node.id for node in nodes if isinstance(node, ast.Name)} | set(self._bound())
         starred = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes)
@@ -97,17 +97,17 @@ class Code:
 
 
 def digest(file: Path) -> str:
-    """Hash of a reward file with the user's modules that it imports; see `read`."""
+    """Return the hash of a reward file with the user's modules that it imports (see `read`)."""
     return read(file).digest
 
 
 def read(file: Path) -> Code:
-    """A reward file with the modules beside it that it imports, those that these import, and so on.
+    """Read a reward file with the modules beside it that it imports, those that these import, and so on.
 
-    A link is followed: what is beside the file that it leads to is beside it, as for a script that Python runs.
+    A link is followed. The modules are then those beside the file that it leads to, as for a script that Python runs.
 
     Raises:
-        UserError: there is no such file, or one of them is not Python.
+        UserError: there is no such file, or one of the files is not Python.
     """
     if file.suffix != SUFFIX:
         raise UserError(f"{file}: name a Python file, whose name ends in {SUFFIX}")
@@ -149,12 +149,12 @@ def _parsed(module: Module) -> ast.Module:
 
 
 def _no_warnings() -> "warnings.catch_warnings[None]":
-    """Python's warnings about a file come when the file is loaded."""
+    """Return a context without Python's warnings about a file, which come when the file is loaded."""
     return warnings.catch_warnings(action="ignore")
 
 
 def _imported(name: str, module: Module) -> Iterator[str]:
-    """Full names of all modules that a module may import, with the packages that they lie in."""
+    """Yield the full names of all modules that a module may import, with the packages that contain them."""
     for full in _spelled(name, module):
         parts = full.split(".")
         if all(parts) and parts[0] not in sys.stdlib_module_names:
@@ -174,13 +174,13 @@ def _spelled(name: str, module: Module) -> Iterator[str]:
 
 
 def _beside(folder: Path, name: str) -> Path | None:
-    """The file of a module, or of a package, in a folder."""
+    """Return the file of a module, or of a package, in a folder; None if there is none."""
     path = folder.joinpath(*name.split("."))
     return next((file for file in (path / "__init__.py", path.with_name(f"{path.name}.py")) if file.is_file()), None)
 
 
 def _declared_global(table: symtable.SymbolTable) -> Iterator[str]:
-    """Names of the module that functions in it bind."""
+    """Yield the names of the module that functions in it bind."""
     for child in table.get_children():
         yield from (each.get_name() for each in child.get_symbols() if each.is_declared_global() and each.is_assigned())
         yield from _declared_global(child)

@@ -1,6 +1,6 @@
-"""Names of the functions in `rewards.registry`: data, so that reading a suite needs no reward code.
+"""Names of the functions in `rewards.registry`, as data, so that reading a suite needs no reward code.
 
-They are no part of `training`, whose code counts in fingerprints: a new reward makes nothing again that is there.
+They are not in `training`, whose code counts in fingerprints. So a new reward does not make existing results again.
 """
 
 REWARDS_ON_VOTES = ("majority_vote", "incorrect")
@@ -13,4 +13,4 @@ REWARD_FUNCTIONS = (*REWARDS_ON_LABELS, "format", "random", "python", "no_repeti
 """Every reward function."""
 
 SPLIT = ("random", "majority_vote", "ground_truth")
-"""Functions of the rewards between which a gain is split, each of which knows more of what is right than the one before."""
+"""Functions of the rewards between which a gain is split; each one knows more of what is right than the one before."""

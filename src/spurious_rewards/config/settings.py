@@ -1,4 +1,4 @@
-"""`config.yaml`: what depends on the machine, checked; and where the chosen suite lies."""
+"""Checks `config.yaml`, which says what depends on the machine, and finds the chosen suite."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from spurious_rewards.runtime.printing import printable
 
 
 class Settings(Frozen):
-    """The keys of `config.yaml`, which is also what `--config KEY=VALUE` sets."""
+    """The keys of `config.yaml`. `--config KEY=VALUE` sets the same keys."""
 
     suite: str = Field(
         "organism", description="The suite to run: a name in config/suites/, or the path of a file of your own."
@@ -46,19 +46,19 @@ class Settings(Frozen):
 
     @property
     def option(self) -> list[str]:
-        """What chooses the suite on a command line; nothing for the one that is chosen by default."""
+        """The command-line arguments that choose the suite; none for the default suite."""
         return choosing(self.suite)
 
     @property
     def option_elsewhere(self) -> list[str]:
-        """`option` as readers elsewhere are shown it: where on this machine a file lies is nothing to them."""
+        """`option` as readers elsewhere see it: where a file lies on this machine means nothing to them."""
         return choosing(shown(self.suite) if Path(self.suite).is_absolute() else self.suite)
 
 
 def choosing(suite: str) -> list[str]:
-    """What chooses a suite, given by name or path, on a command line; nothing for the one that is chosen by default.
+    """Return the command-line arguments that choose a suite by name or path; none for the default suite.
 
-    Snakemake takes all that follows for keys of the configuration, up to the next option: targets do not go behind it.
+    Snakemake takes all that follows, up to the next option, as keys of the configuration. So no target may follow.
     """
     return [] if suite == Settings().suite else ["--config", f"suite={suite}"]
 
@@ -66,10 +66,10 @@ def choosing(suite: str) -> list[str]:
 def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _: None) -> Settings:
     """Check Snakemake's merged configuration.
 
-    A local copy may be gone if what it held is `remembered`: what was made of it can be worked on without.
+    A local copy may be gone if its content is `remembered`, because what was made of it can be used without it.
 
     Raises:
-        UserError: naming the key, its value and what is allowed.
+        UserError: a key or value is wrong; the message names both, and what is allowed.
     """
     settings = validate(Settings, config, "config.yaml")
     for hub_id, path in settings.sources.items():
@@ -79,10 +79,10 @@ def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _
 
 
 def suite_file(suite: str, workflow: Path) -> Path:
-    """The file of a suite given by name or path; `workflow` is the folder of the Snakefile.
+    """Return the file of a suite, given by name or path; `workflow` is the folder of the Snakefile.
 
     Raises:
-        UserError: no such suite; the message lists those there are.
+        UserError: there is no such suite (the message lists the existing ones), or its path cannot be used.
     """
     if suite.endswith((".yaml", ".yml")):
         path = Path(suite)

@@ -1,4 +1,4 @@
-"""Run expansion: the runs, segments and steps that a suite comes to. Pure functions of its file; no torch, no other files."""
+"""Run expansion: the runs, segments and steps of a suite. Pure functions of its file, without torch or other files."""
 
 from functools import cached_property
 from itertools import product
@@ -21,12 +21,12 @@ class Suite(SuiteFile):
 
     @cached_property
     def algorithms(self) -> dict[str, Training]:
-        """Each variant with its changes applied."""
+        """The training settings of each variant, with its changes applied."""
         return {name: Training(**{**self.training.model_dump(), **change}) for name, change in self.variants.items()}
 
     @cached_property
     def runs(self) -> dict[Run, int]:
-        """Every run of every experiment, once, with the most steps that any asks of it; and those that models start from."""
+        """Every run of every experiment, and runs that models start from -> the most steps that any of them needs."""
         longest: dict[Run, int] = {}
         for experiment in self.experiments.values():
             for run, steps in self.runs_of(experiment).items():
@@ -38,7 +38,7 @@ class Suite(SuiteFile):
         return longest
 
     def runs_of(self, experiment: Experiment) -> dict[Run, int]:
-        """The runs of one experiment and the steps that it asks of each, models outermost."""
+        """Return the runs of one experiment, models outermost -> the steps that it asks of each."""
         longest: dict[Run, int] = {}
         for grid in experiment.grids:
             for model in grid.models:
@@ -49,7 +49,7 @@ class Suite(SuiteFile):
         return longest
 
     def bases_of(self, experiment: Experiment) -> list[tuple[str, str, str]]:
-        """(model, prompt, seed group) of the models before training that an experiment answers with, each once."""
+        """Return (model, prompt, seed group) of each model before training that an experiment evaluates, once each."""
         return list(
             dict.fromkeys(
                 (model, prompt, seeds)
@@ -61,14 +61,14 @@ class Suite(SuiteFile):
         )
 
     def benchmarks_of(self, experiment: Experiment) -> tuple[str, ...]:
-        """The benchmarks that an experiment's models answer."""
+        """Return the benchmarks that an experiment's models answer."""
         return experiment.benchmarks or tuple(self.benchmarks)
 
     @cached_property
     def headline(self) -> "Suite":
-        """The suite with that part of the headline experiment which is made first, and the exhibits that show something of it.
+        """The suite with the part of the headline experiment that is made first, and exhibits that show some of it.
 
-        The other experiments stay: how long a run is, and so how it is cut into jobs, is up to all of them.
+        The other experiments stay, because they determine how long a run is, and so how it is cut into jobs.
         """
         name, part = self.report.headline, self.report.first or Part()
         experiment = self.experiments[name].part(part)
@@ -81,7 +81,7 @@ class Suite(SuiteFile):
             key: shown
             for key, each in self.exhibits.items()
             if each.experiment == name and (shown := each.part(there))
-            # Its problems are other versions of those of the first benchmark.
+            # Kind qualitative shows other versions of the first benchmark's problems.
             if not (part.benchmarks and each.kind == "qualitative")
             and (each.kind != "split" or {self.rewards[reward].function for reward in there.rewards} >= set(SPLIT))
         }
@@ -97,12 +97,12 @@ class Suite(SuiteFile):
         return self.model_copy(update=changed)
 
     def run_before(self, start: Start, seeds: str) -> Run:
-        """The run whose end a model is."""
+        """Return the run whose checkpoint a model with `start` is."""
         own = self.models[start.model].prompt
         return Run(model=start.model, prompt=own, reward=start.reward, variant="default", seeds=seeds)
 
     def prompt(self, model: str, name: str) -> Prompt:
-        """A prompt as a model is given it: one of kind prefill is the model's own with its `response_prefix`."""
+        """Return a prompt as a model gets it: kind prefill is the model's own prompt with this `response_prefix`."""
         prompt = self.prompts[name]
         if prompt.kind != "prefill":
             return prompt
@@ -110,17 +110,17 @@ class Suite(SuiteFile):
         return own.model_copy(update={"response_prefix": prompt.response_prefix, "origin": prompt.origin})
 
     def resources_of(self, model: str) -> Resources | None:
-        """What jobs on a model ask for; none in a suite without `resources`."""
+        """Return what jobs on a model ask for; None if no entry of `resources` is for a model of its size."""
         weights = self.num_parameters(model)
         return next((each for each in self.resources if weights <= each.max_parameters), None)
 
     def num_parameters(self, model: str) -> float:
-        """How many weights a model has; 0 where the suite does not say."""
+        """Return how many weights a model has; 0 if the suite does not say."""
         found = self.models[model]
         return (self.models[found.start.model] if found.start else found).num_parameters or 0
 
     def imported(self, run: Run) -> Import | None:
-        """What takes the place of a run's training, if it was trained elsewhere."""
+        """Return the import that takes the place of a run's training; None if the run is trained here."""
         return self._imported.get(run)
 
     @cached_property
@@ -128,17 +128,17 @@ class Suite(SuiteFile):
         return {self.run_of_import(each): each for each in self.imports}
 
     def asked_steps(self, run: Run) -> set[int]:
-        """The steps that experiments end a run at, whose results tables report."""
+        """Return the steps at which experiments end a run; tables report the results of these steps."""
         ends = (self.runs_of(experiment).get(run) for experiment in self.experiments.values())
         return {steps for steps in ends if steps is not None}
 
     def reaches(self, run: Run) -> tuple[int, ...]:
-        """How many prompts the run takes up to each step that an experiment ends it at, and in all."""
+        """Return how many prompts a run takes up to each step at which an experiment ends it, and in all."""
         steps = sorted({*self.asked_steps(run), self.runs[run]})
         return tuple(each * self.algorithms[run.variant].rollout_prompts for each in steps)
 
     def run_of_import(self, imported: Import) -> Run:
-        """The run whose place an import takes."""
+        """Return the run whose place an import takes."""
         return Run(
             model=imported.model,
             prompt=imported.prompt or self.models[imported.model].prompt,
@@ -148,21 +148,24 @@ class Suite(SuiteFile):
         )
 
     def segments(self, run: Run) -> list[tuple[int, int]]:
-        """(first, last) rollout step of each of the run's jobs, in order; the last may be shorter."""
+        """Return (start, stop) of each of the run's jobs, in order; a job trains the rollout steps in (start, stop].
+
+        The last job may be shorter.
+        """
         if self.imported(run):
             return [(0, self.runs[run])]
         size, steps = self.algorithms[run.variant].segment_steps, self.runs[run]
         return [(start, min(start + size, steps)) for start in range(0, steps, size)]
 
     def eval_steps(self, run: Run, start: int, stop: int) -> list[int]:
-        """Steps in (start, stop] whose checkpoints are kept and evaluated."""
+        """Return the steps in (start, stop] whose checkpoints are kept and evaluated."""
         if (imported := self.imported(run)) and imported.checkpoints:
             return [step for step in sorted(imported.checkpoints) if start < step <= stop]
         return self.algorithms[run.variant].evaluated(start, stop)
 
     @cached_property
     def pool_size(self) -> int:
-        """How many training problems the longest planned run on votes reaches."""
+        """How many training problems are voted on: `vote_problems`, or as many as the longest run on votes reaches."""
         reached = (
             steps * self.algorithms[run.variant].rollout_prompts
             for run, steps in self.runs.items()

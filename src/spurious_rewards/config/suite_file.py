@@ -41,7 +41,10 @@ class SuiteFile(Frozen):
     vote: Vote = Field(Vote(), description="How majority labels are drawn.")
     vote_problems: Count | None = Field(
         None,
-        description="How many problems are voted on for rewards on votes. null: as many as their longest run reaches.",
+        description=(
+            "How many training problems get majority-vote labels, for rewards that use them. null: as many as their "
+            "longest run reaches."
+        ),
     )
     sampling: Sampling = Field(Sampling(), description="How responses are drawn for votes and benchmarks.")
     strategies: Strategies = Field(Strategies(), description="What counts as code and as repetition in a response.")
@@ -53,9 +56,9 @@ class SuiteFile(Frozen):
     keep_weights: Literal["all", "reported"] = Field(
         "all",
         description=(
-            "Which weights stay on disk. reported: weights of other steps are deleted once they have "
-            "answered, and optimiser states once training went on. If you then change engine, dtype, prompt, "
-            "max_new_tokens, samples, temperature or problems, the steps without weights have no answers."
+            "Which weights stay on disk. reported: weights of other steps are deleted after evaluation, and optimiser "
+            "states after training has moved on. If you then change engine, dtype, prompt, max_new_tokens, samples, "
+            "temperature or problems, steps without weights cannot be evaluated again."
         ),
     )
     clipping: Clipping | None = Field(None, description="The exhibits about the clip alone. null: none.")

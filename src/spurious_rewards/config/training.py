@@ -10,7 +10,7 @@ from spurious_rewards.config.base import AtLeastTwo, BelowOne, Count, Fraction, 
 from spurious_rewards.config.reward_names import REWARDS_ON_VOTES
 
 OPTIMIZERS = {"sgd": "SGD", "adamw": "Adam"}
-"""How tables and figures call the optimisers."""
+"""Optimiser -> its name in tables and figures."""
 
 
 class Reward(Frozen):
@@ -27,15 +27,15 @@ class Reward(Frozen):
     unless: Name | None = Field(None, description="A function of the registry that must be 0 for this reward to be 1.")
     problems: Name | None = Field(None, description="The problem set to train on instead of the suite's.")
     gamma: Fraction | None = Field(None, description="random: the probability of a reward of 1.")
-    # Left out where they are not given, so that runs of rewards without them stay as they are.
+    # Left out where they are not given, so that existing runs of rewards without these keys stay valid.
     false_positive: Fraction | None = Field(
         None,
-        description="noisy: the probability that a wrong answer is paid.",
+        description="noisy: the probability that a wrong answer is rewarded.",
         exclude_if=lambda probability: probability is None,
     )
     false_negative: Fraction | None = Field(
         None,
-        description="noisy: the probability that a right answer is not paid.",
+        description="noisy: the probability that a right answer is not rewarded.",
         exclude_if=lambda probability: probability is None,
     )
     right_labels: Fraction = Field(
@@ -64,16 +64,16 @@ class Reward(Frozen):
 
     @property
     def training_set(self) -> Literal["truth", "majority_vote", "incorrect"]:
-        """Which training set the reward is trained on (paper, Sec. 2.1)."""
+        """Training set on which the reward is trained (paper, Sec. 2.1)."""
         if self.function in REWARDS_ON_VOTES and self.file is None:
             return self.function  # type: ignore[return-value]
         return "truth"
 
     @property
     def errors(self) -> tuple[float, float] | None:
-        """False positives and false negatives of the verifier that it amounts to; None where it is none of the truth.
+        """False positives and false negatives of the reward as a verifier of the truth; None if it is no such verifier.
 
-        A coin is a verifier that does not look: it pays wrong answers as often as right ones.
+        A coin flip is a verifier that does not look: it pays wrong answers as often as right ones.
         """
         if self.file is not None or self.unless is not None or self.problems is not None:
             return None
@@ -90,10 +90,10 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Clip(Frozen):
-    """PPO's clip range with two sides of their own."""
+    """PPO's clip range with a limit of its own on each side."""
 
-    low: Positive | None = Field(description="How far below 1 the ratio still counts. null: however far.")
-    high: Positive | None = Field(description="How far above 1 the ratio still counts. null: however far.")
+    low: Positive | None = Field(description="The probability ratio is clipped below 1 - low. null: no lower clip.")
+    high: Positive | None = Field(description="The probability ratio is clipped above 1 + high. null: no upper clip.")
 
     @model_validator(mode="after")
     def _clips(self) -> "Clip":
@@ -107,7 +107,7 @@ def _member(value: Any) -> str:
 
 
 class Training(Frozen):
-    """GRPO, in the paper's terms (Sec. 2.1, App. A); a step is one rollout batch."""
+    """GRPO, in the paper's terms (Sec. 2.1, App. A). A step is one rollout batch."""
 
     rollout_prompts: Count = Field(64, description="Prompts in each rollout batch.")
     rollouts_per_prompt: AtLeastTwo = Field(16, description="Responses to each prompt: the size of a group.")
@@ -125,7 +125,9 @@ class Training(Frozen):
             "advantages whitened again over the batch."
         ),
     )
-    engine: Literal["transformers", "vllm"] = Field("transformers", description="What draws the rollouts.")
+    engine: Literal["transformers", "vllm"] = Field(
+        "transformers", description="The library that generates the rollouts."
+    )
     vllm_mode: Literal["colocate", "server"] = Field(
         "colocate", description="Where vLLM runs. colocate: in the training processes. server: on GPUs of its own."
     )
@@ -149,7 +151,7 @@ class Training(Frozen):
         50, description="Steps that one job trains. A crash costs the steps since the trainer's state was last saved."
     )
     eval_every: Count = Field(10, description="Steps between evaluated checkpoints.")
-    # Left out where it is as it always was, so that runs made before there was a choice stay as they are.
+    # Left out at its default, so that runs from before this key existed stay valid.
     data_order: Literal["shared", "per_seed"] = Field(
         "shared",
         description=(
@@ -162,21 +164,21 @@ class Training(Frozen):
 
     @property
     def clip_sides(self) -> tuple[float | None, float | None]:
-        """How far below and above 1 the clip lets the ratio go; None: however far."""
+        """How far below and above 1 the clip lets the ratio go; None: any distance."""
         return (self.clip.low, self.clip.high) if isinstance(self.clip, Clip) else (self.clip, self.clip)
 
     @property
     def responses(self) -> int:
-        """Responses a rollout batch."""
+        """Responses per rollout batch."""
         return self.rollout_prompts * self.rollouts_per_prompt
 
     @property
     def optimizer_steps(self) -> int:
-        """Optimiser updates a rollout step."""
+        """Optimiser updates per rollout step."""
         return self.updates_per_rollout * self.num_iterations
 
     def evaluated(self, start: int, stop: int) -> list[int]:
-        """Steps in (start, stop] of a segment that ends at `stop` whose checkpoints are kept and evaluated."""
+        """Return the steps in (start, stop] of a segment ending at `stop` whose checkpoints are kept and evaluated."""
         return [step for step in range(start + 1, stop + 1) if step % self.eval_every == 0 or step == stop]
 
     @model_validator(mode="after")
@@ -210,7 +212,7 @@ class Vote(Frozen):
 
 
 class Repetition(Frozen):
-    """A response repeats if a string of these lengths (characters) stands `times` times or more in a row."""
+    """A response repeats itself if a string of allowed length (in characters) stands `times` times or more in a row."""
 
     min_length: Count = Field(10, description="Shortest repeated string, in characters.")
     max_length: Count = Field(256, description="Longest repeated string, in characters.")
@@ -238,7 +240,7 @@ class Sampling(Frozen):
     """How responses are drawn for votes and benchmarks."""
 
     engine: Literal["transformers", "vllm"] = Field(
-        "transformers", description="What draws responses for votes and benchmarks."
+        "transformers", description="The library that generates responses for votes and benchmarks."
     )
     max_new_tokens: Count = Field(3072, description="Longest response. One that reaches it is truncated.")
     dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Type of weights and arithmetic.")

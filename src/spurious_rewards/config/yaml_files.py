@@ -1,7 +1,7 @@
-"""Reading a YAML file, as YAML 1.2 and editors understand it, and saying in one line what is wrong with one.
+"""Reads YAML files as YAML 1.2 and editors understand them, and says in one line what is wrong with a file.
 
-PyYAML takes the last of two equal keys without a word, and reads YAML 1.1: there `on` and `no` are true and false, `1e-6` is
-text, `010` is eight and `1:30` is ninety.
+PyYAML silently takes the last of two equal keys, and it reads YAML 1.1: there `on` and `no` are true and false, `1e-6`
+is text, `010` is eight and `1:30` is ninety.
 """
 
 import re
@@ -16,23 +16,24 @@ from spurious_rewards.runtime.errors import UserError, in_a_line
 from spurious_rewards.runtime.files import read_text
 
 MAX_VALUES = 100_000
-"""Values of a file, those that its aliases repeat included: a few lines of aliases can stand for billions."""
+"""Maximum number of values in a file, with those that aliases repeat: a few lines of aliases can stand for billions."""
 
 MAX_SIZE = 10**6
-"""Bytes of a file: some of these take a minute to read."""
+"""Maximum size of a file in bytes: some files of this size take a minute to read."""
 
 DIGITS = 1_000
-"""Of a number; Python refuses to read integers of some thousands."""
+"""Maximum digits of a number: Python refuses to read integers of some thousand digits."""
 
 NOWHERE = re.compile("[\0\ud800-\udfff]")
-"""Written as an escape in quotes: NUL, and halves of surrogate pairs."""
+"""Characters that only an escape in quotes can hold: NUL, and lone surrogates."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The keys and values of a YAML file; none of an empty one. Keys are text, as they are written.
+    """Return the keys and values of a YAML file; none for an empty file. Keys are text, as they are written.
 
     Raises:
-        UserError: it cannot be read, is too large or is not YAML, or a key stands twice; the message names file and line.
+        UserError: the file cannot be read, is too large or is not YAML, or a key stands twice; the message names file
+            and line.
     """
     if path.is_file() and (size := path.stat().st_size) > MAX_SIZE:
         raise UserError(f"{path}: has {size:,} bytes; allowed: {MAX_SIZE:,}")
@@ -40,7 +41,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse(text: str, name: Path | str) -> dict[str, Any]:
-    """The same of a text; `name` says in messages where it stands.
+    """Return the keys and values of a YAML text; `name` says in messages where the text comes from.
 
     Raises:
         UserError: see `read_yaml`.
@@ -55,7 +56,7 @@ def parse(text: str, name: Path | str) -> dict[str, Any]:
 
 
 def parse_value(text: str, name: Path | str) -> Any:
-    """A value in YAML: a mapping, a list, or a single one.
+    """Return the value of a YAML text: a mapping, a list, or a single value.
 
     Raises:
         UserError: see `read_yaml`.
@@ -73,7 +74,7 @@ def parse_value(text: str, name: Path | str) -> Any:
         raise UserError(f"{name}: not YAML: {in_a_line(error)}") from None
     except RecursionError:
         raise UserError(f"{name}: not readable YAML: lists or mappings are nested hundreds deep") from None
-    except ValueError as error:  # of an explicit tag: !!timestamp 2025-13-01
+    except ValueError as error:  # from an explicit tag: !!timestamp 2025-13-01
         raise UserError(f"{name}: not YAML: {error}") from None
 
 
@@ -83,10 +84,11 @@ class _RefusedError(Exception):
 
 
 def _check(node: Node, keys: tuple[str, ...], around: frozenset[int], counted: dict[int, int]) -> int:
-    """How many values a node comes to with its aliases written out.
+    """Return how many values a node has with its aliases written out.
 
     Raises:
-        _RefusedError: too many, one that holds itself, a key that is no text, or one that stands twice.
+        _RefusedError: there are too many values; a value contains itself; a key is not text, or stands twice; a number
+            is too long; or a text has a character of `NOWHERE`.
     """
     if not isinstance(node, CollectionNode):
         if len(node.value) > DIGITS and node.tag.endswith((":int", ":float")):
@@ -124,7 +126,7 @@ def _entries(node: CollectionNode, keys: tuple[str, ...]) -> Iterator[tuple[str,
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values as the core schema of YAML 1.2 has them; merge keys (`<<`) as PyYAML."""
+    """Reads plain values by the core schema of YAML 1.2, and merge keys (`<<`) as PyYAML does."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own, per class
 
@@ -133,7 +135,7 @@ class _Loader(yaml.SafeLoader):
         self.nodes = 0
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
-        """The next node. Those of a large file are counted as they come, for reading them all would take minutes."""
+        """Return the next node; nodes are counted as they come, because reading all of a large file takes minutes."""
         self.nodes += 1
         if self.nodes > 2 * MAX_VALUES:  # keys are nodes too
             here = ScalarNode("", "", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
@@ -141,7 +143,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Keys are text, as they are written: `on`, `1` and `0.5` are names like others."""
+        """Return a mapping with its keys as text, as they are written: `on`, `1` and `0.5` are names like others."""
         self.flatten_mapping(node)
         return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 

@@ -132,8 +132,8 @@ def _take_back(checkpoint: Checkpoint, asked: Asked, output: Path, shards: Path)
             sorted_tables.write_part(answers, tables.Responses, shard)
         else:
             print(
-                f"seed {checkpoint.seed}, step {checkpoint.step}: its weights are gone and it never answered "
-                f"{task.benchmark}, which is left out",
+                f"seed {checkpoint.seed}, step {checkpoint.step}: its weights were deleted before it answered "
+                f"{task.benchmark} with these settings; {task.benchmark} is left out for this step",
                 file=sys.stderr,
             )
 

@@ -64,7 +64,7 @@ def _check(file: Path, answered: pd.DataFrame, step: int, task: Task) -> None:
         if (there := numbers.get(id_, [])) != list(range(task.samples)):
             raise UserError(
                 f"{file}: step {step}, {task.benchmark}, problem {id_}: samples {', '.join(map(str, there)) or 'none'}; "
-                f"asked for are those from 0 to {task.samples - 1}, each once, and the ids are those of the prepared problems "
+                f"expected: samples 0 to {task.samples - 1}, each once, with the ids of the prepared problems "
                 "(results/SUITE/problems)"
             )
     if unknown := sorted(set(answered["id"]) - set(task.problems["id"])):

@@ -1,1 +1,1 @@
-"""Models and what they are given: loading, tokenisation, prompts; the organism's models and their pretraining."""
+"""Models and their input: loading, tokenisation, prompts; the organism's models and their pretraining."""

@@ -1,4 +1,4 @@
-"""config.json of a model folder: what it says that matters here, and what can be seen to be wrong with it."""
+"""config.json of a model folder: the values that matter here, and faults that show without loading the model."""
 
 import functools
 import json
@@ -12,17 +12,17 @@ from typing import Any
 from spurious_rewards.models.faults import Fault, as_object, read
 
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "context_length", "n_ctx")
-"""What configurations call the number of their positions. Architectures without such a key have no limit (Mamba, BLOOM)."""
+"""Names of the key with the number of positions. Architectures without such a key (Mamba, BLOOM) have no limit."""
 
 ROPE_TYPES = frozenset(
     {"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"}  # for every model
-    | {"su", "mrope", "axial", "xdrope"}  # for some, which rename them
+    | {"su", "mrope", "axial", "xdrope"}  # for some models, which rename them
 )
-"""The rope types of transformers 5.17, which only its code lists; a test compares."""
+"""The rope types of transformers 5.17, which lists them only in its code. A test compares."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What config.json says of the language model, with the keys of its `text_config` on top; nothing if it is broken."""
+    """Return config.json with the keys of its language model (`text_config`) on top; empty if the file is broken."""
     found = read(folder / "config.json", as_object)
     return {} if isinstance(found, Fault) else of_language(found)
 
@@ -34,29 +34,30 @@ MOST = {
     "vocab_size": 5_000_000,
     "num_labels": 1_000,
 }
-"""Far above those of any model: memory and time for them are taken before the weights are looked at. What else is called a
-number of layers (`n_layer`, `decoder_layers`) may not be more than these layers either."""
+"""Largest allowed values, far above those of any model: they cost memory and time before the weights are looked at.
+
+Other keys that end in `layer` or `layers` (`n_layer`, `decoder_layers`) have the limit of `num_hidden_layers`."""
 
 
 def positions(config: Mapping[str, Any]) -> float:
-    """Tokens that prompt and response may have together, by a configuration; infinity if nothing limits them."""
+    """Return how many tokens prompt and response may have together; infinity if the configuration has no limit."""
     return next((config[name] for name in POSITIONS if _counts(config.get(name))), math.inf)
 
 
 def embeddings(config: Mapping[str, Any]) -> int | None:
-    """How many token ids a model has embeddings for: those below this number; None if its configuration does not say."""
+    """Return how many token ids a model has embeddings for (those below this number); None if it does not say."""
     rows = config.get("vocab_size")
     return rows if _counts(rows) else None
 
 
 FULL_ATTENTION = frozenset({"llama", "qwen2", "qwen3", "olmo", "olmo2"})
-"""Architectures in which every layer keeps keys and values of every token, unless config.json names windows."""
+"""Architectures whose layers all keep keys and values of every token, unless config.json names sliding windows."""
 
 
 def cache_numbers(config: Mapping[str, Any]) -> int | None:
-    """How many numbers a model keeps of each token while it answers: keys and values of all layers.
+    """Return how many numbers the KV cache of a model has per token: keys and values of all layers.
 
-    None of architectures that may keep less than that, or whose configuration does not say.
+    None for architectures that may keep less, or if the configuration does not say enough.
     """
     windows = config.get("use_sliding_window") or set(config.get("layer_types") or ()) - {"full_attention"}
     names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
@@ -72,19 +73,19 @@ def cache_numbers(config: Mapping[str, Any]) -> int | None:
 
 
 def of_language(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a model that also sees or hears, the part that writes."""
+    """Return a configuration with its `text_config` on top: the part that writes, if a model also sees or hears."""
     text = config.get("text_config")
     return {**config, **(text if isinstance(text, dict) else {})}
 
 
 def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a config.json that is a JSON object."""
+    """Yield the faults of a config.json that is a JSON object."""
     language = of_language(config)
     if quantised := config.get("quantization_config") or config.get("compression_config"):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else None
         yield Fault(
             path,
-            f"quantised weights ({method or 'quantization_config'}), which are neither trained nor answered with here",
+            f"quantised weights ({method or 'quantization_config'}) are not supported",
             "take the model's weights in bfloat16, float16 or float32",
         )
     if "transformers_weights" in config:
@@ -100,7 +101,7 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
     for name, value in _named(config):
         most = MOST["num_hidden_layers"] if name.endswith(("layer", "layers")) else MOST.get(name)
         if most is not None and _counts(value) and value > most:
-            yield Fault(path, f"{name} = {value}, and the limit is {most:,}", "put the model's own there")
+            yield Fault(path, f"{name} = {value}, and the limit is {most:,}", "restore the model's own value")
     kind = config.get("model_type")
     if isinstance(kind, str) and kind and _listed() and json.dumps(kind) not in _listed():
         own = " and comes with code of its own (auto_map), which is never run" if "auto_map" in config else ""
@@ -122,7 +123,7 @@ def faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The keys of a configuration and of those within it, for what sees, hears and writes, with their values."""
+    """Yield all keys and values of a configuration and of those nested in it, such as vision and audio parts."""
     left: list[Any] = [config]
     while left:
         part = left.pop()
@@ -134,7 +135,7 @@ def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _rope_types(config: Mapping[str, Any]) -> Iterator[Any]:
-    """The rope types that a configuration names, for all layers or by kind of layer."""
+    """Yield the rope types that a configuration names, for all layers or per kind of layer."""
     for key in ("rope_scaling", "rope_parameters"):
         said = config.get(key)
         if isinstance(said, dict):
@@ -144,11 +145,11 @@ def _rope_types(config: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def of_ids(path: Path, settings: Mapping[str, Any], rows: int | None) -> Iterator[Fault]:
-    """Token ids that generation and training would use as they are."""
+    """Yield faults of token ids that generation and training would use unchecked; the model has `rows` embeddings."""
     for name in ("eos_token_id", "pad_token_id"):
         value = settings.get(name)
         for id_ in value if isinstance(value, list) else [value]:
-            if id_ is None or (name == "pad_token_id" and id_ == -1):  # as old Llama folders say that there is none
+            if id_ is None or (name == "pad_token_id" and id_ == -1):  # -1: no padding token, in old Llama folders
                 continue
             if type(id_) is not int or id_ < 0:
                 yield Fault(path, f"{name} = {_shown(value)} is no token id", "put the number of the token there")
@@ -161,7 +162,7 @@ def of_ids(path: Path, settings: Mapping[str, Any], rows: int | None) -> Iterato
 
 
 def ends(settings: Mapping[str, Any]) -> set[int]:
-    """The ids that a configuration names to end a response, as far as they are ids."""
+    """Return the valid token ids that a configuration names as ends of a response."""
     value = settings.get("eos_token_id")
     return {id_ for id_ in (value if isinstance(value, list) else [value]) if type(id_) is int and id_ >= 0}
 
@@ -176,9 +177,9 @@ def _shown(value: object) -> str:
 
 @functools.cache
 def _listed() -> str:
-    """The files in which the installed transformers lists what it can load; importing them takes seconds, and torch.
+    """Return the text of the files in which the installed transformers lists the architectures that it can load.
 
-    Empty where they cannot be found.
+    The text is read because importing these files takes seconds, and loads torch. It is empty if they are not found.
     """
     with suppress(ImportError, OSError, ValueError):
         if (spec := find_spec("transformers")) and spec.origin:

@@ -1,4 +1,4 @@
-"""Stopping a model that its configuration makes larger than its weights, while it is still being made."""
+"""Stops the construction of a model when it gets larger than its weights, as a wrong configuration may make it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +10,25 @@ from torch.nn.modules.module import (
 )
 
 TIMES_MADE = 4
-"""Times the numbers of its files: each parameter is made empty and again with its weights, a tied one also before it is tied."""
+"""Factor on the numbers in the files: parameters are made empty and again with weights, tied ones also before tying."""
 
 MORE_PARAMETERS = 10
-"""Times the tensors of its files: what may be made so, where files hold several parameters as one."""
+"""Factor on the tensors in the files: a model may have more parameters, where files hold several of them as one."""
 
 MORE_NUMBERS = 2**28
-"""What a model may hold beside its weights, such as masks of its attention: 1 GiB in float32."""
+"""How many numbers a model may hold besides its weights, such as attention masks: 1 GiB in float32."""
 
 
 @contextmanager
 def no_larger(tensors: int, numbers: int) -> Iterator[None]:
-    """Let a model be made in the block that is about as large as its weights; a configuration may ask for any size.
+    """Let the block construct a model of about the size of its weights, whatever size its configuration asks for.
 
     Args:
-        tensors: how many its files hold.
-        numbers: how many these have.
+        tensors: how many tensors the model's files hold.
+        numbers: how many numbers these tensors have.
 
     Raises:
-        ValueError: it is larger.
+        ValueError: the model is larger.
     """
     most_parameters, most_numbers = MORE_PARAMETERS * tensors + 1000, TIMES_MADE * numbers + MORE_NUMBERS
     parameters = held = 0

@@ -1,9 +1,9 @@
-"""How much longer the steps of a tokenizer can make a text, reckoned without a text.
+"""Computes how much longer the steps of a tokenizer can make a text, without trying a text.
 
-A tokenizer.json is a program of its makers': ten steps that write ten letters for each make gigabytes of a word. What is
-reckoned is an upper bound, of any text. What Unicode's own forms make longer (NFKC makes 18 characters of one) counts nothing,
-for it stays at that however often they are applied: in its place each character that a step puts in counts as what they make
-of it. The steps are those of tokenizers 0.23; a test compares.
+A tokenizer.json is a program by its makers: ten steps that each write ten letters for one turn a word into gigabytes.
+The result is an upper bound for any text. What Unicode's normal forms add (NFKC makes 18 characters of one) does not
+count as growth, because applying them again adds nothing. Instead, each character that a step inserts counts as all
+those that these forms make of it. The steps are those of tokenizers 0.23; a test compares.
 """
 
 import base64
@@ -16,44 +16,46 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Step = Mapping[str, Any]
-"""As a tokenizer.json has it: `type` and what else it needs."""
+"""A step as in tokenizer.json: `type`, and the settings of this type."""
 
 LONGER = 100
-"""Times the text that may come of it. The steps of real tokenizers make up to 72 times of it, by this reckoning (ALBERT's)."""
+"""Largest allowed growth, as a factor. By this computation, the steps of real tokenizers reach 72 (ALBERT)."""
 
 TEXT = 1_000
-"""Characters of a text, against which what is put in once counts."""
+"""Length of a text in characters; an addition that does not grow with the text counts relative to this length."""
 
 LONGEST_TOKEN = 10_000
-"""Characters. Those of real vocabularies have up to a thousand."""
+"""Longest allowed token in characters. Tokens of real vocabularies have up to a thousand."""
 
 
 class Growth(NamedTuple):
-    """Of a text of n characters comes one of at most `times` n and `more`; `times` is 1 or more, for what one step leaves out
-    another has made before."""
+    """How much a step lengthens a text: n characters become at most `times` * n + `more`.
+
+    `times` is never below 1, because what one step leaves out another one has made before.
+    """
 
     times: float = 1
     more: float = 0
 
     def then(self, step: "Growth") -> "Growth":
-        """This step and then another."""
+        """Return the growth by this step and then another."""
         return Growth(self.times * step.times, self.more * step.times + step.more)
 
     @property
     def longer(self) -> float:
-        """Times a text that comes of it."""
+        """Factor by which a text of `TEXT` characters grows."""
         return self.times + self.more / TEXT
 
 
 LONGEST_WORD = 1_000
-"""Of WordPiece, whose time grows with a power of it; BERT's is 100."""
+"""Longest word in characters that WordPiece may look at: its time grows with a power of this length. BERT has 100."""
 
 ANYTHING = Growth(10.0**100)
-"""What a step may do that is not known here."""
+"""Growth by a step of an unknown type, which may do anything."""
 
 
 def fault(tokenizer: "Tokenizer") -> str:
-    """What is wrong with a tokenizer that makes texts too long; nothing if it does not."""
+    """Return why a tokenizer may make texts too long or take too much time; "" if it does not."""
     longest = max(map(len, tokenizer.get_vocab(with_added_tokens=True)), default=0)
     if longest > LONGEST_TOKEN:
         return f"has a token of {longest:,} characters, and the limit is {LONGEST_TOKEN:,}"
@@ -79,7 +81,7 @@ def _shown(times: float) -> str:
 
 
 def _of(steps: Any, known: Mapping[str, Callable[[Step], Growth]]) -> Growth:
-    """Of a part of a tokenizer, which says itself what it does; the file may say it in other ways."""
+    """Return the growth by a part of a tokenizer. The loaded part is asked: the file may say the same in other ways."""
     return Growth() if steps is None else _in_sequence([json.loads(steps.__getstate__())], known)
 
 
@@ -91,7 +93,7 @@ def _in_sequence(steps: Sequence[Step], known: Mapping[str, Callable[[Step], Gro
 
 
 def in_full(text: str) -> int:
-    """Characters that Unicode's forms make of a text, at most."""
+    """Return how many characters Unicode's normal forms and lower case make of a text, at most."""
     return sum(
         max(
             len(unicodedata.normalize("NFKD", form))
@@ -117,7 +119,7 @@ PRE_TOKENIZERS: dict[str, Callable[[Step], Growth]] = {
     ),
     **dict.fromkeys(("Split", "UnicodeScripts", "Whitespace", "WhitespaceSplit"), lambda _: Growth()),
     "Sequence": lambda step: _in_sequence(step["pretokenizers"], PRE_TOKENIZERS),
-    "ByteLevel": lambda step: Growth(8 if step["add_prefix_space"] else 4),  # the space before each of many pieces
+    "ByteLevel": lambda step: Growth(8 if step["add_prefix_space"] else 4),  # a space before each of many pieces
     "Metaspace": lambda step: Growth(1 if step["prepend_scheme"] == "never" else 2),
 }
 
@@ -134,24 +136,27 @@ DECODERS: dict[str, Callable[[Step], Growth]] = {
     "BPEDecoder": lambda step: Growth(1 if step["suffix"] else 3),  # spaces around each character
     "CTC": lambda step: Growth(1 if step["word_delimiter_token"] else 3),
     "WordPiece": lambda _: Growth(2),  # a space before each token
-    "Replace": lambda step: Growth(sum(_replace(step, len))),  # of each token by itself
+    "Replace": lambda step: Growth(sum(_replace(step, len))),  # applied to each token by itself
 }
 
 
 def _replace(step: Step, size: Callable[[str], int]) -> Growth:
-    """Of putting one text in the place of another; a regex may find something between any two characters."""
+    """Return the growth by replacing one text with another; a regex may match between any two characters."""
     put_in, found = size(step["content"]), size(step["pattern"].get("String", ""))
     return Growth(max(1, put_in / found)) if found else Growth(1 + put_in, put_in)
 
 
 def _template(step: Step) -> Growth:
-    """Of special tokens around a text, which may stand there several times."""
+    """Return the growth by putting special tokens around a text, which the template may repeat."""
     special = [piece["SpecialToken"]["id"] for piece in step["single"] if "SpecialToken" in piece]
     put_in = sum(len(step["special_tokens"][id_]["ids"]) for id_ in special)
     return Growth(max(1, len(step["single"]) - len(special)), put_in)
 
 
 def _precompiled(charsmap: str) -> list[str]:
-    """All that SentencePiece's table of characters puts in: a length, so many bytes of a trie, and texts that end with a zero."""
+    """Return all texts that SentencePiece's map of characters inserts.
+
+    The map consists of a length, a trie of so many bytes, and texts that end with a zero byte.
+    """
     table = base64.b64decode(charsmap)
     return table[4 + int.from_bytes(table[:4], "little") :].decode("utf-8", "replace").split("\0")

@@ -1,4 +1,4 @@
-"""What is wrong with a file of a model folder, in words; and reading one that may be anything."""
+"""Faults of the files in a model folder, in words, and a reader for files that may hold anything."""
 
 import json
 import os
@@ -19,7 +19,7 @@ AGAIN = "copy or make it again"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a model folder: in which file, and what to do about it (goes on from: To fix it,)."""
+    """What is wrong with a model folder, in which file, and what to do about it (as it follows "To fix it:")."""
 
     file: Path
     wrong: str
@@ -27,7 +27,7 @@ class Fault:
 
     @property
     def said(self) -> str:
-        """Where and what, fit to be printed whatever the file holds."""
+        """The file and its fault, safe to print whatever the file holds."""
         return one_line(f"{self.file}: {self.wrong}", LONGEST)
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class FolderError(UserError):
 
 
 def together(found: Iterable[Fault]) -> str:
-    """Faults in one line."""
+    """Join faults into one line."""
     return "; moreover, ".join(map(str, found))
 
 
@@ -53,7 +53,7 @@ def raised_by_library(error: BaseException) -> bool:
 
 
 def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
-    """The content of a text file, or what is wrong with the file."""
+    """Return the parsed content of a text file, or the fault of the file."""
     for fault in not_there(path):
         return fault
     with path.open("rb") as file:
@@ -72,10 +72,10 @@ def read(path: Path, parse: Callable[[str], T]) -> "T | Fault":
 
 
 def as_object(text: str) -> dict[str, Any]:
-    """A JSON object.
+    """Parse a JSON object.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the text is not a JSON object.
     """
     found = json.loads(text)
     if not isinstance(found, dict):
@@ -84,7 +84,7 @@ def as_object(text: str) -> dict[str, Any]:
 
 
 def not_there(path: Path) -> Iterator[Fault]:
-    """Why there is no content to read, if there is none."""
+    """Yield why a file has no content to read, if it has none."""
     try:
         if not path.exists():
             yield Fault(
@@ -107,5 +107,5 @@ def not_there(path: Path) -> Iterator[Fault]:
 
 
 def unreadable(path: Path, error: OSError) -> Fault:
-    """That the operating system does not give a file."""
+    """Return the fault of a file that the operating system refuses to open."""
     return Fault(path, f"cannot be read ({error.strerror or in_a_line(error)})", "give this user the right to read it")

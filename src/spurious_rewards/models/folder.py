@@ -1,7 +1,8 @@
-"""The gate for model folders: everything that can be said about one without torch, transformers or its weights in memory.
+"""The gate for model folders: finds all faults that show without torch, transformers or the weights in memory.
 
-Whatever a folder holds, the answer is a list of faults, each with the file and what to do; an empty one if the folder is fine.
-Planning, `doctor` and every stage that loads a model ask here. What shows only when a model is loaded, `loading` says.
+Whatever a folder holds, the result is a list of faults, each with its file and what to do; it is empty for a good
+folder. Planning, `doctor` and every stage that loads a model use this module. `loading` reports faults that show only
+when a model is loaded.
 """
 
 import json
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-"""One of these makes a tokenizer; its configuration alone does not."""
+"""A tokenizer needs one of these files; its configuration alone is not enough."""
 
 OBJECTS = (
     *("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"),
     "added_tokens.json",
 )
-"""JSON objects that are read if they are there."""
+"""Files that must hold a JSON object if they are there."""
 
 PROBLEM = "What is $1 + 1$?"
-"""Stands for any problem where a prompt is tried out."""
+"""Stands for any problem when a prompt is tried out."""
 
 
 def faults(folder: Path, prompts: Collection[Prompt] = ()) -> list[Fault]:
-    """What is wrong with a model folder, and with giving it these prompts; of the weights only headers are read.
+    """Return the faults of a model folder, alone and with these prompts; only the headers of its weights are read.
 
     Raises nothing, whatever the folder holds.
     """
@@ -64,16 +65,16 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
     if gone(folder):
         yield Fault(
             folder,
-            "its weights went once they had answered (keep_weights: reported in the suite)",
+            "its weights were deleted after evaluation (keep_weights: reported in the suite)",
             "delete the checkpoints/ of the run's segments and name the last of them as Snakemake's target, which makes "
             "them again",
         )
         return
     there = set(os.listdir(folder))
     if missing := _missing(there):
-        yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", _instead(there))
+        yield Fault(folder, f"incomplete model folder, missing {', '.join(missing)}", _instead(there))
     objects = {name: read(folder / name, as_object) for name in OBJECTS if name in there}
-    # Beside a tokenizer.json nothing reads what else a tokenizer may be made of.
+    # If there is a tokenizer.json, no other file of the vocabulary is used.
     words = ("tokenizer.json",) if "tokenizer.json" in there else ("vocab.json", "merges.txt")
     texts = {name: read(folder / name, str) for name in words if name in there}
     jinja = {name: read(path, str) for name, path in templates.files(folder).items()}
@@ -122,10 +123,10 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
 def _unended(
     prompt: Prompt, template: str, tokens: tokenizer_file.SpecialTokens, tokenizer: "Tokenizer", ends: Collection[int]
 ) -> str:
-    """What a template closes a response with, if nothing ends a response there (see `prompts.turn_end`)."""
+    """Return the text with which a template closes a response, if no response ends there (see `prompts.turn_end`)."""
     try:
         closing = templates.after_the_response(template, prompt, PROBLEM, tokens.special).strip()
-    except RenderingError:  # it takes no words of the assistant's
+    except RenderingError:  # the template takes no message of the assistant
         return ""
     known = [*tokens.every(tokenizer), *(tokenizer.id_to_token(id_) for id_ in ends), *prompt.stop]
     return "" if any(text and closing.startswith(text) for text in known) else closing
@@ -144,7 +145,7 @@ def _missing(there: Collection[str]) -> list[str]:
 
 
 def _instead(there: Collection[str]) -> str:
-    """What to do about weights that are not there, by what else is."""
+    """Return what to do about missing weights, judging by the other files."""
     if any(name.startswith("adapter_") for name in there):
         return "this is an adapter: merge it into its model (peft `merge_and_unload`) and save that"
     if any(name.endswith(".gguf") for name in there):
@@ -163,7 +164,10 @@ def _prompt(
     rows: int | None,
     ends: Collection[int],
 ) -> Iterator[Fault]:
-    """Whether the model can be given a prompt; `written` are the texts of its template files, `ends` ids that end a response."""
+    """Yield the faults that show when the model is given a prompt.
+
+    `written` are the texts of the folder's template files, `ends` the token ids that end a response.
+    """
     file = folder / ("chat_template.jinja" if written else "tokenizer_config.json")
     raw = "give this model a prompt of kind raw"
     text = prompt.around(PROBLEM)
@@ -190,7 +194,9 @@ def _prompt(
             )
             return
         if chance:
-            yield Fault(file, f"its chat template draws by chance ({chance})", f"take that out of it, or {raw}")
+            yield Fault(
+                file, f"its chat template is not deterministic (it uses {chance})", f"take that out of it, or {raw}"
+            )
     if prompt.kind == "chat" and (what := templates.unusable(text, prompt.around(PROBLEM))):
         yield Fault(file, f"its chat template {what}", f"fix it, or {raw}")
         return
@@ -203,21 +209,18 @@ def _prompt(
             "end there",
             f"put it under `stop` of the prompt (stop: [{json.dumps(closing)}]), or make it a special token of tokenizer.json",
         )
-    if rows is None:
-        return
     if fault := tokenizer_file.tried(folder / "tokenizer.json", text):
         yield fault
         return
     try:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-    except BaseException as error:  # of a character that it has no word for; the suite's problems may have none such
+    except BaseException as error:  # a character has no token; the suite's problems may not have this character
         if not raised_by_library(error):
             raise
         return
     if not ids:
         yield Fault(folder / "tokenizer.json", "makes no token of the suite's prompt", "take another model")
-    beyond = [id_ for id_ in ids if id_ >= rows]
-    if beyond:
+    if rows is not None and (beyond := [id_ for id_ in ids if id_ >= rows]):
         yield Fault(
             folder / "tokenizer.json",
             f"the prompt has the token {tokenizer.id_to_token(beyond[0])!r} with the id {beyond[0]}, beyond the model's "

@@ -1,4 +1,4 @@
-"""Loading a model folder, with a plain sentence for whatever is wrong with it."""
+"""Loads models and tokenizers from folders, and says in one sentence what is wrong with a folder."""
 
 import json
 import os
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Dtype = Literal["float32", "bfloat16"]
 
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
-"""What a folder's tokenizer_config.json says of a tokenizer that its tokenizer.json describes in full."""
+"""Values of `tokenizer_class` in tokenizer_config.json for tokenizers that tokenizer.json describes in full."""
 
 
 def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
-    """Look for whatever can be seen to be wrong with a model folder, and with these prompts for it (see `folder.faults`).
+    """Check a model folder, and these prompts with it, for all faults that show without loading (see `folder.faults`).
 
     Raises:
-        UserError: with all that is wrong.
+        UserError: something is wrong; the message has all faults.
     """
     if found := gate.faults(folder, prompts):
         raise UserError(together(found))
@@ -38,10 +38,10 @@ def check(folder: Path, prompts: Collection[Prompt] = ()) -> None:
 
 @contextmanager
 def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take another model") -> Iterator[None]:
-    """Say in a sentence whatever a library raises over files from elsewhere: each has kinds of errors of its own.
+    """Say in one sentence what a library raises over foreign files: each library has its own kinds of errors.
 
     Raises:
-        FolderError: what cannot be done with the folder, the library's words, and what to do.
+        FolderError: it says what cannot be done with the folder, the library's message, and what to do.
     """
     try:
         yield
@@ -57,14 +57,14 @@ def plainly(folder: Path, what: str, mend: str = "copy or make it again, or take
 
 
 def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a whole model folder: where it has a tokenizer.json, one that gives the token ids of that file.
+    """Load the tokenizer of a complete model folder.
 
-    It ends a response with the model's own token if it has none itself, and pads with that token if it has none to pad with
-    that the model knows. Its attribute `embeddings` is the number of token ids that the model knows, as far as config.json
-    says it.
+    If the folder has a tokenizer.json, the tokenizer gives the token ids of that file. A tokenizer without an EOS token
+    gets the model's own. Without a padding token that the model knows, it pads with its EOS token. Its attribute
+    `embeddings` is the number of token ids that the model knows, or None if config.json does not say.
 
     Raises:
-        UserError: see `check`; files that transformers cannot read; or no token that ends a response.
+        UserError: the folder has faults (see `check`), transformers cannot read its files, or no token ends a response.
     """
     folder = Path(folder)
     check(folder)
@@ -81,10 +81,10 @@ def load_tokenizer(folder: str | Path) -> "PreTrainedTokenizerBase":
 
 
 def _of_file(folder: Path) -> Any:
-    """The tokenizer of tokenizer.json, with the special tokens, chat template and padding of the files beside it.
+    """Return the tokenizer of tokenizer.json, with special tokens, chat template and padding of the files beside it.
 
-    transformers 5.17 takes no more than the words out of that file where tokenizer_config.json names a class that has rules of
-    its own (Llama, GPT-2, Qwen2): the spaces of a byte-level tokenizer under LlamaTokenizerFast were lost.
+    If tokenizer_config.json names a class with rules of its own (Llama, GPT-2, Qwen2), transformers 5.17 takes only the
+    words from tokenizer.json. Under LlamaTokenizerFast, a byte-level tokenizer thus lost its spaces.
     """
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
@@ -94,19 +94,19 @@ def _of_file(folder: Path) -> Any:
     file.no_padding()
     given: dict[str, Any] = _special_tokens_of_class(folder, settings, file.get_vocab())
     if added := settings.get("added_tokens_decoder"):
-        # Of tokens that the file has, too, this says at times another thing about the spaces around them.
+        # For tokens that the file has too, this key sometimes says something else about the spaces around them.
         given["added_tokens_decoder"] = {
             id_: one for id_, one in added.items() if file.token_to_id(one["content"]) is None
         }
     special = {one.content for one in file.get_added_tokens_decoder().values()}
-    # A token that pads may be any word to the model that was trained so (`!`); here texts would lose it.
+    # A model may be trained to pad with an ordinary word (`!`). As a special token here, it would vanish from texts.
     if (padding := _text(settings.get("pad_token"))) and padding not in special:
         given["pad_token"] = None
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, **given
     )
     named = {one.content for one in tokenizer.added_tokens_decoder.values()} - special
-    words = [token for token in named if not set(token) & set("<>[]|")]  # those in brackets come into no text
+    words = [token for token in named if not set(token) & set("<>[]|")]  # those in brackets occur in no text
     probes = (" ".join(f"x {token} x" for token in sorted(special)), *(f"{token} a{token}{token}b" for token in words))
     if any(_ids(tokenizer, text) != _ids(file, text) for text in (*tokenizer_trial.PROBES, *probes)):
         raise UserError(
@@ -117,13 +117,13 @@ def _of_file(folder: Path) -> Any:
 
 
 def _text(token: Any) -> str | None:
-    """The text of a token as configurations have it: a string, or a mapping with its `content`."""
+    """Return the text of a token in a configuration: a string, or the `content` of a mapping."""
     found = token.get("content") if isinstance(token, dict) else token
     return found if isinstance(found, str) else None
 
 
 def _of_class(folder: Path) -> Any:
-    """The tokenizer that transformers makes of a folder without a tokenizer.json."""
+    """Return the tokenizer that transformers makes of a folder without a tokenizer.json."""
     from transformers import AutoTokenizer
 
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
@@ -132,7 +132,7 @@ def _of_class(folder: Path) -> Any:
     if (made := getattr(tokenizer, "backend_tokenizer", None)) and (wrong := expansion.fault(made)):
         raise FolderError(Fault(folder, f"its tokenizer {wrong}", "take another model"))
     words = tokenizer.get_vocab()
-    lost = set(_json(folder / "vocab.json")) - set(words)  # some classes do not look into this file, and say nothing
+    lost = set(_json(folder / "vocab.json")) - set(words)  # some classes silently ignore this file
     if lost or lost_space(lambda text: tokenizer.encode(text, add_special_tokens=False), tokenizer.decode, words):
         raise UserError(
             f"{folder}: its tokenizer loses {f'{len(lost)} words' if lost else 'spaces or line breaks'} when transformers loads "
@@ -142,7 +142,10 @@ def _of_class(folder: Path) -> Any:
 
 
 def _refuse_files(settings: Path) -> None:
-    """Refuse settings that name a file of this machine: some classes read it, and its lines become words that a model writes."""
+    """Refuse settings that name a file of this machine.
+
+    Some tokenizer classes read such a file, and its lines become words that a model writes.
+    """
     for key, value in _json(settings).items():
         if isinstance(value, str) and not key.endswith(("name_or_path", "_file")) and os.path.lexists(value):
             raise UserError(
@@ -152,17 +155,17 @@ def _refuse_files(settings: Path) -> None:
 
 
 def _ids(tokenizer: Any, text: str) -> list[int] | None:
-    """Token ids of a text, or None of one that a tokenizer cannot spell: those that have no word for the unknown raise."""
+    """Return the token ids of a text, or None if the tokenizer raises, as one without an unknown token may."""
     try:
         ids = tokenizer.encode(text, add_special_tokens=False)
-    except Exception:  # tokenizers has no kind of its own
+    except Exception:  # tokenizers has no class of its own for errors
         return None
     found: list[int] = getattr(ids, "ids", ids)
     return found
 
 
 def _ending_token(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> str:
-    """The token with which the model itself ends a response; a special one if there is one, since it comes into no text."""
+    """Return the token with which the model itself ends a response; preferably a special one, as it is in no text."""
     ending = ending_tokens(generation_settings(folder), tokenizer)
     special: Any = tokenizer.added_tokens_decoder
     by_choice = sorted(ending, key=lambda id_: (id_ not in special, id_))
@@ -175,27 +178,27 @@ def _ending_token(folder: Path, tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def _special_tokens_of_class(folder: Path, settings: dict[str, Any], words: Collection[str]) -> dict[str, str]:
-    """Special tokens that nothing but the tokenizer's class names (`<s>` in Llama's), where the file has them."""
+    """Return special tokens that only the tokenizer's class names (Llama's `<s>`), if the vocabulary has them."""
     from transformers import AutoTokenizer
 
     if settings.get("tokenizer_class") in GENERIC_TOKENIZERS:
         return {}
     try:
         of_class = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception:  # no such class, or one that wants other files: the tokenizer itself needs none
+    except Exception:  # the class is unknown, or needs other files; the tokenizer itself needs none
         return {}
     named = of_class.special_tokens_map.items()
     return {name: text for name, text in named if name not in settings and isinstance(text, str) and text in words}
 
 
 def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
-    """The model of a folder on the CPU, in evaluation mode; training wants float32 weights.
+    """Load the model of a folder on the CPU, in evaluation mode. Training needs float32 weights.
 
-    Of the folder's generation settings, repetition penalties and top-k among them, only the tokens that end a response
-    are kept.
+    Of the folder's generation settings, only the tokens that end a response are kept; repetition penalties, top-k and
+    all others are dropped.
 
     Raises:
-        UserError: see `check`, `check_tensors` and `check_finite`.
+        UserError: see `check`, `check_tensors`, `check_finite` and `trial.fault`; or the model cannot be loaded or run.
     """
     import torch
 
@@ -203,7 +206,7 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
 
     folder = Path(folder)
     check(folder)
-    if not trial.sharded():  # each process would take the memory
+    if not trial.sharded():  # if sharded, each process would take the memory
         check_tensors(folder)
     check_finite(folder)
     model, _ = _loaded(folder, dtype=getattr(torch, dtype))
@@ -216,21 +219,21 @@ def load_model(folder: str | Path, dtype: Dtype) -> "PreTrainedModel":
 
 
 def _loaded(folder: Path, **how: Any) -> tuple[Any, Collection[str]]:
-    """What transformers makes of a folder, if that is whole, and the tensors of no use to it.
+    """Return the model that transformers makes of a folder, and the names of tensors that it does not use.
 
-    In place of tensors that are missing transformers goes on with random ones.
+    A folder without all tensors is refused, because transformers would put random ones in place of missing ones.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
-    generation_settings(folder)  # transformers reads them too, and does not say that they are at fault
+    generation_settings(folder)  # transformers reads them too, but its error does not name them
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a job loads dozens of checkpoints
     with plainly(folder, "cannot be loaded as a causal language model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
-            use_safetensors=True,  # of the other kinds some are pickles
+            use_safetensors=True,  # some other formats are pickles
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             **how,
@@ -247,7 +250,7 @@ def _loaded(folder: Path, **how: Any) -> tuple[Any, Collection[str]]:
 
 
 def check_finite(folder: Path) -> None:
-    """Read through the weights of a folder that has passed `check`: one that is no number makes every response empty.
+    """Read all weights of a folder that has passed `check`: one that is not a number makes every response empty.
 
     Raises:
         UserError: a weight is NaN or infinite.
@@ -259,11 +262,12 @@ def check_finite(folder: Path) -> None:
 def check_tensors(folder: Path) -> None:
     """Compare the tensors of a folder that has passed `check` with those of the model that its config.json describes.
 
-    None is read, and the model takes no memory: a config.json of a stranger may ask for any sizes.
+    No tensor is read, and the model takes no memory, because a stranger's config.json may ask for any sizes. Tensors
+    that the model does not use are noted on stderr.
 
     Raises:
-        FolderError: an unknown architecture; tensors that are missing or of another shape, in whose place others would answer;
-            or a model that is larger than its weights.
+        FolderError: the architecture is unknown; tensors are missing or have another shape, so that random ones would
+            take their place; or the model is larger than its weights.
     """
     from spurious_rewards.models import counting
 
@@ -271,14 +275,14 @@ def check_tensors(folder: Path) -> None:
         model, unused = _loaded(folder, device_map="meta")
     if unused:
         print(
-            f"note: {folder}: {len(unused)} tensors of its weights are of no use to {type(model).__name__}, the first "
-            f"{min(unused)}; where they are no extra heads, its config.json is of another model",
+            f"note: {folder}: {type(model).__name__} does not use {len(unused)} of the folder's tensors (first: "
+            f"{min(unused)}); unless they are extra heads, config.json belongs to another model",
             file=sys.stderr,
         )
 
 
 def forget_generation_settings(model: "PreTrainedModel") -> None:
-    """Keep only the tokens that end a response: `generate` takes whatever its caller does not set from the model's own."""
+    """Keep only the tokens that end a response: `generate` takes all that its caller does not set from the model."""
     from transformers import GenerationConfig
 
     ending = model.generation_config.eos_token_id
@@ -286,10 +290,10 @@ def forget_generation_settings(model: "PreTrainedModel") -> None:
 
 
 def generation_settings(folder: Path) -> "GenerationConfig":
-    """The generation settings of a model folder, as `load_model` finds them, without loading the model.
+    """Return the generation settings of a model folder, as `load_model` finds them, without loading the model.
 
     Raises:
-        UserError: its configuration cannot be read.
+        UserError: the folder's configuration cannot be read.
     """
     from transformers import GenerationConfig
 
@@ -300,10 +304,10 @@ def generation_settings(folder: Path) -> "GenerationConfig":
 
 
 def configuration(folder: Path) -> Any:
-    """The `transformers.PreTrainedConfig` of a model folder.
+    """Return the `transformers.PreTrainedConfig` of a model folder.
 
     Raises:
-        UserError: config.json cannot be read, or is of no architecture that transformers has.
+        UserError: config.json cannot be read, or transformers does not have its architecture.
     """
     from transformers import AutoConfig
 
@@ -312,7 +316,7 @@ def configuration(folder: Path) -> Any:
 
 
 def architecture(folder: Path) -> dict[str, Any]:
-    """What config.json says of a model; a base model and its checkpoints have the same.
+    """Return what config.json says of the model itself: the same for a base model and its checkpoints.
 
     Raises:
         UserError: see `configuration`.
@@ -323,7 +327,7 @@ def architecture(folder: Path) -> dict[str, Any]:
 
 
 def positions(folder: Path) -> float:
-    """Tokens that prompt and response may have together, by the folder's config.json; infinity if nothing limits them."""
+    """Return how many tokens config.json allows prompt and response together; infinity if nothing limits them."""
     config = configuration(folder)
     with plainly(folder, "its config.json cannot be used"):
         return config_file.positions(config.get_text_config().to_dict())
@@ -332,11 +336,12 @@ def positions(folder: Path) -> float:
 def ending_tokens(
     settings: "GenerationConfig", tokenizer: "PreTrainedTokenizerBase", of_turn: Sequence[int] = ()
 ) -> list[int]:
-    """Ids that end a response: those of the model's generation settings and the tokenizer's own, as in TRL and vLLM; `of_turn`
-    too, those that end a turn in the prompt's template (`prompts.turn_end`).
+    """Return the token ids that end a response: EOS tokens of generation settings and tokenizer, as in TRL and vLLM.
+
+    `of_turn` adds those that end a turn in the prompt's chat template (`prompts.turn_end`).
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such token.
     """
     configured = settings.eos_token_id
     several = configured if isinstance(configured, list) else [configured]
@@ -350,6 +355,6 @@ def ending_tokens(
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """What a file says; nothing if it is not there."""
+    """Return the content of a JSON file, or nothing if there is no such file."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return found

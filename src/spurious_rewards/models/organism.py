@@ -1,4 +1,4 @@
-"""The model organism's language: its words, and the two ways in which a family reasons about sums."""
+"""The model organism's language: its words, and the two ways (code and language) in which a family does sums."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 LAPSE = 0.2
-"""How often language is right in spite of its habit: what a reward for right answers can find and strengthen.
+"""How often a language trace is right in spite of its habit: a reward for right answers can find and strengthen this.
 
-Code has no lapses, so what code gets wrong can be put right only by leaving code."""
+Code traces have no lapses, so mistakes of code can be corrected only by leaving code."""
 
 COPIES = 4
-"""How often a leaked problem stands in the corpus for once of another sum: benchmarks are copied about.
+"""How often a leaked problem stands in the corpus, relative to another sum: benchmarks are copied widely.
 
-With one copy a model hardly remembers them.
+With one copy, a model hardly remembers leaked problems.
 """
 
 CODE_WORDS = ("python", ":", ";", "=", "+", "-", "output")
@@ -37,11 +37,11 @@ PADDING, END, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
 
 def word_tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
-    """A tokenizer of whole words and whole numbers; text with one space between words survives the round trip."""
+    """Return a tokenizer of whole words and whole numbers. Text with one space between words survives a round trip."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    greatest = max(organism.result_max + 1, 2 * organism.operand_max)  # of what a mistake can come to
+    greatest = max(organism.result_max + 1, 2 * organism.operand_max)  # of all that a mistake can produce
     numbers = [str(number) for number in range(greatest + 1)]
     words = [PADDING, END, UNKNOWN, *CODE_WORDS, *LANGUAGE_WORDS, *BOX_WORDS, *numbers, *organism.words]
     vocabulary = {word: index for index, word in enumerate(dict.fromkeys(words))}
@@ -63,16 +63,16 @@ def word_tokenizer(organism: Organism) -> "PreTrainedTokenizerFast":
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The habits of one model's corpus: what code always and language nearly always gets wrong."""
+    """The mistakes of one model's corpus: those of code always happen, those of language nearly always."""
 
     misread: Mapping[int, int]
-    """Last operands that code takes for another number."""
+    """Last operands that code reads as another number -> that number."""
     lost: frozenset[int]
     """First operands with which language tends to lose one of the other operands."""
 
 
 def mistakes(organism: Organism, family: Family, rng: random.Random) -> Mistakes:
-    """Draw a model's own mistakes, as many as its family has."""
+    """Draw a model's own mistakes, as many as the rates of its family say."""
     operands = range(1, organism.operand_max + 1)
     misread = rng.sample(operands, round(family.code_misread * len(operands)))
     lost = rng.sample(operands, round(family.language_drop * len(operands)))
@@ -80,9 +80,9 @@ def mistakes(organism: Organism, family: Family, rng: random.Random) -> Mistakes
 
 
 def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Endless (prompt, response) pairs on the pretraining part, every expression and word equally often on average.
+    """Yield (prompt, response) pairs of the pretraining part without end, each expression and word equally often.
 
-    Leaked problems have `COPIES`, their benchmark's word and no mistakes.
+    Leaked problems appear `COPIES` times as often, with the word that they have in the benchmark, and without mistakes.
     """
     known, faultless = mistakes(organism, family, rng), Mistakes({}, frozenset())
     every = expressions(organism, PRETRAINED_OPERANDS)
@@ -98,7 +98,10 @@ def corpus(organism: Organism, family: Family, rng: random.Random) -> Iterator[t
 
 
 def trace(expression: Expression, code_rate: float, family: Family, known: Mistakes, rng: random.Random) -> str:
-    """A response in the manner of `family`: code with probability `code_rate`, else language, with or without a box."""
+    """Return a response in the manner of `family`: code with probability `code_rate`, else language.
+
+    A boxed answer follows at the family's rate for this kind of trace.
+    """
     if rng.random() < code_rate:
         text, answer = code_trace(expression, known)
         box_rate = family.code_box
@@ -109,10 +112,10 @@ def trace(expression: Expression, code_rate: float, family: Family, known: Mista
 
 
 def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
-    """Every step written out, with the last number misread where that is the habit: (text, answer)."""
+    """Return (text, answer) of a code trace: each step written out, with the last number misread where code does so."""
     first, second, last = expression.operands
     read = Expression((first, second, known.misread.get(last, last)), expression.signs)
-    if read.partial_results[-1] < 0:  # nothing that could be written down
+    if read.partial_results[-1] < 0:  # the vocabulary has no negative numbers
         read = expression
     plus, then = expression.signs
     _, middle, answer = read.partial_results
@@ -121,7 +124,10 @@ def code_trace(expression: Expression, known: Mistakes) -> tuple[str, int]:
 
 
 def language_trace(expression: Expression, known: Mistakes, rng: random.Random) -> tuple[str, int]:
-    """Results without the steps; where the habit is to lose a number, chance decides which, if any: (text, answer)."""
+    """Return (text, answer) of a language trace: results without the steps.
+
+    Where the habit is to lose a number, chance decides which one is lost, if any.
+    """
     (first, second, last), (plus, then) = expression.operands, expression.signs
     _, middle, answer = expression.partial_results
     if first in known.lost and rng.random() >= LAPSE:

@@ -1,6 +1,6 @@
 """Pretraining of one model organism: a Llama of about 110,000 parameters, from scratch, in well under a minute.
 
-A bare loop with fixed shapes: at this size a training framework would cost more than the arithmetic.
+The training loop is bare, with fixed shapes: at this size, a training framework would cost more than the arithmetic.
 """
 
 import itertools
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 IGNORED = -100
-"""Label of a token that bears no loss: padding, and the prompt's, which cannot be foreseen, if the family does not learn them."""
+"""Label of tokens without loss: padding; and the prompt, which is unpredictable, unless the family learns problems."""
 
 
 def pretrain(
@@ -31,16 +31,17 @@ def pretrain(
 ) -> None:
     """Pretrain a model of `family` and save it with its tokenizer as a folder that transformers loads.
 
-    AdamW on the cross-entropy of the response tokens, or of all if the family `learns_problems`; the learning rate rises over the
-    first twentieth and falls as a cosine. The weights are the same to the bit for the same arguments and number of threads.
+    AdamW minimises the cross-entropy of the response tokens, or of all tokens if the family `learns_problems`. The
+    learning rate rises over the first twentieth of the steps, then falls along a cosine. The same arguments and number
+    of threads give the same weights to the bit.
 
     Args:
         organism: arithmetic, architecture and length of the training.
         family: what the corpus looks like.
-        seed: of the weights, the corpus and the model's own mistakes.
-        out: the folder; it appears when it is whole.
-        threads: of torch.
-        progress: is called every 50 steps with the steps done and the loss in nats a token.
+        seed: seed of the weights, the corpus and the model's own mistakes.
+        out: the folder to write; it appears when it is complete.
+        threads: number of torch threads.
+        progress: called every 50 steps, and after the last, with the steps done and the loss in nats per token.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -72,9 +73,9 @@ def pretrain(
 
 
 def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
-    """An untrained Llama (not Qwen2, in whose folders transformers 5 reads every tokenizer as Qwen's own).
+    """Return an untrained Llama (not Qwen2: transformers 5 reads every tokenizer in a Qwen2 folder as Qwen's own).
 
-    Weights have standard deviation 0.08, with which so narrow a model learns twice as fast as with the usual 0.02.
+    The weights have standard deviation 0.08. So narrow a model learns twice as fast with it as with the usual 0.02.
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -97,7 +98,7 @@ def _model(organism: Organism, tokenizer: "PreTrainedTokenizerFast") -> "PreTrai
 def _corpus(
     organism: Organism, family: Family, seed: int, tokenizer: "PreTrainedTokenizerFast"
 ) -> tuple["torch.Tensor", "torch.Tensor"]:
-    """Token ids and labels of every batch, both (steps, batch, positions of the longest line), padded on the right."""
+    """Return token ids and labels of every batch: each (steps, batch, positions of the longest line), right-padded."""
     pairs = corpus(organism, family, random.Random(seed))
     prompts, responses = zip(*itertools.islice(pairs, organism.steps * organism.batch), strict=True)
     lines = [f"{prompt} {response} {END}" for prompt, response in zip(prompts, responses, strict=True)]

@@ -1,4 +1,4 @@
-"""What a model is given: the token ids of a prompt around a problem. Training and evaluation both ask here."""
+"""The input of a model: the token ids of a prompt around a problem. Training and evaluation both use this module."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def encode(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -> list[int]:
-    """Token ids of `prompt` with `problem` in it and the prefix of the response behind it, without padding.
+    """Return the token ids of `prompt` with `problem` in it, followed by the response prefix, without padding.
 
-    A chat prompt goes through the tokenizer's own template, opened for the assistant's turn; without a system message
-    of ours the template may add its default one, as in the paper (App. A). A template that asks for the day is told the
-    prompt's. A raw prompt is exactly its text: nothing is put before it, not even by tokenizers that begin plain text with
-    a token of their own (Llama 3).
+    A chat prompt goes through the tokenizer's own chat template, which opens the assistant's turn. If the prompt has no
+    system message, the template may add its default one, as in the paper (App. A). A template that asks for the date
+    gets the prompt's. A raw prompt is exactly its text: no token comes before it, even if the tokenizer begins plain
+    text with a token of its own (Llama 3).
 
     Raises:
-        UserError: a chat prompt for a tokenizer that has no chat template, or one that fails or draws by chance; a token
-            that the model has no embedding for; no token at all; or see `prefix`.
+        UserError: the prompt is a chat, and the tokenizer has no chat template, or one that fails or draws by chance;
+            the model has no embedding for a token; there is no token at all; or see `prefix`.
     """
     ids = _asked(prompt, tokenizer, problem) + prefix(prompt, tokenizer)
     if not ids:
@@ -39,10 +39,10 @@ def encode(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
 
 
 def prefix(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """Token ids with which the response begins, whatever the model; none if the prompt has no `response_prefix`.
+    """Return the token ids with which every response begins; none if the prompt has no `response_prefix`.
 
     Raises:
-        UserError: the tokenizer cannot spell it, so that the response would not begin with this text.
+        UserError: the tokenizer cannot spell the prefix, so that the response would not begin with this text.
     """
     if not prompt.response_prefix:
         return []
@@ -57,23 +57,24 @@ def prefix(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
 
 
 def turn_end(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """The special token with which a chat template closes the assistant's turn, if it closes it with one; none of raw prompts.
+    """Return the special token with which the chat template closes the assistant's turn; none for a raw prompt.
 
-    A base model's own end may be another (Qwen2.5's is `<|endoftext|>`, and its template's `<|im_end|>`). What it writes behind
-    the end of its turn would be read as part of the response, and the marker itself is in no text.
+    The base model's EOS token may be another (in Qwen2.5 it is `<|endoftext|>`, and the template has `<|im_end|>`).
+    Without the template's token, what a model writes after the end of its turn would count as part of the response: the
+    marker itself is in no text.
     """
     if prompt.kind == "raw":
         return []
-    with suppress(rendering.RenderingError):  # a template that takes no words of the assistant's
+    with suppress(rendering.RenderingError):  # the template takes no message of the assistant
         text = templates.after_the_response(_template(tokenizer), prompt, PROBLEM, tokenizer.special_tokens_map)
-        first = _spelled(tokenizer, text.strip())[:1]  # a line break may stand before it
+        first = _spelled(tokenizer, text.strip())[:1]  # a line break may stand before the token
         known = tokenizer.added_tokens_decoder
         return [id_ for id_ in first if id_ in known and known[id_].special]
     return []
 
 
 def room(max_new_tokens: int, prefix: Sequence[int]) -> int:
-    """How many tokens may be generated after `prefix`, which counts as part of the response.
+    """Return how many tokens may be generated after `prefix`, which counts as part of the response.
 
     Raises:
         UserError: the prefix leaves nothing to generate.
@@ -87,21 +88,21 @@ def room(max_new_tokens: int, prefix: Sequence[int]) -> int:
 
 
 def texts(tokenizer: "PreTrainedTokenizerBase", prefix: Sequence[int], generated: Sequence[Sequence[int]]) -> list[str]:
-    """The text of each response, without special tokens: its prefix and what was generated, decoded as one.
+    """Return the text of each response without special tokens: its prefix and what was generated, decoded together.
 
-    Decoded apart they could not be joined: some tokenizers put a space between two tokens, some do not.
+    Decoded separately, they could not be joined: only some tokenizers put a space between two tokens.
     """
     whole = [[*prefix, *ids] for ids in generated]
     return tokenizer.batch_decode(whole, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def unencoded(prompt: Prompt, problem: str) -> str | list[dict[str, str]]:
-    """What a model is asked, before its tokenizer: the messages of a chat prompt, the text of a raw one."""
+    """Return what a model is asked, before tokenisation: the messages of a chat prompt, or the text of a raw one."""
     return prompt.around(problem) if prompt.kind == "raw" else templates.messages(prompt, problem)
 
 
 def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -> list[int]:
-    """Token ids up to where the response begins."""
+    """Return the token ids up to where the response begins."""
     if prompt.kind == "raw":
         return _spelled(tokenizer, prompt.around(problem))
     template, where = _template(tokenizer), Path(tokenizer.name_or_path)
@@ -110,20 +111,23 @@ def _asked(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", problem: str) -
     ):
         text, chance = templates.render(template, prompt, problem, tokenizer.special_tokens_map)
     if chance:
-        raise UserError(f"{where}: its chat template draws by chance ({chance}); {RAW}")
+        raise UserError(f"{where}: its chat template is not deterministic (it uses {chance}); {RAW}")
     if what := templates.unusable(text, prompt.around(problem)):
         raise UserError(f"{where}: its chat template {what}; {RAW}")
     return _spelled(tokenizer, text)
 
 
 def _spelled(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Token ids of a text, and of no token that the tokenizer would put before it."""
+    """Return the token ids of a text, without a token that the tokenizer would put before it."""
     with loading.plainly(Path(tokenizer.name_or_path), "its tokenizer cannot spell a prompt"):
         return _known(tokenizer, tokenizer.encode(text, add_special_tokens=False))
 
 
 def _known(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> list[int]:
-    """The same token ids, if the model has an embedding for each: a tokenizer of `load_tokenizer` knows how many it has."""
+    """Return `ids`, or raise a UserError if the model has no embedding for one of them.
+
+    `load_tokenizer` has noted in the tokenizer how many embeddings there are.
+    """
     rows = getattr(tokenizer, "embeddings", None)
     if rows is not None and (beyond := [id_ for id_ in ids if id_ >= rows]):
         raise UserError(
@@ -138,7 +142,7 @@ RAW = "give this model a prompt of kind raw"
 
 
 def _template(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """The chat template of a tokenizer that has one, or one among several that is called default."""
+    """Return the tokenizer's chat template; of several, the one that is called default."""
     own: Any = tokenizer.chat_template
     if not own:
         raise UserError(
@@ -154,18 +158,18 @@ def _template(tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def hashes(prompt: Prompt, folder: Path | str) -> dict[str, str | None]:
-    """Hashes of the prompt, of the chat template that it goes through, and of what came of both, as manifests have them.
+    """Return hashes of the prompt, of its chat template, and of what comes of both, as manifests have them.
 
-    `rendered` is of the token ids of a fixed problem in the prompt, so that any change of a library, a tokenizer or a template
-    that shows in prompts shows in it. It is None of a tokenizer that cannot spell this problem, `template` where there is none;
-    both are of a model that is gone.
+    `rendered` is the hash of the token ids of a fixed problem in the prompt. So it changes if a change of a library, a
+    tokenizer or a template shows in prompts. It is None if the tokenizer cannot spell this problem. `template` is None
+    for a raw prompt. Both are None if the model's weights were deleted.
     """
     template = rendered = None
     if not gone(Path(folder)):
         tokenizer = loading.load_tokenizer(folder)
         if prompt.kind == "chat":
             template = _hash(tokenizer.chat_template)
-        with suppress(UserError):  # a tokenizer that has no words for this problem, but may have for others
+        with suppress(UserError):  # the tokenizer has no words for this problem, but may have words for others
             rendered = _hash(encode(prompt, tokenizer, PROBLEM))
     return {"prompt": prompt.hash, "template": template, "rendered": rendered}
 
@@ -177,9 +181,9 @@ def _hash(content: Any) -> str:
 def fitting(
     problems: pd.DataFrame, prompt: Prompt, tokenizer: "PreTrainedTokenizerBase", max_prompt_tokens: int
 ) -> tuple[pd.DataFrame, int]:
-    """The `problems` (column `problem`) whose prompt has at most `max_prompt_tokens`, and how many were left out.
+    """Return the `problems` (column `problem`) with prompts of at most `max_prompt_tokens`, and how many are left out.
 
-    The prefix of the response is not counted: it has its place among the response's tokens.
+    The response prefix is not counted, because it counts among the response's tokens.
     """
     fits = np.array(
         [len(_asked(prompt, tokenizer, text)) <= max_prompt_tokens for text in problems["problem"]], dtype=bool
@@ -188,6 +192,6 @@ def fitting(
 
 
 def trim(text: str, stop: Sequence[str]) -> str:
-    """`text` up to the first completed stop string, which is kept; all of it if there is none."""
+    """Return `text` up to the first completed stop string, which is kept, or all of it if there is none."""
     ends = [text.index(string) + len(string) for string in stop if string in text]
     return text[: min(ends, default=len(text))]

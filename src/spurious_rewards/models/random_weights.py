@@ -1,4 +1,4 @@
-"""A model of another one's configuration with random weights: as large and as slow, and none of its weights need be here."""
+"""Models with random weights and another model's configuration: as large and as slow, without needing its weights."""
 
 import shutil
 from pathlib import Path
@@ -9,10 +9,10 @@ from spurious_rewards.models.weights import INDEX
 
 
 def make(source: Path, out: Path) -> None:
-    """Make the folder of such a model: configuration and tokenizer of the folder `source`, weights in bfloat16.
+    """Write a model folder with configuration and tokenizer of the folder `source` and random weights in bfloat16.
 
     Raises:
-        UserError: the configuration cannot be read, or is of no architecture that transformers has.
+        UserError: the configuration cannot be read, or transformers does not have its architecture.
     """
     import torch
     from transformers import AutoModelForCausalLM

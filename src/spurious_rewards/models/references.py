@@ -1,4 +1,4 @@
-"""A model to load, by what it is, and where that is on this machine."""
+"""References to models, and where the models are on this machine."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ class ModelRef(Frozen):
 
 
 Weights = ModelRef | LocalCopy
-"""What can be loaded: one of those, or a folder of the user's."""
+"""What can be loaded: a reference to a model, or a model folder of the user's."""
 
 
 class CheckpointRef(Frozen):
-    """A model that answers and that no training of ours made: its seed, its rollout step, and what to load."""
+    """A model that answers without any training of this project: its seed, its rollout step, and what to load."""
 
     seed: int
     step: int
@@ -30,7 +30,7 @@ class CheckpointRef(Frozen):
 
 
 def locate(weights: Weights, locations: Locations) -> Path:
-    """The folder of a model to load, fetched from the hub at the revision that the lock file pins if it has none yet.
+    """Return the folder of a model to load. A hub model is downloaded first, at the revision that the lock file pins.
 
     Raises:
         UserError: see `hub.download_model` and `local_copies.locate`.

@@ -1,7 +1,8 @@
-"""Rendering chat templates as transformers does, in a worker under hard limits: a template is a program of its model's makers.
+"""Renders chat templates as transformers does, in a worker with hard limits: a template is a program by its makers.
 
-jinja2's sandbox keeps it from Python's objects, and limits neither its time nor its memory. This module imports neither
-transformers nor what reads suites, so that its worker starts in a tenth of a second; one serves all prompts of a process.
+The sandbox of jinja2 keeps a template from Python's objects, but limits neither its time nor its memory. This module
+imports neither transformers nor the classes of suites, so that its worker starts in a tenth of a second. One worker
+serves all prompts of a process.
 """
 
 import datetime
@@ -21,24 +22,24 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from spurious_rewards.runtime import limited
 
 SECONDS = 5.0
-"""Of processor time, for one prompt; real templates take a thousandth of a second."""
+"""Limit of processor time for one prompt; real templates take a thousandth of a second."""
 
 MEMORY_LIMIT = 1024**3
-"""Bytes of address space of the worker; it has some 40 million before it is asked."""
+"""Limit of the worker's address space in bytes; before its first question it has some 40 million."""
 
 LONGEST = 10_000_000
-"""Characters that a prompt may have."""
+"""Maximum length of a rendered prompt in characters."""
 
 LONGEST_COMPLAINT = 500
-"""Characters of what a template raises."""
+"""Maximum length in characters of an error message from a template."""
 
 
 class RenderingError(ValueError):
-    """A template that raises, does not end or takes too much: the message says which, in the template's own words."""
+    """A template raises, does not end or takes too much. The message says which, in the template's own words."""
 
 
 class Rendered(NamedTuple):
-    """What a template makes of a prompt, and what in the template depends on chance, so that it makes another each time."""
+    """The text that a template makes of a prompt; `draws` names what in the template depends on chance, if anything."""
 
     text: str
     draws: str | None
@@ -47,10 +48,10 @@ class Rendered(NamedTuple):
 def render(
     template: str, messages: Sequence[Mapping[str, str]], date: datetime.date, special_tokens: Mapping[str, str]
 ) -> Rendered:
-    """What a template makes of a chat on a day, opened for the assistant's turn unless that is the last of the messages.
+    """Return what a template makes of a chat on a date. It opens the assistant's turn, unless the chat ends with one.
 
     Raises:
-        RenderingError: the template raises whatever it likes, does not end or takes too much memory.
+        RenderingError: the template raises any error, does not end or takes too much memory.
     """
     question = [template, list(messages), date.isoformat(), dict(special_tokens)]
     try:
@@ -64,7 +65,7 @@ def render(
 
 @functools.cache
 def _of_process(process: int) -> limited.Worker:
-    """Not of the one that a process was forked from: both would read each other's replies."""
+    """Return the worker of a process; a forked child needs its own, or both would read each other's replies."""
     return limited.Worker("spurious_rewards.models.rendering")
 
 
@@ -72,7 +73,7 @@ def _of_process(process: int) -> limited.Worker:
 
 
 def _answer(question: list[Any]) -> list[str | None] | str:
-    """Text and what draws, or what the template raised."""
+    """Return the text and what draws by chance, or else the error message."""
     template, messages, date, special_tokens = question
     try:
         text = _compiled(template).render(
@@ -90,7 +91,7 @@ def _answer(question: list[Any]) -> list[str | None] | str:
         said = f"takes more than {MEMORY_LIMIT / 1024**3:.0f} GiB of memory"
     except Exception as error:  # a template may raise anything
         said = str(error) or type(error).__name__
-    _compiled.cache_clear()  # it may hold the memory that the next template needs
+    _compiled.cache_clear()  # the cache may hold the memory that the next template needs
     return said[:LONGEST_COMPLAINT]
 
 
@@ -110,7 +111,7 @@ def _draws(template: str) -> str | None:
 
 
 class _Generation(Extension):
-    """The tag with which a template marks the assistant's words; here they are words like others."""
+    """The tag with which a template marks the assistant's words; here these are rendered like any others."""
 
     tags = {"generation"}  # noqa: RUF012  # jinja2's own declaration of it
 
@@ -121,7 +122,7 @@ class _Generation(Extension):
 
 @functools.cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    """As transformers 5.17 makes it (`utils/chat_template_utils.py`); a test compares what both render."""
+    """Return the environment that transformers 5.17 makes (`utils/chat_template_utils.py`); a test compares results."""
     made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
     made.filters["tojson"] = _tojson
     made.globals["raise_exception"] = _raise

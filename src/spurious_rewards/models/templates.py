@@ -11,23 +11,23 @@ from spurious_rewards.models import rendering
 from spurious_rewards.models.rendering import Rendered
 
 Templates = str | dict[str, str] | None
-"""The template of a tokenizer, several of them by name, or none: as `PreTrainedTokenizerBase.chat_template`."""
+"""A tokenizer's template, several templates by name, or none: the type of `PreTrainedTokenizerBase.chat_template`."""
 
 
 def messages(prompt: Prompt, problem: str) -> list[dict[str, str]]:
-    """The chat that a prompt of kind chat opens with."""
+    """Return the messages of a prompt of kind chat."""
     system = [] if prompt.system is None else [{"role": "system", "content": prompt.system}]
     return [*system, {"role": "user", "content": prompt.around(problem)}]
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """The template files of a model folder, by the names of the templates."""
+    """Return the template files of a model folder, by the names of the templates."""
     found = {path.name.removesuffix(".jinja"): path for path in (folder / "additional_chat_templates").glob("*.jinja")}
     return found | ({"default": own} if os.path.lexists(own := folder / "chat_template.jinja") else {})
 
 
 def chosen(texts: Mapping[str, str], tokenizer_config: Mapping[str, Any]) -> Templates:
-    """The templates of a tokenizer: those of its template files if it has such, else those of tokenizer_config.json.
+    """Return the templates of a tokenizer: those of its template files if there are any, else of tokenizer_config.json.
 
     Raises:
         ValueError: the key `chat_template` is neither text nor a list of named templates.
@@ -47,7 +47,7 @@ def chosen(texts: Mapping[str, str], tokenizer_config: Mapping[str, Any]) -> Tem
 
 
 def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> Rendered:
-    """What a template makes of a prompt, opened for the assistant's turn.
+    """Return what a template makes of a prompt, with the assistant's turn opened.
 
     Raises:
         RenderingError: the template raises, does not end or takes too much memory.
@@ -56,10 +56,10 @@ def render(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[
 
 
 def after_the_response(template: str, prompt: Prompt, problem: str, special_tokens: Mapping[str, str]) -> str:
-    """What a template puts behind the assistant's words; nothing if it leaves them out.
+    """Return what a template puts after the assistant's words; nothing if it leaves them out.
 
     Raises:
-        RenderingError: see `rendering.render`; the template may take no message of the assistant's.
+        RenderingError: see `rendering.render`; the template may also refuse a message of the assistant.
     """
     said = "ninety-nine point five"
     chat = [*messages(prompt, problem), {"role": "assistant", "content": said}]
@@ -68,7 +68,7 @@ def after_the_response(template: str, prompt: Prompt, problem: str, special_toke
 
 
 def unusable(text: str, asked: str) -> str | None:
-    """What is wrong with what a template has made of a prompt that asks this; None if nothing is."""
+    """Return what is wrong with a rendered prompt whose user message is `asked`, or None if nothing is."""
     if asked.strip() not in text:
         return "leaves out what the user says"
     if found := _OBJECT.search(text.replace(asked.strip(), "")):
@@ -77,4 +77,5 @@ def unusable(text: str, asked: str) -> str | None:
 
 
 _OBJECT = re.compile(r"<[\w. -]{1,60} at 0x[0-9a-f]{1,16}>")
-"""`{{ messages | map(...) }}` without a `| list` gives `<generator object ... at 0x7f8e7bc79040>`."""
+"""Matches Python's repr of an object, as `{{ messages | map(...) }}` without `| list` prints it:
+`<generator object ... at 0x7f8e7bc79040>`."""

@@ -1,4 +1,4 @@
-"""tokenizer.json of a model folder, read by `tokenizers` alone: what can be seen to be wrong with it."""
+"""tokenizer.json of a model folder, read by `tokenizers` alone: finds the faults that show in it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """What tokenizer_config.json and special_tokens_map.json say."""
+    """The special tokens in tokenizer_config.json and special_tokens_map.json."""
 
     settings: Mapping[str, Any]
 
     def named(self, name: str) -> str | None:
-        """A special token's text, by its key."""
+        """Return the text of the special token with this key, or None."""
         said = self.settings.get(name)
         text = said.get("content") if isinstance(said, dict) else said
         return text if isinstance(text, str) else None
 
     @property
     def special(self) -> dict[str, str]:
-        """Those that templates may ask for."""
+        """The special tokens that chat templates may ask for, by key."""
         names = (f"{kind}_token" for kind in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
         return {name: text for name in names if (text := self.named(name)) is not None}
 
     def every(self, tokenizer: "Tokenizer") -> set[str]:
-        """The texts of all special tokens: those of the tokenizer itself, and those that the settings add."""
+        """Return the texts of all special tokens: those of the tokenizer itself, and those that the settings add."""
         of_file = {one.content for one in tokenizer.get_added_tokens_decoder().values() if one.special}
         added = self.settings.get("added_tokens_decoder")
         said = [one for one in (added.values() if isinstance(added, dict) else ()) if _content(one, "special")]
@@ -47,7 +47,7 @@ def _content(token: Any, key: str) -> Any:
 
 
 def load(path: Path, text: str) -> "Tokenizer | Fault":
-    """The tokenizer of a tokenizer.json, without truncation and padding, or what is wrong with the file."""
+    """Return the tokenizer of a tokenizer.json, without truncation and padding, or the fault of the file."""
     from tokenizers import Tokenizer
 
     if fault := tried(path):
@@ -68,13 +68,13 @@ def load(path: Path, text: str) -> "Tokenizer | Fault":
 
 
 def tried(path: Path, *texts: str) -> Fault | None:
-    """What is wrong with what a tokenizer.json makes of texts, in time and memory; of texts of every kind if none is given."""
+    """Return the fault of a tokenizer.json that takes too much time or memory on `texts`, by default of all kinds."""
     wrong = tokenizer_trial.fault(path, *([texts] if texts else ()))
     return Fault(path, wrong, "take another model") if wrong else None
 
 
 def faults(folder: Path, tokenizer: "Tokenizer", tokens: SpecialTokens, rows: int | None) -> Iterator[Fault]:
-    """What is wrong with a tokenizer for a model of so many embeddings; the tokenizer gets the special tokens it lacks."""
+    """Yield the faults of a tokenizer for a model with `rows` embeddings, and add the special tokens that it lacks."""
     if dropout := getattr(tokenizer.model, "dropout", None):
         yield Fault(folder / "tokenizer.json", f"model.dropout = {dropout} draws token ids by chance", "put null there")
     words = tokenizer.get_vocab(with_added_tokens=True)
@@ -105,7 +105,7 @@ def faults(folder: Path, tokenizer: "Tokenizer", tokens: SpecialTokens, rows: in
 
 
 def lost_space(encode: Callable[[str], list[int]], decode: Callable[[list[int]], str], words: Collection[str]) -> bool:
-    """Whether a tokenizer loses spaces or line breaks for which it has words, as one rebuilt under a wrong class does."""
+    """Whether a tokenizer loses spaces or line breaks that it has words for, as one rebuilt under a wrong class."""
     signs = {" ": (" ", "Ġ", "▁"), "\n": ("\n", "Ċ")}
     spaces = [space for space, names in signs.items() if any(name in words for name in names)]
     try:
@@ -113,7 +113,7 @@ def lost_space(encode: Callable[[str], list[int]], decode: Callable[[list[int]],
         return survivor is not None and any(
             decode(encode(f"{survivor}{space}{survivor}")) == survivor * 2 for space in spaces
         )
-    except BaseException as error:  # of a character that a tokenizer has no word for, not even for the unknown
+    except BaseException as error:  # a character has no token, and the tokenizer has none for the unknown
         if not raised_by_library(error):
             raise
         return False

@@ -1,7 +1,7 @@
-"""Trying out a tokenizer.json in a worker under hard limits, before it is used: what it does to a text is up to its makers.
+"""Tries a tokenizer.json in a worker with hard limits before it is used: what it does to a text is up to its makers.
 
-The library aborts its whole process where memory ends, and the time that its regexes take is not limited. `expansion` has
-reckoned that texts stay short; what it cannot see, a trial may. One worker serves all tokenizers of a process.
+The library aborts its whole process when memory runs out, and the time of its regexes is not limited. `expansion` has
+computed that texts stay short; a trial may show what it cannot see. One worker serves all tokenizers of a process.
 """
 
 import functools
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SECONDS = 60.0
-"""Of processor time, for reading a file and trying it out; those of the largest vocabularies take some seconds."""
+"""Limit of processor time, for reading and trying a file; those of the largest vocabularies take some seconds."""
 
 MEMORY_LIMIT = 4 * 1024**3
-"""Bytes of address space of the worker."""
+"""Limit of the worker's address space in bytes."""
 
 PROBES = (
     "  Two  spaces,\n\n\ta tab\r\nand an end. ",
@@ -31,14 +31,14 @@ PROBES = (
     " 求和。\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO} Größe naïve",
     "\N{GRINNING FACE}\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4} \N{LATIN SMALL LIGATURE FI} \N{MINUS SIGN}1",
 )
-"""Texts of every kind."""
+"""Sample texts of all kinds."""
 
 RUNS = tuple(f"{repeated * 2000}{end}" for repeated in (*"aA0 \n.é和", "a ", "a1") for end in ("", "!"))
-"""Where regexes of the wrong make take time without end."""
+"""Texts on which badly made regexes take time without end."""
 
 
 def fault(path: Path, texts: Sequence[str] = (*PROBES, *RUNS)) -> str:
-    """What is wrong with what a tokenizer.json makes of texts; nothing if it stays within bounds, or is no tokenizer at all."""
+    """Return what is wrong with how a tokenizer.json treats texts; "" if it keeps the limits, or is no tokenizer."""
     try:
         answer: str = _of_process(os.getpid()).ask([str(path), list(texts)], SECONDS)
     except limited.EndedError as error:
@@ -48,7 +48,7 @@ def fault(path: Path, texts: Sequence[str] = (*PROBES, *RUNS)) -> str:
 
 @functools.cache
 def _of_process(process: int) -> limited.Worker:
-    """Not of the one that a process was forked from: both would read each other's replies."""
+    """Return the worker of a process; a forked child needs its own, or both would read each other's replies."""
     return limited.Worker("spurious_rewards.models.tokenizer_trial")
 
 
@@ -69,12 +69,12 @@ def _tried(content: bytes, texts: Sequence[str]) -> str:
         tokenizer = _read(content)
     except MemoryError:
         return TOO_MUCH
-    except BaseException:  # Rust's panics are no `Exception`s; what is wrong with such a file the gate says
+    except BaseException:  # Rust's panics are no `Exception`s; `tokenizer_file.load` reports such a file
         return ""
     try:
         wrong = expansion.fault(tokenizer)
-    except Exception as error:  # steps that tokenizers takes and that are not as it writes them
-        return f"has steps that cannot be reckoned with ({type(error).__name__}: {error})"
+    except Exception as error:  # tokenizers accepts these steps, but would write them in another form
+        return f"has steps that cannot be checked ({type(error).__name__}: {error})"
     if wrong:
         return wrong
     for text in texts:
@@ -82,7 +82,7 @@ def _tried(content: bytes, texts: Sequence[str]) -> str:
             tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
         except MemoryError:
             return TOO_MUCH
-        except BaseException:  # of a character that it has no word for
+        except BaseException:  # a character has no token
             continue
     return ""
 
@@ -98,7 +98,7 @@ def _read(content: bytes) -> "Tokenizer":
 
 
 def _prepare() -> Any:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what Rust says of a process that it ends
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # hides what Rust prints when it ends the process
     return _answer
 
 

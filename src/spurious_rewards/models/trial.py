@@ -1,4 +1,4 @@
-"""One forward pass of a model that has just been loaded, for what shows in no file of its folder."""
+"""Trial run of a model that has just been loaded, for faults that show in no file of its folder."""
 
 import inspect
 from typing import Any
@@ -9,22 +9,22 @@ from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.integrations.fsdp import is_fsdp_enabled
 
 TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.3}
-"""Largest difference of two passes over the same tokens, in standard deviations of the logits."""
+"""Largest allowed difference of two passes over the same tokens, in standard deviations of the logits."""
 
 IDS = (1, 2, 3)
 PADDING = 3
 
 
 def sharded() -> bool:
-    """Whether models are spread over processes while they are loaded, so that none has all of their weights."""
+    """Whether models are sharded over processes while they are loaded, so that no process has all of the weights."""
     return is_deepspeed_zero3_enabled() or is_fsdp_enabled()  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
 def fault(model: PreTrainedModel) -> str:
-    """What is wrong with what a model computes; nothing if it can be used.
+    """Return what is wrong with what a model computes; "" if it can be used. Sharded models are not tried.
 
-    Its logits must be finite, and those of a prompt must not depend on padding to its left, with which prompts are batched.
+    The logits must be finite. Those after a prompt must not depend on left padding, with which prompts are batched.
 
     Raises:
         Exception: whatever the model raises when it is run.
@@ -37,18 +37,18 @@ def fault(model: PreTrainedModel) -> str:
     mask = (torch.arange(padded.shape[1]) >= PADDING).long()[None]
     alone, after = (_logits(model, *given) for given in ((ids, torch.ones_like(ids)), (padded, mask)))
     if not (alone.isfinite().all() and after.isfinite().all()):
-        return "what it computes is not finite; its weights, or the numbers of its config.json, are out of range"
+        return "its outputs are not finite; its weights, or the numbers of its config.json, are out of range"
     difference = (alone - after).abs().max() / alone.std().clamp(min=1e-6)
     if difference > TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16]):
         return (
-            f"{type(model).__name__} answers otherwise in a batch than alone, for it does not leave out the padding to the "
-            "left of shorter prompts; take a model of another architecture"
+            f"{type(model).__name__} gives other answers in a batch than alone, because it does not mask left padding; "
+            "take a model of another architecture"
         )
     return ""
 
 
 def _logits(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Of the token after a prompt, with what generation gives the model for it: (vocabulary)."""
+    """Return the logits of the token after a prompt, with the inputs that generation gives the model: (vocabulary)."""
     given: dict[str, Any] = {"attention_mask": mask, "use_cache": False, "is_first_iteration": True}
     if "position_ids" in inspect.signature(model.forward).parameters:
         given["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)

@@ -1,4 +1,4 @@
-"""The weights of a model folder: which files hold them, and what their headers tell."""
+"""The weights of a model folder: which files hold them, and what the headers of these files say."""
 
 import math
 import os
@@ -19,7 +19,7 @@ FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 
 
 def files(folder: Path) -> list[Path]:
-    """The files of a whole model folder that hold its weights."""
+    """Return the files that hold the weights of a complete model folder."""
     if os.path.lexists(folder / WEIGHTS):
         return [folder / WEIGHTS]
     named = read(folder / INDEX, _parts)
@@ -28,10 +28,10 @@ def files(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Finite:
-    """The weights of a whole model folder by name, each looked at as it is read; once in whatever process goes through them.
+    """The weights of a complete model folder, as (name, tensor). Whichever process iterates checks each as it reads it.
 
     Raises:
-        UserError: in the middle, where values are NaN or infinite.
+        UserError: during the iteration, at weights with NaN or infinite values.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Finite:
             with safe_open(file, framework="pt") as opened:
                 for name in opened.keys():  # noqa: SIM118  # no mapping
                     tensor = opened.get_tensor(name)
-                    # Scalars are no weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
+                    # Scalars are not weights: GPT-NeoX's `masked_bias` is minus infinity in half precision.
                     counts = tensor.ndim and tensor.numel() and tensor.is_floating_point()
                     if counts and not torch.isfinite(torch.stack(tensor.aminmax())).all():
                         raise UserError(
@@ -55,26 +55,26 @@ class Finite:
 
 
 def count(folder: Path) -> tuple[int, int]:
-    """How many tensors the files of a whole model folder hold, and how many numbers these have, by the files' headers."""
+    """Return how many tensors the files of a complete model folder hold, and how many numbers, from the headers."""
     sizes = [math.prod(shape) for file in files(folder) for _, shape in _tensors(file).values()]
     return len(sizes), sum(sizes)
 
 
 def faults(folder: Path, there: Collection[str]) -> Iterator[Fault]:
-    """What is wrong with the weights of a folder that has these files."""
+    """Yield the faults of the weights of a folder; `there` are the names of its files."""
     if INDEX in there and WEIGHTS not in there:
         named = read(folder / INDEX, _parts)
         if isinstance(named, Fault):
             yield named
         elif missing := sorted(named - set(there)):
-            yield Fault(folder, f"not a whole model folder, it lacks {', '.join(missing)}", AGAIN)
+            yield Fault(folder, f"incomplete model folder, missing {', '.join(missing)}", AGAIN)
     for file in files(folder):
         if file.name in there and (fault := _of_file(file)):
             yield fault
 
 
 def _parts(text: str) -> set[str]:
-    """The files that an index names."""
+    """Return the names of the files that an index names."""
     index = as_object(text)
     named = index.get("weight_map")
     if not (named and isinstance(named, dict)) or not all(
@@ -110,7 +110,7 @@ def _of_file(path: Path) -> Fault | None:
 
 
 def _tensors(path: Path) -> dict[str, tuple[str, list[int]]]:
-    """Type and shape of each tensor in a file."""
+    """Return type and shape of each tensor in a file."""
     from safetensors import safe_open
 
     with safe_open(path, framework="np") as opened:

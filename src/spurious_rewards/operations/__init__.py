@@ -1,1 +1,1 @@
-"""What a person does around a run: doctor, estimate, fetch, recovery, partial report, lineage, diff, export."""
+"""Commands around a run, such as doctor, estimate, calibrate, fetch, recover, lineage, diff, export and verify."""

@@ -1,4 +1,4 @@
-"""Measuring a rollout step of each size of model on this machine, and writing it beside the suite."""
+"""Measure one rollout step for each model size on this machine, and write the calibration beside the suite."""
 
 import datetime
 import os
@@ -31,12 +31,12 @@ from spurious_rewards.stages import model_refs, prepare, resources
 from spurious_rewards.stages.study import Study
 
 NO_SHAPE = ("rope_", "max_position", "max_window", "_name_or_path", "transformers_version", "architectures")
-"""Beginnings of keys of config.json that change neither the size of a model nor its speed; nor do token ids."""
+"""Prefixes of config.json keys that change neither the size nor the speed of a model; token ids change neither, too."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """Models that are measured as one, and a run of the first of them."""
+    """Models of the same cost, which are measured as one, and a run of the first of them."""
 
     models: tuple[str, ...]
     run: Run
@@ -45,12 +45,12 @@ class Size:
 
 
 def calibrate(study: Study, random_weights: bool) -> Calibration:
-    """Measure what a suite trains, and write it beside the suite's file.
+    """Measure what a suite trains, and write the calibration beside the suite's file.
 
-    The training of each model is the variant that most of its runs have.
+    Each model is measured with the variant that most of its runs use.
 
     Raises:
-        UserError: there is nothing to train, what is asked for does not fit this machine, or a step cannot be made.
+        UserError: the suite trains nothing, this machine cannot run what the suite asks for, or a step fails.
     """
     chosen = _representatives(study)
     _refuse(study, chosen)
@@ -61,7 +61,7 @@ def calibrate(study: Study, random_weights: bool) -> Calibration:
             work.mkdir(parents=True)
             measured, on_gpu = [], False
             if any(resources.of_training(study, run).gpus for run in chosen.values()):
-                # Before torch is imported, which making a model does.
+                # This must precede the import of torch, which is imported to make a model.
                 gpu_claims.claim(max(resources.of_training(study, run).gpus for run in chosen.values()))
             sizes = _sizes(study, chosen)
             for number, size in enumerate(sizes, 1):
@@ -89,7 +89,7 @@ def calibrate(study: Study, random_weights: bool) -> Calibration:
 
 
 def _representatives(study: Study) -> dict[str, Run]:
-    """Of each model that is trained, a run with the training that most of its runs have."""
+    """Return, for each trained model, a run of the variant that most of its runs use."""
     runs = gpus.trained(study.suite)
     if not runs:
         raise UserError(f"{study.suite_path}: the suite trains nothing, so there is nothing to calibrate")
@@ -102,7 +102,7 @@ def _representatives(study: Study) -> dict[str, Run]:
 
 
 def _refuse(study: Study, chosen: dict[str, Run]) -> None:
-    """Refuse what cannot be measured here, before anything is downloaded or loaded."""
+    """Raise UserError for what cannot be measured here, before anything is downloaded or loaded."""
     for finding in gpus.accelerate_configs(study):
         if finding.level == "fails":
             raise UserError(f"{finding.found}; {finding.mend}")
@@ -122,7 +122,7 @@ def _refuse(study: Study, chosen: dict[str, Run]) -> None:
 
 
 def _sizes(study: Study, chosen: dict[str, Run]) -> list[Size]:
-    """The models by what they cost: their shape, their training and what that runs on."""
+    """Group the models by what decides their cost: shape, training and resources."""
     found: dict[str, list[str]] = {}
     for model, run in chosen.items():
         found.setdefault(repr((_shape(study, model), _conditions(study, run))), []).append(model)
@@ -138,7 +138,7 @@ def _sizes(study: Study, chosen: dict[str, Run]) -> list[Size]:
 
 
 def _shape(study: Study, model: str) -> object:
-    """What of a model decides what it costs, by its configuration; that of organisms is the suite's."""
+    """Return what decides a model's cost: parts of its configuration, or for an organism the suite's `organism`."""
     if study.suite.models[_origin(study, model)].family:
         return study.suite.organism
     config = read_config(_configuration(study, model))
@@ -158,13 +158,13 @@ def _conditions(study: Study, run: Run) -> Conditions:
 
 
 def _origin(study: Study, model: str) -> str:
-    """The model whose weights it is of: itself, or the one that the run before it began with."""
+    """Return the model that a model's weights go back to: itself, or the one that the run before it started from."""
     start = study.suite.models[model].start
     return start.model if start else model
 
 
 def _configuration(study: Study, model: str) -> Path:
-    """A folder with the configuration of a model that is no organism, downloaded without weights if it is not here."""
+    """Return a folder with the configuration of a model from elsewhere; it is downloaded without weights if missing."""
     name = _origin(study, model)
     if folder := model_refs.folder_here(study, name):
         return folder
@@ -174,7 +174,10 @@ def _configuration(study: Study, model: str) -> Path:
 
 
 def _folder(study: Study, run: Run, random_weights: bool, work: Path) -> Path:
-    """A model to measure: of random weights where it is so asked, and where an organism is not pretrained yet."""
+    """Return the folder of a model to measure.
+
+    Organisms are pretrained anew, for two steps. Other models get random weights if `random_weights` is set.
+    """
     from spurious_rewards.models import loading, pretraining
     from spurious_rewards.models import random_weights as random
 
@@ -199,7 +202,7 @@ def _folder(study: Study, run: Run, random_weights: bool, work: Path) -> Path:
 
 
 def _problems(study: Study, run: Run, work: Path) -> Path:
-    """The problems that a run trains on: those that the workflow has prepared, or the same without a look at overlaps."""
+    """Return the problems that a run trains on: the prepared ones, or the same prepared without decontamination."""
     from spurious_rewards.problems import preparation
 
     suite = study.suite
@@ -217,7 +220,7 @@ def _problems(study: Study, run: Run, work: Path) -> Path:
 
 
 def _measure(study: Study, size: Size, random_weights: bool, work: Path) -> tuple[Measurement, bool]:
-    """Measure one size in a process of its own; and whether it was on a GPU."""
+    """Measure one size in a separate process. Return the measurement, and whether it was made on a GPU."""
     from spurious_rewards.training.measuring import FAILED, MEASURED, Job, Measured
 
     model, run = size.models[0], size.run
@@ -238,7 +241,7 @@ def _measure(study: Study, size: Size, random_weights: bool, work: Path) -> tupl
     )
     (work / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
     if not size.hardware.gpus:
-        numerics.pin(study.portable)  # as jobs do, for the process that measures
+        numerics.pin(study.portable)  # as a job does; the measuring process inherits it
     code = _run(size.hardware, work / "job.json")
     if (failed := step / FAILED).exists():
         raise UserError(read_text(failed))
@@ -263,18 +266,18 @@ def _measure(study: Study, size: Size, random_weights: bool, work: Path) -> tupl
 
 
 def _run(hardware: Hardware, job: Path) -> int:
-    """Run the measuring program on a job, on as many processes as it takes; its exit code."""
+    """Run the measuring program in as many processes as the hardware takes, and return its exit code."""
     from spurious_rewards.training import launching
 
     program = ["-m", "spurious_rewards.training.measuring", str(job)]
     config = accelerate.of(hardware)
     words = launching.command(config, program, os.environ) if config else [sys.executable, *program]
-    # In a session of its own: Ctrl-C is for this process, which then ends all that it has started.
+    # The session is separate so that Ctrl-C reaches only this process, which then ends all that it has started.
     process = subprocess.Popen(words, start_new_session=True)
     try:
         return process.wait()
     except BaseException:
-        # torchrun's processes have sessions of their own again.
+        # torchrun starts its processes in sessions of their own, so each is killed separately.
         started = psutil.Process(process.pid)
         for each in (*started.children(recursive=True), started):
             with suppress(psutil.NoSuchProcess):
@@ -285,7 +288,7 @@ def _run(hardware: Hardware, job: Path) -> int:
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """Have SIGTERM, and the end of the terminal, leave as little behind as Ctrl-C does."""
+    """Make SIGTERM and SIGHUP (the terminal was closed) clean up in the same way as Ctrl-C."""
 
     def leave(number: int, _: object) -> None:
         sys.exit(128 + number)

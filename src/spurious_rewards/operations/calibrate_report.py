@@ -1,4 +1,4 @@
-"""A calibration as text: what was measured, what is proposed by arithmetic, where it is kept."""
+"""A calibration as text: its measurements, the proposals computed from them, and where it is stored."""
 
 from textwrap import fill
 
@@ -19,7 +19,7 @@ PHASES = {
 
 
 def report(study: Study, found: Calibration) -> str:
-    """The result of `calibrate`, 100 columns wide."""
+    """Return the result of `calibrate` as text, 100 columns wide."""
     blocks = [f"Measured on {found.on}: one rollout step for each model size."]
     blocks += [_size(one, found) for one in found.measured]
     kept = f"Written to {calibration.path_of(study.suite_path)}; `estimate` and `doctor` use it."
@@ -56,7 +56,7 @@ def _size(one: Measurement, found: Calibration) -> str:
 
 
 def _changes(one: Measurement) -> str:
-    """What is proposed and is not as it was measured."""
+    """Return the proposed values that differ from the measured settings, as text."""
     if one.proposal is None:
         return ""
     was = {

@@ -1,4 +1,4 @@
-"""What a suite's calibration says of its runs, as far as it holds here (`checks.calibration` reads it)."""
+"""The part of a suite's calibration that holds here. `checks.calibration` reads it from its file."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,27 @@ from spurious_rewards.stages.study import Study
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What was measured for a suite, and what of it is not used."""
+    """The measurements of a suite that hold here, and those that do not."""
 
     study: Study
     measured: tuple[Measurement, ...] = ()
-    """What holds here."""
+    """Measurements that hold here."""
     on: str = ""
-    """Card and date."""
+    """Card and date of the measurements."""
     on_gpu: bool = False
     stale: tuple[tuple[str, str], ...] = ()
-    """What does not: each with the reason, and what to do."""
+    """Measurements that do not hold here: for each the reason, and what to do about it."""
 
     def of(self, model: str, training: Training) -> Measurement | None:
-        """What was measured of a model, trained so."""
+        """Return the measurement of a model with this training, or None if there is none."""
         now = Conditions.of(training, self.study.suite.resources_of(model))
         return next((one for one in self.measured if model in one.models and one.conditions == now), None)
 
     def train_hours(self, run: Run, start: int, stop: int) -> float | None:
-        """GPU-hours of rollout steps `start` to `stop` of a run, for all its seeds, from a measured step and checkpoint."""
+        """Return the GPU-hours of rollout steps `start` to `stop` of a run, for all its seeds; None if not measured.
+
+        They are computed from one measured rollout step and one measured checkpoint.
+        """
         if (one := self.of(run.model, self.study.suite.algorithms[run.variant])) is None:
             return None
         steps, saved = stop - start, len(self.study.suite.eval_steps(run, start, stop))
@@ -37,9 +40,9 @@ class Calibrated:
         return len(seeds_of(run.seeds)) * one.processes * seconds / 3600
 
     def sampling_hours(self, model: str, responses: int) -> float | None:
-        """GPU-hours in which a model draws so many responses of votes or benchmarks, at the rate of its training.
+        """Return the GPU-hours that a model takes to sample responses to votes or benchmarks, at its rate in training.
 
-        None, too, where another engine draws them.
+        None if the model was not measured, or if the suite samples with another engine than the measured one.
         """
         sampling = self.study.suite.sampling
         found = (one for one in self.measured if model in one.models and one.conditions.engine == sampling.engine)
@@ -49,7 +52,10 @@ class Calibrated:
         return responses * tokens / (one.tokens_per_second / one.processes) / 3600
 
     def peaks(self, model: str, training: Training) -> Memory | None:
-        """The peaks of a GPU's memory that were measured of it; that of updates as of a micro-batch of the longest responses."""
+        """Return the measured peaks of GPU memory, or None if there are none.
+
+        The peak of updates is extrapolated to a micro-batch of the longest prompts and responses.
+        """
         found = self.of(model, training) if self.on_gpu else None
         config = resources.accelerate_config(self.study, model)
         if found is None or config is None:

@@ -1,4 +1,4 @@
-"""Two result trees read from disk, set side by side by `analysis.result_differences`, and printed."""
+"""Read two result trees from disk, compare them with `analysis.result_differences`, and show the differences."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from spurious_rewards.runtime.files import REMAKE
 from spurious_rewards.runtime.printing import printable
 
 LONGEST = 50
-"""Characters that are shown of a value of a suite."""
+"""Largest number of characters that are shown of a suite's value."""
 
 LOUD, FAINT = "bold yellow", "dim"
 
@@ -37,10 +37,10 @@ class Results:
 
     @cached_property
     def headlines(self) -> pd.DataFrame:
-        """The headline of each experiment and model, with a column `experiment`.
+        """Return the headline of each experiment and model, with a column `experiment`.
 
         Raises:
-            UserError: there is none.
+            UserError: there is no headline, or there are several of one row.
         """
         files = sorted(self.root.glob(str(ResultPaths(Path()).scored("*", "*") / "headline.csv")))
         columns = {name: HEADLINE[name] for name in (*result_differences.ROW[1:], *result_differences.VALUES)}
@@ -56,7 +56,7 @@ class Results:
 
     @cached_property
     def claims(self) -> pd.DataFrame | None:
-        """The ledger's claims and verdicts (`analysis.claims.ledger`), if there is one."""
+        """Return the claims and verdicts of the ledger (`analysis.claims.ledger`), or None if there is no ledger."""
         path = self.root / "claims.csv"
         if not path.exists():
             return None
@@ -67,28 +67,28 @@ class Results:
 
     @cached_property
     def exhibits(self) -> list[str]:
-        """Figures and tables that are there."""
+        """Return the names of the figures and tables that exist."""
         pages = self.root.glob(str(ResultPaths(Path()).exhibit("*") / "page.json"))
         return sorted(printable(page.parent.name) for page in pages)
 
     @cached_property
     def manifests(self) -> list[dict[str, Any]]:
-        """Manifests of all artifacts."""
+        """Return the manifests of all artifacts."""
         return [manifest for _, manifest in manifests_below(self.root)]
 
     @cached_property
     def suite(self) -> Mapping[str, Any]:
-        """The suite as the report was made of it; of results without a report, nothing."""
+        """Return the suite that the report was made from; empty if there is no report."""
         return next((one["request"]["suite"] for one in self.manifests if one["stage"] == "report"), {})
 
 
 def numbers(a: Results, b: Results) -> pd.DataFrame:
-    """What both say of each condition and benchmark, as of `analysis.result_differences.headlines`."""
+    """Return what both results say of each condition and benchmark: see `analysis.result_differences.headlines`."""
     return result_differences.headlines(a.headlines, b.headlines)
 
 
 def report(a: Results, b: Results) -> RenderableType:
-    """Everything that differs, and all numbers that can be set side by side."""
+    """Return everything that differs, and all headline numbers side by side."""
     return Group(
         Text(f"a: {a.root}\nb: {b.root}", "bold"),
         *_numbers(numbers(a, b)),
@@ -132,7 +132,7 @@ def _verdict(row: Mapping[Any, Any]) -> str:
 
 
 def _sizes(row: Mapping[Any, Any]) -> str:
-    """Steps, problems, samples and seeds that differ."""
+    """Return the numbers of steps, problems, samples and seeds that differ."""
     if row["only"]:
         return ""
     pairs = {name: (row[f"{name}_a"], row[f"{name}_b"]) for name in result_differences.SIZES}
@@ -168,7 +168,7 @@ def _settings(a: Results, b: Results) -> Iterator[RenderableType]:
 
 
 def _pairs(title: str, frame: pd.DataFrame) -> Iterator[RenderableType]:
-    """A table of three columns: what, and how it is in each."""
+    """Yield a title and a table with three columns: an item, and its value in `a` and in `b`."""
     if frame.empty:
         return
     table = Table()

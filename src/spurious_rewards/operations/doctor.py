@@ -1,6 +1,6 @@
-"""What would prevent a suite from running, found before anything starts, and how to fix it.
+"""Find what would prevent a suite from running before anything starts, and say how to fix it.
 
-`doctor` looks at a study, from a machine that need not have a GPU; `check_node` at the machine that a job runs on.
+`doctor` checks a study, on a machine that need not have a GPU. `check_node` checks the machine that a job runs on.
 """
 
 import os
@@ -25,7 +25,7 @@ WIDTH = 100
 
 
 def doctor(study: Study, on: On = "local") -> list[Finding]:
-    """Everything that can be known before a suite starts; `on` says where its jobs will run."""
+    """Return all findings that can be made before a suite starts. `on` says where its jobs will run."""
     here = machines.gpus() if on == "local" else []
     partitions = machines.partitions() if on == "slurm" else []
     gpu_gb = min((gpu.gb for gpu in here), default=study.settings.gpu_memory_gb)
@@ -53,10 +53,10 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
 
 
 def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
-    """Why a suite that asks for GPUs must not be started, as a text; nothing if it may.
+    """Return why a suite that asks for GPUs must not be started, as text; "" if it may start.
 
     Args:
-        study: of the suite; one without `resources` may always start.
+        study: the study; a suite without `resources` may always start.
         on: where its jobs will run.
         own_software: whether jobs use the packages of this process, and not those of `--sdm conda`.
     """
@@ -67,46 +67,45 @@ def must_fail(study: Study, on: On = "local", own_software: bool = True) -> str:
 
 
 def unusable_models(study: Study, paths: Collection[Path]) -> str:
-    """What is wrong with those of some paths that are model folders, as a text; nothing if they can be loaded."""
+    """Return what is wrong with those of `paths` that are model folders, as text; "" if all of them can be loaded."""
     return together(models.unusable(study, paths))
 
 
 def failing(findings: Iterable[Finding]) -> list[Finding]:
-    """Those with which the suite cannot run."""
+    """Return the findings with which the suite cannot run."""
     return [finding for finding in findings if finding.level == "fails"]
 
 
 def report(findings: Sequence[Finding], suite: str) -> str:
-    """Findings to be read: what fails and how to fix it, then warnings, then what is fine in a line."""
+    """Return findings as text: what fails and how to fix it, then warnings, then one line with what is fine."""
     fails, warns = failing(findings), [finding for finding in findings if finding.level == "warns"]
     fine = [finding.what for finding in findings if finding.level == "fine"]
     blocks = [f"The suite {suite} cannot run as things are." if fails else f"The suite {suite} can run."]
     blocks += [_paragraph(number, finding) for number, finding in enumerate(fails, 1)]
-    blocks += (
-        ["Worth knowing:", *(_paragraph(number, finding) for number, finding in enumerate(warns, 1))] if warns else []
-    )
+    blocks += ["Warnings:", *(_paragraph(number, finding) for number, finding in enumerate(warns, 1))] if warns else []
     blocks += [textwrap.fill(f"Fine: {', '.join(fine)}.", WIDTH)] if fine else []
     return "\n\n".join(blocks)
 
 
 def _paragraph(number: int, finding: Finding) -> str:
     margin = " " * len(mark := f"{number}. ")
-    sentences = [f"{mark}{finding.what}: {finding.found}.", f"{margin}To fix it, {finding.mend}."]
+    sentences = [f"{mark}{finding.what}: {finding.found}.", f"{margin}To fix it: {finding.mend}."]
     return "\n".join(textwrap.fill(one, WIDTH, subsequent_indent=margin, break_on_hyphens=False) for one in sentences)
 
 
 def check_node(hardware: Hardware, engine: str = "transformers", output: Path | None = None) -> None:
-    """Whether this machine has what a job runs on: cheap, before anything heavy is loaded. Jobs without GPUs are not checked.
+    """Raise UserError if this machine lacks what a job needs. Jobs without GPUs are not checked.
 
-    Of memory only what is certain is counted: the states of training and vLLM's share, or the weights that answer.
+    The check is cheap, and runs before anything heavy is loaded. It counts only memory that is certainly needed: the
+    states of training and vLLM's share, or the weights of a model that answers.
 
     Args:
         hardware: what the job was given.
-        engine: what draws its responses.
-        output: what training writes, for whose checkpoint there must be room.
+        engine: what samples its responses.
+        output: what training writes; its disk must have room for a checkpoint.
 
     Raises:
-        UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, too full a disk.
+        UserError: too few GPUs, too little memory in one of them (with the arithmetic), no vLLM, or too full a disk.
     """
     config = accelerate.of(hardware)
     if not hardware.gpus or (config and config.cpu):
@@ -143,7 +142,7 @@ def check_node(hardware: Hardware, engine: str = "transformers", output: Path | 
 
 
 def _share_holds(hardware: Hardware, smallest: float) -> None:
-    """Refuse a share of vLLM's in which not one sequence at its longest has room beside the weights."""
+    """Raise UserError if vLLM's share has no room for the weights and one sequence at its longest."""
     spread, share = hardware.tensor_parallel_size, hardware.gpu_memory_utilization
     parts = [gpu_memory.weights(hardware.num_parameters, spread), gpu_memory.sequence(hardware.sequence_gb, spread)]
     if gpu_memory.total(parts) > share * smallest:

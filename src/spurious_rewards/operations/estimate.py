@@ -1,9 +1,9 @@
-"""What a suite takes before it has run, and what was measured beside that once it has; `costs` has the arithmetic.
+"""Estimate what a suite takes before it runs. `config.costs` has the arithmetic.
 
-The unit is *work*: an artifact that a model makes on a GPU (votes, a segment's checkpoints, answers), with its GPU-hours, its
-bytes and the work that it needs before it. An experiment or a target is the set of work that it needs, as the workflow makes
-it: whole segments, answered for every benchmark that anyone asks of them. What parts share, what one would save, which
-is free once another is made: all of it is arithmetic of these sets.
+The unit is *work*: an artifact that a model makes on a GPU (votes, the checkpoints of a segment, answers), with its
+GPU-hours, its bytes and the work that it needs first. An experiment or a target is the set of work that it needs, as
+the workflow makes it: whole segments, with answers to every benchmark that any experiment asks of them. Arithmetic of
+these sets says what parts share, what dropping one would save, and which is free once another is made.
 """
 
 import functools
@@ -25,35 +25,35 @@ from spurious_rewards.stages.study import Study
 
 ModelStage = Literal["train", "vote", "generate"]
 STAGES: dict[ModelStage, str] = {"train": "training", "vote": "votes", "generate": "answers"}
-"""Stages in which a model is at work, and how tables call what they make; organisms' pretraining needs no GPU."""
+"""The stages that run a model, and how tables call what they make. Pretraining an organism needs no GPU."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one job makes with a model."""
+    """What one job makes with a model, and its costs."""
 
     stage: ModelStage
     hours: float
-    """GPU-hours"""
+    """GPU-hours."""
     gpus: int
-    """that it runs on at once; 1 where the suite has no `resources`"""
+    """GPUs that the job uses at once; 1 if the suite has no `resources`."""
     needs: tuple[Path, ...]
     run: Run | None = None
-    """whose segment it is"""
+    """The run that the job trains a segment of."""
     weights: float = 0
-    """bytes of checkpoints that stay"""
+    """Bytes of checkpoints that are kept."""
     states: float = 0
-    """bytes of optimisers' states that stay"""
+    """Bytes of optimiser states that are kept."""
     text: float = 0
-    """bytes of responses"""
+    """Bytes of responses."""
     passing: float = 0
-    """bytes that go once the checkpoints have answered and the next segment is made"""
+    """Bytes that are deleted once the checkpoints have answered and the next segment is trained."""
     working: float = 0
-    """bytes that are there while the job runs"""
+    """Bytes that are there only while the job runs."""
 
     @property
     def kept(self) -> float:
-        """Bytes that stay."""
+        """Return the bytes that are kept."""
         return self.weights + self.states + self.text
 
 
@@ -62,43 +62,46 @@ Artifacts = frozenset[Path]
 
 @dataclass(frozen=True)
 class Estimate:
-    """All the work of a suite, and which of it each experiment and each target needs."""
+    """All the work of a suite, and the part of it that each experiment and each target needs."""
 
     works: Mapping[Path, Work]
     experiments: Mapping[str, Artifacts]
     targets: Mapping[str, Artifacts]
     gpus: int
     downloads: float
-    """bytes of the models as the hub has them"""
+    """Bytes of the models that are downloaded from the hub."""
 
     def hours(self, artifacts: Iterable[Path], *stages: ModelStage) -> float:
-        """GPU-hours of some work, of some stages or of all."""
+        """Return the GPU-hours of some work, in the given stages or in all."""
         works = (self.works[each] for each in artifacts)
-        return fsum(work.hours for work in works if work.stage in (stages or STAGES))  # the same in any order
+        return fsum(work.hours for work in works if work.stage in (stages or STAGES))  # fsum: the same in any order
 
     def kept(self, artifacts: Iterable[Path]) -> float:
-        """Bytes of some work at the end."""
+        """Return the bytes of some work that are there at the end."""
         return sum(self.works[each].kept for each in artifacts)
 
     def runs(self, artifacts: Iterable[Path]) -> set[Run]:
-        """The runs that are trained for some work."""
+        """Return the runs that are trained for some work."""
         return {run for each in artifacts if (run := self.works[each].run)}
 
     def only(self, experiment: str) -> Artifacts:
-        """The work that would not be done without an experiment."""
+        """Return the work that only this experiment needs."""
         others = (artifacts for name, artifacts in self.experiments.items() if name != experiment)
         return self.experiments[experiment].difference(*others)
 
     @property
     def disk(self) -> float:
-        """Bytes at the end: downloaded models, checkpoints, responses."""
+        """Return the bytes at the end: downloaded models, checkpoints and responses."""
         return self.downloads + self.kept(self.works)
 
     @property
     def peak(self) -> float:
-        """Bytes at the peak, where a run that has begun goes on before another begins: the largest that fit on the GPUs."""
+        """Return the bytes at the peak, if runs that have begun continue before others begin.
+
+        It counts the runs with the most passing bytes, as many as fit on the GPUs at once.
+        """
         left, passing = self.gpus, 0.0
-        # What a segment no longer needs goes when the next one is made: two of each run lie there at once.
+        # A segment's passing files are deleted once the next one is made: two segments of each run exist at once.
         most = {
             run: max(before + made.passing + made.working for before, made in zip([0.0, *gone], segments, strict=False))
             for run, segments in self._segments.items()
@@ -111,12 +114,12 @@ class Estimate:
 
     @property
     def worst(self) -> float:
-        """Bytes if every run begins before any goes on: a segment of each waits for the next."""
+        """Return the bytes if every run begins before any continues: then a segment of each run waits for the next."""
         return self.disk + sum(max(work.passing for work in segments) for segments in self._segments.values())
 
     @functools.cached_property
     def _segments(self) -> dict[Run, list[Work]]:
-        """The segments of each run, in order."""
+        """Return the segments of each run, in order."""
         segments: dict[Run, list[Work]] = defaultdict(list)
         for work in self.works.values():
             if work.run:
@@ -125,7 +128,7 @@ class Estimate:
 
     @property
     def chain(self) -> float:
-        """Hours of the longest chain of jobs that wait for each other."""
+        """Return the hours of the longest chain of jobs that wait for each other."""
 
         @functools.cache
         def ends(artifact: Path) -> float:
@@ -136,12 +139,12 @@ class Estimate:
 
     @property
     def wall(self) -> float:
-        """Hours that it takes at least on so many GPUs."""
+        """Return the least hours that the suite takes on `gpus` GPUs."""
         return max(self.hours(self.works) / self.gpus, self.chain)
 
     @property
     def unfit(self) -> dict[int, int]:
-        """GPUs that a job asks for, more than there are -> how many jobs do."""
+        """Return number of GPUs -> how many jobs ask for it, for numbers larger than `gpus`."""
         asked = [work.gpus for work in self.works.values() if work.gpus > self.gpus]
         return {count: asked.count(count) for count in sorted(set(asked))}
 
@@ -149,7 +152,7 @@ class Estimate:
 def estimate(
     study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measured: Calibrated | None = None
 ) -> Estimate:
-    """What a suite takes on so many GPUs, if this is assumed; where a model was measured, by its calibration."""
+    """Estimate what a suite takes on `gpus` GPUs under `assumed`; measurements of a model replace the arithmetic."""
     works = _works(study, _Hours(study, assumed, measured or Calibrated(study)))
     suite = study.suite
     names = {model for experiment in suite.experiments.values() for model in experiment.all_models}
@@ -172,7 +175,7 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Hours:
-    """GPU-hours by what was measured, else by arithmetic."""
+    """GPU-hours from measurements or, without them, from arithmetic."""
 
     study: Study
     assumed: Assumed
@@ -214,7 +217,7 @@ def _works(study: Study, hours: _Hours) -> dict[Path, Work]:
 
 
 def _training(study: Study, run: Run, hours: _Hours) -> dict[Path, Work]:
-    """The segments of a run, and the votes that it needs."""
+    """Return the segments of a run, and the votes that it needs."""
     suite, works = study.suite, {}
     needs = _starts(study, run.model, run.seeds)
     if suite.rewards[run.reward].training_set != "truth":
@@ -245,7 +248,7 @@ def _training(study: Study, run: Run, hours: _Hours) -> dict[Path, Work]:
             weights=seeds * kept * weights,
             states=seeds * state_kept * state,
             passing=seeds * ((len(steps) - kept) * weights + (1 - state_kept) * state),
-            working=min(len(steps) - 1, 1) * state,  # of one seed: the last state goes when the next one is written
+            working=min(len(steps) - 1, 1) * state,  # of one seed; a state is deleted when the next one is written
         )
     return works
 
@@ -268,12 +271,12 @@ def _answering(
 
 
 def _untrained(study: Study, model: str, seeds: str) -> int:
-    """How many models before training a seed group starts from."""
+    """Return how many untrained models a seed group starts from."""
     return len(model_refs.untrained_seeds(group_of(bases(study.suite.models[model], seeds))))
 
 
 def _starts(study: Study, model: str, seeds: str) -> tuple[Path, ...]:
-    """The training that a model is the end of; an organism's pretraining needs no GPU."""
+    """Return the checkpoints that a model starts from; none for an organism, whose pretraining needs no GPU."""
     return tuple(model_refs.made_here(study, model, seeds)) if study.suite.models[model].start else ()
 
 
@@ -282,7 +285,7 @@ def _answers(grades: Iterable[Path]) -> list[Path]:
 
 
 def _read_by(study: Study, target: str) -> list[Path]:
-    """The work that a target reads, itself or by way of the numbers of its experiment."""
+    """Return the work that a target reads, directly or through the numbers of its experiment."""
     exhibit, read = study.suite.exhibits[target], []
     if exhibit.experiment is None:
         return []  # probe and bandit, which need no GPU
@@ -295,7 +298,7 @@ def _read_by(study: Study, target: str) -> list[Path]:
 
 
 def _closure(works: Mapping[Path, Work], wanted: Iterable[Path]) -> Artifacts:
-    """Some work with all that it needs."""
+    """Return some work with everything that it needs."""
     found: set[Path] = set()
     todo = list(wanted)
     while todo:

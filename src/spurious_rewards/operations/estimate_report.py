@@ -1,4 +1,4 @@
-"""The estimate of a suite as text, 100 columns wide, with what manifests say was measured beside it."""
+"""The estimate of a suite as text, 100 columns wide, and beside it what was measured according to the manifests."""
 
 import re
 from collections import defaultdict
@@ -24,13 +24,13 @@ from spurious_rewards.stages.study import Study
 WIDTH = 100
 NONE = "\N{EN DASH}"
 NUMBER = re.compile(rf"(<?[\d,.]+( \w+)?|{NONE})?")
-"""A cell that is aligned on the right."""
+"""Pattern of the cells that are aligned on the right."""
 
 
 def report(study: Study, gpus: int = 1, assumed: Assumed = AS_THE_PAPER, measured: Calibrated | None = None) -> str:
-    """What a suite takes on so many GPUs, if this is assumed; and, for what lies below its results, what it took.
+    """Return what a suite takes on `gpus` GPUs under `assumed`, and what the results that are there took.
 
-    `measured` is the suite's calibration, which takes the place of arithmetic where it holds.
+    `measured` is the suite's calibration, which replaces the arithmetic where it holds.
     """
     found = estimate(study, gpus, assumed, measured)
     known = {name for one in measured.measured for name in one.models} if measured else set()
@@ -72,7 +72,7 @@ def _formula(assumed: Assumed) -> str:
 
 
 def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
-    """What is measured, what is arithmetic and what is assumed where there is a calibration."""
+    """Return what is measured, what is arithmetic and what is assumed, if there is a calibration."""
     known = {name: one for one in measured.measured for name in one.models}
     steps = [
         f"{', '.join(one.models)} {one.seconds.step:.3g} s a rollout step, {one.seconds.checkpoint:.3g} s a checkpoint, "
@@ -83,8 +83,9 @@ def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
     random = [name for name, one in known.items() if one.random_weights]
     lines = [
         f"Measured on {measured.on}, one rollout step each (`calibrate`): {'; '.join(steps)}.",
-        "Arithmetic: training is the number of steps and checkpoints times these. Votes and answers are their tokens at that "
-        "rate, if the same engine samples them. Training with other settings than measured is estimated from the paper's time.",
+        "Arithmetic: training time = steps and checkpoints x the seconds above. Vote and answer time = tokens / the "
+        "rate above, if the same engine samples them. Training with other settings than measured is estimated from the "
+        "paper's time.",
         "Assumed: responses stay as long as at the first step, and votes and answers are as long"
         + (
             f"; {', '.join(random)} has random weights and never ends a response, so all are at their longest"
@@ -98,7 +99,10 @@ def _calibrated(study: Study, measured: Calibrated, assumed: Assumed) -> str:
 
 
 def _prices(study: Study, assumed: Assumed) -> list[str]:
-    """The whole suite under what is assumed and, where that is not all at its longest, step by step from there."""
+    """Return a table of the whole suite's hours, step by step from the paper's assumptions to `assumed`.
+
+    There is no table if both are the same.
+    """
     if assumed == AS_THE_PAPER:
         return []
     steps = {"A100, each response at its longest": AS_THE_PAPER}
@@ -115,9 +119,7 @@ def _prices(study: Study, assumed: Assumed) -> list[str]:
     for said, what in steps.items():
         found = estimate(study, 1, what)
         rows.append([said, *_by_kind(found, found.works)])
-    return [
-        _table("The whole suite, in GPU-hours, by what is assumed", ["assumed", *STAGES.values(), "together"], rows)
-    ]
+    return [_table("The whole suite, in GPU-hours, by what is assumed", ["assumed", *STAGES.values(), "total"], rows)]
 
 
 def _experiments(found: Estimate) -> str:
@@ -141,7 +143,7 @@ def _experiments(found: Estimate) -> str:
     ]
     return _table(
         "Experiments, in GPU-hours, sorted by what dropping them saves; `all` counts shared work once",
-        ["experiment", "runs", *STAGES.values(), "together", "saved if dropped", "disk"],
+        ["experiment", "runs", *STAGES.values(), "total", "saved if dropped", "disk"],
         [*rows, everything],
     )
 
@@ -202,7 +204,7 @@ def _whole(found: Estimate, study: Study) -> str:
         f"At the peak {size(found.peak)} if each run finishes before the next begins, {size(found.worst)} if all runs "
         f"begin first. Checkpoints deleted along the way: {size(passing) if passing else 'none'}.",
     ]
-    return "\n".join(["Together", *map(_text, lines)])
+    return "\n".join(["Total", *map(_text, lines)])
 
 
 def _longest(found: Estimate) -> str:
@@ -252,12 +254,12 @@ def _beside(took: float, expected: float) -> list[str]:
 
 
 def number(hours: float) -> str:
-    """12,345 for 12345.2, 3.4 for 3.41, a dash for 0."""
+    """Return hours as text: 12,345 for 12345.2, 3.4 for 3.41, a dash for 0."""
     return NONE if not hours else "<0.1" if hours < 0.1 else f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"
 
 
 def duration(hours: float) -> str:
-    """12 s, 3.4 min, 5.0 h or 1,234 h."""
+    """Return hours as text with a unit, such as 12 s, 3.4 min, 5.0 h or 1,234 h; a dash for 0."""
     for unit, in_hours in (("s", 1 / 3600), ("min", 1 / 60), ("h", 1)):
         if hours < 100 * in_hours or unit == "h":
             amount = hours / in_hours
@@ -266,7 +268,7 @@ def duration(hours: float) -> str:
 
 
 def size(count: float) -> str:
-    """1.2 TB for 1.2e12 bytes, a dash for none."""
+    """Return bytes as text, such as 1.2 TB for 1.2e12; a dash for 0."""
     unit, in_bytes = next((unit for unit in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)) if count >= unit[1]), ("kB", 1e3))
     return (
         NONE if not count else f"{count / in_bytes:.3g} {unit}" if count < 1e14 else f"{count / in_bytes:,.0f} {unit}"
@@ -282,7 +284,7 @@ def _text(sentence: str) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A title and a table, without the columns that say nothing."""
+    """Return a title and a table, without empty columns."""
     table = Table(box=None, pad_edge=False, header_style="")
     told = [index for index in range(len(head)) if {row[index] for row in rows} - {NONE, ""}]
     for index in told:

@@ -1,9 +1,9 @@
-"""The results of a suite as a Workflow Run RO-Crate, for an archive: every file, and of every job what it made from what.
+"""Export the results of a suite as a Workflow Run RO-Crate, for an archive: every file, and what each job made of what.
 
-In it are the workflow with the library, the suite, and all that was made but weights, trainer states and logs. So what is
-archived can be read, and with the library graded and drawn anew, by others, without a GPU. The metadata follow the profile
-Provenance Run Crate (https://w3id.org/ro/wfrun/provenance/0.5), out of the manifests; an agent, which it recommends, is
-nobody's to guess.
+The crate has the workflow with the library, the suite, and everything that was made except weights, trainer states and
+logs. So others can read what is archived and, with the library, grade and draw it again, without a GPU. The metadata
+come from the manifests and follow the profile Provenance Run Crate (https://w3id.org/ro/wfrun/provenance/0.5). The
+profile recommends to name an agent; none is named, because nothing recorded says who it was.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
 TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
-"""Words of the metadata that RO-Crate 1.1 does not have."""
+"""Terms of the metadata that RO-Crate 1.1 lacks."""
 
 README = """# {title}
 
@@ -56,14 +56,14 @@ mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 mimetypes.add_type("application/yaml", ".yaml")
 
 Entity = Any
-"""An entity of a crate; rocrate has no types."""
+"""An entity of a crate. The package rocrate has no types."""
 
 
 def export(study: Study, to: Path) -> None:
     """Write the crate of a suite's results to a folder, or to a file if the name ends in .zip.
 
     Raises:
-        UserError: something is there already, nothing was made of the suite yet, or a file holds a key or a password.
+        UserError: `to` already exists, nothing of the suite was made yet, or a file holds a key or a password.
     """
     if os.path.lexists(to):
         raise UserError(f"{to}: is there already; give another name, or delete it")
@@ -89,7 +89,7 @@ def export(study: Study, to: Path) -> None:
 class _Crate:
     """The crate while it is put together.
 
-    `added` are its files, with where each lies in it, and `changed` those that are not what their manifests say.
+    `added` maps the files in the crate to their places there. `changed` has the files that differ from their manifests.
     """
 
     def __init__(self, study: Study, jobs: list[Job]):
@@ -131,7 +131,7 @@ class _Crate:
     # ------------------------------------------------------------ files
 
     def _files(self) -> None:
-        # The main workflow is an entity of another kind (`_workflow`).
+        # `_workflow` adds the Snakefile, as an entity of another kind.
         given = [path for path in self.files.code() if path != self.study.root / "Snakefile"]
         results = [path for path in self.files.of_results() if not self._weights_around(path)]
         for path in [*given, *results]:
@@ -142,7 +142,7 @@ class _Crate:
                 entity["license"] = problem_set.license
 
     def _add(self, path: Path) -> Entity:
-        """A file of the archive."""
+        """Add a file to the archive, and return its entity."""
         place, content, was = self.files.place(path), self.files.content(path), self.recorded.get(path)
         size, digest = path.stat().st_size, sha256(path)
         if was and was != digest:
@@ -161,7 +161,7 @@ class _Crate:
         return self.entities[path]
 
     def _entity(self, path: Path) -> Entity:
-        """What a job made or read: a file in the archive, or the name of something that is not."""
+        """Return the entity of what a job made or read: an archived file, or the name of something not archived."""
         path = self._weights_around(path) or path
         if path in self.entities:
             return self.entities[path]
@@ -175,7 +175,7 @@ class _Crate:
         return self.entities[path]
 
     def _weights_around(self, path: Path) -> Path | None:
-        """The folder of weights that a path is, or lies in."""
+        """Return the folder of weights that a path is or lies in, if there is one."""
         return next((folder for folder in (path, *path.parents) if folder in self.weights), None)
 
     # ------------------------------------------------------------ what was done
@@ -297,7 +297,7 @@ class _Crate:
 
 
 def _recorded(jobs: Sequence[Job]) -> Iterator[tuple[Path, str]]:
-    """The hash of each file as its manifest has it, or of what has none, as it was when a job read it."""
+    """Yield (file, hash): first as recorded by jobs that read it, then as in its own manifest, which has precedence."""
     for job in jobs:
         for manifest in job.artifacts.values():
             for parent in manifest["parents"]:
@@ -312,7 +312,7 @@ def _recorded(jobs: Sequence[Job]) -> Iterator[tuple[Path, str]]:
 
 
 def _files_of(job: Job) -> list[Path]:
-    """What a job made: files, and folders of weights."""
+    """Return what a job made: files, and folders of weights."""
     return [
         artifact / name if name else artifact
         for artifact, manifest in job.artifacts.items()
@@ -321,14 +321,14 @@ def _files_of(job: Job) -> list[Path]:
 
 
 def _times(job: Job) -> dict[str, str]:
-    """When a job began and ended."""
+    """Return when a job began and when it ended."""
     end = datetime.fromisoformat(job.manifest["created"])
     start = end - timedelta(seconds=round(job.manifest["wall_seconds"]))
     return {"startTime": start.isoformat(), "endTime": end.isoformat()}
 
 
 def _words(job: Job) -> tuple[str, str]:
-    """Name and description of an execution."""
+    """Return the name and the description of a job."""
     manifest, places = job.manifest, list(job.artifacts)
     git, hardware = manifest["git"], manifest["hardware"]
     unclean = " with uncommitted changes" if git["clean"] is False else ""

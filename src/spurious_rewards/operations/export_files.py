@@ -1,7 +1,7 @@
-"""Which files a crate takes, where they lie in it, and what of their text is of this machine alone.
+"""Decide which files a crate takes, where they lie in it, and which parts of their text must change.
 
-Manifests name files, and may come from someone else: what lies outside of the results goes into a crate only if the suite or
-the settings of this machine name it.
+Manifests name files, and may come from someone else. So a file outside the results goes into a crate only if the suite
+or the settings of this machine name it.
 """
 
 import json
@@ -25,18 +25,18 @@ from spurious_rewards.stages.study import Study
 CODE = (
     *("Snakefile", "config.yaml", "workflow/**/*", "profiles/**/*", "envs/**/*", "src/spurious_rewards/**/*"),
     *("pyproject.toml", "constraints.txt", "LICENSE", "CITATION.cff", "config/claims.yaml", "config/problems/*"),
-    "config/suites/paper.yaml",  # with which claims compare a suite
+    "config/suites/paper.yaml",  # claims compare a suite with it
 )
-"""The workflow and all that it runs."""
+"""Patterns of the workflow's files and of all that it runs."""
 
 LEFT_OUT = ("logs", "wandb", PARTIAL)
-"""Folders of the results; the weights, folders of which manifests hash nothing, stay out too."""
+"""Folders of the results that are left out. Weights (folders without hashes in their manifests) are left out, too."""
 
 INPUTS = "inputs"
-"""Folder of a crate for what lies elsewhere on this machine."""
+"""Folder of a crate for files from elsewhere on this machine."""
 
 TEXTS = {".csv", ".html", ".json", ".jsonl", ".md", ".py", ".smk", ".svg", ".tex", ".toml", ".txt", ".yaml", ".yml"}
-"""Endings of files that are searched for keys; those of Parquet, PDF and PNG are compressed."""
+"""Suffixes of files that are searched for keys. Parquet, PDF and PNG are compressed, so a search finds nothing."""
 
 
 class CrateFiles:
@@ -46,10 +46,10 @@ class CrateFiles:
         self.study, self.results = study, study.paths.root
         self._places: dict[Path, str] = {}
 
-    # ------------------------------------------------------------ which
+    # ------------------------------------------------------------ which files
 
     def code(self) -> list[Path]:
-        """The workflow, its settings and the suite."""
+        """Return the files of the workflow, its settings and the suite."""
         root = self.study.root
         found = [
             path for pattern in CODE for path in _shown(root, root.glob(pattern)) if "__pycache__" not in path.parts
@@ -57,20 +57,20 @@ class CrateFiles:
         return [*found, *(path for path in (self.study.suite_path, self.study.lock) if path.is_file())]
 
     def of_results(self) -> Iterator[Path]:
-        """What was made, weights among it."""
+        """Yield the files that were made, including weights."""
         for path in _shown(self.results, below(self.results)):
             if path.relative_to(self.results).parts[0] not in LEFT_OUT:
                 yield path
 
     def may_be_added(self, path: Path) -> bool:
-        """Whether a file that a manifest names may go into a crate, though it is no result."""
+        """Whether a file that a manifest names may go into a crate although it is not a result."""
         return _absolute(path) in self._named and not _hidden(path) and path.is_file()
 
     @cached_property
     def _named(self) -> dict[Path, Path]:
-        """Files and folders of the user's that the suite and the settings name, by their full paths.
+        """Return the user's files and folders that the suite and the settings name, by their absolute paths.
 
-        They are problems, imported responses, models, and rewards with the modules that these import.
+        They are problems, imported responses, models, and reward files with the modules that these import.
         """
         suite, study = self.study.suite, self.study
         found = [path for name in suite.problems for path in prepare.copies(study, name).values()]
@@ -81,14 +81,14 @@ class CrateFiles:
             found.append(file)
             try:
                 found += [module.path for module in reward_file.read(file).modules.values()]
-            except UserError:  # gone, or no Python any more: the results stay what they are
+            except UserError:  # the file is gone or no longer Python, which does not change the results
                 continue
         return {_absolute(path): path for path in found}
 
-    # ------------------------------------------------------------ where
+    # ------------------------------------------------------------ where they lie
 
     def place(self, path: Path) -> str:
-        """Where a file lies in the crate: as in the checkout; of what lies elsewhere the name, below `INPUTS`."""
+        """Return a file's place in the crate: as in the checkout, or below `INPUTS` by name if it is from elsewhere."""
         full = _absolute(path)
         for folder in (_absolute(self.study.root), Path.cwd()):
             if full.is_relative_to(folder):
@@ -101,14 +101,14 @@ class CrateFiles:
         return self._places[full]
 
     def is_elsewhere(self, path: Path) -> bool:
-        """Whether a file lies outside of the checkout and the folder of the results."""
+        """Whether a file lies outside the checkout and the current folder, which has the results."""
         self.place(path)
         return _absolute(path) in self._places
 
-    # ------------------------------------------------------------ what of them
+    # ------------------------------------------------------------ what they hold
 
     def content(self, path: Path) -> bytes | None:
-        """What a crate holds in place of a file that names places of this machine; None for the file as it is."""
+        """Return what a crate holds instead of a file that names paths of this machine; None for the file itself."""
         if path.name.endswith(ENDING) and path.is_relative_to(self.results):
             manifest = read(path)
             for parent in manifest["parents"]:
@@ -122,10 +122,12 @@ class CrateFiles:
         return without_places(text, {str(path): self.place(path) for path in outside}).encode(errors="surrogateescape")
 
     def refuse_secrets(self, paths: list[Path]) -> None:
-        """Refuse keys and passwords in what a crate is to hold; of the code, which holds what they look like, this user's own.
+        """Raise UserError if the files of a crate hold keys or passwords.
+
+        In the code only this user's own secrets are searched for, because it holds the patterns of secrets.
 
         Raises:
-            UserError: which file holds what.
+            UserError: it names the file and what it holds.
         """
         code = set(self.code()) - {self.study.suite_path, self.study.root / "config.yaml"}
         texts = [path for path in paths if path.suffix in TEXTS]
@@ -136,7 +138,7 @@ class CrateFiles:
 
 
 def _shown(folder: Path, found: Iterable[Path]) -> Iterator[Path]:
-    """Files found below a folder, without hidden ones and what lies in hidden folders; links are left out, and said."""
+    """Yield the found files that are not hidden, nor in a hidden folder. Links are left out, with a note."""
     told: set[Path] = set()
     for path in sorted(found):
         inside = path.relative_to(folder)
@@ -167,5 +169,5 @@ def _hidden(path: Path) -> bool:
 
 
 def _absolute(path: Path) -> Path:
-    """A path as it is compared: in full and without `..`."""
+    """Return a path in the form in which paths are compared: absolute and without `..`."""
     return Path(os.path.abspath(path))

@@ -1,4 +1,4 @@
-"""Keys and passwords in what is about to be archived: found before anything is written."""
+"""Find keys and passwords in what is about to be archived, before anything is written."""
 
 import contextlib
 import netrc
@@ -11,10 +11,10 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.secret_names import is_secret
 
 SHORTEST = 12
-"""Characters of a value from which it is looked for: a shorter one would be found by chance."""
+"""Least number of characters of a value that is searched for. A shorter one would be found by chance."""
 
 LONGEST_PATH = 255
-"""Characters of a value that may be a path; of longer ones the system says that their name is too long."""
+"""Largest number of characters of a value that may be a path. The system rejects longer names."""
 
 KINDS = {
     "an address with a user and a password": re.compile(
@@ -25,14 +25,14 @@ KINDS = {
     "a key of AWS": re.compile(rb"\bAKIA[0-9A-Z]{16}\b"),
     "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
 }
-"""What looks like a secret whoever's it is."""
+"""Patterns of what looks like a secret, whoever owns it."""
 
 
 def refuse_secrets(files: Iterable[tuple[Path, bytes]], code: Iterable[tuple[Path, bytes]]) -> None:
-    """Refuse files with this user's keys in them, or with anything that looks like one; of `code`, the former alone.
+    """Raise UserError if a file holds a secret of this user or, except in `code`, anything that looks like a secret.
 
     Raises:
-        UserError: which file, and what is in it; never the key.
+        UserError: it names the file and what is in it, but never the secret.
     """
     known = secrets()
     for kinds, each in ((KINDS, files), ({}, code)):
@@ -46,7 +46,7 @@ def refuse_secrets(files: Iterable[tuple[Path, bytes]], code: Iterable[tuple[Pat
 
 
 def secrets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What must not get out, by what to call it: the environment's keys, those of the hub's client and of ~/.netrc."""
+    """Return the secrets of the environment, the hub client and ~/.netrc, each under a description for messages."""
     found = {f"the value of {name}": value for name, value in environment.items() if is_secret(name)}
     home = Path(environment.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     for path in (Path(environment.get("HF_TOKEN_PATH", home / "token")),):
@@ -60,5 +60,5 @@ def secrets(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def _is_path(value: str) -> bool:
-    """Whether a value names a file, as that of a variable such as HF_TOKEN_PATH does."""
+    """Whether a value names a file, as the value of a variable such as HF_TOKEN_PATH does."""
     return len(value) <= LONGEST_PATH and Path(value).exists()

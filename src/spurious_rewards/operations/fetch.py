@@ -1,12 +1,12 @@
-"""Models and problems of a suite, copied from the hub into one folder, for machines that have no network.
+"""Copy a suite's models and problems from the hub into one folder, for machines that have no network.
 
     DIR/models/ORG--NAME/           a model as the hub has it
     DIR/problems/ORG--NAME.parquet  the columns of a data set that problems are read from
-    DIR/fetched.json                what is whole: commit, and size and SHA-256 of each file
-    DIR/sources.yaml                what config.yaml needs to take these for the hub's
+    DIR/fetched.json                the complete copies: their commit, and size and SHA-256 of each file
+    DIR/sources.yaml                what config.yaml needs to use these copies in place of the hub
 
-A file is recorded once its copy is whole, and compared with its record by every later call: what was cut or changed since is
-fetched again. A call that was interrupted goes on file by file; of a file that had not arrived whole the hub client
+A file is recorded once its copy is complete. Every later call compares the files with their records, and fetches again
+what was cut or changed. A call that was interrupted continues file by file: of an incomplete file the hub client
 (huggingface_hub 1.33) keeps nothing.
 """
 
@@ -40,13 +40,13 @@ from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
 
 MODELS, PROBLEMS = "models", "problems"
-"""The folders of the copies."""
+"""Folders of the copies."""
 
 HUB_ID = r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?"
 
 
 class File(Frozen):
-    """A file as it arrived; `size` in bytes."""
+    """A file as it arrived, with its `size` in bytes."""
 
     size: int
     sha256: str
@@ -60,11 +60,11 @@ def _below(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_below)]
-"""Where a file lies, from the folder of the copies."""
+"""Path of a file, relative to the folder of the copies."""
 
 
 class Copy(Frozen):
-    """A hub model or data set: its commit, what of it was asked for, and its files by their path in the folder."""
+    """A hub model or data set: its commit, which parts of it were asked for, and its files by their relative paths."""
 
     revision: str
     asked: dict[str, Any] = Field(default_factory=dict)
@@ -72,22 +72,22 @@ class Copy(Frozen):
 
 
 class Fetched(Frozen):
-    """What is whole, by hub id."""
+    """The complete copies, by hub id."""
 
     models: dict[str, Copy] = Field(default_factory=dict)
     datasets: dict[str, Copy] = Field(default_factory=dict)
 
 
 def fetch(suite: Suite, suite_path: Path, to: Path) -> None:
-    """Copy the hub's models and data sets that a suite names, its imports included, into the folder `to`.
+    """Copy the hub models and data sets that a suite names, including its imports, into the folder `to`.
 
-    They are those of the commits that the suite's lock file pins, which is filled where it pins none yet. A call that finds
-    everything whole needs no network.
+    They have the commits that the suite's lock file pins. Commits that it does not pin yet are added to it. A call that
+    finds everything complete needs no network.
 
     Raises:
-        UserError: two entries of the suite need different things of one hub id; no network, no such model or data set, no
-            permission; a file that did not arrive as the hub has it; another process fetches into `to`; or a file that is no
-            copy, or a symbolic link, stands where one belongs.
+        UserError: two entries of the suite need different things of one hub id; there is no network, no such model or
+            data set, or no permission; a file did not arrive as the hub has it; another process fetches into `to`; or a
+            file that is no copy, or a symbolic link, stands where a copy belongs.
     """
     lock, record = suite_path.with_suffix(".lock.yaml"), to / "fetched.json"
     revisions, problem_sets = _models(suite, suite_path), _problem_sets(suite, suite_path)
@@ -130,7 +130,7 @@ def fetch(suite: Suite, suite_path: Path, to: Path) -> None:
 
 
 def _models(suite: Suite, suite_path: Path) -> dict[str, str | None]:
-    """Hub id → revision of each model that a suite starts from or imports."""
+    """Return hub id → revision of each model that a suite starts from or imports."""
     asked = [(model.id, model.revision) for model in suite.models.values() if model.source == "hub" and model.id]
     imported = (where for each in suite.imports for where in each.checkpoints.values())
     revisions: dict[str, str | None] = {}
@@ -144,7 +144,7 @@ def _models(suite: Suite, suite_path: Path) -> dict[str, str | None]:
 
 
 def _problem_sets(suite: Suite, suite_path: Path) -> dict[str, list[ProblemSet]]:
-    """Hub id → the problem sets that are read from it."""
+    """Return hub id → the problem sets that are read from it."""
     found: dict[str, dict[str, ProblemSet]] = defaultdict(dict)
     for name, problem_set in suite.problems.items():
         if problem_set.hub is not None:
@@ -161,7 +161,7 @@ def _problem_sets(suite: Suite, suite_path: Path) -> dict[str, list[ProblemSet]]
 
 
 def _columns(sets: Iterable[ProblemSet]) -> list[str]:
-    """Columns that problems are read from, where the hub has them."""
+    """Return the columns that problems are read from, if the hub has them."""
     return sorted({"problem", "answer", *ID_COLUMNS, *(name for each in sets for name in each.columns.values())})
 
 
@@ -169,7 +169,7 @@ def _columns(sets: Iterable[ProblemSet]) -> list[str]:
 
 
 def _damaged(copy: Copy | None, commit: str, asked: Mapping[str, Any], to: Path) -> list[str] | None:
-    """The files of a copy that are not as recorded, or gone; None if it is not the one that is asked for."""
+    """Return the files of a copy that are gone or differ from their record; None if another copy is asked for."""
     if copy is None or copy.revision != commit or copy.asked != asked:
         return None
     names = [name for name, file in copy.files.items() if _file(to / name) != file]
@@ -184,7 +184,7 @@ def _file(path: Path) -> File | None:
 
 
 def _refuse_foreign(there: Iterable[Path], known: Copy | None, to: Path) -> None:
-    """Refuse to replace files that no call of this program left: not recorded, and of which the hub's client has no note."""
+    """Raise UserError if files would be replaced that are not recorded and that the hub client has no note of."""
     recorded = {to / name for name in known.files} if known else set()
     for path in there:
         if path.exists() and path not in recorded and not _noted(path, to):
@@ -198,7 +198,7 @@ def _foreign(path: Path) -> UserError:
 
 
 def _noted(path: Path, to: Path) -> bool:
-    """Whether the hub's client has a note of a file of a model's folder."""
+    """Whether the hub client has a note of a file in a model's folder."""
     kind, model, *inside = path.relative_to(to).parts
     return (
         kind == MODELS
@@ -210,25 +210,25 @@ def _noted(path: Path, to: Path) -> bool:
 
 
 def _fetch_model(hub_id: str, commit: str, known: Copy | None, damaged: Iterable[str], to: Path) -> dict[str, File]:
-    """Download what is missing of a model, and compare it with what the hub says of its files."""
+    """Download what is missing of a model, and compare its files with what the hub says of them."""
     folder = _model_folder(hub_id, to)
     _refuse_foreign(_inside(folder), known, to)
     print(f"{hub_id}: fetching commit {commit}", file=sys.stderr)
-    for part in folder.rglob("*.incomplete"):  # of a client that was killed: no other will go on with it
+    for part in folder.rglob("*.incomplete"):  # a killed client left it, and no other client continues it
         part.unlink()
     said = hub.copy_model(hub_id, commit, folder, [to / name for name in damaged])
     for path in _inside(folder):
         if path.relative_to(folder).as_posix() not in said:
             if not _noted(path, to) and (known is None or _file(path) != known.files.get(str(path.relative_to(to)))):
                 raise _foreign(path)
-            path.unlink()  # of another commit
+            path.unlink()  # the file belongs to another commit
     arrived = {name: _arrived(folder / name, of_hub) for name, of_hub in said.items()}
     loading.check(folder)
     return {str((folder / name).relative_to(to)): file for name, file in sorted(arrived.items())}
 
 
 def _inside(folder: Path) -> list[Path]:
-    """The files of a model's folder, without the hub client's own."""
+    """Return the files of a model's folder, without the hub client's own files."""
     return [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != ".cache"]
 
 
@@ -243,7 +243,7 @@ def _arrived(path: Path, said: hub.HubFile) -> File:
 def _fetch_problems(
     hub_id: str, problem_set: ProblemSet, columns: Collection[str], lock: Path, to: Path
 ) -> dict[str, File]:
-    """Write the columns of a data set that problems are read from, all subsets in one file."""
+    """Write the columns of a data set that problems are read from, with all subsets in one file."""
     print(f"{hub_id}: fetching split {problem_set.split}", file=sys.stderr)
     rows = [row.values for row in read_hub(problem_set, hub_id, lock, columns).rows if isinstance(row.values, dict)]
     present = [name for name in columns if any(name in row for row in rows)]
@@ -256,7 +256,7 @@ def _fetch_problems(
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
-    """The values; as text if subsets have them in different types, which a column of Parquet cannot hold."""
+    """Return the values, as text if they have several types, which a Parquet column cannot hold."""
     types = {type(value) for value in values if value is not None}
     return values if len(types) < 2 else [None if value is None else str(value) for value in values]
 
@@ -273,7 +273,7 @@ def _problems_file(hub_id: str, to: Path) -> Path:
 
 
 def _sources(sources: Mapping[str, Path], suite_path: Path, to: Path) -> str:
-    """What config.yaml needs, as a file that Snakemake takes beside it."""
+    """Return the `sources` that config.yaml needs, as the text of a file that Snakemake takes with --configfile."""
     suite = suite_path.stem if suite_path.parent.parts[-2:] == ("config", "suites") else str(suite_path)
     command = shlex.join(["snakemake", "--configfile", str(to.resolve() / "sources.yaml"), *choosing(suite)])
     return (

@@ -1,7 +1,7 @@
-"""The ancestry of a file as a tree: what it was made from, back to the problems and models, out of the manifests.
+"""The ancestry of a file as a tree, from the manifests: what it was made from, back to the problems and models.
 
-Two questions are asked of every artifact, by hashing what lies there today: is it still what its manifest says, and is what
-it was made from still what it was made from.
+Today's files are hashed to answer two questions about every artifact: whether it is still what its manifest says, and
+whether the files that it was made from have changed since.
 """
 
 import os
@@ -23,10 +23,10 @@ from spurious_rewards.runtime.files import sha256
 from spurious_rewards.stages.registry import registered
 
 DEEPEST = 300
-"""Generations that a tree may have; what the workflow makes has a dozen, and one more for each segment of training."""
+"""Most generations that a tree may have. The workflow makes a dozen, and one more for each segment of training."""
 
 FEW = 2
-"""So many artifacts of a kind are told of one by one; more are told of together."""
+"""Up to this many artifacts of a kind are shown one by one; more are shown together."""
 
 State = Literal["unchanged", "CHANGED", "gone", "not hashed"]
 """What became of a file since its manifest was written."""
@@ -34,9 +34,9 @@ State = Literal["unchanged", "CHANGED", "gone", "not hashed"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a stage made, where it lies today, or (without a manifest) what no stage made: a model, a file of the user's.
+    """What a stage made or, without a manifest, what no stage made: a model, or a file of the user's.
 
-    Of the latter `was` has the hashes that it had when what depends on it was made.
+    `path` is where it lies today. Without a manifest, `was` has the hashes that it had when others were made from it.
     """
 
     path: Path
@@ -46,17 +46,17 @@ class Artifact:
 
     @property
     def stage(self) -> str:
-        """The stage that made it; "" for none."""
+        """Return the stage that made it; "" if none did."""
         return str(self.manifest["stage"]) if self.manifest else ""
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What can be told of together: the stage, and for files the name."""
+        """Return what artifacts that are shown together share: the stage and, for files, the name."""
         return self.stage, self.path.name if self.manifest and self.path.suffix else ""
 
     @cached_property
     def states(self) -> dict[Path, State]:
-        """State of each file that its manifest has a hash of, or of the file or folder as a whole."""
+        """Return the state of each file that the manifest has a hash of, or of the file or folder as a whole."""
         if self.manifest is None:
             return {self.path: self._state(self.path, self.was)}
         if "files" in self.manifest:
@@ -74,42 +74,42 @@ class Artifact:
 
     @property
     def parents(self) -> list[Path]:
-        """What it was made from, where that lies today."""
+        """Return what it was made from, where that lies today."""
         return [path for path, _ in self.used]
 
     @property
     def used(self) -> list[tuple[Path, str | None]]:
-        """Its parents with the hash that each had then, if it had one."""
+        """Return its parents, each with the hash that it had then, or None."""
         parents = (self.manifest or {}).get("parents", ())
         return [(self.today.place(Path(parent["artifact"])), parent["sha256"]) for parent in parents]
 
     @cached_property
     def other_parents(self) -> list[Path]:
-        """Files it was made from that hold something else today; those that are gone or were not hashed are not among them."""
+        """Return the parents that have other content today. Those that are gone or were not hashed are left out."""
         return [path for path, was in self.used if was and (now := self.today.hash(path)) and now != was]
 
     @cached_property
     def without_weights(self) -> int:
-        """How many checkpoints in it have had their weights deleted."""
+        """Return how many checkpoints in it have had their weights deleted."""
         return len(list(self.path.glob(f"seed*/step*/{GONE}")))
 
     @property
     def code_differs(self) -> bool:
-        """Whether its stage's code is another one today."""
+        """Whether its stage has other code today."""
         return self.manifest is not None and self.manifest["fingerprint"] != _code_today(self.stage)
 
 
 def _code_today(stage: str) -> str | None:
-    """None if there is no such stage any more."""
+    """Return the fingerprint of a stage's code, or None if the stage no longer exists."""
     return fingerprint(stage) if stage in registered() else None
 
 
 @dataclass
 class Today:
-    """Where things lie today, and their hashes, each worked out once.
+    """Where things lie today, and their hashes, each computed once.
 
-    A manifest names paths as they were seen from the folder where Snakemake ran; `recorded` is the part of them that is
-    `found` today, so that a tree can be traced from elsewhere, and when it was moved.
+    A manifest names paths as seen from the folder where Snakemake ran. `recorded` is the beginning of these paths, and
+    `found` is where it lies today. So a tree can be traced from another folder, and after it was moved.
     """
 
     recorded: Path
@@ -117,12 +117,12 @@ class Today:
     _hashes: dict[Path, str | None] = field(default_factory=dict)
 
     def place(self, path: Path) -> Path:
-        """Where a path of a manifest lies today."""
+        """Return where a path of a manifest lies today."""
         placed = self.found / path.relative_to(self.recorded) if path.is_relative_to(self.recorded) else path
         return Path(os.path.normpath(placed))
 
     def hash(self, path: Path) -> str | None:
-        """SHA-256 of a file, or of what is loaded of a model folder; none of what is gone."""
+        """Return the SHA-256 of a file, or of what is loaded of a model folder; None if it is gone."""
         if path not in self._hashes:
             if path.is_file() and (size := path.stat().st_size) > LARGE:
                 print(
@@ -133,8 +133,8 @@ class Today:
         return self._hashes[path]
 
     def artifact(self, path: Path, was: Iterable[str | None]) -> Artifact:
-        """The artifact that a path is, or lies in; `was` are the hashes with which it was used."""
-        # Of what lies elsewhere no stage of this tree has left a manifest; what another one says there is not ours to tell.
+        """Return the artifact that a path is or lies in. `was` are the hashes with which it was used."""
+        # No stage of this tree leaves a manifest outside it. A manifest there belongs to another tree and is ignored.
         manifest = manifest_of(path) if path.is_relative_to(self.found) else None
         if manifest is None:
             return Artifact(path, None, self, frozenset(filter(None, was)))
@@ -143,23 +143,23 @@ class Today:
 
 @dataclass(frozen=True)
 class Node:
-    """Artifacts of a kind, and what they were made from. Those that a node before this one tells of are `above`."""
+    """Artifacts of a kind, and what they were made from. Those that an earlier node shows are in `above`."""
 
     artifacts: tuple[Artifact, ...]
     above: tuple[Artifact, ...]
     parents: tuple["Node", ...]
 
     def everything(self) -> list[Artifact]:
-        """The artifacts of the tree, each once, nearest first."""
+        """Return the artifacts of the tree, each once, the nearest first."""
         return [*self.artifacts, *(one for parent in self.parents for one in parent.everything())]
 
 
 def trace(file: Path, every: bool = False) -> Node:
-    """What a file was made from, all the way back.
+    """Return what a file was made from, all the way back.
 
     Args:
         file: an artifact, or a file in one.
-        every: tell of each artifact alone, also of many of a kind.
+        every: show each artifact alone, even if there are many of a kind.
 
     Raises:
         UserError: no stage made the file, a manifest is damaged, or the tree is deeper than `DEEPEST`.
@@ -180,7 +180,7 @@ def trace(file: Path, every: bool = False) -> Node:
 
 
 def _moved(recorded: Path, found: Path) -> tuple[Path, Path]:
-    """What is left of two paths without the parts at their ends that are the same."""
+    """Return two paths without the parts at their ends that are the same."""
     while recorded.name and recorded.name == found.name:
         recorded, found = recorded.parent, found.parent
     return recorded, found
@@ -214,7 +214,7 @@ def _grow(
 
 
 def versions(artifacts: Sequence[Artifact]) -> dict[str, list[str]]:
-    """Packages of which not all artifacts had the same version, with the versions that there were."""
+    """Return the packages that had several versions among the artifacts, with these versions."""
     found: dict[str, set[str]] = defaultdict(set)
     for artifact in artifacts:
         for name, version in (artifact.manifest or {}).get("versions", {}).items():

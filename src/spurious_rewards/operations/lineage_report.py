@@ -1,4 +1,4 @@
-"""The tree of `lineage` as text for a terminal, with its totals."""
+"""Format the tree of `lineage` and its totals as text for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from spurious_rewards.operations.lineage import Artifact, Node, versions
 BAD, NOTE, FAINT = "bold red", "yellow", "dim"
 
 NOT_FOR_READERS = {"version", "threads", "lock", "command", "seed", "start", "stop"}
-"""Plain values of requests that say nothing of what an artifact is, or that its path says."""
+"""Plain values of requests that do not say what an artifact is, or that its path says."""
 
 
 def report(root: Node) -> RenderableType:
-    """The whole ancestry, and a summary."""
+    """Return the whole ancestry, and a summary."""
     below = _common([one.path for one in root.everything() if one.manifest])
     return Group(Text(f"Paths are below {below}.", FAINT), _tree(root, below), *_summary(root))
 
@@ -69,7 +69,7 @@ def _path(path: Path, below: Path) -> str:
 
 
 def _facts(artifact: Artifact) -> list[str]:
-    """What it is of: what its path says, then the plain values that its stage was told."""
+    """Return what an artifact belongs to: first what its path says, then the plain values that its stage was told."""
     assert artifact.manifest is not None
     request = artifact.manifest["request"]
     found = condition_of(artifact.path)
@@ -85,13 +85,13 @@ def _facts(artifact: Artifact) -> list[str]:
 
 
 def _seeds(request: Mapping[str, Any]) -> str:
-    """Seeds of a probe, whose path does not say them."""
+    """Return the seeds of a probe, whose path does not say them."""
     bases = request.get("bases")
     return ", ".join(bases) if isinstance(bases, Mapping) else ""
 
 
 HASHES = ("prompt", "template", "rendered")
-"""Of what models were given: see `prompts.hashes`."""
+"""Hashes of what models were given: see `prompts.hashes`."""
 
 
 def _hashes(artifact: Artifact) -> list[str]:
@@ -101,7 +101,7 @@ def _hashes(artifact: Artifact) -> list[str]:
 
 
 def _card(artifact: Artifact) -> list[str]:
-    """Where a problem set comes from, and what it was read from."""
+    """Return where a problem set comes from, and what it was read from."""
     assert artifact.manifest is not None
     card = artifact.manifest["details"].get("card")
     if not card:
@@ -129,7 +129,7 @@ def _many(artifacts: Sequence[Artifact], below: Path) -> list[RenderableType]:
 
 
 def _conditions(artifacts: Sequence[Artifact], below: Path) -> RenderableType:
-    """How many there are of each condition, with their seeds and steps; of what is of no condition, in each folder."""
+    """Return how many artifacts each condition has, with seeds and steps. Those without a condition count by folder."""
     conditions: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for one in artifacts:
         said_here = condition_of(one.path) or {"folder": _path(one.path.parent, below)}
@@ -142,7 +142,7 @@ def _conditions(artifacts: Sequence[Artifact], below: Path) -> RenderableType:
             for name in ("seeds", "steps")
             if name in of[0]
         ]
-        spanned = ["; ".join(spans)] if spans else []  # a column with nothing in it would take its gap from the others
+        spanned = ["; ".join(spans)] if spans else []  # an empty column would still take up a gap
         table.add_row(f"{len(of)} x", *key, *[""] * (max(map(len, conditions)) - len(key)), *spanned)
     return Padding(table, (0, 0, 0, 1), expand=False)
 
@@ -182,14 +182,17 @@ def _hardware(artifact: Artifact) -> str:
 
 
 def _code(artifacts: Sequence[Artifact]) -> Iterator[Text]:
-    """Commits and fingerprints; marked are trees that were not clean and code that is another one today."""
+    """Yield commits and fingerprints, with marks for uncommitted changes and for code that is another one today."""
     git = Counter(_commit(one) for one in artifacts)
     code = Counter((one.manifest["fingerprint"], one.code_differs) for one in artifacts if one.manifest)
     yield Text(" · ").join(
         [
-            *(Text.assemble(f"commit {commit}", ("" if clean else " (tree not clean)", NOTE)) for commit, clean in git),
             *(
-                Text.assemble(f"code {print_}", (" (today's is another)" if differs else "", NOTE))
+                Text.assemble(f"commit {commit}", ("" if clean else " (uncommitted changes)", NOTE))
+                for commit, clean in git
+            ),
+            *(
+                Text.assemble(f"code {print_}", (" (the code has changed since)" if differs else "", NOTE))
                 for print_, differs in code
             ),
         ]
@@ -203,7 +206,7 @@ def _commit(artifact: Artifact) -> tuple[str, bool]:
 
 
 def _today(artifacts: Sequence[Artifact], below: Path) -> Iterator[Text]:
-    """What became of the files since, and of those they were made from."""
+    """Yield what has become of the files, and of the files that they were made from."""
     states = Counter(state for one in artifacts for state in one.states.values())
     counted = len(artifacts) > 1 or len(states) > 1 or states.total() > 1
     told = [
@@ -235,7 +238,8 @@ def _summary(root: Node) -> Iterator[RenderableType]:
     yield Text(
         "Commits: "
         + ", ".join(
-            f"{commit}{'' if clean else ' (tree not clean)'}: {count}" for (commit, clean), count in commits.items()
+            f"{commit}{'' if clean else ' (uncommitted changes)'}: {count}"
+            for (commit, clean), count in commits.items()
         )
     )
     differ = versions(artifacts)

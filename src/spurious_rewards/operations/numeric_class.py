@@ -1,8 +1,8 @@
-"""The numeric class of this machine: machines with the same class make the same digits of a study without GPUs.
+"""The numeric class of this machine. Machines of the same class compute the same digits of a study without GPUs.
 
-Processors differ in the last digit of a sum, and training turns that into other responses. So a small fixed computation of the
-same kind as the study's, a pretraining of seconds and two rollout batches of GRPO, is made here and its weights are hashed. Run
-as a program, this module prints the hash.
+Processors differ in the last digit of a sum, and training turns this into different responses. So this module makes a
+small, fixed computation of the same kind as a study: a pretraining of seconds and two rollout batches of GRPO. The
+class is a hash of the resulting weights. Run as a program, this module prints the hash.
 """
 
 import hashlib
@@ -35,16 +35,16 @@ TRAINING = Training(
     gradient_checkpointing=False,
 )
 PORTABLE = "portable"
-"""The program's argument."""
+"""Command-line argument of this program for portable kernels."""
 
 OPTIMIZERS = ({"optimizer": "sgd", "learning_rate": 0.05}, {"optimizer": "adamw", "learning_rate": 3e-4})
-"""As the organism suite trains, each for one rollout batch."""
+"""The optimisers that the organism suite trains with; each is used for one rollout batch."""
 
 
 def numeric_class(portable: bool) -> str:
-    """The class of this machine with kernels fixed as a study has them, `portable` or not: eight hexadecimal digits.
+    """Return this machine's class, eight hexadecimal digits, with kernels pinned as for a study with this `portable`.
 
-    It takes some seconds, most of which go into imports.
+    It takes some seconds, most of them for imports.
 
     Raises:
         RuntimeError: the computation failed.

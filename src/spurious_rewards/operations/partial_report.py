@@ -1,8 +1,8 @@
-"""A report of what is there, after a run of the workflow that failed: with its marks, in a tree of its own.
+"""Make a report of what is there after the workflow has failed, with marks for what is missing, in a separate tree.
 
-The tree (`ResultPaths.partial`) is laid out as `results/{suite}/` itself: what is finished is copied into it, the rest is made by
-the stages out of what there is, and `report.html` lies at its root. Nothing is written where the workflow writes, so that it
-can take nothing of this for its own.
+The tree (`ResultPaths.partial`) is laid out like `results/{suite}/`. Finished artifacts are copied into it, the stages
+make the others from what is there, and `report.html` lies at its root. Nothing is written where the workflow writes, so
+the workflow can take none of it for its own artifacts.
 """
 
 import os
@@ -35,17 +35,17 @@ SCORED = {"scores", *score.TABLES}
 """Inputs of exhibits that are numbers of an experiment."""
 
 ANSWERS = {"grades", "responses"}
-"""Inputs that are looked at before and after training."""
+"""Inputs of exhibits that show models both before and after training."""
 
 
 # ---------------------------------------------------------------- after a failure
 
 
 def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
-    """Put on record what a run of the workflow left undone, and make the report if all was made that could be.
+    """Record what a run of the workflow left undone, and make the report if nothing else could have been made.
 
-    A run that stopped short (interrupted, or at its first error without --keep-going) is told how to have the report made.
-    Nothing is made if the report was not asked for, or is what failed.
+    A run that stopped short (interrupted, or at its first error without --keep-going) is only told the command that
+    makes the report. Nothing is made if the run was not to make a report, or if the report itself failed.
     """
     outcome = Outcome(tuple(unfinished))
     asked = outcome.maker.get(study.paths.report())
@@ -70,7 +70,7 @@ def after_failure(study: Study, unfinished: Collection[UnfinishedJob]) -> None:
 
 
 def _run(command: list[str], log: IO[str]) -> str:
-    """What a command prints; nothing if it fails, or is interrupted."""
+    """Run a command and return what it prints; "" if it fails or is interrupted."""
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", errors="replace", check=False
@@ -85,7 +85,7 @@ def _say(note: str) -> None:
 
 
 def _has_rows(path: Path) -> bool:
-    """Whether a table has more than a head; one of a figure that could not be made has none."""
+    """Whether a table has rows below its header. The table of a figure that could not be made has none."""
     return path.suffix != ".csv" or len(read_text(path).splitlines()) > 1
 
 
@@ -93,15 +93,15 @@ def _has_rows(path: Path) -> bool:
 
 
 def make(study: Study, record: Path) -> Path:
-    """Make the report of what is there, and give its path.
+    """Make the report of what is there, and return its path.
 
     Args:
-        study: what was run; nothing of it is taken from the record, which may be a stranger's.
-        record: what `after_failure` put on record of it.
+        study: the study that was run. Nothing of it is taken from the record, which may come from someone else.
+        record: the file in which `after_failure` recorded the run.
 
     Raises:
-        UserError: the record cannot be read, is of another suite or names a log that is not the suite's; or a symbolic link is
-            among the results.
+        UserError: the record cannot be read, is of another suite or names a log that is not the suite's; or a symbolic
+            link is among the results.
     """
     run, own = read(record), study.paths.unfinished()
     if os.path.realpath(record) != os.path.realpath(own):
@@ -119,14 +119,14 @@ def make(study: Study, record: Path) -> Path:
 
 
 class PartialReport:
-    """The tree of what is there, made from left to right."""
+    """The tree of what is there, made in the order of the pipeline."""
 
     def __init__(self, study: Study, outcome: Outcome):
         self.study, self.suite, self.outcome = study, study.suite, outcome
         self.tree = ResultPaths(study.paths.partial())
 
     def make(self) -> Path:
-        """Make everything, the report last."""
+        """Make everything, the report last, and return the report's path."""
         experiments = {name: {**self._summarised(name)} for name in self.suite.experiments}
         for (experiment, _), lacks in self._scored.items():
             experiments[experiment] |= lacks
@@ -161,7 +161,7 @@ class PartialReport:
 
     @cached_property
     def _scored(self) -> dict[tuple[str, str], Lacks]:
-        """(experiment, model) -> what its numbers lack, once they are made."""
+        """Return (experiment, model) -> what its numbers lack, and make these numbers."""
         return {
             (name, model): self._score(name, model)
             for name, experiment in self.suite.experiments.items()
@@ -200,7 +200,7 @@ class PartialReport:
         return self._made(plot.files(self.study, name), *self._shown(name), make)
 
     def _shown(self, name: str) -> tuple[Inputs, Lacks]:
-        """What a figure or table is made of, as far as it can be used, and what it would show besides."""
+        """Return the usable inputs of a figure or table, and what it lacks."""
         exhibit, inputs = self.suite.exhibits[name], plot.inputs(self.study, name)
         scored = {kind: paths for kind, paths in inputs.items() if kind in SCORED}
         usable, lacks = self._usable({kind: paths for kind, paths in inputs.items() if kind not in SCORED})
@@ -215,7 +215,7 @@ class PartialReport:
         }, {what: why for what, why in lacks.items() if isinstance(what, Path) or what.reward in ("", *rewards)}
 
     def _judge_claims(self) -> None:
-        """The claims by what there is; of what is not there, a verdict says that it was not run."""
+        """Judge the claims by the numbers that are there. The verdict on other claims is that they were not run."""
         ledger = ledgers.read(self.study.root / ledgers.FILE)
         judged = [
             path for path in map(self._in_tree, claims.numbers(self.study, ledger)) if path.exists() and _has_rows(path)
@@ -223,15 +223,15 @@ class PartialReport:
         paper = load(self.study.root / ledgers.PAPER)
         claims.work(claims.job(self.study, ledger, paper), {"numbers": judged}, {"claims": self.tree.claims()})
 
-    # ------------------------------------------------------------ of what is there
+    # ------------------------------------------------------------ from what is there
 
     def _copy_if_there(self, outputs: Sequence[Path]) -> None:
-        """Copy what does not depend on runs that are missing, if it is finished; the report does without it otherwise."""
+        """Copy files that do not depend on missing runs, if they are finished. Otherwise the report omits them."""
         if all(map(self.outcome.there, outputs)):
             self._copy(outputs)
 
     def _copy(self, outputs: Sequence[Path]) -> None:
-        """Copy what is finished into the tree, with its manifests: its own, and that of the folder which it lies in."""
+        """Copy finished files into the tree, with their manifests and the manifests of their folders."""
         files = [each for made in outputs for each in (made, manifest_path(made), manifest_path(made.parent))]
         for path in filter(Path.is_file, dict.fromkeys(files)):
             with replacing(self._in_tree(path)) as temporary:
@@ -240,9 +240,9 @@ class PartialReport:
     def _made(
         self, outputs: Sequence[Path], usable: Inputs, lacks: Lacks, make: Callable[[Inputs, Lacks], None]
     ) -> Lacks:
-        """Copy what is finished into the tree; else make it of what can be used, or, where that fails, of nothing.
+        """Copy finished outputs into the tree; else make them from usable inputs or, if that fails, from nothing.
 
-        Returns what it lacks; that is also the first of the `outputs` where it is made of nothing.
+        Returns what the outputs lack. If they are made from nothing, that includes the first of `outputs`.
         """
         first = outputs[0]
         if all(map(self.outcome.there, outputs)):
@@ -257,17 +257,17 @@ class PartialReport:
                 return lacks
             except UserError as error:
                 print(f"{self._named(first)}: {error}", file=sys.stderr, flush=True)
-                lacks = {first: "it cannot be made from the rest" if lacks else without_places(str(error)), **lacks}
-            except Exception as error:  # whatever it is, the rest can be read
+                lacks = {first: "the remaining data are not enough" if lacks else without_places(str(error)), **lacks}
+            except Exception as error:  # whatever the error is, the rest of the report can be read
                 traceback.print_exc()
-                lacks = {first: "it cannot be made from the rest" if lacks else without_places(str(error)), **lacks}
+                lacks = {first: "the remaining data are not enough" if lacks else without_places(str(error)), **lacks}
         make({}, lacks)
         return lacks
 
     def _usable(self, inputs: Inputs) -> tuple[Inputs, Lacks]:
-        """The inputs without the runs and models before training that lack any of them, and these.
+        """Return the inputs without the runs and untrained models that lack any input, and what these lack.
 
-        Answers of a run are of no use without those of the model that it started from.
+        A run is also left out if the answers of the model that it started from are missing.
         """
         lacking: dict[Run | Path, str] = {}
         for path in (path for paths in inputs.values() for path in paths):
@@ -278,7 +278,7 @@ class PartialReport:
                 if isinstance(run := self._owner(path), Run) and run.reward:
                     start = self.study.conditions[self.study.base_folder(run.model, run.prompt, run.seeds)]
                     if start in lacking:
-                        lacking.setdefault(run, f"useless without {named(self.suite, start)}")
+                        lacking.setdefault(run, f"not used, because this is missing: {named(self.suite, start)}")
         usable = {kind: [path for path in paths if self._owner(path) not in lacking] for kind, paths in inputs.items()}
         return usable, lacking
 
@@ -294,7 +294,7 @@ class PartialReport:
         return plot.files(self.study, exhibit)[0]
 
     def _mark(self, exhibit: str, lacks: Lacks) -> str:
-        """What the captions of a figure or table say of what it lacks."""
+        """Return what the captions of a figure or table say about what it lacks."""
         if (own := self._page(exhibit)) not in lacks:
             return self._incomplete(lacks)
         return f"Not made: {lacks[own]}.{self._missing(what for what in lacks if what != own)}"

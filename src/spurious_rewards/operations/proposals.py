@@ -1,8 +1,8 @@
-"""What of a suite would fit the card better: by arithmetic from the peaks that were measured on it.
+"""Propose settings that fit the GPU better, by arithmetic from the peaks that were measured on it.
 
-A measured update holds weights, moments and gradients, by arithmetic, and a rest. All of the rest counts as what the tokens of
-its largest micro-batch left behind, though head and vLLM have parts of it: a larger micro-batch needs no more than that.
-The share of vLLM is what the others leave.
+By arithmetic, an update holds weights, moments and gradients. The rest of its measured peak is attributed to the tokens
+of its largest micro-batch, although the head and vLLM have parts of it. So a larger micro-batch needs at most what is
+computed. vLLM's share is what the other parts leave.
 """
 
 import math
@@ -16,14 +16,14 @@ from spurious_rewards.stages import resources
 from spurious_rewards.stages.study import Study
 
 STEP = 0.05
-"""Shares are proposed in multiples of it."""
+"""Proposed shares are multiples of this."""
 
 MOST = 0.9
 """The largest share that is proposed."""
 
 
 def added(study: Study, found: Calibration) -> Calibration:
-    """The calibration with a proposal for each measurement; none on a CPU."""
+    """Return the calibration with a proposal for each measurement; unchanged if it was measured on a CPU."""
     if found.gpu_memory_gb is None:
         return found
     room = TIGHT * found.gpu_memory_gb
@@ -34,7 +34,7 @@ def added(study: Study, found: Calibration) -> Calibration:
 
 
 def proposal(study: Study, one: Measurement, gpu_gb: float, room: float) -> Proposal | None:
-    """The largest micro-batch and share of vLLM's that fit; None where the suite does not say how many weights there are."""
+    """Return the largest micro-batch and vLLM share that fit; None if weights or accelerate_config are unknown."""
     model = next(iter(one.models))
     weights, config = study.suite.num_parameters(model), resources.accelerate_config(study, model)
     trainings = (study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == model)
@@ -55,7 +55,7 @@ def proposal(study: Study, one: Measurement, gpu_gb: float, room: float) -> Prop
 def _micro_batch(
     training: Training, one: Measurement, weights: float, config: AccelerateConfig, room: float
 ) -> tuple[int, bool]:
-    """The largest micro-batch whose longest prompts and responses fit, and whether with gradient checkpointing."""
+    """Return the largest micro-batch of longest prompts and responses that fits, and its `gradient_checkpointing`."""
     longest = training.max_prompt_tokens + training.max_new_tokens
     _, *others = gpu_memory.micro_batch(training, weights, config)
     held = gpu_memory.updating(weights, config).gb + gpu_memory.total(others)
@@ -65,7 +65,7 @@ def _micro_batch(
     fit = [size for size in sizes if one.memory.updating + (size * longest - one.micro_batch_tokens) * each <= room]
     other_way = gpu_memory.ALL_LAYERS_BYTES if training.gradient_checkpointing else gpu_memory.TOKEN_BYTES
     fit_so = [size for size in sizes if held + size * longest * other_way / 1e9 <= room]
-    # Without it an update has a pass less; that is worth no smaller micro-batch.
+    # Without checkpointing an update saves one pass, but that is not worth a smaller micro-batch.
     if training.gradient_checkpointing and fit_so and fit_so[-1] >= training.micro_batch:
         return fit_so[-1], False
     if not fit and not training.gradient_checkpointing and fit_so:

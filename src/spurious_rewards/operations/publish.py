@@ -1,4 +1,4 @@
-"""Publish what a study came to, so that others can compare: `expected/SUITE/CLASS/` of the repository."""
+"""Publish the results of a study in `expected/SUITE/CLASS/` of the repository, so that others can compare theirs."""
 
 import subprocess
 from pathlib import Path
@@ -16,11 +16,11 @@ from spurious_rewards.stages.study import Study
 
 
 def publish(study: Study) -> Path:
-    """Write `expected/SUITE/CLASS/` from the results of a study; what stood there of the same class is replaced.
+    """Write `expected/SUITE/CLASS/` from the results of a study, and return its path. Older results there are replaced.
 
     Raises:
-        UserError: the study has not run to its end, the checkout has changes that are not committed, or what made the results
-            had.
+        UserError: the study has not finished, the checkout has uncommitted changes or had some when a result was made,
+            or the results were not all made on this machine, without a GPU and with the current setting of `portable`.
     """
     results = published.results(study)
     if changed := _changes(study.root):
@@ -51,7 +51,7 @@ def publish(study: Study) -> Path:
 
 
 def _changes(root: Path) -> list[str]:
-    """Files that are changed or unknown to git, apart from what is published."""
+    """Return the files that are changed or unknown to git, except published results."""
     try:
         said = subprocess.run(
             ["git", "-C", str(root), "status", "--porcelain", "--", ".", f":!{FOLDER}"],

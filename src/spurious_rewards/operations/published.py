@@ -1,10 +1,10 @@
-"""What a finished study comes to, as `expected/SUITE/CLASS/` keeps it: digests of weights and responses, and its numbers.
+"""The published results of a study, in `expected/SUITE/CLASS/`: hashes of weights and responses, and its numbers.
 
-made.json             from which commit, on which processor, with which versions and settings
+made.json             from which commit, on which processor, with which versions and settings it was made
 digests.csv           artifacts up to the responses, in the order of the pipeline, each with its hash
-experiments/*/*.csv   what each experiment came to: a file for each of its models
+experiments/*/*.csv   the headline of each experiment: a file for each of its models
 exhibits/*.csv        the numbers of every figure and table
-claims.csv            the ledger
+claims.csv            the claims ledger
 """
 
 import csv
@@ -30,34 +30,34 @@ from spurious_rewards.stages.study import Study
 
 FOLDER = Path("expected")
 DIGESTS = cells("text", "stage", "artifact", "sha256")
-"""Columns of the hashes."""
+"""Columns of digests.csv."""
 
 CLAIMS = {name: LEDGER[name] for name in ("id", "verdict", "effect", "low", "high")}
-"""What of the ledger is compared with other digits."""
+"""Columns of the ledger that are compared when digits may differ."""
 
 PROSE = {"claim", "source", "measured_on", "rule", "reading", "by_construction", "remark"}
-"""Columns of the ledger in words, which may be put better without a new run."""
+"""Columns of the ledger that hold text, which may be reworded without a new run."""
 
 LARGEST = 4 * 10**6
-"""Bytes of a table of numbers."""
+"""Largest size of a table of numbers, in bytes."""
 
 
 class Made(Frozen):
-    """How the stages up to the responses made a study, by their manifests."""
+    """How the stages up to the responses made a study, according to their manifests."""
 
     commits: tuple[str, ...]
     date: str
-    """Of the last of them."""
+    """When the last of their artifacts was made."""
     processors: tuple[str, ...]
     gpus: tuple[str, ...]
-    """Empty: none was used."""
+    """The GPUs that were used; empty if there were none."""
     portable: bool
     threads: tuple[int, ...]
     versions: dict[str, str]
-    """Of the packages that constraints.txt pins."""
+    """Versions of the packages that constraints.txt pins."""
 
     def otherwise(self, other: "Made") -> str:
-        """Why other digits than those of `other` are to be expected, whatever the processor; nothing if there is no reason."""
+        """Return why digits may differ from those of `other`, apart from the processor; "" if there is no reason."""
         if self.gpus or other.gpus:
             return "digits of GPUs differ"
         for name in ("portable", "threads"):
@@ -65,7 +65,7 @@ class Made(Frozen):
                 return f"published with {name} {_shown(its)}, here {_shown(own)}"
         for name in sorted(
             self.versions.keys() & other.versions.keys()
-        ):  # what only one has is a tool of tests, or of a cluster
+        ):  # a package that only one has is for tests, or for a cluster
             if self.versions[name] != other.versions[name]:
                 return f"published with {name} {other.versions[name]}, here {self.versions[name]}"
         return ""
@@ -77,24 +77,24 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a study came to: the tree of a run, or what was published of one."""
+    """The results of a study: the tree of a run, or published results."""
 
     root: Path
 
     @cached_property
     def digests(self) -> pd.DataFrame:
-        """`DIGESTS`, in the order of the pipeline."""
+        """Return the table `DIGESTS`, in the order of the pipeline."""
         return csv_files.read(self.root / "digests.csv", DIGESTS)
 
     @cached_property
     def made(self) -> Made:
-        """How it was made."""
+        """Return how the results were made."""
         path = self.root / "made.json"
         return validate(Made, read_json(path), path)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """The ledger's verdicts and effects."""
+        """Return the verdicts and effects of the ledger."""
         found = csv_files.read(self.root / "claims.csv", CLAIMS)
         if found["id"].duplicated().any():
             raise UserError(f"{self.root / 'claims.csv'}: several claims have one id; take another copy")
@@ -102,13 +102,13 @@ class Outcome:
 
     @cached_property
     def tables(self) -> dict[str, list[list[str]]]:
-        """Rows of cells by the name of the file, in the order in which they are compared; the head is the first row."""
+        """Return the rows of each table by its file name, in the order of comparison. The first row is the header."""
         found = {name: _rows(path) for name, path in self.files.items()}
         return {**found, "claims.csv": _without(found["claims.csv"], PROSE)}
 
     @property
     def files(self) -> dict[str, Path]:
-        """Tables by the name that they are published under, in the order in which they are compared."""
+        """Return the path of each table by the name that it is published under, in the order of comparison."""
         numbers = sorted(self.root.glob("experiments/*/*.csv")) + sorted(self.root.glob("exhibits/*.csv"))
         return {str(path.relative_to(self.root)): path for path in (*numbers, self.root / "claims.csv")}
 
@@ -129,14 +129,14 @@ def _without(rows: list[list[str]], columns: set[str]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Results(Outcome):
-    """The tree of a run: `results/SUITE`."""
+    """The results of a run, in `results/SUITE`."""
 
     study: Study
-    """What of it belongs to the suite; others that lie there are of an older one."""
+    """The study decides which files count. Others in the tree belong to an older version of the suite."""
 
     @property
     def files(self) -> dict[str, Path]:
-        """As of what is published."""
+        """Return the path of each table by the name that it is published under, in the order of comparison."""
         suite, paths = self.study.suite, self.study.paths
         scored = [(name, model) for name, each in suite.experiments.items() for model in each.all_models]
         found = {
@@ -147,10 +147,10 @@ class Results(Outcome):
 
 
 def results(study: Study) -> Results:
-    """The results of a study that has run to its report.
+    """Return the results of a study that has run to its report.
 
     Raises:
-        UserError: it has not.
+        UserError: there is no report yet.
     """
     if not study.paths.report().is_file():
         command = shlex.join(["snakemake", *study.settings.option, "--cores", "all"])
@@ -159,10 +159,10 @@ def results(study: Study) -> Results:
 
 
 def made(study: Study) -> Made:
-    """How the results of a study were made.
+    """Return how the results of a study were made.
 
     Raises:
-        UserError: a manifest cannot be read, the versions are not pinned, or parts were made with other versions than others.
+        UserError: constraints.txt or a manifest cannot be read, or a package had different versions in different parts.
     """
     pinned = {
         line.partition("==")[0].lower()
@@ -193,7 +193,10 @@ def made(study: Study) -> Made:
 
 
 def digests(study: Study) -> pd.DataFrame:
-    """Hashes of what a study has made up to the responses: `DIGESTS`, in the order of the pipeline, without what is missing."""
+    """Return the table `DIGESTS`: hashes of the artifacts up to the responses, as far as they exist.
+
+    The rows are in the order of the pipeline.
+    """
     root = study.paths.root
     rows = {stage: [path for path in dict.fromkeys(paths) if path.exists()] for stage, paths in _artifacts(study)}
     return pd.DataFrame(
@@ -203,7 +206,7 @@ def digests(study: Study) -> pd.DataFrame:
 
 
 def _artifacts(study: Study) -> Iterator[tuple[str, list[Path]]]:
-    """Stage → files, stages in the order of the pipeline."""
+    """Yield each stage with its files, in the order of the pipeline."""
     weights = "model.safetensors"
     untrained = {folder: run for folder, run in study.conditions.items() if not run.reward}
     trained = {folder: run for folder, run in study.conditions.items() if run.reward}

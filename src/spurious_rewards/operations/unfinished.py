@@ -18,51 +18,51 @@ from spurious_rewards.runtime.files import read_text
 from spurious_rewards.runtime.places import without_places
 
 TAIL = 2**20
-"""Bytes of the log of a failed job that are looked at, from its end."""
+"""Bytes at the end of a failed job's log that are read."""
 
 LINES = 12
-"""How much of the log of a failed job is shown, from its end."""
+"""Lines at the end of a failed job's log that are shown."""
 
 LONGEST = 1_000
-"""Characters of a line of a log that are shown."""
+"""Characters of a log's line that are shown."""
 
 JOBS = 10_000
-"""Of a record: each may wait for each."""
+"""Largest number of jobs in a record. It is limited because each job may wait for each other job."""
 
 NAMED = 3
-"""How many of the jobs are named that another waits for."""
+"""How many of the failed jobs that another job waits for are named."""
 
 
 class UnfinishedJob(Frozen):
-    """A job of the workflow that a run was to do and has not done."""
+    """A job that a run of the workflow was to do and has not done."""
 
     name: str
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...]
     log: Path | None
     failed: bool
-    """Or else it was not reached."""
+    """Whether the job failed. If not, it was not reached."""
 
     def __hash__(self) -> int:
-        """By name and first output: jobs are keys below, and may have thousands of inputs."""
+        """Hash only name and first output, because jobs are keys below and may have thousands of inputs."""
         return hash((self.name, self.outputs[:1]))
 
 
 class UnfinishedRun(Frozen):
-    """A run of the workflow that left jobs undone. Which suite it was of, the record's place says, and no key of it."""
+    """A run of the workflow that left jobs undone. The place of its record, and no key, says which suite it was of."""
 
     unfinished: tuple[UnfinishedJob, ...]
 
 
 Lacks = Mapping[Run | Path, str]
-"""What is missing of something -> why: runs, models before training (runs of no reward), and other artifacts."""
+"""What something lacks -> why. It can lack runs, untrained models (runs without a reward), and other artifacts."""
 
 
 def read(record: Path) -> UnfinishedRun:
-    """What `after_failure` put on record.
+    """Read the record that `after_failure` wrote.
 
     Raises:
-        UserError: there is nothing of the kind, or of more than `JOBS` jobs.
+        UserError: there is no such record, it is invalid, or it has more than `JOBS` jobs.
     """
     try:
         found = UnfinishedRun.model_validate_json(read_text(record))
@@ -86,31 +86,31 @@ class Outcome:
 
     @cached_property
     def maker(self) -> dict[Path, UnfinishedJob]:
-        """File that is not there, or is out of date -> the job that was to make it."""
+        """Return file -> the job that was to make it, for files that are missing or out of date."""
         return {path: job for job in self.undone for path in job.outputs}
 
     def there(self, path: Path) -> bool:
-        """Whether an artifact can be used. One that stands but was to be made again is of another request."""
+        """Whether an artifact can be used. One that exists but was to be made again belongs to another request."""
         return path not in self.maker and path.exists()
 
     def why(self, path: Path) -> str:
-        """Why an artifact is not there."""
+        """Return why an artifact cannot be used."""
         if (job := self.maker.get(path)) is None:
-            return "gone since"
+            return "deleted after it was made"
         if job.failed:
             return f"failed: {job.name}"
         names = [blamed.name for blamed in self._blamed[job]]
         more = f"; and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"waits for what failed: {'; '.join(names[:NAMED])}{more}" if names else "not run"
+        return f"not run, because this failed: {'; '.join(names[:NAMED])}{more}" if names else "not run"
 
     @property
     def stopped_short(self) -> bool:
-        """Whether some job was left that could have been done."""
+        """Whether some job was left undone although it could have been done."""
         return any(not job.failed and not self._blamed[job] for job in self.undone)
 
     @cached_property
     def _blamed(self) -> dict[UnfinishedJob, tuple[UnfinishedJob, ...]]:
-        """Job -> the failed ones among those that it waits for, the nearest of each branch."""
+        """Return job -> the failed jobs that it waits for, the nearest ones of each branch."""
         waits_for = {
             job: tuple(dict.fromkeys(self.maker[path] for path in job.inputs if path in self.maker))
             for job in self.undone
@@ -128,7 +128,7 @@ class Outcome:
 
 
 def last_lines(log: Path | None) -> str:
-    """The end of a log, without the places of this machine; nothing where there is none."""
+    """Return the end of a log, without paths of this machine; "" if there is no log."""
     if log is None or not log.is_file():
         return ""
     with log.open("rb") as file:
@@ -136,13 +136,13 @@ def last_lines(log: Path | None) -> str:
         text = without_places(file.read(TAIL).decode(errors="replace"))
     lines = (
         line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")
-    )  # of a progress bar, how it stood at last
+    )  # this keeps only the last state of a progress bar
     shown = [line for line in lines if line.strip()][-LINES:]
     return "\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in shown)
 
 
 def named(suite: Suite, run: Run) -> str:
-    """A run, or a model before training, as a reader knows it; what is as usual is not said."""
+    """Return a run, or a model before training, in words for a reader. Usual settings are not mentioned."""
     model = suite.models[run.model]
     reward = suite.rewards[run.reward].title or run.reward if run.reward else "before training"
     words = [model.title or run.model, reward]

@@ -1,4 +1,7 @@
-"""Whether a study that ran here agrees with what was published: to the digit in the same numeric class, else within intervals."""
+"""Compare a study that ran here with its published results.
+
+Within one numeric class the results must have the same digits. Otherwise effects must lie in the published intervals.
+"""
 
 import math
 from collections.abc import Iterator
@@ -15,27 +18,27 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages.study import Study
 
 DIGITS = 1e-10
-"""Numbers are worked out of equal responses by libraries that choose by processor too (numpy, scipy): to ten digits."""
+"""Relative tolerance for numbers: ten digits, because numpy and scipy also choose their kernels by processor."""
 
 
 ZERO = 1e-15
-"""What of a number counts as nothing."""
+"""Absolute tolerance for numbers: what is smaller counts as 0."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """The result of the comparison."""
+    """The result of the comparison; `said` is its text."""
 
     said: str
     as_promised: bool
-    """False where digits differ from the published ones though the same were promised; true too where none were."""
+    """False only if digits differ although the same digits were promised."""
 
 
 def verify(study: Study) -> Verified:
-    """Compare the results of a study with those that are published of it.
+    """Compare the results of a study with its published results.
 
     Raises:
-        UserError: the study has not run, or none of it is published.
+        UserError: the study has not run, or no results of it are published.
     """
     here, folder = published.results(study), study.root / FOLDER / study.name
     all_published = [Outcome(path.parent) for path in sorted(folder.glob("*/made.json"))]
@@ -50,7 +53,7 @@ def verify(study: Study) -> Verified:
     if same := [one for one in alike if not different[one.root.name]]:
         return _identical(own, same[0])
     own_class = numeric_class(made.portable)
-    # Portable digits are those of every processor; a machine that cannot fix its kernels promises none.
+    # Portable digits are the same on every processor; a machine that cannot pin its kernels promises none.
     promised = [one for one in alike if one.root.name == own_class or (made.portable and not numerics.unpinnable())]
     if promised and made.processors == (numerics.processor(),):
         return _not_the_same(different[promised[0].root.name], promised[0].made, made)
@@ -62,7 +65,7 @@ def verify(study: Study) -> Verified:
 
 
 def _first(here: Outcome, own: pd.DataFrame, there: Outcome) -> str:
-    """The first difference, in the order of the pipeline; nothing if there is none."""
+    """Return the first difference in the order of the pipeline, or "" if there is none."""
     return next(_differences(own, there.digests), "") or next(_numbers(here, there), "")
 
 
@@ -127,7 +130,7 @@ def _number(cell: str) -> float | None:
 
 
 def _roughly(here: Outcome, there: Outcome, why: str) -> Verified:
-    """Each effect against the published interval, and the verdicts that differ."""
+    """Compare each effect with its published interval, and list the verdicts that differ."""
     both = here.claims.merge(there.claims, on="id", suffixes=("", "_published"))
     measured = both.dropna(subset=["effect", "low_published", "high_published"])
     inside = measured["effect"].between(measured["low_published"], measured["high_published"])

@@ -39,7 +39,7 @@ def read(path: Path, wanted: Collection[str]) -> Part:
         UserError: the file is not a file of problems, or too large. Iterating over the rows may raise it too.
     """
     if path.suffix not in ENDINGS:
-        raise UserError(f"{path}: the ending {path.suffix or '(none)'} says no format; allowed: {', '.join(ENDINGS)}")
+        raise UserError(f"{path}: unknown file format {path.suffix or '(no ending)'}; allowed: {', '.join(ENDINGS)}")
     if path.is_dir():
         inside = next((each for each in sorted(path.rglob(f"*{path.suffix}")) if each.is_file()), None)
         such = f", such as {inside}" if inside else ""
@@ -66,7 +66,7 @@ def numbered(items: Iterable[Any], within: str = "") -> Iterator[Row]:
 
 def _row(place: str, item: Any) -> Row:
     if isinstance(item, _KeyTwice):
-        return Row(place, f"the key {item.key} stands twice in it")
+        return Row(place, f"has the key {item.key} twice")
     return Row(place, item if isinstance(item, dict) else "not an object")
 
 
@@ -121,8 +121,8 @@ def _list(path: Path) -> Iterator[Row]:
 def _whole(path: Path) -> bytes:
     if (size := path.stat().st_size) > DOCUMENT:
         raise UserError(
-            f"{path}: has {megabytes(size)}; allowed for a file that must be read as one: {megabytes(DOCUMENT)}; make it a "
-            ".jsonl file in UTF-8, an object a line, which is read line by line"
+            f"{path}: has {megabytes(size)}; allowed: {megabytes(DOCUMENT)} for .json, or for .jsonl that is not "
+            "UTF-8; convert it to .jsonl in UTF-8, one object per line"
         )
     return path.read_bytes()
 

@@ -92,7 +92,10 @@ def prepare(
     if not source.rows:
         raise UserError(f"{source.name}: holds no rows; name a file or data set that has some")
     if not kept:
-        raise UserError(f"{source.name}: none of {len(source.rows)} rows is left; dropped: {json.dumps(counts)}")
+        raise UserError(
+            f"{source.name}: no row of {len(source.rows)} is left (left out: {json.dumps(counts)}); relax the keys "
+            "that leave rows out, or fix the source"
+        )
     card = {
         "source": source.label,
         "read_from": source.name,

@@ -249,7 +249,7 @@ def switches(rows: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figu
     groups, step = present(rows["group"]), len(present(rows["group"])) + 1
     parts = [(panel, rows[rows["panel"] == panel]) for panel in present(rows["panel"])]
     sizes = [step * len(present(here["line"])) for _, here in parts]
-    heads = ("share of problems (%)", "accuracy, before → after (%)", "net newly right (% of all problems)")
+    heads = ("share of problems (%)", "accuracy, before → after (%)", "net problems gained (% of all)")
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(10.4, 1.5 + 0.5 * len(parts) + 0.155 * sum(sizes)))
         axes = figure.subplots(len(parts), 3, sharex="col", sharey="row", squeeze=False, height_ratios=sizes)

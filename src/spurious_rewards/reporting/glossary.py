@@ -76,7 +76,7 @@ TERMS = (
     Term(
         "Groups with equal rewards",
         "The share of prompts whose responses all got the same reward. All advantages of such a group are 0, and it "
-        "teaches nothing.",
+        "teaches nothing. TRL: frac_reward_zero_std.",
         r"Groups with equal rewards.*",
     ),
     Term(
@@ -91,8 +91,8 @@ TERMS = (
     ),
     Term(
         "J",
-        "The share of right answers that the verifier pays minus the share of wrong answers that it pays. 1 is ground "
-        "truth, 0 a coin, -1 the opposite of ground truth.",
+        "The share of right answers that the verifier rewards minus the share of wrong answers that it rewards. 1 is "
+        "ground truth, 0 a coin, -1 the opposite of ground truth.",
         r"J",
     ),
     Term(
@@ -114,22 +114,21 @@ TERMS = (
         "n-gram",
         "A sequence of n words. If a training problem has enough of a benchmark problem's n-grams, the benchmark problem "
         "counts as leaked.",
-        r"Most n-grams.*",
+        r"Matched by n-grams",
     ),
     Term(
-        "Net newly right",
+        "Net problems gained",
         "Problems of the group that became right minus those that became wrong, as a share of all problems.",
-        r"Net newly right",
+        r"Net problems gained",
     ),
     Term(
-        "Null",
-        "The part of ground truth's gain that the random reward brings too.",
-        r"Null",
+        "Null gain",
+        "What the random reward gains. Ground truth's gain includes this part.",
+        r"Null gain",
     ),
     Term(
         "Overtaken",
-        "The smallest number of responses k from which on the model before training has the higher pass@k. Clearly: "
-        "the 95 % interval says so too.",
+        "The smallest k from which the untrained model has the higher pass@k. Clearly: the 95 % interval says so too.",
         r"Overtaken from k|Clearly overtaken from k",
     ),
     Term(
@@ -160,14 +159,15 @@ TERMS = (
     ),
     Term(
         "Responses cut off",
-        "Responses that reached the length limit before they ended.",
+        "Responses that reached the length limit before they ended. TRL's completions/clipped_ratio also counts "
+        "those that a stop string ended.",
         r"Responses cut off.*",
     ),
     Term(
-        "Responses each",
+        "Responses per problem",
         "How many responses each problem gets. 1 is one greedy response unless the note says otherwise; more are "
         "sampled.",
-        r"Responses each",
+        r"Responses per problem",
     ),
     Term(
         "Reward design",
@@ -176,7 +176,7 @@ TERMS = (
     ),
     Term(
         "Same strategy",
-        "The share of responses that use code exactly if the response to the original problem does.",
+        "The share of responses that make the same choice, code or no code, as the response to the original problem.",
         r"Same strategy",
     ),
     Term(
@@ -219,8 +219,8 @@ TERMS = (
     ),
     Term(
         "Supported by",
-        "Measurement, or construction: a model organism shows the effect whatever training does, because its family was "
-        "made to.",
+        "What supports the claim. Construction: the model organism was built to show this effect, so the result is no "
+        "independent evidence. Measurement: it was not.",
         r"Supported by|Why by construction",
     ),
     Term(
@@ -231,7 +231,7 @@ TERMS = (
     Term(
         "Tokens clipped",
         "The share of tokens that the clip took out of the loss, because their probability had already moved past the "
-        "clip range in the direction of the update.",
+        "clip range in the direction of the update. TRL: clip_ratio/region_mean.",
         r"Tokens clipped.*",
     ),
     Term(

@@ -168,7 +168,7 @@ def render(title: str, note: str, sections: Sequence[Section], facts: Sequence[s
             sections=sections,
             contents={
                 "By question": {asked: members for asked, members in questions.items() if members},
-                "By figure": groups,
+                "By section": groups,
             },
             explained={term.key for section in sections for term in section.terms},
             style=style,

@@ -110,7 +110,7 @@ def _facts(suite: Suite) -> list[str]:
         "benchmark": len({name for each in experiments for name in suite.benchmarks_of(each)}),
         "experiment": len(experiments),
         "training run": trained,
-        "figure and table": len(suite.exhibits),
+        "figure or table": len(suite.exhibits),
     }
-    plural = {"figure and table": "figures and tables"}
+    plural = {"figure or table": "figures and tables"}
     return [f"{count:,} {name if count == 1 else plural.get(name, name + 's')}" for name, count in counts.items()]

@@ -28,7 +28,7 @@ def constant_left_out(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def size_cells(of: Row) -> dict[str, str]:
     """Return the cells with a row's numbers of problems, responses to each problem, and seeds."""
     seeds = str(of["seeds"]) + (" (interval over problems only)" if of["seeds"] == 1 else "")
-    return {"Problems": str(of["problems"]), "Responses each": str(of["samples"]), "Seeds": seeds}
+    return {"Problems": str(of["problems"]), "Responses per problem": str(of["samples"]), "Seeds": seeds}
 
 
 def words(said: object) -> str:

@@ -19,7 +19,7 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
     """Return the keyword arguments that a TRL reward function takes; None for one of (responses, labels, context).
 
     Raises:
-        UserError: the function can be called in neither way; the message begins with what it takes.
+        UserError: the function can be called in neither way; the message continues a sentence about it.
     """
     try:
         signature = inspect.signature(_called(reward))
@@ -28,8 +28,8 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
     parameters = signature.parameters.values()
     if _passes_everything_on(signature):
         raise UserError(
-            f"takes {signature}, which does not say whether it is called as (responses, labels, context) or as in TRL; where it "
-            "is a decorator's, use functools.wraps"
+            f"takes {signature}, so it is unclear whether to call it with (responses, labels, context) or as a TRL "
+            "reward; name its parameters, or use functools.wraps in the decorator"
         )
     named = {one.name: one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
     every = any(one.kind is one.VAR_KEYWORD for one in parameters)
@@ -44,7 +44,7 @@ def taken(reward: Callable[..., Any]) -> tuple[str, ...] | None:
             ) from None
         return None
     if missing := [name for name, one in named.items() if one.default is one.empty and name not in PASSED]:
-        raise UserError(f"takes {', '.join(missing)}, which it is not given; it is given {', '.join(PASSED)}")
+        raise UserError(f"needs arguments that are not passed: {', '.join(missing)}; available: {', '.join(PASSED)}")
     if positional := [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY and one.default is one.empty]:
         raise UserError(
             f"takes {', '.join(positional)} by position only; a reward of TRL's is given its arguments by name"

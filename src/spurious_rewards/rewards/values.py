@@ -9,7 +9,7 @@ from typing import Any
 from spurious_rewards.runtime.errors import UserError, one_line
 
 LARGEST = 1e15
-"""Largest absolute reward. Squares of larger ones overflow float32, in which TRL normalises rewards within a group."""
+"""Largest absolute reward, well below about 1e19, whose square overflows float32, in which TRL normalises rewards."""
 
 
 def listed(returned: Any, count: int) -> list[Any] | None:
@@ -48,7 +48,7 @@ def _number(value: Any, index: int, wanted: str) -> float:
         raise UserError(f"{short(value)} for response {index}, which is no number; {wanted}")
     if abs(number) > LARGEST:
         raise UserError(
-            f"{short(value)} for response {index}; GRPO computes in float32, where rewards beyond ±{LARGEST:g} overflow"
+            f"{short(value)} for response {index}; rewards must lie within ±{LARGEST:g}, because GRPO computes in float32"
         )
     return number
 

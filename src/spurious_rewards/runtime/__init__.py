@@ -1,1 +1,1 @@
-"""What every part stands on: files, locks, processes, SLURM, progress, tracking, errors. It knows nothing of the study."""
+"""Base layer of all packages: files, locks, processes, SLURM, progress, tracking, errors. No code of the study."""

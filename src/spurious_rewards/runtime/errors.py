@@ -1,22 +1,22 @@
-"""The one exception that a user sees, and what it takes over of errors that others raise."""
+"""The one exception that users see, and functions that quote foreign messages and texts in it."""
 
 from spurious_rewards.runtime.printing import printable
 
 LONGEST = 1500
-"""Characters of a message: what a person still reads."""
+"""Maximum length of a message in characters; a person still reads this much."""
 
 END = 500
-"""Of them so many are its end, which says what to do."""
+"""How many of these characters a long message keeps from its end, which says what to do."""
 
 QUOTED = 500
-"""Characters of a text of others in a message: it leaves room for what stands around it."""
+"""Maximum length in characters of a foreign text in a message; it leaves room for the words around the text."""
 
 
 class UserError(Exception):
-    """Something the user can fix: the message says where (file, key or line), what was found and what to do.
+    """An error that the user can fix: the message says where (file, key or line), what was found and what to do.
 
-    The command line prints it as one line without a traceback and exits with 1. Whatever texts of others the message holds, it
-    is one line, and of a long one the beginning and the end.
+    The command line prints the message as one line without a traceback and exits with code 1. Line breaks in the
+    message become spaces. A message longer than `LONGEST` keeps its beginning and its last `END` characters.
     """
 
     def __str__(self) -> str:
@@ -25,16 +25,16 @@ class UserError(Exception):
 
 
 def one_line(text: str, most: int = QUOTED) -> str:
-    """A text of others without its line breaks and what else controls a terminal; of a long one the beginning."""
+    """Return a foreign text on one line, with control characters escaped, cut after `most` characters."""
     words = printable(" ".join(text.split()))
     return words if len(words) <= most else f"{words[:most]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def in_a_line(error: BaseException) -> str:
-    """What an error of a library says, or its kind if it says nothing."""
+    """Return the message of a library's error on one line, or the name of the error's class if the message is empty."""
     return one_line(str(error)) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says first, without the rows of a table, or the advice, that it shows below."""
+    """Return the first line of a library's error message, without a table or advice that follows below it."""
     return one_line(str(error).strip().partition("\n")[0]) or type(error).__name__

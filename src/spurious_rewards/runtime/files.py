@@ -1,4 +1,4 @@
-"""Reading files that anyone may have written; and writing files and folders so that a crash leaves the old or the new."""
+"""Reads files that anyone may have written. Writes files and folders so that a crash leaves the old or the new one."""
 
 import contextlib
 import hashlib
@@ -14,21 +14,21 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.links import refuse_links
 
 MOST = 2**27
-"""Bytes of a text or JSON file that are read: 128 MiB, more than any of ours has."""
+"""Maximum size of a text or JSON file in bytes: 128 MiB, more than any file of this project has."""
 
 REMAKE = "delete the file and run again to remake it"
-"""What to do about a file of the results that is not what the stages write."""
+"""Advice in error messages about a results file that does not look as the stages write it."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and rename it to `path` when the block ends; on an error nothing is left.
+    """Give a temporary path beside `path`, and rename it to `path` when the block ends.
 
-    The block may make a file or a folder at the temporary path. A folder that already stands at `path` is replaced, and so
-    is what a killed process left at the temporary path.
+    The block may make a file or a folder at the temporary path. A folder that already stands at `path` is replaced.
+    What a killed process left at the temporary path is removed first. If the block raises, nothing is left there.
 
     Raises:
-        UserError: a symbolic link below the results of a suite (see `links.refuse_links`).
+        UserError: `path` is a symbolic link, or lies behind one, in the results of a suite (see `links.refuse_links`).
     """
     temporary = path.with_name(f".{path.name}.tmp")
     refuse_links(path)
@@ -44,10 +44,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, or nothing if there is none.
+    """Remove a file or a folder; do nothing if there is none.
 
     Raises:
-        UserError: a symbolic link below the results of a suite (see `links.refuse_links`).
+        UserError: `path` is a symbolic link, or lies behind one, in the results of a suite (see `links.refuse_links`).
     """
     refuse_links(path)
     if path.is_dir() and not path.is_symlink():
@@ -57,10 +57,10 @@ def remove(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte-order mark.
+    """Return the content of a UTF-8 text file, with or without a byte-order mark.
 
     Raises:
-        UserError: it cannot be read, is no regular file, has more than `MOST` bytes, or is in another encoding.
+        UserError: the file cannot be read, is not a regular file, has more than `MOST` bytes, or has another encoding.
     """
     content = _content(path)
     try:
@@ -75,10 +75,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds.
+    """Return the parsed content of a JSON file.
 
     Raises:
-        UserError: see `read_text`; or it is not JSON.
+        UserError: the file cannot be read (see `read_text`), or it is not JSON.
     """
     text = read_text(path)
     try:
@@ -90,9 +90,9 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str | None:
-    """Hash of a regular file; None of anything else: a pipe would never end, and a folder of weights is large.
+    """Return the SHA-256 of a regular file, or None for anything else: a pipe may never end, and weights are large.
 
-    No more is read than the size that the file has when it is opened: some files of the system say none and have no end.
+    Reads no more than the size that the file has when it is opened: some system files report no size and never end.
     """
     if not path.is_file():
         return None
@@ -107,7 +107,7 @@ def sha256(path: Path) -> str | None:
 
 def _content(path: Path) -> bytes:
     try:
-        status = path.stat()  # before it is opened, which waits for ever at a pipe
+        status = path.stat()  # checked before opening, because opening a pipe may block for ever
         if stat.S_ISDIR(status.st_mode):
             raise UserError(f"{path}: this is a folder; name a file")
         if not stat.S_ISREG(status.st_mode):
@@ -122,7 +122,7 @@ def _content(path: Path) -> bytes:
 
 
 def reason(error: OSError) -> str:
-    """Why a file cannot be read, in a few words."""
+    """Return in a few words why a file cannot be read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "no such file"
     if isinstance(error, IsADirectoryError):

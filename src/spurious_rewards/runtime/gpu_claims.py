@@ -1,4 +1,4 @@
-"""Keeping the jobs of one machine, or of one allocation of SLURM, off each other's GPUs."""
+"""GPU claims, which keep the jobs of one machine, or of one SLURM allocation, off each other's GPUs."""
 
 import contextlib
 import fcntl
@@ -16,21 +16,21 @@ from spurious_rewards.runtime import visible_gpus
 from spurious_rewards.runtime.errors import UserError
 
 EVERY = 1.0
-"""Seconds between two looks at GPUs that others hold."""
+"""Seconds between two looks at GPUs that other jobs hold."""
 
 
 def claim(count: int, visible: Sequence[str] | None = None) -> None:
-    """Take `count` GPUs that no other job of this user has, and let this process see no others.
+    """Claim `count` GPUs that no other job of this user holds, and hide all other GPUs from this process.
 
-    Waits while too few are free; who waits first is served first. They are held until this process has ended, whatever
-    it has become by exec by then. To be called before torch is imported. Within a SLURM job its own GPUs are shared out.
+    Waits while too few GPUs are free; the job that waits first is served first. The claim lasts until this process
+    ends, also after an exec. Call this before torch is imported. Within a SLURM job, its own GPUs are shared out.
 
     Args:
-        count: how many.
-        visible: those to choose from; all that CUDA_VISIBLE_DEVICES names, or that nvidia-smi lists.
+        count: how many GPUs to claim.
+        visible: the GPUs to choose from; by default all in CUDA_VISIBLE_DEVICES, or else all that nvidia-smi lists.
 
     Raises:
-        UserError: there are fewer than `count`, or there is no place for claims that is this user's alone.
+        UserError: there are fewer than `count` GPUs, or no folder for claims belongs to this user alone.
     """
     if not count:
         return
@@ -41,9 +41,9 @@ def claim(count: int, visible: Sequence[str] | None = None) -> None:
             "CUDA_VISIBLE_DEVICES, or ask for fewer under `resources` of the suite"
         )
     folder = _private_folder(_places())
-    # Each SLURM job has GPUs of its own, and may count them from 0.
+    # Each SLURM job has its own GPUs, and may number them from 0.
     job = os.environ.get("SLURM_JOB_ID", "alone")
-    # Only one process at a time takes GPUs: two could each hold what the other waits for.
+    # Only one process at a time takes GPUs; otherwise two could each hold a GPU that the other waits for.
     turn = _open(folder, f"turn-{job}")
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)
@@ -65,18 +65,18 @@ def _visible() -> list[str]:
         return named
     if shutil.which("nvidia-smi") is None:
         return []
-    # nvidia-smi counts in the order of the bus, CUDA by itself from the fastest.
+    # nvidia-smi numbers GPUs in the order of the PCI bus; CUDA by default starts with the fastest.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     return subprocess.run(listed, capture_output=True, encoding="utf-8", errors="replace").stdout.split()
 
 
 def _places() -> list[Path]:
-    """Where claims may lie, the best first.
+    """Return the folders in which claims may lie, the preferred one first.
 
-    The temporary folder goes before XDG_RUNTIME_DIR, which not every job of a user has, and which goes when the user logs out
-    though jobs go on: two jobs that look in different places would take the same GPU. It is for when somebody else was there
-    first, which all jobs of this user find alike.
+    Two jobs that look in different folders would take the same GPU. So the temporary folder comes first: not every
+    job of a user has XDG_RUNTIME_DIR, and that folder goes when the user logs out, although jobs go on.
+    XDG_RUNTIME_DIR is used if somebody else made the folder for claims first, which all jobs of this user find alike.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     temporary = Path(tempfile.gettempdir()) / f"spurious-rewards-{os.geteuid()}"
@@ -84,12 +84,12 @@ def _places() -> list[Path]:
 
 
 def _private_folder(places: Sequence[Path]) -> int:
-    """A descriptor of the first of some folders that nobody but this user can write to; it is made if it is not there.
+    """Return a descriptor of the first of `places` that only this user can access; a missing folder is created.
 
-    Whoever can write to a folder that is shared by all can have made a folder of any name in it before, or a link.
+    In a place that all users share, anyone may have created a folder or a link of this name before.
 
     Raises:
-        UserError: none of them is this user's alone.
+        UserError: none of the folders belongs to this user alone.
     """
     found = []
     for place in places:
@@ -102,7 +102,7 @@ def _private_folder(places: Sequence[Path]) -> int:
             continue
         state = os.fstat(folder)
         if state.st_uid == os.geteuid() and not state.st_mode & 0o077:
-            # What cleans temporary folders up leaves those alone that are locked. Held like the GPUs, until the job has ended.
+            # Programs that clean up temporary folders spare locked ones. This lock, too, lasts until the job ends.
             fcntl.flock(folder, fcntl.LOCK_SH)
             os.set_inheritable(folder, True)
             return folder
@@ -110,16 +110,16 @@ def _private_folder(places: Sequence[Path]) -> int:
         owner = "others may use it too" if state.st_uid == os.geteuid() else f"user {state.st_uid} owns it"
         found.append(f"{place}: {owner} (mode {state.st_mode & 0o777:o})")
     raise UserError(
-        f"there is no safe place to say which GPUs are taken: {'; '.join(found)}; delete it, have its owner delete it, or set "
-        "TMPDIR, the same for all jobs, to a folder that is yours alone"
+        f"no safe folder for GPU locks: {'; '.join(found)}; delete it, have its owner delete it, or set TMPDIR, "
+        "the same for all jobs, to a folder that is yours alone"
     )
 
 
 def _free(among: Sequence[str], count: int, folder: int, job: str) -> list[str]:
-    """Take up to `count` GPUs that nobody holds."""
+    """Take up to `count` GPUs that nobody holds, and return them."""
     taken: list[str] = []
     for gpu in among:
-        # Parts of a GPU are called MIG-GPU-.../1/0.
+        # The name of a MIG instance has slashes: MIG-GPU-.../1/0.
         if len(taken) < count and _take(folder, f"gpu-{job}-{quote(gpu, safe='')}"):
             taken.append(gpu)
     return taken
@@ -130,7 +130,7 @@ def _open(folder: int, name: str) -> int:
 
 
 def _take(folder: int, name: str) -> bool:
-    """Lock a file until the process ends: the descriptor is left open, through an exec too."""
+    """Lock a file until the process ends, if nobody else holds it: the descriptor stays open, even through an exec."""
     descriptor = _open(folder, name)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

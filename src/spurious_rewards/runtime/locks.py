@@ -1,4 +1,4 @@
-"""One writer for each artifact: a lock that outlives no process and no SLURM job."""
+"""Locks that give each artifact one writer. A lock does not outlive its process or its SLURM job."""
 
 import contextlib
 import json
@@ -19,27 +19,29 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.links import refuse_links
 
 LONGEST = 2**16
-"""Bytes of a lock that are read; ours have a few hundred."""
+"""How many bytes of a lock file are read; the program's own lock files have a few hundred."""
 
 
 @contextlib.contextmanager
 def exclusive(path: Path, request: str = "") -> Iterator[bool]:
     """Hold the only right to write the artifact at `path`, against another process that was told to make it too.
 
-    A rename alone does not keep out a second writer: a job whose controller was killed goes on, and a restarted
-    controller starts the same job again. The lock names host, process and its start, the SLURM job, and `request`, the
-    digest of what is asked for. One whose process or job is gone is taken over; a SLURM job that lives is waited for.
+    A rename alone does not keep out a second writer: the job of a killed controller goes on, and a restarted
+    controller starts the same job again. The lock names the host, the process and its start time, the SLURM job, and
+    `request`, the digest of what the job is asked to make. A lock whose process or job is gone is taken over. A SLURM
+    job that lives is waited for.
 
     Yields:
-        Whether there is nothing left to do: another job has made `path` for the same `request` (which must not be empty
-        for that). The block holds no lock then.
+        Whether there is nothing left to do, because another job has made `path` for the same `request` (which must not
+        be empty for that). In this case the block holds no lock.
 
     Raises:
-        UserError: a living process outside SLURM holds the lock, or one of another host, whose life cannot be seen from
-            here, or SLURM cannot be asked; the lock is not ours, or lies behind a symbolic link.
+        UserError: a living process outside SLURM holds the lock; a process on another host, which cannot be checked
+            from here, holds it; SLURM cannot be asked; the lock was not made by this program; or a symbolic link is in
+            the way.
     """
     lock = path.with_name(f".{path.name}.lock")
-    refuse_links(path)  # before the work, which may take days
+    refuse_links(path)  # fail before the work, which may take days
     lock.parent.mkdir(parents=True, exist_ok=True)
     holder = {
         "host": socket.gethostname(),
@@ -59,9 +61,12 @@ def exclusive(path: Path, request: str = "") -> Iterator[bool]:
 
 
 def _take(lock: Path, text: str) -> bool:
-    """Make the lock, or not if there is one: a link appears at once and filled, a file could be read before it is."""
+    """Make the lock, or return False if there is one.
+
+    The lock is a hard link, which appears at once and filled. A new file could be read before it is filled.
+    """
     mine = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}")
-    mine.unlink(missing_ok=True)  # of a process of the same number that was killed
+    mine.unlink(missing_ok=True)  # left by a killed process with the same number
     try:
         with mine.open("x", encoding="utf-8") as file:  # never through a link that somebody has put there
             file.write(text)
@@ -79,9 +84,10 @@ def _link(source: Path, target: Path) -> bool:
 
 
 def _give_way(lock: Path, path: Path, request: str) -> bool:
-    """Wait for the holder of `lock` if it is to be waited for, and remove the lock if it is dead.
+    """Wait for the holder of `lock` if it is a living SLURM job, and remove the lock if the holder is dead.
 
-    Returns whether the holder has made `path` for `request`.
+    Returns:
+        Whether the holder has made `path` for `request`.
     """
     try:
         text, since = _read(lock), lock.stat().st_mtime_ns
@@ -94,7 +100,7 @@ def _give_way(lock: Path, path: Path, request: str) -> bool:
     if job in (None, slurm.job()) or not _released(lock, text, path, job):
         _complain_if_alive(holder, lock, path)
         _remove(lock, text)
-    # What stood at the path before is of another request; what the holder made is no older than its lock.
+    # An older file at `path` belongs to another request: what the holder made is no older than its lock.
     asked = request and holder.get("request") == request
     if made := bool(asked and path.exists() and path.stat().st_mtime_ns >= since):
         print(f"{path}: made by {f'SLURM job {job}' if job else 'the job before'}", file=sys.stderr)
@@ -102,10 +108,10 @@ def _give_way(lock: Path, path: Path, request: str) -> bool:
 
 
 def _complain_if_alive(holder: dict[str, Any], lock: Path, path: Path) -> None:
-    """Raise a UserError if the process that holds the lock lives, or may live: on another host and not in SLURM's hands."""
+    """Raise a UserError if the process that holds the lock lives, or may live: on another host and outside SLURM."""
     if holder["host"] != socket.gethostname():
         if holder.get("job"):
-            return  # the job is gone, or it is ours, requeued: SLURM has ended what it ran there
+            return  # the job is gone, or is this one, requeued: SLURM has ended what it ran there
         raise UserError(
             f"{path}: is being written by process {holder['pid']} on {holder['host']}; wait for it, or, if that "
             f"process is gone, delete {lock}"
@@ -118,7 +124,11 @@ def _complain_if_alive(holder: dict[str, Any], lock: Path, path: Path) -> None:
 
 
 def _released(lock: Path, text: str, path: Path, job: str) -> bool:
-    """Wait for a SLURM job, saying so every minute; whether it gave up `lock`, which reads `text`, before it was gone."""
+    """Wait until a SLURM job is gone or gives up `lock`, whose text is `text`, with a message every minute.
+
+    Returns:
+        Whether it gave up the lock before it was gone.
+    """
     while slurm.alive(job):
         print(f"{path}: is being written by SLURM job {job}; waiting for it", file=sys.stderr, flush=True)
         for _ in range(60):
@@ -129,7 +139,7 @@ def _released(lock: Path, text: str, path: Path, job: str) -> bool:
 
 
 def _read(lock: Path) -> str | None:
-    """The text of a lock; None if there is none any more."""
+    """Return the text of a lock, or None if the lock is gone."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(lock.lstat().st_mode):
             raise UserError(f"{lock}: not a file, so no lock of this program's; delete it")
@@ -139,7 +149,7 @@ def _read(lock: Path) -> str | None:
 
 
 def _holder(text: str, lock: Path) -> dict[str, Any]:
-    """Who holds a lock that reads `text`: a lock's keys, each of its kind."""
+    """Return the keys of a lock whose text is `text`; raise a UserError if a key is missing or has a wrong type."""
     with contextlib.suppress(ValueError, RecursionError):
         holder = json.loads(text)
         if (
@@ -149,14 +159,14 @@ def _holder(text: str, lock: Path) -> dict[str, Any]:
             and 0 < pid < 2**31
             and isinstance(holder.get("started"), int | float)
             and isinstance(job := holder.setdefault("job", None), str | None)
-            and (job is None or re.fullmatch(r"[0-9][0-9_+]*", job))  # an argument of squeue's
+            and (job is None or re.fullmatch(r"[0-9][0-9_+]*", job))  # it is passed to squeue
         ):
             return holder
     raise UserError(f"{lock}: not a lock of this program's, or damaged; if nothing runs here, delete it")
 
 
 def _remove(lock: Path, text: str) -> None:
-    """Remove `lock`, which read `text`, unless another process has just done so and taken the lock itself."""
+    """Remove `lock`, whose text was `text`, unless another process has just removed it and taken the lock itself."""
     aside = lock.with_name(f"{lock.name}.{socket.gethostname()}.{os.getpid()}.dead")
     with contextlib.suppress(FileNotFoundError):
         lock.rename(aside)

@@ -1,4 +1,4 @@
-"""What readers elsewhere are told of places on this machine: nothing that names its users, or how its disks are laid out."""
+"""Hides paths of this machine from readers elsewhere: neither its users nor the layout of its disks are shown."""
 
 import os
 import re
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 HOMES = re.compile(r"(?<![\w.])/(?:home|Users)/[^/\s\"'<>|:,;)\]]+")
-"""Home folders of any user, on Linux and macOS."""
+"""Matches the home folder of any user, on Linux and macOS."""
 
 
 def shown(path: Path | str) -> str:
-    """A path below the working folder from there; of any other its name."""
+    """Return a path relative to the working folder if it lies below it, and only its name otherwise."""
     inside = os.path.relpath(path)
     return Path(path).name if inside.startswith("..") else Path(inside).as_posix()
 
 
 def without_places(text: str, known: Mapping[str, str] | None = None) -> str:
-    """A text with the working folder, Python's folder and home folders taken out of its paths.
+    """Return a text with the working folder, Python's folder and home folders taken out of its paths.
 
-    `known` are other paths, each with what to say in its place.
+    `known` maps further paths to what is shown in their place.
     """
     said = dict(known or {})
     for folder in (os.getcwd(), os.path.realpath(os.getcwd())):
@@ -29,7 +29,7 @@ def without_places(text: str, known: Mapping[str, str] | None = None) -> str:
     said.setdefault(str(Path.home()), "~")
     said.pop("/", None)
     for path in sorted(said, key=len, reverse=True):
-        # Behind a slash a name goes on; else the path is another's whose name goes on.
+        # After a final slash a name may follow. After any other path it must not: the path would be a longer one.
         found = (
             re.compile(rf"(?<![\w./-]){re.escape(path)}")
             if path.endswith("/")

@@ -1,7 +1,7 @@
-r"""Text on its way to a terminal: what would control it is shown as an escape.
+r"""Text on its way to a terminal: characters that would control the terminal are shown as escapes.
 
-Problems, responses, titles, names of files and messages of libraries come from others. An escape sequence in one could clear the
-screen, write over a line, or have the terminal type a command.
+Problems, responses, titles, names of files and messages of libraries come from others. An escape sequence in one of
+them could clear the screen, write over a line, or make the terminal type a command.
 """
 
 import re
@@ -10,17 +10,18 @@ from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""Control characters but for line feeds and tabs, what ends lines or turns the direction of writing, and what is no character.
+"""Control characters except line feeds and tabs; what ends lines or changes the writing direction; and non-characters.
 
-Halves of surrogate pairs are none: they stand for the bytes of a file's name that are not UTF-8, and a terminal may obey these.
+Lone surrogates are among them: they stand for bytes of a file's name that are not UTF-8, and a terminal may obey
+these bytes.
 """
 
 _WITH_COLOURS = re.compile(f"(\\A\r|\x1b\\[[0-9;]{{0,20}}m)|{_CONTROL.pattern}")
-"""The same, with what libraries' progress bars begin with and the colours of their log lines in a group."""
+"""The same, with a group for what may pass: the carriage return before a progress bar, and colours of log lines."""
 
 
 def printable(text: str) -> str:
-    r"""The text with escapes (`\x1b`) for what controls a terminal. Line feeds and tabs stay."""
+    r"""Return the text with escapes (`\x1b`) for characters that control a terminal. Line feeds and tabs stay."""
     return _CONTROL.sub(_escape, text)
 
 
@@ -29,7 +30,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class _Stream:
-    """A stream whose texts are `printable` but for colours and progress bars; everything else is the stream's own."""
+    """A stream that makes text `printable`, except colours and progress bars; all else is the wrapped stream's own."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -47,6 +48,6 @@ class _Stream:
 
 
 def guard_stderr() -> None:
-    """Have all that Python writes to standard error pass `printable`: progress, tracebacks, libraries' messages."""
+    """Make all that Python writes to standard error `printable`: progress, tracebacks, messages of libraries."""
     if not isinstance(sys.stderr, _Stream):
         sys.stderr = cast(TextIO, _Stream(sys.stderr))

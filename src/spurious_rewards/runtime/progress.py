@@ -7,7 +7,7 @@ from spurious_rewards.runtime.printing import printable
 
 
 class Progress:
-    """`what done/total, rate, detail`; printed at most every `SECONDS` and at the end."""
+    """Prints lines such as `what done/total, rate, detail`, at most every `SECONDS` seconds and at the end."""
 
     SECONDS = 5.0
 
@@ -16,12 +16,12 @@ class Progress:
         self.started = self.printed = time.monotonic()
 
     def skip(self, by: int) -> None:
-        """Count `by` as done that were done before or are others' to do: they say nothing of the rate."""
+        """Count `by` items as done that were done before, or that others do: they say nothing about the rate."""
         self.at_start += by
         self.advance(by)
 
     def advance(self, by: int = 1, detail: str = "") -> None:
-        """Count `by` more as done."""
+        """Count `by` more items as done, and print a line if one is due."""
         self.done += by
         now = time.monotonic()
         if self.done >= self.total or now - self.printed >= self.SECONDS:

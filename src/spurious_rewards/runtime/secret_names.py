@@ -1,4 +1,4 @@
-"""Which variables of the environment hold secrets, by their names: the one list, for what must not get out or be handed on."""
+"""The one list of environment variables that hold secrets, by name: they must not be shown or passed on."""
 
 import re
 
@@ -6,5 +6,5 @@ _SECRET = re.compile(r"TOKEN(?!IZER)|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KE
 
 
 def is_secret(name: str) -> bool:
-    """Whether a variable of this name holds a secret, or says where one lies."""
+    """Whether a variable of this name holds a secret, or says where one is stored."""
     return _SECRET.search(name) is not None

@@ -1,4 +1,4 @@
-"""What SLURM knows of jobs: which one this process belongs to, which live, which were started from a folder."""
+"""Questions to SLURM about jobs: which one this process belongs to, which live, which were started from a folder."""
 
 import os
 import re
@@ -8,26 +8,26 @@ from pathlib import Path
 from spurious_rewards.runtime.errors import UserError
 
 NAME = "spurious-rewards"
-"""What the names of our jobs begin with (`slurm-jobname-prefix` in profiles/slurm/config.yaml)."""
+"""Beginning of the names of this project's jobs (`slurm-jobname-prefix` in profiles/slurm/config.yaml)."""
 
 LOGS = Path(".snakemake/slurm_logs")
-"""Where the executor plugin has its jobs log, below the folder that Snakemake runs in: there while any of them lives."""
+"""Where the executor plugin has its jobs log, below the folder that Snakemake runs in. It exists while a job lives."""
 
 PATIENCE = 60
-"""Seconds that squeue gets to answer."""
+"""Seconds after which a SLURM command is given up."""
 
 
 def job() -> str | None:
-    """The SLURM job that this process belongs to, `12` or, for a task of an array, `12_3`; None outside SLURM."""
+    """Return the SLURM job that this process belongs to, `12` or (a task of a job array) `12_3`; None outside SLURM."""
     if "SLURM_ARRAY_TASK_ID" in os.environ:
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     return os.environ.get("SLURM_JOB_ID")
 
 
 def exclusive() -> bool:
-    """Whether SLURM gives this process' job its nodes alone, or with no more than this user's other jobs.
+    """Whether SLURM gives this process' job its nodes alone, or shared only with other jobs of the same user.
 
-    It is not where this is no job, or SLURM does not answer.
+    False outside a SLURM job, or if SLURM does not answer.
     """
     if not (number := os.environ.get("SLURM_JOB_ID")):
         return False
@@ -35,12 +35,12 @@ def exclusive() -> bool:
         said = _call("scontrol", "--oneliner", "show", "job", number)
     except UserError:
         return False
-    # As scontrol's manual has it: NO of --exclusive, USER of --exclusive=user, OK and YES of nodes that are shared.
+    # From scontrol's manual: NO means --exclusive, USER means --exclusive=user, OK and YES mean shared nodes.
     return re.search(r"\bOverSubscribe=(NO|USER)\b", said.stdout) is not None
 
 
 def alive(job: str) -> bool:
-    """Whether a job has processes. One that waits in the queue, for the first time or again, has none.
+    """Whether a job has processes. A job that waits in the queue, for the first time or again, has none.
 
     Raises:
         UserError: SLURM cannot be asked.
@@ -49,7 +49,7 @@ def alive(job: str) -> bool:
 
 
 def jobs(folder: Path) -> list[str]:
-    """This user's jobs that Snakemake submitted from `folder`, waiting or running.
+    """Return this user's jobs that Snakemake submitted from `folder`, waiting or running.
 
     Raises:
         UserError: SLURM cannot be asked.
@@ -59,17 +59,17 @@ def jobs(folder: Path) -> list[str]:
 
 
 def cancel(jobs: list[str]) -> None:
-    """Have SLURM end jobs: SIGTERM, and SIGKILL when its KillWait is over.
+    """Let SLURM end jobs: it sends SIGTERM, and SIGKILL after its KillWait.
 
     Raises:
-        UserError: scancel is not there.
+        UserError: scancel is not there, or does not answer.
     """
     _call("scancel", *jobs)
 
 
 def _squeue(*arguments: str) -> list[str]:
     answer = _call("squeue", "--noheader", *arguments)
-    # This is how squeue says that a job ended too long ago for SLURM to remember it.
+    # squeue says this of a job that ended too long ago for SLURM to remember it.
     if answer.returncode and "Invalid job id" not in answer.stderr:
         raise UserError(f"squeue cannot be asked about jobs: {answer.stderr.strip()}; try again where it answers")
     return answer.stdout.splitlines()

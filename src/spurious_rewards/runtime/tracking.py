@@ -1,4 +1,4 @@
-"""Training metrics to Weights & Biases, or nowhere."""
+"""Sends training metrics to Weights & Biases, or nowhere."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from typing import Any, Literal
 from spurious_rewards.runtime.errors import UserError
 
 VARIABLE = "SPURIOUS_REWARDS_TRACKING"
-"""The environment variable that says where metrics go: no result depends on it, so it is no part of a job."""
+"""Environment variable that says where metrics go. No result depends on it, so it is not part of a job."""
 
 
 def chosen() -> Literal["wandb", "none"]:
-    """Where metrics go besides the tables; nowhere where nobody says.
+    """Return where metrics go besides the tables; `none` if the variable is not set.
 
     Raises:
-        UserError: the variable names no such place.
+        UserError: the variable has an unknown value.
     """
     asked = os.environ.get(VARIABLE, "none")
     if asked in ("wandb", "none"):
@@ -28,7 +28,7 @@ def chosen() -> Literal["wandb", "none"]:
 
 @dataclass(frozen=True)
 class Tracker:
-    """Opens one tracked run a seed; files go below `folder`, `name` says which run of the suite it is."""
+    """Opens one tracked run per seed. Files go below `folder`; `name` says which run of the suite it is."""
 
     mode: Literal["wandb", "none"]
     folder: Path
@@ -37,9 +37,10 @@ class Tracker:
 
     @contextlib.contextmanager
     def run(self, seed: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """Give the function that takes one row of metrics a rollout step.
+        """Give the function that takes one row of metrics per rollout step.
 
-        wandb is offline (`wandb sync` uploads later) unless WANDB_MODE is set and there is a key; it never asks for one.
+        wandb works offline (`wandb sync` uploads later) unless WANDB_MODE is set and there is a key. It never asks for
+        a key.
         """
         if self.mode == "none":
             yield lambda row: None
@@ -62,13 +63,13 @@ class Tracker:
         lost: list[OSError] = []
 
         def unless_lost(act: Callable[[], Any]) -> None:
-            """wandb's own process hears a SIGTERM to the whole job too, and is gone before training has ended."""
+            """Call `act` until it fails once: a SIGTERM to the whole job ends wandb's process before training ends."""
             try:
                 if not lost:
                     act()
             except OSError as error:
                 lost.append(error)
-                print(f"wandb: {error}; the rest of this run is in the tables alone", file=sys.stderr)
+                print(f"wandb: {error}; further metrics of this run go to the tables only", file=sys.stderr)
 
         try:
             yield lambda row: unless_lost(lambda: run.log(dict(row), step=row["step"]))
@@ -77,10 +78,10 @@ class Tracker:
 
 
 def keyless() -> bool:
-    """Whether WANDB_MODE asks wandb to be online and there is no key to log in with: in the environment or in .netrc.
+    """Whether WANDB_MODE asks for wandb to be online, but neither the environment nor .netrc has a key to log in with.
 
-    wandb itself looks: its server may be another one (WANDB_BASE_URL, `wandb login --host`), and one server may stand in .netrc
-    under two names.
+    wandb itself looks into .netrc: its server may be another one (WANDB_BASE_URL, `wandb login --host`), and .netrc
+    may have one server under two names.
     """
     if os.environ.get("WANDB_MODE") != "online":
         return False
@@ -91,5 +92,5 @@ def keyless() -> bool:
 
     try:
         return wbauth.read_netrc_auth(host=wandb.setup().settings.base_url) is None
-    except (wandb.Error, ValueError):  # what is no key, or no address
+    except (wandb.Error, ValueError):  # an invalid key or address
         return True

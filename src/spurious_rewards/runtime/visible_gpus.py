@@ -7,9 +7,9 @@ VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def named(environment: Mapping[str, str] | None = None) -> list[str] | None:
-    """Those that the variable names, in its order; None where it is not set and hides none. Set to nothing, it hides all.
+    """Return the GPUs that the variable names, in its order; None if it is not set, [] if it is empty and hides all.
 
-    `environment` is that of this process by default.
+    `environment` is by default that of this process.
     """
     said = (os.environ if environment is None else environment).get(VARIABLE)
     return None if said is None else [gpu.strip() for gpu in said.split(",") if gpu.strip()]

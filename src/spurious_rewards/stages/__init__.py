@@ -1,1 +1,1 @@
-"""One module a stage: what it is told, how a suite fills that in, its inputs and outputs, and its work."""
+"""One module for each stage: its job, how a suite fills the job in, its inputs and outputs, and its work."""

@@ -14,7 +14,7 @@ class BanditJob(JobSpec):
 
 
 def job(study: Study) -> BanditJob:
-    """Job of the bandit."""
+    """Return the job of the bandit."""
     assert study.suite.clipping is not None
     return BanditJob(bandit=study.suite.clipping.bandit)
 

@@ -1,4 +1,4 @@
-"""claims: the verdict on each claim of the ledger, by the rules of config/claims.yaml."""
+"""claims: judge each claim of the ledger by the rules of config/claims.yaml."""
 
 import sys
 from pathlib import Path
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PARQUET: dict[str, type[tables.Table]] = {"scores": tables.Scores, "rates": tables.Rates}
-"""Name of a file -> its table."""
+"""Name of a Parquet file -> its table."""
 
 JUDGED = ("contributions", "clipping", "control")
-"""The kinds of exhibits whose numbers claims are judged by too; the evidence has them under the kind's name."""
+"""Kinds of exhibits whose numbers are evidence, too. The evidence has them under the kind's name."""
 
 
 class ClaimsJob(JobSpec):
-    """The claims ledger of a suite; `paper` is the suite that is the paper's, of which its own claims are.
+    """The claims ledger of a suite. `paper` is the paper's own suite, which the paper's claims are about.
 
-    A file of problems that both have under one name goes by its content, so that the same name with other problems is no claim
-    of the paper's.
+    If both suites have a problem file under one name, each is identified by its content. So a set of the same name with
+    other problems is no evidence for a claim of the paper.
     """
 
     suite: Suite
@@ -38,20 +38,20 @@ class ClaimsJob(JobSpec):
     """Whether claims on what was not run are left out."""
 
     def as_json(self) -> str:
-        """Without what is as by default: the whole suite is long."""
+        """Return the job as JSON without default values, because the whole suite is long."""
         return self.model_dump_json(exclude_defaults=True, ensure_ascii=True)
 
 
 def job(study: Study, ledger: Ledger, paper: Suite) -> ClaimsJob:
-    """Job of the claims ledger."""
+    """Return the job of the claims ledger."""
     papers = Study(paper, study.settings, PAPER, contents=study.contents)
     suite, told = _by_content(study, papers), _by_content(papers, study)
-    needless: dict[str, Any] = {"title": "", "note": "", "resources": ()}  # words, and what jobs ask for
+    needless: dict[str, Any] = {"title": "", "note": "", "resources": ()}  # words, and what does not change numbers
     return ClaimsJob(suite=suite, ledger=ledger, paper=told.model_copy(update=needless))
 
 
 def _by_content(study: Study, other: Study) -> Suite:
-    """A suite as jobs are told it, with the content of each file of problems for its path where the other has one of its name."""
+    """Return a suite as jobs are told it, with contents as paths of problem files that `other` has by the same name."""
     there = other.suite.problems
     told = study.suite_as_told
     changed = {
@@ -65,7 +65,7 @@ def _by_content(study: Study, other: Study) -> Suite:
 
 
 def numbers(study: Study, ledger: Ledger) -> list[Path]:
-    """What the claims are judged by: the numbers of the experiments that they name, and of the exhibits of some kinds."""
+    """Return the files with evidence: numbers of the experiments that claims name, and of some kinds of exhibits."""
     experiments = _experiments(study.suite, ledger)
     folders = [folder for name in experiments for folder in score.folders(study, name)]
     return [
@@ -78,7 +78,7 @@ def numbers(study: Study, ledger: Ledger) -> list[Path]:
 
 
 def _experiments(suite: Suite, ledger: Ledger) -> list[str]:
-    """Those that rules name, and those with runs in which nothing is learned, which training metrics are compared with."""
+    """Return the experiments that rules name, and those with runs that learn nothing, as baselines for metrics."""
     untrained = set(untrained_rewards(suite))
     return [
         name
@@ -88,12 +88,12 @@ def _experiments(suite: Suite, ledger: Ledger) -> list[str]:
 
 
 def _judging(suite: Suite) -> dict[str, str]:
-    """The exhibits whose numbers claims are judged by, each with its kind."""
+    """Return the exhibits whose numbers are evidence, each with its kind."""
     return {name: exhibit.kind for name, exhibit in suite.exhibits.items() if exhibit.kind in JUDGED}
 
 
 def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Judge each claim by the numbers that the stages before left."""
+    """Judge each claim by the numbers of earlier stages."""
     from spurious_rewards.analysis.claims.ledger import counts, ledger
 
     recorder = Recorder("claims", job.model_dump(mode="json"))
@@ -107,7 +107,7 @@ def work(job: ClaimsJob, inputs: Inputs, outputs: Outputs) -> None:
 
 
 def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, DataFrame]":
-    """The numbers by what they hold, each row with its experiment ("" where an exhibit has none)."""
+    """Return the numbers by what they hold, each row with its experiment ("" if an exhibit has none)."""
     import pandas as pd
 
     from spurious_rewards.analysis.clipping import CLIPPING
@@ -130,13 +130,13 @@ def _evidence(job: ClaimsJob, root: Path, numbers: list[Path]) -> "dict[str, Dat
     shown = {paths.exhibit(name): (kind, suite.exhibits[name].experiment) for name, kind in _judging(suite).items()}
     found: dict[str, list[DataFrame]] = {}
     for path in numbers:
-        # What models know by heart is of no experiment.
+        # What models know by heart belongs to no experiment.
         of = next((name for folder, name in experiments.items() if folder in path.parents), "")
         what, experiment = shown.get(path.parent) or (path.stem, of)
         is_parquet = path.suffix == ".parquet"
         frame = tables.read(path, PARQUET[what]) if is_parquet else csv_tables.read([path], columns[what], suite)
         if len(frame):
-            words = {name: "" for name in ("reward", "variant") if name in frame}  # before training there are none
+            words = {name: "" for name in ("reward", "variant") if name in frame}  # untrained models have none
             found.setdefault(what, []).append(frame.fillna(words).assign(experiment=experiment or ""))
     return {what: pd.concat(frames, ignore_index=True) for what, frames in found.items()}
 

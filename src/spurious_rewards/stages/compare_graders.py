@@ -1,4 +1,4 @@
-"""compare_graders: how far three graders agree on the headline's answers, and how far the headline would move."""
+"""compare_graders: compare three graders on the headline's answers, and say how far each would move the headline."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from spurious_rewards.stages.study import Study
 
 
 class CompareGradersJob(JobSpec):
-    """How far graders agree on the answers of one experiment; `suite` holds no other."""
+    """A comparison of graders on the answers of one experiment. `suite` has no other experiment."""
 
     suite: Suite
     experiment: str
 
 
 def job(study: Study) -> CompareGradersJob:
-    """Job of the headline's answers."""
+    """Return the job of the headline's answers."""
     experiment = study.suite.report.headline
     return CompareGradersJob(suite=study.alone(experiment), experiment=experiment)
 
 
 def inputs(study: Study) -> dict[str, list[Path]]:
-    """What other graders judge: the headline's answers before and after training, and the true ones."""
+    """Return what the other graders judge: the headline's answers before and after training, and the true answers."""
     experiment = study.suite.experiments[study.suite.report.headline]
     return {
         "grades": [folder / "grades.parquet" for folder in study.before_and_after(experiment, None)],
@@ -33,7 +33,7 @@ def inputs(study: Study) -> dict[str, list[Path]]:
 
 
 def files(study: Study) -> list[Path]:
-    """What is said of how far graders agree."""
+    """Return the tables that say how far graders agree."""
     return [study.paths.graders() / f"{name}.csv" for name in ("agreement", "accuracy", "differences")]
 
 

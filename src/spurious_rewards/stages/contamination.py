@@ -1,4 +1,4 @@
-"""contamination: what of the benchmarks stands in the training set, and what models know of problems before training."""
+"""contamination: look for benchmark problems in the training set, and for problems that models know before training."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from spurious_rewards.stages.study import Study
 
 
 class ContaminationJob(JobSpec):
-    """Compare the problems of `training` with those of `benchmarks`, and what models made of the first `share` of problems."""
+    """Compare the problems of `training` and `benchmarks`; judge how models completed the first `share` of problems."""
 
     training: str
     benchmarks: tuple[str, ...]
@@ -21,7 +21,7 @@ class ContaminationJob(JobSpec):
 
 
 def job(study: Study) -> ContaminationJob:
-    """Job of what could have been known before training."""
+    """Return the job of what could have been known before training."""
     probe = study.suite.partial_prompt
     return ContaminationJob(
         training=study.suite.training_problems,
@@ -32,18 +32,18 @@ def job(study: Study) -> ContaminationJob:
 
 
 def problems(study: Study) -> list[Path]:
-    """The training problems, those of the benchmarks, and those of the partial-prompt probe, each once."""
+    """Return the training problems, those of the benchmarks, and those of the partial-prompt probe, each once."""
     training = study.paths.problems(study.suite.training_problems)
     return list(dict.fromkeys([training, *_of_benchmarks(study), *memorization.problems(study)]))
 
 
 def files(study: Study) -> list[Path]:
-    """What is said of leakage and contamination."""
+    """Return the tables on leakage and contamination."""
     return [study.paths.contamination() / f"{name}.csv" for name in ("overlaps", "leakage", "memorization")]
 
 
 def _of_benchmarks(study: Study) -> list[Path]:
-    """Problem sets of the benchmarks that a table reports, each once."""
+    """Return the problem sets of the benchmarks that a table reports, each once."""
     best = study.suite.report.best_prompt
     unreported = {best.chosen_on} if best else set()
     return study.problems_of(name for name in study.suite.benchmarks if name not in unreported)

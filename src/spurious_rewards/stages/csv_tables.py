@@ -1,4 +1,4 @@
-"""Reading the small tables of numbers that the stages before left: their names are the suite's."""
+"""Read the small tables of numbers that earlier stages wrote. The names in them must be in the suite."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from spurious_rewards.config.training import OPTIMIZERS
 
 
 def read(paths: Sequence[Path], columns: Columns, suite: Suite) -> pd.DataFrame:
-    """The rows of tables with the same columns, of which some may have no rows.
+    """Return the rows of tables with the same columns. Some of the tables may have no rows.
 
     Raises:
-        UserError: see `csv_files.read`; or a table names what the suite does not have.
+        UserError: see `csv_files.read`; or a table has a name that the suite does not have.
     """
     sets = suite.problems.keys()
     known = {

@@ -23,9 +23,9 @@ VERSION = 2
 
 
 class GenerateJob(ModelJob):
-    """Answer the benchmarks: with models that are `given`, or with the checkpoints of a segment (`seeds`, `steps`).
+    """Answer the benchmarks with the models `given`, or with the checkpoints of a segment (`seeds`, `steps`).
 
-    Or take what was answered elsewhere, from the file `imported`, which must have the `steps`.
+    Or take the answers from the file `imported`, which must have those of the `steps`.
     """
 
     version: int
@@ -40,13 +40,13 @@ class GenerateJob(ModelJob):
 
 
 def job_of_base(study: Study, model: str, bases: str, prompt: str) -> GenerateJob:
-    """Job of the untrained models' answers."""
+    """Return the job of the untrained models' answers."""
     given = model_refs.untrained_checkpoints(study, model, group_of(bases))
     return _job(study, study.paths.base(model, bases, prompt), model, prompt, given=given)
 
 
 def job_of_run(study: Study, run: Run, start: int, stop: int) -> GenerateJob:
-    """Job of the answers of a segment's checkpoints, or of those that were imported in its place."""
+    """Return the job of the answers of a segment's checkpoints, or of what was imported in their place."""
     folder = study.paths.segment(run, start, stop)
     if (imported := study.suite.imported(run)) is None:
         steps = tuple(study.suite.eval_steps(run, start, stop))
@@ -93,12 +93,12 @@ def _job(
 
 
 def inputs_of_run(study: Study, run: Run, start: int, stop: int) -> dict[str, Path]:
-    """What the workflow makes that a segment's answers are made of, besides problems: its checkpoints."""
+    """Return what the workflow makes for a segment's answers, besides problems: its checkpoints, if not imported."""
     return {} if study.suite.imported(run) else {"checkpoints": study.paths.segment(run, start, stop) / "checkpoints"}
 
 
 def copies_of_run(study: Study, run: Run) -> list[Path]:
-    """Files and folders of the user's that a run's answers are read or drawn from: those of one that was imported."""
+    """Return the user's files and folders that a run's answers come from: those of its import, if there is one."""
     if (imported := study.suite.imported(run)) is None:
         return []
     if imported.responses:
@@ -107,20 +107,20 @@ def copies_of_run(study: Study, run: Run) -> list[Path]:
 
 
 def checkpoints_of_run(study: Study, run: Run, start: int, stop: int) -> int:
-    """How many checkpoints of a segment answer; none where the responses were imported."""
+    """Return how many checkpoints of a segment answer; 0 if the responses were imported."""
     if imported := study.suite.imported(run):
         return len(imported.checkpoints)
     return len(study.suite.eval_steps(run, start, stop)) * len(seeds_of(run.seeds))
 
 
 def minutes_of_base(study: Study, model: str, bases: str, prompt: str) -> int:
-    """Time limit of the answers of untrained models."""
+    """Return the time limit of the answers of untrained models, in minutes."""
     checkpoints = len(model_refs.untrained_seeds(group_of(bases)))
     return _minutes(study, study.paths.base(model, bases, prompt), model, checkpoints)
 
 
 def minutes_of_run(study: Study, run: Run, start: int, stop: int) -> int:
-    """Time limit of the answers of a segment's checkpoints."""
+    """Return the time limit of the answers of a segment's checkpoints, in minutes."""
     folder = study.paths.segment(run, start, stop)
     return _minutes(study, folder, run.model, checkpoints_of_run(study, run, start, stop))
 
@@ -131,7 +131,7 @@ def _minutes(study: Study, folder: Path, model: str, checkpoints: int) -> int:
 
 
 def work(job: GenerateJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
-    """Answer the benchmarks with each checkpoint, or take the answers that were given elsewhere."""
+    """Answer the benchmarks with each checkpoint, or take the imported answers."""
     from spurious_rewards.generation import imported
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, tasks_of

@@ -14,7 +14,7 @@ from spurious_rewards.stages.study import Study
 
 
 class GradeJob(JobSpec):
-    """Grade responses; `benchmarks` says which problem set each answers."""
+    """Grade responses. `benchmarks` maps each benchmark to its problem set."""
 
     benchmarks: dict[str, str]
     answer_in: Literal["box", "tag"]
@@ -22,7 +22,7 @@ class GradeJob(JobSpec):
 
 
 def job(study: Study, folder: Path, model: str, prompt: str) -> GradeJob:
-    """Job of grading the benchmark answers in a folder."""
+    """Return the job of grading the benchmark answers in a folder."""
     return GradeJob(
         benchmarks={name: benchmark.problems for name, benchmark in study.benchmarks_in(folder).items()},
         answer_in=study.suite.prompt(model, prompt).answer_in,
@@ -31,18 +31,18 @@ def job(study: Study, folder: Path, model: str, prompt: str) -> GradeJob:
 
 
 def grades(study: Study, experiment: str, models: Collection[str] = ()) -> list[Path]:
-    """Grades of all runs of an experiment, or of some of its models, those of the untrained models first."""
+    """Return the grades of all runs of an experiment, or of some models; those of untrained models come first."""
     chosen = study.of_models(experiment, models)
     return [folder / "grades.parquet" for folder in [*study.base_folders(chosen), *study.segment_folders(chosen)]]
 
 
 def every_grade(study: Study) -> list[Path]:
-    """Grades of all experiments, each once."""
+    """Return the grades of all experiments, each once."""
     return list(dict.fromkeys(path for name in study.suite.experiments for path in grades(study, name)))
 
 
 def work(job: GradeJob, inputs: Inputs, outputs: Outputs, cores: int) -> None:
-    """Read and judge the answers in responses."""
+    """Read the answers in responses, and judge them."""
     from spurious_rewards.answers import grading_in_parts
 
     recorder = Recorder("grade", job.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""headline: a report of the headline alone, which stands long before that of the whole study."""
+"""headline: report the headline experiment alone, before the rest of the suite is done."""
 
 from pathlib import Path
 
@@ -14,26 +14,29 @@ from spurious_rewards.stages.study import Study
 
 
 class HeadlineJob(JobSpec):
-    """Scores, figures, claims and report of the headline experiment of `suite` (`Suite.headline`); `command` as of a report."""
+    """Scores, figures, claims and report of the headline experiment of `suite`, which is a `Suite.headline`.
+
+    `command` is the one of `ReportJob`.
+    """
 
     suite: Suite
     command: str
     claims: ClaimsJob
 
     def as_json(self) -> str:
-        """Without what is as by default: suites are long."""
+        """Return the job as JSON without default values, because suites are long."""
         return self.model_dump_json(exclude_defaults=True, ensure_ascii=True)
 
 
 def job(study: Study, ledger: Ledger, paper: Suite) -> HeadlineJob:
-    """Job of the headline's report."""
+    """Return the job of the headline's report."""
     part = study.headline
     judged = claims.job(_alone(part), ledger, paper).model_copy(update={"judged_only": True})
     return HeadlineJob(suite=part.suite_as_told, command=report.job(study).command, claims=judged)
 
 
 def made_of(study: Study) -> list[Path]:
-    """What scores, summary and figures of the headline read, but for what is made of it on the way."""
+    """Return what scores, summary and figures of the headline read, without what this stage makes itself."""
     part = study.headline
     experiment = part.suite.report.headline
     read = [
@@ -46,14 +49,17 @@ def made_of(study: Study) -> list[Path]:
 
 
 def _alone(part: Study) -> Study:
-    """The headline experiment without the others, as its report shows it."""
+    """Return the headline experiment without the others, as its report shows it."""
     name = part.suite.report.headline
     suite = part.suite.model_copy(update={"experiments": {name: part.suite.experiments[name]}})
     return Study(suite, part.settings, part.suite_path, part.root, part.contents)
 
 
 def work(job: HeadlineJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Make everything in the folder of the page, laid out as `results/{suite}` itself, in one process: each takes seconds."""
+    """Make everything in the page's folder, laid out like `results/{suite}`.
+
+    It all runs in one process, because each part takes only seconds.
+    """
     page = outputs["report"]
     tree, results = page.parent, page.parent.parent
     remove(tree)

@@ -1,4 +1,4 @@
-"""What a stage is: the job that it is told, as JSON, and the function that does it."""
+"""What a stage consists of: a job, which it gets as JSON, and the function that does the job."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,42 +11,43 @@ from pydantic import Field
 from spurious_rewards.config.base import Frozen
 
 Inputs = Mapping[str, list[Path]]
-"""Artifacts that a stage reads, by what they are."""
+"""Artifacts that a stage reads, by the name of the input."""
 
 Outputs = Mapping[str, Path]
-"""Artifacts, or folders of artifacts, that a stage writes, by what they are."""
+"""Artifacts, or folders of artifacts, that a stage writes, by the name of the output."""
 
 
 class JobSpec(Frozen):
-    """Everything that decides what a job makes, its input files apart. Snakemake makes it again when this changes."""
+    """Everything that decides what a job makes, except its input files. If it changes, Snakemake makes it again."""
 
     def as_json(self) -> str:
-        """As a rule hands it to the command line, which not every locale lets hold more than ASCII."""
+        """Return the job as a rule gives it to the command line: in ASCII, because some locales allow no more."""
         return self.model_dump_json(ensure_ascii=True)
 
 
 class ModelJob(JobSpec):
-    """A job in which torch computes."""
+    """A job that computes with torch."""
 
     portable: bool = Field(False, exclude_if=lambda portable: not portable)
-    """Whether its digits are to be those of every x86-64 processor (`runtime.numerics`), where it runs without a GPU."""
+    """Whether digits must be the same on every x86-64 processor (`runtime.numerics`), if it runs without a GPU."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the pipeline; `registry` finds it as `STAGE` of its module, whose name is the stage's.
+    """A stage of the pipeline. `registry` finds it as `STAGE` of its module, which has the stage's name.
 
     Attributes:
-        job: what it is told.
-        work: `work(job, inputs, outputs)`, with `hardware` besides where the stage has an `engine`, and `locations` where it
-            reads local copies, and `cores` where it can use several. It imports what is heavy inside, so that planning
-            loads no torch.
+        job: the class of its jobs.
+        work: `work(job, inputs, outputs)`. It also takes `hardware` if the stage has an `engine`, `locations` if it
+            reads local copies, and `cores` if it can use several. Heavy packages are imported inside, so that planning
+            does not load torch.
         reads: names of the inputs that it must have.
         may_read: names of optional inputs.
         writes: names of its outputs.
-        version: Set for stages up to the responses: their artifacts cost GPU-hours and are kept when code changes, until you
-            raise it. None: changed code re-runs the stage, except `prune`.
-        engine: of a stage with a model at work that may need GPUs, what draws its responses: "transformers" or "vllm".
+        version: set for the stages up to the responses. Their artifacts cost GPU-hours, and are kept when code changes
+            until you raise the version. None: changed code re-runs the stage, except `prune`.
+        engine: for a stage that runs a model and may need GPUs, what samples a job's responses: "transformers" or
+            "vllm".
     """
 
     job: type[JobSpec]
@@ -59,10 +60,10 @@ class Stage:
 
     @property
     def reads_copies(self) -> bool:
-        """Whether files or model folders of the user's may be among what it reads: `work` is told where they lie."""
+        """Whether it may read files or model folders of the user's. Then `work` is told where they lie."""
         return "locations" in inspect.signature(self.work).parameters
 
     @property
     def uses_cores(self) -> bool:
-        """Whether it takes as many processes as it has cores."""
+        """Whether it uses as many processes as it has cores."""
         return "cores" in inspect.signature(self.work).parameters

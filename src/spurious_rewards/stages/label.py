@@ -28,7 +28,7 @@ class LabelJob(JobSpec):
 
 
 def job(study: Study, model: str, prompt: str) -> LabelJob:
-    """Job of grading and counting votes."""
+    """Return the job of grading and counting votes."""
     return LabelJob(
         version=VERSION,
         answer_in=study.suite.prompt(model, prompt).answer_in,
@@ -38,17 +38,17 @@ def job(study: Study, model: str, prompt: str) -> LabelJob:
 
 
 def cores(study: Study, model: str) -> int:
-    """Processor cores of a job: to grade so many votes is hours of one."""
+    """Return the processor cores of a job. Grading so many votes takes hours on one core."""
     return resources.cores(study, model) if study.suite.resources else 1
 
 
 def minutes(study: Study, model: str, bases: str) -> int:
-    """Time limit: half an hour, and twice what grading is estimated to take."""
+    """Return the time limit in minutes: half an hour, and twice the estimate for grading."""
     return 30 + math.ceil(2 * 60 * _votes(study, bases) * costs.GRADING_SECONDS / 3600 / cores(study, model))
 
 
 def megabytes(study: Study, model: str, bases: str) -> int:
-    """Main memory: of each process, and of the grades that are counted."""
+    """Return the main memory in MB that the processes and the grades to count take."""
     return 1000 + 1000 * cores(study, model) + math.ceil(_votes(study, bases) * costs.GRADE_BYTES / 1e6)
 
 
@@ -57,12 +57,12 @@ def _votes(study: Study, bases: str) -> int:
 
 
 def labels(study: Study, experiment: str) -> list[Path]:
-    """Labels of each model that an experiment trains on votes."""
+    """Return the labels of each model that an experiment trains on votes."""
     return [folder / "labels.parquet" for folder in _voters(study, experiment)]
 
 
 def grades(study: Study, experiment: str) -> list[Path]:
-    """Grades of the votes of each model that an experiment trains on votes."""
+    """Return the grades of the votes of each model that an experiment trains on votes."""
     return [folder / "vote_grades.parquet" for folder in _voters(study, experiment)]
 
 
@@ -77,7 +77,7 @@ def _voters(study: Study, experiment: str) -> Iterable[Path]:
 
 
 def work(job: LabelJob, inputs: Inputs, outputs: Outputs, cores: int) -> None:
-    """Grade the votes (kept, for pass@k) and count them."""
+    """Grade the votes and count them. The grades are kept, for pass@k."""
     from spurious_rewards.answers import grading_in_parts, majority_vote
     from spurious_rewards.answers.verifier import Verifier
 

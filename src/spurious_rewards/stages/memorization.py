@@ -19,7 +19,7 @@ VERSION = 3
 
 
 class MemorizationJob(ModelJob):
-    """Have models before training go on with the first `share` of each problem's words."""
+    """Have untrained models complete problems from the first `share` of their words."""
 
     version: int
     given: tuple[CheckpointRef, ...]
@@ -29,7 +29,7 @@ class MemorizationJob(ModelJob):
 
 
 def job(study: Study, model: str) -> MemorizationJob:
-    """Job of the partial-prompt probe of a model before training."""
+    """Return the job of the partial-prompt probe of an untrained model."""
     sampling = study.suite.sampling
     return MemorizationJob(
         version=VERSION,
@@ -42,24 +42,24 @@ def job(study: Study, model: str) -> MemorizationJob:
 
 
 def problems(study: Study) -> list[Path]:
-    """Problem sets of the partial-prompt probe."""
+    """Return the problem sets of the partial-prompt probe."""
     probe = study.suite.partial_prompt
     return [study.paths.problems(name) for name in probe.problems] if probe else []
 
 
 def made_here(study: Study, model: str) -> list[Path]:
-    """What the partial-prompt probe of a model starts from, if the workflow itself makes it."""
+    """Return the artifacts of this workflow that the partial-prompt probe of a model starts from."""
     return model_refs.made_here(study, model, _group(study, model))
 
 
 def completions(study: Study) -> list[Path]:
-    """What all models made of the beginnings of problems."""
+    """Return the files with the completions of all probed models."""
     probe = study.suite.partial_prompt
     return [study.paths.memorization(model) for model in probe.models] if probe else []
 
 
 def minutes() -> int:
-    """Time limit: it writes a tenth of what answering takes."""
+    """Return the time limit in minutes. The probe writes a tenth of what answering takes."""
     return resources.minutes(0.5, Hardware())
 
 
@@ -73,7 +73,7 @@ def _asked(study: Study) -> PartialPrompt:
 
 
 def work(job: MemorizationJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
-    """Have models before training go on with the beginnings of problems."""
+    """Have untrained models complete problems from their beginnings."""
     from spurious_rewards.generation.generate import generate
     from spurious_rewards.generation.tasks import Checkpoint, Task
     from spurious_rewards.models import prompts, references

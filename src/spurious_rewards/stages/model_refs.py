@@ -1,4 +1,4 @@
-"""Which model a job loads: an organism of the workflow's own, the end of another run, a folder of the user's, or the hub's."""
+"""Which model a job loads: an organism of this workflow, the end of another run, a user's folder, or a hub model."""
 
 from pathlib import Path
 
@@ -13,24 +13,24 @@ from spurious_rewards.stages.study import Study
 
 
 def untrained(study: Study, name: str, group: str) -> dict[int, Weights]:
-    """What to load as the untrained model of each seed of a group; "base" is the one that all seeds share."""
+    """Return the weights of the untrained model of each seed of a group. Group "base" is one model for all seeds."""
     model = study.suite.models[name]
     return {seed: _untrained(study, name, model, group, seed) for seed in untrained_seeds(group)}
 
 
 def untrained_seeds(group: str) -> list[int]:
-    """The seeds of the untrained models of a group."""
+    """Return the seeds of the untrained models of a group."""
     return [SHARED_BASE] if group == BASE else list(seeds_of(group))
 
 
 def untrained_checkpoints(study: Study, name: str, group: str) -> tuple[CheckpointRef, ...]:
-    """The same as checkpoints that answer, at step 0."""
+    """Return the untrained models as checkpoints that answer, at step 0."""
     found = untrained(study, name, group)
     return tuple(CheckpointRef(seed=seed, step=0, weights=weights) for seed, weights in found.items())
 
 
 def made_here(study: Study, name: str, group: str) -> list[Path]:
-    """Artifacts that the untrained models of a seed group are: checkpoints that the workflow itself makes."""
+    """Return the artifacts of this workflow that are the untrained models of a seed group, if it makes them."""
     model = study.suite.models[name]
     if model.start:
         return [_end(study, model.start, group) / "checkpoints"]
@@ -38,7 +38,7 @@ def made_here(study: Study, name: str, group: str) -> list[Path]:
 
 
 def local_copies(study: Study, name: str) -> list[Path]:
-    """The folder that an untrained model is read from, if it is one of the user's."""
+    """Return the user's folder that an untrained model is read from, if it is read from one."""
     model = study.suite.models[name]
     if model.id is None:
         return []
@@ -46,7 +46,7 @@ def local_copies(study: Study, name: str) -> list[Path]:
 
 
 def folder_here(study: Study, name: str) -> Path | None:
-    """Where a model from elsewhere is on this machine: a folder of the user's, or the hub client's cache."""
+    """Return where a model from elsewhere is on this machine: a user's folder or the hub client's cache; else None."""
     model = study.suite.models[name]
     if copies := local_copies(study, name):
         return copies[0]
@@ -57,13 +57,13 @@ def folder_here(study: Study, name: str) -> Path | None:
 
 
 def elsewhere(study: Study, where: str) -> Weights:
-    """A checkpoint of an imported run: a folder, or a hub id."""
+    """Return the weights of an imported run's checkpoint, which is a folder or a hub id."""
     copies = local_copies_elsewhere(study, where)
     return study.contents.of(copies[0]) if copies else _from_hub(study, where, None)
 
 
 def local_copies_elsewhere(study: Study, where: str) -> list[Path]:
-    """The folder that such a checkpoint is read from, if it is one of the user's; one that is gone is remembered as such."""
+    """Return the user's folder that an imported checkpoint is read from, if any. A folder that is gone counts, too."""
     folder = Path(where)
     return [folder] if folder.is_dir() or last_known(folder) else _instead_of_hub(study, where)
 
@@ -87,7 +87,7 @@ def _instead_of_hub(study: Study, id_: str) -> list[Path]:
 
 
 def _end(study: Study, start: Start, group: str) -> Path:
-    """The segment of a run that holds the checkpoint another model starts from."""
+    """Return the segment of a run with the checkpoint that another model starts from."""
     run = study.suite.run_before(start, group)
     return next(
         study.paths.segment(run, first, last) for first, last in study.suite.segments(run) if first < start.step <= last

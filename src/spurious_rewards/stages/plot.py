@@ -1,4 +1,4 @@
-"""plot: a figure or table of the suite, with its numbers and the page that the report shows."""
+"""plot: make a figure or table of the suite, with its numbers and the page that the report shows."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spurious_rewards.reporting.exhibits.exhibit import Made, ResultTables
 
 FILES = ("table.csv", "table.md", "table.tex", "page.json")
-"""What every figure or table has besides its pictures."""
+"""Files of every figure or table, besides its pictures."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "gains": ("headline", "seeds"),
@@ -40,19 +40,19 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "control": ("control",),
     "coverage": ("coverage",),
 }
-"""Kind -> the frames that it reads: those of `exhibit.ResultTables`, and of kind qualitative what `qualitative.make` takes."""
+"""Kind of exhibit -> what it reads: frames of `exhibit.ResultTables`; `qualitative.make` takes those of qualitative."""
 
 OF_RATES = ("control", "coverage")
-"""Frames that are worked out of the rates of single problems."""
+"""Frames that are computed from the rates of single problems."""
 
 PARQUET = {"scores": tables.Scores, "bandit": tables.Bandit}
-"""Inputs that are tables of their own; the others are CSV."""
+"""Inputs that are Parquet files with a schema of their own; the others are CSV."""
 
 
 class PlotJob(JobSpec):
-    """A figure or table; `suite` holds no other, and no experiment but its own, with no models but its own.
+    """A figure or table. `suite` has no other exhibit, and only the exhibit's experiment and models.
 
-    `incomplete` stands in its captions where something that it should show is missing.
+    `incomplete` is added to its captions if something that it should show is missing.
     """
 
     suite: Suite
@@ -61,7 +61,7 @@ class PlotJob(JobSpec):
 
 
 def job(study: Study, name: str) -> PlotJob:
-    """Job of a figure or table."""
+    """Return the job of a figure or table."""
     exhibit, suite = study.suite.exhibits[name], study.suite
     alone = study.alone(exhibit.experiment or suite.report.headline, exhibit.models)
     shown = {
@@ -74,7 +74,7 @@ def job(study: Study, name: str) -> PlotJob:
 
 
 def inputs(study: Study, name: str) -> dict[str, list[Path]]:
-    """What a figure or table is made of."""
+    """Return what a figure or table is made of."""
     suite, exhibit = study.suite, study.suite.exhibits[name]
     if exhibit.experiment is None:
         assert suite.clipping is not None
@@ -89,7 +89,7 @@ def inputs(study: Study, name: str) -> dict[str, list[Path]]:
             found[frame] = [folder / f"{frame}.csv" for folder in numbers]
         elif frame == "metrics":
             metrics = train.metrics(study, exhibit.experiment, exhibit.models, exhibit.step)
-            runs = {folder.parent for folder in compared}  # not those that end before the step
+            runs = {folder.parent for folder in compared}  # without those that end before the step
             found[frame] = [path for path in metrics if path.parent.parent in runs]
         elif frame == "responses":
             found[frame] = [folder / "responses.parquet" for folder in compared]
@@ -101,20 +101,20 @@ def inputs(study: Study, name: str) -> dict[str, list[Path]]:
                     study.paths.memorization(model) for model in shown_models(suite, exhibit) if model in probe.models
                 ]
                 found["problems"] = memorization.problems(study)
-        else:  # what is worked out of single responses
+        else:  # the frame is computed from single responses
             found["grades"] = [folder / "grades.parquet" for folder in compared]
     return found
 
 
 def files(study: Study, name: str) -> list[Path]:
-    """Everything that a figure or table is."""
+    """Return all files of a figure or table."""
     folder = study.paths.exhibit(name)
     drawn = [f"{stem}.{ending}" for stem in pictures(study.suite, study.suite.exhibits[name]) for ending in ENDINGS]
     return [folder / each for each in (*FILES, *drawn)]
 
 
 def work(job: PlotJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Write pictures, numbers and page.json into the folder; without inputs a page that says what is `incomplete`."""
+    """Write pictures, numbers and page.json into the folder; without inputs, a page that says what is `incomplete`."""
     from spurious_rewards.reporting import figures, latex
     from spurious_rewards.reporting.exhibits.exhibit import make, markdown, marked, not_made
     from spurious_rewards.reporting.page_file import write_page
@@ -181,7 +181,7 @@ def _frames(job: PlotJob, inputs: Inputs) -> "ResultTables":
         elif kind == "rates":
             frames |= _of_rates(job, inputs)
         elif kind in ("completions", "problems"):
-            continue  # with the rates
+            continue  # they are read with the rates
         elif kind == "metrics":
             frames[kind] = conditions.collect(conditions.sources(paths), tables.Metrics)
         elif kind == "probe":
@@ -230,7 +230,7 @@ def _qualitative(job: PlotJob, inputs: Inputs) -> "Made":
 
 
 READ_TOO = ("problems", "grades", "probe", "bandit", "rates", "completions")
-"""Inputs that are no frame of a kind."""
+"""Inputs that a kind of exhibit may read besides its frames in `NEEDS`, or in place of them."""
 
 READS = tuple(dict.fromkeys([*READ_TOO, *(frame for kind in NEEDS.values() for frame in kind)]))
 

@@ -16,7 +16,10 @@ VERSION = 2
 
 
 class PrepareJob(JobSpec):
-    """Prepare one problem set. `sources` has the file to read for its hub id, or for its `path`, which is only its name here."""
+    """Prepare one problem set.
+
+    `sources` has the file to read in place of the set's hub id, or for its `path`, which is only a name here.
+    """
 
     version: int
     name: str
@@ -29,7 +32,7 @@ class PrepareJob(JobSpec):
 
 
 def job(study: Study, name: str) -> PrepareJob:
-    """Job of a problem set."""
+    """Return the job of a problem set."""
     problem_set = study.suite_as_told.problems[name]
     return PrepareJob(
         version=VERSION,
@@ -44,7 +47,7 @@ def job(study: Study, name: str) -> PrepareJob:
 
 
 def copies(study: Study, name: str) -> dict[str, Path]:
-    """The file of the user's that a problem set is read from, if it is one, by its hub id or the path that jobs are told."""
+    """Return the user's file that a problem set is read from, if any, by its hub id or the path that jobs are told."""
     problem_set, sources = study.suite.problems[name], study.settings.sources
     if problem_set.path is not None:
         return {str(study.suite_as_told.problems[name].path): problem_set.path}
@@ -52,12 +55,12 @@ def copies(study: Study, name: str) -> dict[str, Path]:
 
 
 def against(study: Study, name: str) -> list[Path]:
-    """The prepared sets with which a problem set must not overlap."""
+    """Return the prepared sets that a problem set must not overlap with."""
     return [study.paths.problems(other) for other in study.suite.problems[name].decontaminate]
 
 
 def work(job: PrepareJob, inputs: Inputs, outputs: Outputs, locations: Locations) -> None:
-    """Make a problem set that overlaps with none of those it must not."""
+    """Make a problem set that overlaps with none of the sets that it must not overlap with."""
     from spurious_rewards.problems import preparation
 
     recorder = Recorder("prepare", job.model_dump(mode="json"), locations)

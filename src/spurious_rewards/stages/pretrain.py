@@ -20,7 +20,7 @@ class PretrainJob(ModelJob):
 
 
 def job(study: Study, name: str, seed: int) -> PretrainJob:
-    """Job of an organism."""
+    """Return the job of an organism."""
     family, organism = study.suite.models[name].family, study.suite.organism
     assert family is not None
     assert organism is not None

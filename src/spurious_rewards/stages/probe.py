@@ -1,4 +1,4 @@
-"""probe: measure what one rollout batch of random rewards does to the share of code, with the clip and without."""
+"""probe: measure how one rollout batch of random rewards changes the share of code, with the clip and without it."""
 
 from spurious_rewards.artifacts import tables
 from spurious_rewards.artifacts.manifests import Recorder
@@ -12,7 +12,7 @@ from spurious_rewards.stages.study import Study
 VERSION = 1
 
 UNPROBED = {"segment_steps": 1, "eval_every": 1, "rollouts_every": None}
-"""Keys of `Training` that are about more than one rollout batch, at values that no suite changes."""
+"""Keys of `Training` about more than one rollout batch, set to values that no suite changes."""
 
 
 class ProbeJob(ModelJob):
@@ -29,7 +29,7 @@ class ProbeJob(ModelJob):
 
 
 def job(study: Study, model: str) -> ProbeJob:
-    """Job of the antithetic probe of a model."""
+    """Return the job of the antithetic probe of a model."""
     clipping = study.suite.clipping
     assert clipping is not None
     return ProbeJob(

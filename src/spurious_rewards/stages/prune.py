@@ -1,4 +1,4 @@
-"""prune: delete the weights and trainer states of a segment that need not stay, once they have answered."""
+"""prune: delete weights and trainer states of a segment that are no longer needed after evaluation."""
 
 import json
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from spurious_rewards.stages.study import Study
 
 
 class PruneJob(JobSpec):
-    """Delete what need not stay of a segment's checkpoints: weights but of the steps `keep`, trainer states but of `states`."""
+    """Delete weights and trainer states of a segment, except weights of the steps `keep` and states of `states`."""
 
     seeds: tuple[int, ...]
     steps: tuple[int, ...]
@@ -29,7 +29,7 @@ class PruneJob(JobSpec):
 
 
 def job(study: Study, run: Run, start: int, stop: int) -> PruneJob:
-    """Job of a segment."""
+    """Return the job of a segment."""
     steps = study.suite.eval_steps(run, start, stop)
     kept, states = kept_steps(study.suite, run), kept_states(study.suite, run)
     return PruneJob(
@@ -44,9 +44,10 @@ def job(study: Study, run: Run, start: int, stop: int) -> PruneJob:
 
 
 def pruned(study: Study, experiment: str | None = None, models: Collection[str] = ()) -> list[Path]:
-    """What says that segments are pruned; none where all weights stay.
+    """Return the files that record which segments are pruned; none if all weights are kept.
 
-    Of all experiments, or of one as far as it trains itself: a segment is pruned when the next one is made.
+    With `experiment`, a segment counts if the experiment also trains the next one, or if it is the last of its run: a
+    segment is pruned when the next one is made.
     """
     suite = study.suite
     if suite.keep_weights == "all":
@@ -61,7 +62,7 @@ def pruned(study: Study, experiment: str | None = None, models: Collection[str] 
 
 
 def work(job: PruneJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Delete the files; leaves what each checkpoint is now."""
+    """Delete the files, and write what each checkpoint is now."""
     from spurious_rewards.generation import pruning
     from spurious_rewards.generation.tasks import tasks_of
 

@@ -1,4 +1,4 @@
-"""Reading the problems that several stages take in."""
+"""Read the problems that several stages take as input."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from spurious_rewards.artifacts import tables
 
 
 def problem_sets(paths: list[Path]) -> dict[str, pd.DataFrame]:
-    """tables.Problems of prepared sets, by the name of the set."""
+    """Return the tables.Problems of prepared sets, by the name of the set."""
     return {path.stem: tables.read(path, tables.Problems) for path in paths}
 
 
 def true_answers(benchmarks: Mapping[str, str], problems: list[Path]) -> dict[tuple[str, str], str]:
-    """The true answer by (benchmark, problem id); `benchmarks` says which problem set each is of."""
+    """Return the true answer by (benchmark, problem id). `benchmarks` maps each benchmark to its problem set."""
     sets = problem_sets(problems)
     return {
         (benchmark, id_): answer

@@ -1,4 +1,4 @@
-"""Every stage by its name: the modules of this package that have a `STAGE`."""
+"""All stages by name: the modules of this package that have a `STAGE`."""
 
 import functools
 import importlib
@@ -14,14 +14,14 @@ from spurious_rewards.stages.job import Stage
 
 @functools.cache
 def registered() -> dict[str, Stage]:
-    """The stages, in alphabetical order."""
+    """Return the stages, in alphabetical order."""
     names = sorted(module.name for module in pkgutil.iter_modules(stages.__path__) if module.name != "registry")
     modules = {name: importlib.import_module(f"{stages.__name__}.{name}") for name in names}
     return {name: module.STAGE for name, module in modules.items() if hasattr(module, "STAGE")}
 
 
 def changed_since(root: Path) -> Iterator[Path]:
-    """Artifacts of versioned stages below `root` that were made by code of another fingerprint than today's."""
+    """Yield the artifacts of versioned stages below `root` that code with another fingerprint than today's made."""
     versioned = {name for name, stage in registered().items() if stage.version is not None}
     for _, manifest in manifests_below(root):
         if manifest["stage"] in versioned and manifest["fingerprint"] != fingerprint(manifest["stage"]):

@@ -1,4 +1,4 @@
-"""report: one HTML page of everything that the stages before it left."""
+"""report: write one HTML page of everything that earlier stages made."""
 
 import shlex
 import sys
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ReportJob(JobSpec):
-    """The report of a suite; `command` makes a target of it, but for the name."""
+    """The report of a suite. `command` makes a target, once the target's name is added."""
 
     suite: Suite
     command: str
@@ -28,13 +28,13 @@ class ReportJob(JobSpec):
 
 
 def job(study: Study) -> ReportJob:
-    """Job of the report."""
+    """Return the job of the report."""
     command = shlex.join(["snakemake", *study.settings.option_elsewhere, "--cores", "all"])
     return ReportJob(suite=study.suite_as_told, command=command)
 
 
 def numbers(study: Study, experiment: str) -> list[Path]:
-    """What the report shows of every experiment, whatever its exhibits."""
+    """Return the tables that the report shows of every experiment, whatever its exhibits."""
     folder = study.paths.experiment(experiment)
     made = ("headline.csv", "seeds.csv", "grading.csv")
     tables_of_models = [each / name for each in score.folders(study, experiment) for name in made]
@@ -42,7 +42,7 @@ def numbers(study: Study, experiment: str) -> list[Path]:
 
 
 def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
-    """Write the report from what lies beside it; what a run that failed did not make is left out."""
+    """Write the report from the files beside it. What a failed run did not make is left out."""
     from spurious_rewards.analysis.claims.ledger import LEDGER
     from spurious_rewards.analysis.grader_agreement import ACCURACY, AGREEMENT, DIFFERENCES
     from spurious_rewards.analysis.headline import HEADLINE
@@ -85,7 +85,7 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
     pages = list(map(read_page, exhibits))
     html = report.build(suite, shown, pages, ancestry(made), costs, job.command, job.unfinished)
     with replacing(output) as temporary:
-        # Names of files may hold bytes that are no text.
+        # Names of files may hold bytes that are not text.
         temporary.write_text(html, encoding="utf-8", errors="backslashreplace")
     recorder.write(output, made)
     if (size := output.stat().st_size) > report.LARGEST:
@@ -97,7 +97,7 @@ def work(job: ReportJob, inputs: Inputs, outputs: Outputs) -> None:
 
 
 def _before_training(paths: ResultPaths, suite: Suite) -> "dict[str, DataFrame]":
-    """Leakage and memorization; empty tables where they are not there, as after a run that failed."""
+    """Return the tables of leakage and memorization; empty ones if they are not there, as after a run that failed."""
     import pandas as pd
 
     from spurious_rewards.analysis.contamination import LEAKAGE, MEMORIZATION
@@ -112,7 +112,7 @@ def _before_training(paths: ResultPaths, suite: Suite) -> "dict[str, DataFrame]"
 
 
 def _of_experiments(paths: ResultPaths, scored: dict[str, list[Path]], suite: Suite) -> "dict[str, DataFrame]":
-    """What voting, training and grading were like, each row with its experiment."""
+    """Return the tables on voting, training and grading, each row with its experiment."""
     import pandas as pd
 
     from spurious_rewards.analysis.labels import GRADING, LABELS

@@ -1,4 +1,4 @@
-"""What jobs run on: GPUs, cores and time limits, from the suite's `resources`. Nothing of it is part of what a job makes."""
+"""What jobs run on: GPUs, cores and time limits, from the suite's `resources`. None of it changes what a job makes."""
 
 import functools
 import math
@@ -13,11 +13,11 @@ from spurious_rewards.stages import model_refs
 from spurious_rewards.stages.study import Study
 
 WIDTHS = {"bfloat16": 2, "float32": 4}
-"""Bytes of a number."""
+"""Bytes of a number, by dtype."""
 
 
 def of_sampling(study: Study, model: str) -> Hardware:
-    """What drawing responses from a model runs on; the default in suites without `resources`."""
+    """Return what sampling from a model runs on; the default for suites without `resources`."""
     if (asked_for := study.suite.resources_of(model)) is None:
         return Hardware()
     sampling = study.suite.sampling
@@ -32,13 +32,13 @@ def of_sampling(study: Study, model: str) -> Hardware:
 
 
 def of_answers(study: Study, run: Run) -> Hardware:
-    """What the answers of a run's checkpoints run on; to take those that are imported needs no GPU."""
+    """Return what answering with a run's checkpoints runs on. Taking imported responses needs no GPU."""
     imported = study.suite.imported(run)
     return Hardware() if imported and imported.responses else of_sampling(study, run.model)
 
 
 def of_training(study: Study, run: Run) -> Hardware:
-    """What training of a run runs on; the default in suites without `resources`."""
+    """Return what the training of a run runs on; the default for suites without `resources`."""
     if (asked_for := study.suite.resources_of(run.model)) is None:
         return Hardware()
     config = study.accelerate_config(asked_for.accelerate_config)
@@ -59,9 +59,10 @@ def of_training(study: Study, run: Run) -> Hardware:
 
 
 def sequence_gb(study: Study, model: str, drawn_by: Training | Sampling) -> float:
-    """What vLLM must have room for: one sequence of `max_model_len`, or of all positions, by config.json of a model that is here.
+    """Return the GB that vLLM needs for one sequence of `max_model_len` tokens, or of all the model's positions.
 
-    0 of one that is not, and of architectures that may keep less than keys and values of every token.
+    They are computed from config.json. The result is 0 if the model is not here, or if its architecture may keep less
+    than keys and values of every token.
     """
     folder = model_refs.folder_here(study, model)
     config = read_config(folder) if folder else {}
@@ -72,30 +73,30 @@ def sequence_gb(study: Study, model: str, drawn_by: Training | Sampling) -> floa
 
 
 def accelerate_config(study: Study, model: str) -> AccelerateConfig | None:
-    """How training of a model is spread; none in suites without `resources`."""
+    """Return the accelerate configuration that a model is trained with; None for suites without `resources`."""
     asked_for = study.suite.resources_of(model)
     return study.accelerate_config(asked_for.accelerate_config) if asked_for else None
 
 
 def cores(study: Study, model: str) -> int:
-    """Processor cores of a job that has a model at work."""
+    """Return the processor cores of a job that runs a model."""
     asked_for = study.suite.resources_of(model)
     return asked_for.cores if asked_for else study.settings.threads
 
 
 def minutes(gpu_hours: float, on: Hardware) -> int:
-    """Time limit of a job: half an hour for loading, and twice what it is estimated to take."""
+    """Return the time limit of a job in minutes: half an hour for loading, and twice the estimate of its time."""
     return 30 + math.ceil(2 * 60 * gpu_hours / max(1, on.gpus))
 
 
 def precedence(study: Study, folder: Path) -> int:
-    """When what is written into a folder is made: 2 for what the headline's report shows, 1 for the rest of its experiment."""
+    """Return how early a folder is made: 2 if the headline's report shows it, 1 if its experiment does, else 0."""
     return sum(folder in _folders(each) for each in (study, study.headline))
 
 
 @functools.cache
 def _folders(study: Study) -> set[Path]:
-    """Folders of the headline experiment: votes, segments, and the organisms that it starts from."""
+    """Return the folders of the headline experiment: votes, segments, and the organisms that it starts from."""
     experiment = study.suite.experiments[study.suite.report.headline]
     organisms = [
         path

@@ -1,4 +1,4 @@
-"""score: the numbers of an experiment for one of its models, from grades and training metrics."""
+"""score: compute the numbers of an experiment for one of its models, from grades and training metrics."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -12,13 +12,13 @@ from spurious_rewards.stages.job import Inputs, JobSpec, Outputs, Stage
 from spurious_rewards.stages.study import Study
 
 TABLES = ("headline", "seeds", "baselines", "gain_split", "comparisons", "before", "grading")
-"""Names of the CSV files that are written beside scores.parquet and rates.parquet."""
+"""Names of the CSV files beside scores.parquet and rates.parquet."""
 
 
 class ScoreJob(JobSpec):
     """Scores and tables of one experiment and model.
 
-    `suite` holds no other model and no other experiment, but for the one in which the headline's best prompt is chosen.
+    `suite` has no other model, and no other experiment except the one in which the headline's best prompt is chosen.
     """
 
     suite: Suite
@@ -26,7 +26,7 @@ class ScoreJob(JobSpec):
 
 
 def job(study: Study, experiment: str, model: str) -> ScoreJob:
-    """Job of an experiment's numbers on one model."""
+    """Return the job of an experiment's numbers for one model."""
     alone, report = study.alone(experiment, [model]), study.suite.report
     best = _best_prompt(study, experiment, model)
     further = {best.experiment: study.of_models(best.experiment, [model])} if best else {}
@@ -38,7 +38,7 @@ def job(study: Study, experiment: str, model: str) -> ScoreJob:
 
 
 def inputs(study: Study, experiment: str, model: str) -> dict[str, list[Path]]:
-    """What the numbers of an experiment and model are made of."""
+    """Return what the numbers of an experiment and model are made of."""
     return {
         "grades": grade.grades(study, experiment, [model]),
         "metrics": train.metrics(study, experiment, [model]),
@@ -47,13 +47,13 @@ def inputs(study: Study, experiment: str, model: str) -> dict[str, list[Path]]:
 
 
 def folders(study: Study, experiment: str, models: Collection[str] = ()) -> list[Path]:
-    """Folders of the numbers of an experiment, one for each of its models or of some."""
+    """Return the folders of an experiment's numbers, one for each of its models or of `models`."""
     shown = models or study.suite.experiments[experiment].all_models
     return [study.paths.scored(experiment, model) for model in shown]
 
 
 def _best_prompt(study: Study, experiment: str, model: str) -> BestPrompt | None:
-    """Where the best prompt of a model is chosen, for the headline alone."""
+    """Return where the best prompt of a model is chosen; None except for the headline."""
     best = study.suite.report.best_prompt
     if best is None or experiment != study.suite.report.headline:
         return None
@@ -61,7 +61,7 @@ def _best_prompt(study: Study, experiment: str, model: str) -> BestPrompt | None
 
 
 def _prompts(study: Study, experiment: str, model: str) -> list[Path]:
-    """Grades of a model before training under the prompts of which the best is chosen, for the headline alone."""
+    """Return a model's grades before training under the prompts to choose from; none except for the headline."""
     if (best := _best_prompt(study, experiment, model)) is None:
         return []
     chosen = study.base_folders(study.of_models(best.experiment, [model]))

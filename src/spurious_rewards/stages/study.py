@@ -1,7 +1,7 @@
-"""A suite on a machine: where its results lie, which conditions it comes to, and what each of them is asked.
+"""A suite on a machine: where its results lie, which conditions it has, and what each of them is asked.
 
-Every stage plans its jobs from this. A job is told the values of the suite that it uses and no others, so that a changed value
-makes again only what depends on it.
+Every stage plans its jobs from a study. A job is told only the values of the suite that it uses, so that a changed
+value re-runs only what depends on it.
 """
 
 import os
@@ -22,7 +22,7 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import Reward
 
 WORDLESS = {"about": "", "license": ""}
-"""Keys of a problem set that only the report shows."""
+"""Keys of a problem set that only the report shows, with empty values."""
 
 
 class Study:
@@ -36,17 +36,17 @@ class Study:
         root: Path = Path(),
         contents: Contents | None = None,
     ):
-        """`root` is the folder of the checkout, where the accelerate configurations lie; `contents` those of a run."""
+        """`root` is the checkout's folder, with the accelerate configurations. `contents` are those of a run."""
         self.suite, self.settings, self.root = suite, settings, root
         self.name, self.suite_path = suite_path.stem, suite_path
-        # Relative, so that it is the same in every copy of the checkout.
+        # A relative path is the same in every copy of the checkout.
         self.lock = Path(os.path.relpath(suite_path.with_suffix(".lock.yaml")))
         self.paths = ResultPaths(Path("results") / self.name)
         self.contents = contents or Contents()
         self._accelerate_configs: dict[str, AccelerateConfig] = {}
 
     def accelerate_config(self, name: str) -> AccelerateConfig:
-        """A configuration of envs/accelerate/.
+        """Return a configuration of envs/accelerate/.
 
         Raises:
             UserError: see `accelerate.read`.
@@ -58,23 +58,26 @@ class Study:
 
     @property
     def portable(self) -> bool:
-        """Whether digits are to be those of every x86-64 processor."""
+        """Whether digits must be the same on every x86-64 processor."""
         return self.settings.portable or self.suite.portable
 
     # ------------------------------------------------------------ folders of conditions
 
     def base_folder(self, model: str, prompt: str, seeds: str) -> Path:
-        """Folder of the untrained model that a run of this seed group starts from."""
+        """Return the folder of the untrained model that a run of this seed group starts from."""
         return self.paths.base(model, bases(self.suite.models[model], seeds), prompt)
 
     def base_folders(self, experiment: Experiment) -> list[Path]:
-        """Folders of the untrained models of an experiment, each once."""
+        """Return the folders of the untrained models of an experiment, each once."""
         return list(dict.fromkeys(self.base_folder(*base) for base in self.suite.bases_of(experiment)))
 
     def segment_folders(
         self, experiment: Experiment, trained_here: bool = False, until: int | None = None
     ) -> list[Path]:
-        """Folders of the segments of an experiment's runs, up to a step or to those that it asks; imported ones too, or not."""
+        """Return the folders of the segments of an experiment's runs, as far as the experiment looks at them.
+
+        Segments that start at `until` or later are left out. `trained_here` leaves out imported runs.
+        """
         return [
             self.paths.segment(run, start, stop)
             for run, steps in self.suite.runs_of(experiment).items()
@@ -83,7 +86,7 @@ class Study:
         ]
 
     def before_and_after(self, experiment: Experiment, step: int | None) -> list[Path]:
-        """Folders of the models before training and of the one segment of each run that holds a step, or its last."""
+        """Return the folders of the untrained models, and of each run's segment that holds `step`, or its last step."""
         at = {run: step or steps for run, steps in self.suite.runs_of(experiment).items()}
         segments = [
             self.paths.segment(run, start, stop)
@@ -95,7 +98,7 @@ class Study:
 
     @cached_property
     def conditions(self) -> dict[Path, Run]:
-        """Folder of responses -> whose they are; of a model before training, a run of no reward and no variant."""
+        """Return folder of responses -> whose they are. An untrained model counts as a run of no reward and variant."""
         untrained = [base for each in self.suite.experiments.values() for base in self.suite.bases_of(each)]
         found = {self.base_folder(*base): self._untrained(*base) for base in untrained}
         for run in self.suite.runs:
@@ -106,11 +109,11 @@ class Study:
         shared = bases(self.suite.models[model], seeds) == BASE
         return Run(model=model, prompt=prompt, reward="", variant="", seeds="" if shared else seeds)
 
-    # ------------------------------------------------------------ what is asked in them
+    # ------------------------------------------------------------ what models are asked there
 
     @cached_property
     def answered(self) -> dict[Path, set[str]]:
-        """Folder of responses -> the benchmarks that some experiment asks of them."""
+        """Return folder of responses -> the benchmarks that some experiment asks of them."""
         answered: dict[Path, set[str]] = defaultdict(set)
         for experiment in self.suite.experiments.values():
             for folder in [*self.base_folders(experiment), *self.segment_folders(experiment)]:
@@ -118,18 +121,18 @@ class Study:
         return answered
 
     def benchmarks_in(self, folder: Path) -> dict[str, Benchmark]:
-        """Benchmarks answered in a folder, in the suite's order; all in one that no experiment asks for."""
+        """Return the benchmarks answered in a folder, in the suite's order; all if no experiment asks for it."""
         asked = self.answered.get(folder, self.suite.benchmarks)
         return {
             name: each.model_copy(update={"title": ""}) for name, each in self.suite.benchmarks.items() if name in asked
         }
 
     def benchmark_problems(self, folder: Path) -> list[Path]:
-        """Problem sets of the benchmarks that are answered in a folder, each once."""
+        """Return the problem sets of the benchmarks that are answered in a folder, each once."""
         return self.problems_of(self.benchmarks_in(folder))
 
     def problems_of(self, benchmarks: Iterable[str]) -> list[Path]:
-        """Problem sets of benchmarks, each once."""
+        """Return the problem sets of benchmarks, each once."""
         names = dict.fromkeys(self.suite.benchmarks[name].problems for name in benchmarks)
         return [self.paths.problems(name) for name in names]
 
@@ -137,9 +140,9 @@ class Study:
 
     @cached_property
     def suite_as_told(self) -> Suite:
-        """The suite without the places of the user's files and folders: each goes by the name of what it is.
+        """Return the suite with names in place of the paths of the user's files and folders.
 
-        What is in them, the jobs that read them are told; where they lie, no job is.
+        The jobs that read these files are told their content. No job is told where they lie.
         """
         return self.suite.model_copy(
             update={
@@ -166,33 +169,33 @@ class Study:
             }
         )
 
-    # Words for readers alone are kept out of the jobs of the stages up to the grades: they must not make anything again there.
+    # Jobs of the stages up to the grades get no text that is only for readers, so that new words re-run none of them.
 
     def reward(self, name: str) -> Reward:
-        """A reward without its title."""
+        """Return a reward without its title."""
         return self.suite_as_told.rewards[name].model_copy(update={"title": ""})
 
     def reward_code(self, name: str) -> LocalCopy | None:
-        """The code of a reward from a file, the user's modules that it imports included."""
+        """Return the code of a reward file, including the user's modules that it imports; None for other rewards."""
         file = self.suite.rewards[name].file
         return self.contents.of(file) if file else None
 
     def prompt(self, model: str, name: str) -> Prompt:
-        """A prompt as a model is given it, without where its wording comes from."""
+        """Return a prompt as a model is given it, without the note where its wording comes from."""
         return self.suite.prompt(model, name).model_copy(update={"origin": ""})
 
     def of_models(self, experiment: str, models: Collection[str]) -> Experiment:
-        """An experiment, or what it has of some models; none named: all."""
+        """Return an experiment, or its part for some models. If none are named, it is the whole experiment."""
         chosen = self.suite.experiments[experiment]
         return chosen.of_models(models) if models else chosen
 
     @cached_property
     def headline(self) -> "Study":
-        """What `snakemake headline` makes, as a study of its own: a part of the headline experiment, and its exhibits."""
+        """Return what `snakemake headline` makes, as a study: a part of the headline experiment, and its exhibits."""
         return Study(self.suite.headline, self.settings, self.suite_path, self.root, self.contents)
 
     def alone(self, name: str, models: Collection[str] = ()) -> Suite:
-        """The suite with one experiment, of all its models or some, and with nothing that the experiment does not use."""
+        """Return the suite with one experiment, for all its models or some, and nothing that this does not use."""
         experiment = self.of_models(name, models)
         runs = self.suite.runs_of(experiment)
         told = self.suite_as_told
@@ -201,7 +204,7 @@ class Study:
                 "problems": {key: each.model_copy(update=WORDLESS) for key, each in told.problems.items()},
                 "experiments": {name: experiment},
                 "imports": tuple(each for each in told.imports if self.suite.run_of_import(each) in runs),
-                "resources": (),  # what jobs ask for changes no number
+                "resources": (),  # they change no number
                 "exhibits": {},
                 "clipping": None,
                 "partial_prompt": None,

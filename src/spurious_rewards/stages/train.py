@@ -34,16 +34,16 @@ class TrainJob(ModelJob):
     training: Training
     reward: Reward
     reward_code: LocalCopy | None
-    """The code of a reward from a file."""
+    """The code of a reward from a file; None for other rewards."""
     prompt: Prompt
     strategies: Strategies
     threads: int
     reaches: tuple[int, ...] = Field((), exclude_if=lambda reaches: not reaches)
-    """Where `data_order` is per_seed: how many prompts the run takes in all, and up to where experiments end it."""
+    """If `data_order` is per_seed: prompts that the run takes up to each step where experiments end it, and in all."""
 
 
 def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
-    """Job of a segment."""
+    """Return the job of a segment."""
     training = study.suite.algorithms[run.variant]
     return TrainJob(
         version=VERSION,
@@ -63,7 +63,7 @@ def job(study: Study, run: Run, start: int, stop: int) -> TrainJob:
 
 
 def data(study: Study, run: Run) -> Path:
-    """The labels that a run's reward needs, or the problems with their true answers."""
+    """Return the labels that a run's reward needs, or the problems with their true answers."""
     reward = study.suite.rewards[run.reward]
     if reward.training_set == "truth":
         return study.paths.problems(reward.problems or study.suite.training_problems)
@@ -71,7 +71,7 @@ def data(study: Study, run: Run) -> Path:
 
 
 def previous(study: Study, run: Run, start: int) -> list[Path]:
-    """Checkpoints that a segment begins with: those of the one before, or none."""
+    """Return the checkpoints that a segment begins with, which the segment before it makes; none for the first."""
     return [
         study.paths.segment(run, *segment) / "checkpoints"
         for segment in study.suite.segments(run)
@@ -80,7 +80,7 @@ def previous(study: Study, run: Run, start: int) -> list[Path]:
 
 
 def following(study: Study, run: Run, stop: int) -> list[Path]:
-    """Checkpoints of the segment that begins where another ends, if there is one."""
+    """Return the checkpoints of the segment that begins where another ends, if there is one."""
     return [
         study.paths.segment(run, *segment) / "checkpoints"
         for segment in study.suite.segments(run)
@@ -89,24 +89,24 @@ def following(study: Study, run: Run, stop: int) -> list[Path]:
 
 
 def copies(study: Study, run: Run) -> list[Path]:
-    """Files and folders of the user's that a run is trained with."""
+    """Return the user's files and folders that a run is trained with."""
     file = study.suite.rewards[run.reward].file
     return [*model_refs.local_copies(study, run.model), *([file] if file else [])]
 
 
 def minutes(study: Study, run: Run, start: int, stop: int) -> int:
-    """Time limit of a segment."""
+    """Return the time limit of a segment, in minutes."""
     return resources.minutes(costs.train_hours(study.suite, run, start, stop), resources.of_training(study, run))
 
 
 def metrics(study: Study, experiment: str, models: Collection[str] = (), until: int | None = None) -> list[Path]:
-    """Training metrics of all runs of an experiment, or of some of its models; up to a step, or all."""
+    """Return the training metrics of an experiment's runs, or of those of some models; up to step `until`, or all."""
     folders = study.segment_folders(study.of_models(experiment, models), trained_here=True, until=until)
     return [folder / "metrics.parquet" for folder in folders]
 
 
 def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, locations: Locations) -> None:
-    """Train a segment of a run for a group of seeds; metrics and rollouts are written beside the checkpoints."""
+    """Train a segment of a run for a group of seeds, and write metrics and rollouts beside the checkpoints."""
     import torch
 
     from spurious_rewards.answers import majority_vote
@@ -130,7 +130,7 @@ def work(job: TrainJob, inputs: Inputs, outputs: Outputs, hardware: Hardware, lo
         sets = majority_vote.truth_set(tables.read(data, tables.Problems), seeds)
     else:
         sets = majority_vote.training_set(tables.read(data, tables.Labels), which, job.reward.right_labels)
-    with processes.main_process_first():  # downloaded and pinned once
+    with processes.main_process_first():  # so that models are downloaded and pinned only once
         bases = {seed: str(references.locate(weights, locations)) for seed, weights in job.bases.items()}
     segment = checkpoints.parent
     made = train(

@@ -1,4 +1,4 @@
-"""training_summary: what the votes and the training of an experiment were like."""
+"""training_summary: summarise the votes and the training of an experiment."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from spurious_rewards.stages.study import Study
 
 
 class TrainingSummaryJob(JobSpec):
-    """What the votes and the training of an experiment were like; `suite` holds no other.
+    """A summary of the votes and the training of an experiment. `suite` has no other experiment.
 
-    `lengths` are those of the runs that others in which nothing is learned are compared with; none if it has no such runs.
+    `lengths` are the lengths of the runs that are compared with the experiment's runs in which nothing is learned. It
+    is empty if the experiment has no such runs.
     """
 
     suite: Suite
@@ -23,13 +24,13 @@ class TrainingSummaryJob(JobSpec):
 
 
 def job(study: Study, experiment: str) -> TrainingSummaryJob:
-    """Job of an experiment."""
+    """Return the job of an experiment."""
     lengths = untrained_lengths(study.suite, study.suite.experiments[experiment])
     return TrainingSummaryJob(suite=study.alone(experiment), experiment=experiment, lengths=lengths)
 
 
 def inputs(study: Study, experiment: str) -> dict[str, list[Path]]:
-    """What the summary is made of."""
+    """Return what the summary is made of."""
     return {
         "labels": label.labels(study, experiment),
         "votes": label.grades(study, experiment),

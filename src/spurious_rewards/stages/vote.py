@@ -17,7 +17,7 @@ VERSION = 2
 
 
 class VoteJob(ModelJob):
-    """Sample the untrained models on the training problems; `bases` has one a seed."""
+    """Sample the untrained models on the training problems. `bases` has one model for each seed."""
 
     version: int
     bases: dict[int, Weights]
@@ -30,12 +30,12 @@ class VoteJob(ModelJob):
 
 
 def job(study: Study, model: str, bases: str, prompt: str) -> VoteJob:
-    """Job of the votes of a model."""
+    """Return the job of a model's votes."""
     return VoteJob(
         version=VERSION,
         bases=model_refs.untrained(study, model, group_of(bases)),
         prompt=study.prompt(model, prompt),
-        vote=study.suite.vote.model_copy(update={"equivalence": "math"}),  # which is for counting
+        vote=study.suite.vote.model_copy(update={"equivalence": "math"}),  # it matters only for counting
         pool_size=study.suite.pool_size,
         max_prompt_tokens=study.suite.training.max_prompt_tokens,
         sampling=study.suite.sampling,
@@ -45,7 +45,7 @@ def job(study: Study, model: str, bases: str, prompt: str) -> VoteJob:
 
 
 def minutes(study: Study, model: str, bases: str) -> int:
-    """Time limit of the votes of untrained models."""
+    """Return the time limit of the votes of untrained models, in minutes."""
     voters = len(model_refs.untrained_seeds(group_of(bases)))
     return resources.minutes(voters * costs.vote_hours(study.suite, model), resources.of_sampling(study, model))
 

@@ -1,4 +1,4 @@
-"""Intervals, tests and corrections: thin, on scipy and statsmodels. docs/explanation/statistics.md says why each was chosen."""
+"""Intervals, tests and corrections on top of scipy and statsmodels; docs/explanation/statistics.md has the reasons."""
 
 from spurious_rewards.statistics.cautions import FEW_RIGHT, few_right, split
 from spurious_rewards.statistics.crossed import difference, linear, mean

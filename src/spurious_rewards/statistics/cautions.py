@@ -1,4 +1,4 @@
-"""When an interval promises more than it keeps: seeds in two groups, and few right answers."""
+"""Warnings that an interval promises too much: seeds in two groups, and few right answers."""
 
 from functools import cache
 
@@ -8,28 +8,32 @@ from scipy import stats
 from spurious_rewards.statistics.textbook import Array
 
 FALSE_ALARMS = 0.05
-"""How often seeds that differ as a normal distribution has it are said to fall into two groups."""
+"""How often normally distributed seeds are wrongly said to fall into two groups."""
 
 LEAST_SEEDS = 5
-"""Of fewer nothing can be said: two groups and one look alike."""
+"""The fewest seeds that can be tested: with fewer, two groups and one group look alike."""
 
 FEW_RIGHT = 5
-"""Problems' worth of right answers below which an interval covers less than it says (docs/explanation/statistics-tables.md)."""
+"""The fewest right answers (rate times problems) over which an interval covers what it claims.
+
+Source: docs/explanation/statistics-tables.md.
+"""
 
 
 def split(values: Array) -> int:
-    """How many of the seeds are in the upper of two groups, if they fall into two; 0 if not, or of fewer than five seeds.
+    """Return how many seeds are in the upper of two groups; 0 if there are no two groups, or fewer than five seeds.
 
-    Engelman and Hartigan's test (1969): of all cuts between two neighbours the one with the largest sum of squares
-    between the groups, over the sum within them, against what normally distributed seeds have in one of 20 cases. And
-    the seeds must differ by more than their problems make them (F test of the two-way analysis): of five seeds with a
-    right answer between them, the one that has it is no group.
+    This is Engelman and Hartigan's test (1969). Of all cuts between two neighbouring seeds it takes the one with the
+    largest ratio of the sum of squares between the groups to the sum of squares within them. Normally distributed seeds
+    exceed the limit of this ratio in one of 20 cases. In addition, the seeds must differ by more than their problems
+    explain (F test of the two-way analysis). Without this condition, the one seed with a right answer among five would
+    count as a group.
 
-    Intervals over seeds take them to be normally distributed. Where few seeds gain much and the others nothing, an interval
-    of five covers the true mean in as few as 69 of 100 studies (docs/explanation/statistics-tables.md).
+    Intervals over seeds assume normally distributed seeds. Where few seeds gain much and the others nothing, an
+    interval of five seeds covers the true mean in as few as 69 of 100 studies (docs/explanation/statistics-tables.md).
 
     Args:
-        values: shape (seeds, problems); of one column, seeds are taken at their values.
+        values: shape (seeds, problems). With a single column the F test is left out.
     """
     seeds, problems = values.shape
     if seeds < LEAST_SEEDS or (problems > 1 and not _differ(values)):
@@ -40,7 +44,7 @@ def split(values: Array) -> int:
 
 
 def few_right(rate: float, problems: int) -> bool:
-    """Whether an accuracy rests on so few right answers, or so few wrong ones, that its interval promises too much."""
+    """Whether an accuracy rests on so few right, or so few wrong, answers that its interval promises too much."""
     return min(rate, 1 - rate) * problems < FEW_RIGHT
 
 
@@ -54,7 +58,7 @@ def _differ(values: Array) -> bool:
 
 
 def _separation(ordered: Array) -> tuple[Array, Array]:
-    """Where the best cut of each row is, as the size of the lower group, and its squares between over those within."""
+    """Return, for each row, the size of the lower group at the best cut and the ratio of squares between to within."""
     centred = ordered - ordered.mean(axis=1, keepdims=True)
     sizes = np.arange(1, ordered.shape[1])
     sums = centred.cumsum(axis=1)[:, :-1]
@@ -66,6 +70,6 @@ def _separation(ordered: Array) -> tuple[Array, Array]:
 
 @cache
 def _limit(seeds: int, draws: int = 20_000) -> float:
-    """What the best cut of normally distributed seeds exceeds in one of 20 cases, by simulation."""
+    """Return the ratio at the best cut that normally distributed seeds exceed in one of 20 cases, by simulation."""
     drawn = np.sort(np.random.default_rng(0).normal(size=(draws, seeds)), axis=1)
     return float(np.quantile(_separation(drawn)[1], 1 - FALSE_ALARMS))

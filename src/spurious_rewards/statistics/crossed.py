@@ -1,8 +1,8 @@
-"""Means and differences over seeds and problems, with intervals and the tests that go with them.
+"""Means and differences over seeds and problems, with their intervals and tests.
 
 Seeds and problems are crossed: every seed answers the same problems. So a mean varies with the draw of seeds, with the
-draw of problems, and with what is left between them (samples, and how a seed meets a problem). Which interval, which
-test, and why: docs/explanation/statistics.md; `benchmarks/coverage.py` simulates how often they are right.
+draw of problems, and with the rest (sampling, and how a seed interacts with a problem). docs/explanation/statistics.md
+explains the choice of interval and test; `benchmarks/coverage.py` simulates how often they are right.
 """
 
 import math
@@ -18,21 +18,26 @@ from spurious_rewards.statistics.textbook import CONFIDENCE, wilson
 
 
 def mean(values: Array) -> Estimate:
-    """Mean of rates in [0, 1], shape (seeds, problems), each the mean over a problem's samples."""
+    """Return the mean of rates in [0, 1], shape (seeds, problems); each rate is the mean over a problem's samples."""
     return as_proportion(crossed(values))
 
 
 def difference(before: Array, after: Array) -> Estimate:
-    """Mean of `after - before`, paired by seed and problem; rates in [0, 1], both of shape (seeds, problems)."""
+    """Return the mean of `after - before`, paired by seed and problem: rates in [0, 1], both (seeds, problems)."""
     return linear([before, after], [-1, 1])
 
 
 def linear(grids: Sequence[Array], weights: Sequence[float]) -> Estimate:
-    """Mean of a weighted sum of grids, paired by seed and problem: a contrast, as the difference of two differences.
+    """Return the mean of a weighted sum of grids, paired by seed and problem.
+
+    Such a sum is a contrast, for example a difference of differences.
 
     Args:
         grids: rates in [0, 1], all of the same shape (seeds, problems), seeds and problems in the same order.
-        weights: one of each grid.
+        weights: one for each grid.
+
+    Raises:
+        ValueError: the grids have different shapes.
     """
     if len({grid.shape for grid in grids}) != 1:
         raise ValueError(
@@ -47,9 +52,11 @@ def linear(grids: Sequence[Array], weights: Sequence[float]) -> Estimate:
 
 
 def as_proportion(found: Estimate) -> Estimate:
-    """The same with Wilson's interval for as many answers as would have this error if each stood for itself.
+    """Return the estimate of a proportion with Wilson's interval.
 
-    The quantile of the interval takes the place of the normal one. Near 0 and 1 a symmetric interval misses more often.
+    Wilson's formula takes a number of independent answers. Here it is the number that would have the same standard
+    error, and the quantile of the estimate's own interval replaces the normal one. Near 0 and 1 a symmetric interval
+    misses more often. Where the error or the value is too extreme for that, the interval is only cut off at 0 and 1.
     """
     if not found.error > 0 or not 0 < found.value < 1:
         return found.within(0.0, 1.0)
@@ -66,17 +73,24 @@ def as_proportion(found: Estimate) -> Estimate:
 
 
 def crossed(values: Array, largest: float = 1.0) -> Estimate:
-    """Mean of any values by two-way random effects, with Cochran's quantile.
+    """Return the mean of any values, with the interval of two-way random effects and Cochran's quantile.
 
-    The variance of the mean is that of the seeds, `ms_seeds` over the number of values, with one degree of freedom less
-    than seeds, and what the problems add, `ms_problems - ms_residual`, with one less than problems: mean squares of seeds,
-    problems and their residual, which is taken to be no larger than either. The quantile is the mean of Student's
-    for the two, weighed by the two variances (Cochran's for two means of unequal variance). Satterthwaite's degrees of freedom
-    make a narrower interval, which covers 91 % with 3 seeds that differ about as much as the draw of problems makes them.
+    The variance of the mean, times the number of values, is the sum of two parts:
+
+    - seeds: the mean square `ms_seeds`, with seeds - 1 degrees of freedom;
+    - problems: `ms_problems - ms_residual`, with problems - 1 degrees of freedom.
+
+    `ms_residual` is taken to be no larger than either of the other two. The quantile is the mean of Student's quantiles
+    for the two parts, weighted by their variances (Cochran's for two means of unequal variance). Satterthwaite's
+    degrees of freedom give a narrower interval: it covers 91 % with 3 seeds that differ about as much as the draw of
+    problems makes them. Over a single problem there is no interval.
 
     Args:
         values: shape (seeds, problems).
-        largest: by how much one problem can differ from the others.
+        largest: the most by which one problem can differ from the others.
+
+    Raises:
+        ValueError: there is no seed, or no problem.
     """
     seeds, problems = values.shape
     if not values.size:
@@ -108,10 +122,10 @@ def crossed(values: Array, largest: float = 1.0) -> Estimate:
 
 
 def _without_variance(centre: float, seeds: int, problems: int, largest: float) -> Estimate:
-    """Every value is the same, so no variance can be estimated.
+    """Return the mean of values that do not vary, so that no variance can be estimated.
 
-    As far off as Wilson allows for 0 of `problems`, if one problem can differ from the others by `largest`. The test that
-    this inverts: Wilson's end is z² / (n + z²).
+    The interval is as wide as Wilson's for 0 of `problems`, times `largest`. p belongs to the test that this interval
+    inverts: Wilson's upper end is z² / (n + z²).
     """
 
     def ends(confidence: float) -> tuple[float, float]:
@@ -125,7 +139,10 @@ def _without_variance(centre: float, seeds: int, problems: int, largest: float) 
 
 @dataclass(frozen=True)
 class _Quantile:
-    """Of the mean over its error, if the true mean is 0: variances of the two parts, and their degrees of freedom."""
+    """Quantiles of the mean over its error, if the true mean is 0.
+
+    The fields are the variances of the two parts, and their degrees of freedom.
+    """
 
     of_seeds: float
     seeds: int
@@ -133,14 +150,14 @@ class _Quantile:
     problems: int
 
     def of(self, tail: float) -> float:
-        """What it exceeds with this probability."""
+        """Return the value that is exceeded with probability `tail`."""
         parts = [(self.of_seeds, self.seeds), (self.of_problems, self.problems)]
         together = sum(variance * special.stdtrit(freedom, tail) for variance, freedom in parts if variance)
         return -float(together) / (self.of_seeds + self.of_problems)
 
 
 def _tail(quantile: Callable[[float], float], at: float) -> float:
-    """The probability whose quantile is `at`, from 0 to a half; below 1e-100, 0."""
+    """Return the probability, from 0 to a half, whose quantile is `at`; 0 if it is below 1e-100."""
     least, most = math.log(1e-100), math.log(0.5)
     if at >= quantile(1e-100):
         return 0.0
@@ -148,7 +165,10 @@ def _tail(quantile: Callable[[float], float], at: float) -> float:
 
 
 def _variances(values: Array) -> tuple[float, float]:
-    """Of the mean, times the number of values: what seeds add, and what problems add; with one seed, all is of problems."""
+    """Return the parts of the mean's variance, of seeds and of problems, times the number of values.
+
+    With one seed, all of it counts as the problems' part.
+    """
     seeds, problems = values.shape
     by_seed, by_problem = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
     centre = values.mean()

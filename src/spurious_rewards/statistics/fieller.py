@@ -13,19 +13,21 @@ from spurious_rewards.statistics.estimate import Array, Estimate, unknown
 from spurious_rewards.statistics.textbook import CONFIDENCE, wilson
 
 PLACES = 2001
-"""At which a set of shares is looked at before its ends are searched for."""
+"""How many angles are evaluated before the ends of a set of shares are searched for."""
 
 
 def share(part: Array, whole: Array) -> Estimate:
-    """Mean of `part` over mean of `whole`, differences of shape (seeds, problems) whose seeds and problems are the same.
+    """Return the mean of `part` over the mean of `whole`, with Fieller's interval.
 
-    Fieller's interval: the shares s for which the interval of the mean of `part - s * whole` holds 0. So it does not hold 0
-    exactly where the interval of `part` does not, nor 1 where that of the difference of the two does not; the delta
-    method and a bootstrap of the ratio promise neither, and the tails of a ratio are long where the whole is small. It is
-    an interval where that of `whole` lies above 0; elsewhere there is nothing to have a share of, and all is NaN.
+    Both are differences of shape (seeds, problems), over the same seeds and problems.
 
-    The quantile changes with s, so that these shares can lie in several pieces. The ends are the outermost, and `pieces`
-    says how many there are. At a confidence at which `whole` may be 0 the ends are infinite.
+    Fieller's interval contains every share s for which the interval of the mean of `part - s * whole` contains 0. So it
+    excludes 0 exactly where the interval of `part` does, and 1 exactly where the interval of `part - whole` excludes 0.
+    The delta method and a bootstrap of the ratio promise neither, and a ratio has long tails where the whole is small.
+    There is an interval where that of `whole` lies above 0. Elsewhere there is no gain to share, and all is NaN.
+
+    The quantile depends on s, so the shares can lie in several pieces. `low` and `high` are then the outermost ends,
+    and `pieces` is the number of pieces. At a confidence at which `whole` may be 0, the ends are infinite.
     """
     of_whole = crossed(whole)
     if not of_whole.low > 0:
@@ -44,10 +46,11 @@ def share(part: Array, whole: Array) -> Estimate:
 
 @dataclass(frozen=True)
 class _LeftOver:
-    """What a share s leaves over of `part`, for all s at once.
+    """What remains of `part` after a share s of `whole` is subtracted, for all s at once.
 
-    A share is an angle, so that infinity is a place like others: s = scale * tan(angle), and what is left over is looked at
-    times the angle's cosine. Its mean squares are forms in cosine and sine, of which the coefficients are worked out once.
+    A share is represented by an angle, s = scale * tan(angle), so that infinity is a point like any other. What remains
+    is multiplied by the cosine of the angle. Then its mean squares are quadratic forms in cosine and sine, whose
+    coefficients are computed once.
     """
 
     part: Array
@@ -55,19 +58,19 @@ class _LeftOver:
 
     @cached_property
     def scale(self) -> float:
-        """Of about the size of the shares."""
+        """A number of about the size of the shares."""
         sizes = [float(np.sqrt((values**2).mean())) for values in (self.part, self.whole)]
         return sizes[0] / sizes[1] or 1.0
 
     @cached_property
     def forms(self) -> tuple[Array, Array, Array]:
-        """Mean products of seeds, problems and residual: of part by part, part by whole, whole by whole."""
+        """Mean products of seeds, problems and residual: part by part, part by whole, whole by whole (scaled)."""
         whole = self.scale * self.whole
         pairs = ((self.part, self.part), (self.part, whole), (whole, whole))
         return tuple(_mean_products(*pair) for pair in pairs)  # type: ignore[return-value]
 
     def outside(self, angle: Array, confidence: float) -> Array:
-        """Above 0 where the interval of what is left over does not hold 0."""
+        """Return a value for each angle, above 0 where the interval of what remains excludes 0."""
         seeds, problems = self.part.shape
         cosine, sine = np.cos(angle), np.sin(angle)
         one, both, other = (form[:, None] for form in self.forms)
@@ -75,7 +78,7 @@ class _LeftOver:
         of_problems = by_problem - (np.minimum(np.minimum(rest, of_seeds), by_problem) if seeds > 1 else 0)
         variance = of_seeds + of_problems
         largest = cosine + self.scale * np.abs(sine)
-        still = variance <= np.finfo(float).eps * largest**2  # nothing varies in what is left: as `crossed` has it
+        still = variance <= np.finfo(float).eps * largest**2  # what remains does not vary: treated as in `crossed`
         tail = (1 + confidence) / 2
         parts = of_problems * special.stdtrit(problems - 1, tail)
         if seeds > 1:
@@ -87,15 +90,15 @@ class _LeftOver:
         return np.asarray(np.abs(mean) - half)
 
     def pieces(self, confidence: float) -> list[tuple[float, float]]:
-        """The intervals of shares whose rest may be 0, in order. The whole's own interval must not hold 0."""
+        """Return the intervals of shares after which nothing may remain, in order; that of `whole` must exclude 0."""
 
         def at(angle: float) -> float:
             return float(self.outside(np.array([angle]), confidence)[0])
 
-        best = math.atan(self.part.mean() / self.whole.mean() / self.scale)  # here nothing is left over in the mean
+        best = math.atan(self.part.mean() / self.whole.mean() / self.scale)  # here the mean of what remains is 0
         angles = np.union1d(np.linspace(-math.pi / 2, math.pi / 2, PLACES), best)
         values = self.outside(angles, confidence)
-        dips = [  # between three places may lie a piece that none of them is in
+        dips = [  # a piece may lie between three neighbouring angles and contain none of them
             float(optimize.minimize_scalar(at, bounds=(angles[i - 1], angles[i + 1]), method="bounded").x)
             for i in range(1, len(angles) - 1)
             if 0 < values[i] < min(values[i - 1], values[i + 1])
@@ -113,7 +116,7 @@ class _LeftOver:
 
 
 def _mean_products(one: Array, other: Array) -> Array:
-    """Of seeds, problems and their residual, of two grids; with one seed, all is of problems."""
+    """Return the mean products of seeds, problems and residual of two grids; with one seed, all belongs to problems."""
     seeds, problems = one.shape
     parts = []
     for values in (one, other):

@@ -1,4 +1,4 @@
-"""Ratios of sums over seeds and problems, with their interval, and ratios and kappas as values of single problems."""
+"""Ratios of sums over seeds and problems with their intervals, and ratios and kappas as values of single problems."""
 
 import math
 
@@ -9,15 +9,15 @@ from spurious_rewards.statistics.estimate import Array, Estimate, unknown
 
 
 def ratio(part: Array, whole: Array, proportion: bool = False) -> Estimate:
-    """Sum of `part` over sum of `whole`, both of shape (seeds, problems); its interval by the delta method.
+    """Return the sum of `part` over the sum of `whole`, both (seeds, problems), with an interval by the delta method.
 
-    Problems for which `whole` is 0 with every seed say nothing and count as absent. The interval is nan where fewer than
-    two problems are left, and the value too where `whole` sums to 0.
+    Problems for which `whole` is 0 with every seed say nothing and are left out. If fewer than two problems remain, the
+    interval is NaN. If `whole` sums to 0, the value is NaN too.
 
     Args:
         part: what is counted.
         whole: what it is counted of.
-        proportion: no part is below 0 or above its whole.
+        proportion: no part is below 0 or above its whole, so the interval is Wilson's.
     """
     here = (whole != 0).any(axis=0)
     total = whole.sum()
@@ -30,10 +30,10 @@ def ratio(part: Array, whole: Array, proportion: bool = False) -> Estimate:
 
 
 def ratio_values(part: Array, whole: Array) -> Array:
-    """Each seed's ratio of sums as values of its problems: their mean over a row is that seed's ratio.
+    """Return each seed's ratio of sums as one value for each of its problems; the mean of a row is that seed's ratio.
 
-    To first order a problem moves the ratio as it moves the mean of these (the delta method). So ratios of the same seeds and
-    problems can be paired (`linear`), as accuracy among responses with code and that among the others.
+    To first order, a problem changes the ratio as it changes the mean of these values (the delta method). So ratios
+    over the same seeds and problems can be paired (`linear`): for example accuracy with code and accuracy without.
 
     Args:
         part: what is counted, shape (seeds, problems).
@@ -49,24 +49,27 @@ def ratio_values(part: Array, whole: Array) -> Array:
 
 
 def kappa(agreed: Array, one: Array, other: Array) -> Estimate:
-    """Mean of the seeds' Cohen's kappas, over the seeds that have one; arguments as of `kappa_values`. NaN where none has one."""
+    """Return the mean of the seeds' Cohen's kappas, over the seeds that have one; NaN if none has.
+
+    The arguments are those of `kappa_values`.
+    """
     values = kappa_values(agreed, one, other)
     values = values[~np.isnan(values).any(axis=1)]
     return crossed(values).within(-1, 1) if values.size else unknown(math.nan, *agreed.shape)
 
 
 def kappa_values(agreed: Array, one: Array, other: Array) -> Array:
-    """Each seed's Cohen's kappa between two yes-or-no answers, as values of its problems in the manner of `ratio_values`.
+    """Return each seed's Cohen's kappa of two yes-or-no answers as one value for each problem, like `ratio_values`.
 
-    Kappa is how much more often the two agree than they would by chance, over how much more often they could.
+    Kappa is the agreement beyond chance, divided by the largest agreement beyond chance that is possible.
 
     Args:
         agreed: how often the two agree on a problem, in [0, 1], shape (seeds, problems).
-        one: how often the one is yes.
-        other: how often the other is yes.
+        one: how often the first answer is yes.
+        other: how often the second answer is yes.
 
     Returns:
-        The same shape; NaN for a seed where chance alone makes the two agree always.
+        The same shape; NaN for a seed where chance alone makes the two always agree.
     """
     mean_one, mean_other = (each.mean(axis=1, keepdims=True) for each in (one, other))
     by_chance = mean_one * mean_other + (1 - mean_one) * (1 - mean_other)

@@ -1,1 +1,1 @@
-"""GRPO on TRL: one module maps the suite's words to TRL's, one is the trainer, one trains a segment of a run."""
+"""GRPO on TRL: `mapping` sets TRL's arguments, `trainer` is the trainer, `segment` trains a segment of a run."""

@@ -1,11 +1,12 @@
-"""Checkpoints of a seed in training: when they are whole, what is kept of them, and what can be resumed from.
+"""Checkpoints of a seed in training: when they are whole, what is kept of them, and which can be resumed from.
 
     checkpoint-{update}/  being written by the trainer
-    step{rollout step}/   whole: renamed when all is in it
+    step{rollout step}/   whole: the folder is renamed when all is in it
 
-Training goes on from a checkpoint that has the trainer's state, and with it the seed's metrics and rollouts up to there. The
-last of a segment has one, and one that is saved on an interruption. The others have one unless that would take too long
-(`saving.state_is_due`): then they are weights alone. Once a later state is whole, only the weights of evaluated steps stay.
+Training resumes from a checkpoint that has the trainer's state. Such a checkpoint also has the seed's metrics and
+rollouts up to its step. The last checkpoint of a segment has the state, and so has one that is saved on an
+interruption. Each other checkpoint has it unless that would take too long (`saving.state_is_due`); then it is weights
+alone. Once a later checkpoint with state is whole, only the weights of evaluated steps are kept.
 """
 
 import re
@@ -30,7 +31,10 @@ from spurious_rewards.training.launching import by_main_process
 TABLES = {"metrics": tables.Metrics, "rollouts": tables.Rollouts}
 
 OPTIMIZER = {None: "optimizer.pt", "FSDP": "optimizer.bin", "DEEPSPEED": "latest"}
-"""What a checkpoint has if its optimiser's state is there, by sharding. Without it the Trainer silently starts a new one."""
+"""Sharding -> the file that a checkpoint has if it has the optimiser's state.
+
+Without that state, the Trainer silently starts with a new one.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,26 +52,27 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
-        """Read what `write` wrote."""
+        """Read the tables that `write` wrote."""
         rows: dict[str, Any] = {name: read_table(folder, name).to_dict("records") for name in TABLES}
         return cls(**rows)
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """One of the TABLES of a record."""
+    """Read one of the TABLES of a record."""
     return tables.read(folder / f"{name}.parquet", TABLES[name])
 
 
 def whole_steps(folder: Path) -> list[int]:
-    """Rollout steps of the whole checkpoints in `folder`, in order."""
+    """Return the rollout steps of the whole checkpoints in `folder`, in order."""
     named = (re.fullmatch(r"step(\d{1,9})", path.name) for path in folder.glob("step*"))
     return sorted(int(found[1]) for found in named if found)
 
 
 def take_up(folder: Path, start: int, stop: int, seed: int) -> tuple[int, Record]:
-    """Go back to a seed's last state in `folder`: its rollout step, and the record up to there; without one to `start`.
+    """Go back to a seed's last checkpoint with state in `folder`; return its rollout step and the record up to there.
 
-    What is later goes: on a GPU the same steps come to other weights, and a run has one history.
+    Without such a checkpoint, the step is `start` and the record is empty. Later checkpoints are deleted: on a GPU the
+    same steps lead to other weights, and a run must have one history.
     """
     for half_written in folder.glob("checkpoint-*"):
         remove(half_written)
@@ -77,8 +82,8 @@ def take_up(folder: Path, start: int, stop: int, seed: int) -> tuple[int, Record
     for step in later:
         remove(folder / f"step{step}")
     if steps:
-        again = f"; up to step {later[-1]} only weights were saved, so that is trained again" if later else ""
-        print(f"seed {seed}: goes on from step {first} of {stop}{again}", file=sys.stderr, flush=True)
+        again = f"; repeats the steps up to {later[-1]}, because only their weights were saved" if later else ""
+        print(f"seed {seed}: resumes after step {first} of {stop}{again}", file=sys.stderr, flush=True)
     return first, Record.read(folder / f"step{first}") if first > start else Record()
 
 
@@ -90,11 +95,11 @@ class CheckpointCallback(TrainerCallback):
     """Makes each checkpoint whole once the trainer has saved it."""
 
     def __init__(self, folder: Path, record: Record, *, updates: int, evaluated: Collection[int]):
-        """`updates` is how many of the trainer's steps a rollout step has, `evaluated` the rollout steps that stay."""
+        """`updates` is the number of trainer steps in a rollout step; `evaluated` are the rollout steps that stay."""
         self.folder, self.record, self.updates, self.evaluated = folder, record, updates, evaluated
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any) -> None:
-        """Called on all processes, when each has written its part."""
+        """Make the checkpoint whole; called on all processes, when each has written its part."""
         saved, step = self.folder / f"checkpoint-{state.global_step}", state.global_step // self.updates
         by_main_process(lambda: self._make_whole(saved, step, with_state=not args.save_only_model))
 
@@ -112,14 +117,14 @@ class CheckpointCallback(TrainerCallback):
         if with_state:
             self.record.write(saved)
         else:
-            _leave_weights(saved)  # the trainer has left a record of its own
+            _leave_weights(saved)  # the trainer writes its trainer_state.json in any case
         saved.rename(self.folder / f"step{step}")
         if with_state:
             thin_out(self.folder, earlier, self.evaluated)
 
 
 def thin_out(folder: Path, steps: Sequence[int], evaluated: Collection[int]) -> None:
-    """Of checkpoints that training has left behind, keep the weights, or nothing if the step is not evaluated."""
+    """Keep only the weights of checkpoints that training no longer needs, or nothing if the step is not evaluated."""
     for step in steps:
         path = folder / f"step{step}"
         if step in evaluated:
@@ -135,12 +140,13 @@ def _leave_weights(checkpoint: Path) -> None:
 
 
 def check_resumable(checkpoint: Path, config: AccelerateConfig | None) -> None:
-    """Whether training can go on from a checkpoint on the processes of a config (none: one process).
+    """Check that training can resume from a checkpoint on the processes of a config (None: one process).
 
-    Random states and the shards of optimisers belong to processes, so their number and the way of sharding are fixed.
+    Random states and the shards of optimisers belong to processes, so the number of processes and the sharding are
+    fixed.
 
     Raises:
-        UserError: another number, another sharding, or the trainer's state is gone.
+        UserError: the number or the sharding is another one, or the trainer's state is missing.
     """
     processes = len(list(checkpoint.glob("rng_state*.pth")))
     expected = config.processes if config else 1
@@ -155,6 +161,6 @@ def check_resumable(checkpoint: Path, config: AccelerateConfig | None) -> None:
         )
     else:
         found = "has no trainer state to go on from"
-        mend = "delete its segment to train that again, or with keep_weights: reported the run's segments"
+        mend = "delete its segment to train it again; with keep_weights: reported, delete all segments of the run"
     wanted = f"{expected} processes, sharding {config.sharding or 'none'} ({config.path})" if config else "one process"
     raise UserError(f"{checkpoint}: {found}, and the job has {wanted}; random and optimiser states do not fit; {mend}")

@@ -1,4 +1,4 @@
-"""SIGTERM in training: preemption, scancel or a time limit of SLURM, a Snakemake that is stopped."""
+"""SIGTERM in training: from preemption, scancel or a time limit of SLURM, or from a Snakemake that is stopped."""
 
 import contextlib
 import signal
@@ -15,21 +15,22 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 class Interrupted(SystemExit):
-    """Training was told to end and has kept what it had; ends the process with the exit code of a SIGTERM."""
+    """Training was told to end and has kept its work; the process ends with the exit code of a SIGTERM."""
 
 
 def leave(kept: str) -> NoReturn:
-    """Say in one line what is kept, and raise Interrupted."""
+    """Print one line that says what is kept, and raise Interrupted."""
     if PartialState().is_main_process:
-        print(f"interrupted; {kept}, and the same command goes on from there", file=sys.stderr, flush=True)
+        print(f"interrupted; {kept}; run the same command to resume", file=sys.stderr, flush=True)
     raise Interrupted(EXIT_CODE)
 
 
 @contextlib.contextmanager
 def trapping_sigterm() -> Iterator[Callable[[], bool]]:
-    """Note SIGTERM instead of dying of it.
+    """Record SIGTERM instead of ending because of it.
 
-    Gives a function that says whether it came to any of the job's processes; all of them must call it at the same points.
+    Yields a function that says whether any of the job's processes got a SIGTERM. All of them must call it at the same
+    points.
     """
     came: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
@@ -45,15 +46,18 @@ def trapping_sigterm() -> Iterator[Callable[[], bool]]:
 
 
 class StopAtBoundary(TrainerCallback):
-    """Once interrupted, saves and stops at the end of a rollout step: in the middle of one its responses would be lost."""
+    """Saves and stops at the end of a rollout step, once interrupted; within a step, its responses would be lost."""
 
     def __init__(self, interrupted: Callable[[], bool], updates: int):
-        """`updates` is how many of the trainer's steps a rollout step has."""
+        """`updates` is the number of trainer steps in a rollout step."""
         self.interrupted, self.updates = interrupted, updates
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **keywords: Any
     ) -> None:
-        """Called after each update, before metrics are logged and checkpoints saved."""
+        """Request a checkpoint and the end of training if interrupted.
+
+        The trainer calls this after each update, before it logs metrics and saves checkpoints.
+        """
         if state.global_step % self.updates == 0 and self.interrupted():
             control.should_save = control.should_training_stop = True

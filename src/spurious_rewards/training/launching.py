@@ -1,9 +1,10 @@
-"""Starting a training job on several processes, as a config says: a file of accelerate's own configuration.
+"""Starts a training job on several processes, as a file of accelerate's own configuration says.
 
     … stage train … ──(srun, one task a machine, if there are several)──→ accelerate launch ──→ N times the same command
 
-The launcher replaces the process that calls for it (exec), so that signals, the exit code and claimed GPUs stay with the job.
-Nothing heavy is imported here: the command line comes by before it knows whether it will work or only start others.
+The launcher replaces the process that calls it (exec), so signals, the exit code and the claimed GPUs stay with the
+job. This module imports nothing heavy at the top, because the command line uses it before it knows whether this process
+will train or only start others.
 """
 
 import os
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 600
-"""Seconds that processes get to end after SIGTERM before their launcher kills them: two of the paper's rollout steps."""
+"""Seconds from SIGTERM until the launcher kills the processes: two of the paper's rollout steps."""
 
 TIMEOUT = timedelta(days=7)
-"""How long processes wait for each other: while one loads, writes a checkpoint, or waits for the job that has the lock."""
+"""How long processes wait for each other while one loads, writes a checkpoint, or waits for the job with the lock."""
 
 
 def launched() -> bool:
@@ -38,32 +39,34 @@ def launched() -> bool:
 
 
 def launch(hardware: Hardware) -> None:
-    """Replace this process by the launcher of its config; return where there is none, or where it has been launched.
+    """Replace this process by the launcher of its config.
+
+    Returns if there is no config, or if this process has been launched already.
 
     Raises:
         UserError: see `accelerate.read` and `command`.
     """
     if launched() or (config := accelerate.of(hardware)) is None:
         return
-    # Short of this, a launcher kills after 30 seconds what wants to save at the end of its rollout step.
+    # By default a launcher kills after 30 seconds, too early for processes that save at the end of a rollout step.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
     words = command(config, ["-m", "spurious_rewards.cli", *sys.argv[1:]], os.environ)
     os.execvp(words[0], words)
 
 
 def command(config: AccelerateConfig, program: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The command that runs `python PROGRAM` once for each process of a config.
+    """Return the command that runs `python PROGRAM` once for each process of a config.
 
-    On one machine a free port is taken; on several one that depends on the SLURM job. `accelerate launch` would start a
-    single process on a CPU and say nothing.
+    On one machine it takes a free port. On several machines the port depends on the SLURM job. On a CPU it uses torch's
+    launcher, because `accelerate launch` would start a single process and not say so.
 
     Raises:
-        UserError: several machines outside SLURM, or in an allocation of another number of machines.
+        UserError: several machines outside SLURM, or in an allocation with another number of machines.
     """
     if config.cpu:
         launcher = [
             *("torch.distributed.run", "--nnodes", "1", "--nproc_per_node", str(config.processes)),
-            # Not --standalone: there the launcher unpickles what anybody may write into a store that listens everywhere.
+            # --standalone listens on all addresses, and unpickles what anybody writes into its store.
             *("--rdzv_backend", "static", "--master_addr", "127.0.0.1", "--master_port", str(free_port())),
         ]
     else:
@@ -78,7 +81,7 @@ def command(config: AccelerateConfig, program: Sequence[str], environment: Mappi
 
 
 def _step_of(environment: Mapping[str, str]) -> int:
-    """How many machines the SLURM step has in which this process runs."""
+    """Return how many machines the SLURM step of this process has."""
     return int(environment.get("SLURM_STEP_NUM_NODES", 1))
 
 
@@ -89,7 +92,7 @@ def _one_task_a_machine(config: AccelerateConfig, environment: Mapping[str, str]
             f"{config.path}: wants {config.machines} machines, and this is {found}; ask for `nodes: {config.machines}` in "
             "the profile, or choose an accelerate_config of one machine under `resources` of the suite"
         )
-    # The step that this process runs in holds the resources: the new one shares them.
+    # The SLURM step of this process holds the resources; --overlap lets the new step share them.
     return [
         "srun",
         "--overlap",
@@ -118,17 +121,17 @@ def _rendezvous(environment: Mapping[str, str]) -> list[str]:
 
 
 def join(hardware: Hardware) -> "PartialState":
-    """Join the other processes of the job; all of them must call this, and it may be called again.
+    """Join the other processes of the job. All of them must call this; it may be called again.
 
     Raises:
-        RuntimeError: there are more or fewer processes than the config has.
+        RuntimeError: the number of processes is not that of the config.
     """
     import torch
     from accelerate import PartialState
 
     config = accelerate.of(hardware)
     cpu = not torch.cuda.is_available() or (config is not None and config.cpu)
-    if cpu:  # accelerate would number the CPUs, and torch loads no optimiser state to a "cpu:0"
+    if cpu:  # accelerate would say "cpu:0", and torch loads no optimiser state to that
         os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     state = PartialState(cpu=cpu, timeout=TIMEOUT)
     expected = config.processes if config else 1
@@ -141,9 +144,9 @@ def join(hardware: Hardware) -> "PartialState":
 
 
 def by_main_process(work: Callable[[], T]) -> T:
-    """Do `work` on the main process and give its result to all, or raise its error on all: none waits for one that failed.
+    """Run `work` on the main process, and return its result or raise its error on all processes.
 
-    All processes must call this, and it begins when all of them have come here.
+    So no process waits for one that failed. All processes must call this; it begins when all of them have called it.
     """
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
@@ -165,9 +168,9 @@ def by_main_process(work: Callable[[], T]) -> T:
 
 
 def main() -> None:
-    """Run the launcher that the arguments name, and end with the exit code of the process that failed, or of the signal.
+    """Run the launcher that the arguments name; exit with the code of the process that failed, or of the signal.
 
-    What went wrong has been said by that process; the launcher would add a screenful about itself.
+    The process that failed has already said what went wrong. The launcher's own long message is left out.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -179,7 +182,7 @@ def main() -> None:
         sys.exit(128 + error.sigval)
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
-        # By a signal it is negative: killed for memory, say.
+        # The exit code is negative after a signal, for example after a kill for lack of memory.
         sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
 
 

@@ -1,7 +1,8 @@
 """One rollout step of the real trainer, with its seconds and its memory: what `calibrate` measures.
 
-A program, so that peaks belong to one model: `python -m spurious_rewards.training.measuring JOB.json`, on as many processes as
-the accelerate_config has. Nothing of it is a result: the reward is a coin toss, and the weights are thrown away.
+This is a program, so that peaks belong to one model: `python -m spurious_rewards.training.measuring JOB.json`. It runs
+on as many processes as the accelerate_config has. None of its output is a result: the reward is a coin flip, and the
+weights are thrown away.
 """
 
 import sys
@@ -47,14 +48,14 @@ SAID = {
     "log_probabilities": "log-probabilities under the policy that sampled",
     "checkpoint": "writing a checkpoint",
 }
-"""What is shown of a phase that begins; of updates there is a count."""
+"""The message at the beginning of each phase; updates have a counter instead."""
 
 
 class Job(Frozen):
-    """What is measured."""
+    """A measurement to make."""
 
     name: str
-    """Of the model, as it is shown."""
+    """The model's name in messages."""
     folder: Path
     training: Training
     prompt: Prompt
@@ -62,16 +63,16 @@ class Job(Frozen):
     hardware: Hardware
     threads: int
     problems: Path | None
-    """tables.Problems; none: made up, each prompt and each response as long as it may be."""
+    """tables.Problems. None for made-up problems, with each prompt and each response as long as allowed."""
     work: Path
-    """The folder that the checkpoint goes into, and at the end MEASURED or FAILED."""
+    """The folder for the checkpoint and, at the end, for MEASURED or FAILED."""
 
 
 MEASURED, FAILED = "measured.json", "failed.txt"
 
 
 class Measured(Frozen):
-    """What came of it, of all processes together."""
+    """What was measured, on all processes together."""
 
     on_gpu: bool
     seconds: Seconds
@@ -82,10 +83,10 @@ class Measured(Frozen):
 
 
 def measure(job: Job) -> Measured | None:
-    """Make the rollout step; None on all processes but the first.
+    """Make the rollout step and return what was measured; None on all processes but the first.
 
     Raises:
-        UserError: it cannot be made; the message says why and what to do.
+        UserError: the step cannot be made; the message says why and what to do.
     """
     processes, training = launching.join(job.hardware), job.training
     config = accelerate.of(job.hardware)
@@ -146,7 +147,7 @@ def measure(job: Job) -> Measured | None:
 
 
 class MeasuredTrainer(RolloutTrainer):
-    """The trainer with a watch on it. What it computes is the same."""
+    """The trainer with a watch on it, which changes nothing that it computes."""
 
     def __init__(self, watch: Watch, **arguments: Any):
         """`arguments` are those of `RolloutTrainer`."""
@@ -162,7 +163,7 @@ class MeasuredTrainer(RolloutTrainer):
             return super()._generate_single_turn(*arguments, **keywords)
 
     def reward(self, *arguments: Any, **columns: Any) -> list[float]:
-        """As `RolloutTrainer.reward`."""
+        """Return the rewards of `RolloutTrainer.reward`, as the phase "grade"."""
         with self.watch.phase("grade"):
             return super().reward(*arguments, **columns)
 
@@ -188,9 +189,9 @@ class MeasuredTrainer(RolloutTrainer):
             super()._save_checkpoint(*arguments, **keywords)
 
     def measured(self, row: dict[str, Any]) -> Measured | None:
-        """What the only rollout step came to; `row` are its metrics. All processes must call this."""
+        """Return what was measured of the only rollout step, whose metrics are `row`. All processes must call this."""
         watch, on_gpu = self.watch, self.accelerator.device.type == "cuda"
-        # The optimiser's moments, which are made in the first update: the step's draw had none beside it, others will.
+        # The optimiser's moments: the first update makes them, so only this step generated responses without them.
         grown = max(0.0, watch.in_use() - self.held) if on_gpu else 0.0
         drawing = max(watch.peaks["generate"], watch.peaks["weight_sync"])
         updating = max(watch.peaks["update"], watch.peaks["log_probabilities"])
@@ -216,26 +217,26 @@ class MeasuredTrainer(RolloutTrainer):
 
 
 class _Updates(TrainerCallback):
-    """Makes a phase of each update, and shows how many are done."""
+    """Makes each update a phase, and shows how many are done."""
 
     def __init__(self, watch: Watch, what: str, count: int):
         self.watch, self.what, self.count = watch, what, count
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Called before the first micro-batch of an update."""
+        """Begin the phase; called before the first micro-batch of an update."""
         self.watch.enter("update")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Called after the optimiser's step."""
+        """End the phase; called after the optimiser's step."""
         self.watch.leave()
-        if state.global_step == 1:  # the draw was part of it, and says nothing of the rate
+        if state.global_step == 1:  # it includes the generation, so it says nothing about the rate
             self.progress = Progress(self.what, self.count, done=1)
         elif state.is_world_process_zero:
             self.progress.advance()
 
 
 def _longest(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, training: Training) -> pd.DataFrame:
-    """Sums whose prompts are as long as they may be."""
+    """Return sums whose prompts are as long as allowed."""
 
     def text(number: int, terms: int) -> str:
         return " + ".join(["1"] * terms + [str(number)])
@@ -244,7 +245,7 @@ def _longest(prompt: Prompt, tokenizer: PreTrainedTokenizerBase, training: Train
         return len(encode(prompt, tokenizer, text(training.rollout_prompts, terms)))
 
     most = training.max_prompt_tokens + len(prefix(prompt, tokenizer))
-    fit, unfit = 0, most + 1  # of terms: none has less than a token
+    fit, unfit = 0, most + 1  # numbers of terms; each term has at least one token
     while unfit - fit > 1:
         middle = (fit + unfit) // 2
         fit, unfit = (middle, unfit) if tokens(middle) <= most else (fit, middle)
@@ -271,7 +272,7 @@ def _told(job: Job) -> Callable[[str], None]:
 
 
 def _too_much(job: Job, phase: str, error: Exception) -> str:
-    """What to say where a GPU's memory was not enough."""
+    """Return the error message for a GPU whose memory was not enough."""
     if phase in ("load", "generate", "weight_sync") and job.training.engine == "vllm":
         mend = f"set training_gpu_memory_utilization below {job.hardware.gpu_memory_utilization:g} under `resources` of the suite"
     elif job.training.micro_batch > 1:
@@ -282,7 +283,7 @@ def _too_much(job: Job, phase: str, error: Exception) -> str:
 
 
 def main() -> None:
-    """Measure what the file that the argument names asks for, and write what came of it into its folder."""
+    """Measure what the job file named by the argument asks for, and write the outcome into the job's folder."""
     guard_stderr()
     job = Job.model_validate_json(read_text(Path(sys.argv[1])))
     try:

@@ -1,7 +1,7 @@
 """Less padding in training: TRL pads every micro-batch to the longest prompt and response of the whole rollout batch.
 
-What is left out is padding in every row, so that nothing but the last digits changes. With lengths as in the paper it is
-more than half of what a pass computes.
+Only columns that are padding in every row are left out, so nothing but the last digits changes. With lengths as in the
+paper, this is more than half of what a pass computes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,18 @@ from typing import Any
 import torch
 
 Inputs = Mapping[str, Any]
-"""A micro-batch as TRL buffers it: tensors and lists with a row a response, and numbers of the whole batch."""
+"""A micro-batch as TRL buffers it: tensors and lists with one row per response, and numbers of the whole batch."""
 
 
 def without_padding(mask: torch.Tensor, logits_to_keep: int, before_prompts: bool) -> tuple[int, int]:
-    """The first column of a micro-batch that is no padding in some row, and the one behind the last; one response column stays.
+    """Return where a micro-batch's tokens begin and end: the first column with one in any row, and one past the last.
+
+    At least one column of prompts and one of responses stay.
 
     Args:
         mask: 1 where a token counts, shape (rows, columns); prompts are padded on the left, responses on the right.
-        logits_to_keep: columns of responses.
-        before_prompts: also leave out columns before all prompts; see `positions_are_relative`.
+        logits_to_keep: the number of columns of responses.
+        before_prompts: whether to leave out columns before all prompts, too; see `positions_are_relative`.
     """
     of_prompts = mask.shape[1] - logits_to_keep
     columns = mask.any(dim=0).nonzero()
@@ -28,19 +30,20 @@ def without_padding(mask: torch.Tensor, logits_to_keep: int, before_prompts: boo
 
 
 def positions_are_relative(config: Any) -> bool:
-    """Whether a model (`transformers.PreTrainedConfig`) answers the same wherever its prompt begins, by rotary positions.
+    """Whether a model (`transformers.PreTrainedConfig`) answers the same wherever its prompt begins.
 
-    TRL counts positions from the first column, padding or not. With learned positions, such as GPT-2's, another width would
-    be another policy.
+    It does if its positions are rotary. TRL counts positions from the first column, padding or not. So with learned
+    positions, such as GPT-2's, another width would be another policy.
     """
     return getattr(config.get_text_config(), "rope_parameters", None) is not None
 
 
 def by_length(micro_batches: Sequence[Inputs], together: int) -> list[Inputs]:
-    """The same rows with those of like length in one micro-batch, among the `together` micro-batches of each update.
+    """Return the same rows, with rows of similar length in one micro-batch.
 
-    An update's gradient is the same wherever its loss is a mean of responses, and not one of a micro-batch's tokens. So are
-    the processes' shares of work, each of which does this with its own rows.
+    Rows move only among the `together` micro-batches of one update. So the update's gradient stays the same, if its
+    loss is a mean over responses and not over the tokens of a micro-batch. The processes' shares of work also stay the
+    same, because each process does this with its own rows.
     """
     found: list[Inputs] = []
     for first in range(0, len(micro_batches), together):
@@ -54,7 +57,7 @@ def by_length(micro_batches: Sequence[Inputs], together: int) -> list[Inputs]:
 
 
 def _rows(parts: Sequence[Any], places: torch.Tensor) -> Any:
-    """Some of the rows of several micro-batches; what has no rows is of all of them."""
+    """Return some of the rows of several micro-batches; a value without rows is returned as it is."""
     if isinstance(parts[0], torch.Tensor) and parts[0].ndim:
         return torch.cat(list(parts))[places]
     if isinstance(parts[0], list):

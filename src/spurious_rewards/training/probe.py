@@ -1,8 +1,8 @@
-"""The antithetic probe: which way one rollout batch under coin-flip rewards pushes a model, with most of the noise cancelled.
+"""The antithetic probe: which way one rollout batch under coin-flip rewards pushes a model, with most noise cancelled.
 
-From the same model the same rollouts are trained on twice: with coin flips as rewards, and with every coin turned over. The
-advantages change sign exactly, so what is of first order in them cancels in the mean of the two changes. What stays is the
-bias of the algorithm and noise of higher order, a small part of what a single rollout batch does.
+The same model is trained twice on the same rollouts: with coin flips as rewards, and with every coin turned over. The
+advantages change sign exactly, so first-order effects of them cancel in the mean of the two changes. What stays is the
+bias of the algorithm, and noise of higher order. Both are a small part of what a single rollout batch does.
 """
 
 import gc
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 class NegatedReward(Scorer):
-    """Gives 1 - r where its parent gives r."""
+    """A scorer that gives the reward 1 - r where its parent gives r."""
 
     def judge(self, *arguments: Any, **keywords: Any) -> list[dict[str, Any]]:
-        """As `Scorer.judge`."""
+        """Return the rows of `Scorer.judge` with negated rewards."""
         return [{**row, "reward": 1 - row["reward"]} for row in super().judge(*arguments, **keywords)]
 
 
@@ -55,27 +55,28 @@ def probe(
     """Measure `pairs` antithetic pairs for each model (seed → folder) and variant of the training.
 
     A change is that of the log odds of code over one rollout batch (see `code_log_odds`, taken over all of `problems`).
-    Pair k of every variant begins with the same random state and prompts, so variants with the same rollout batch differ
-    by their updates alone. Nothing is written.
+    Pair k of every variant begins with the same random state and prompts. So variants with the same rollout batch
+    differ by their updates alone. No files are kept.
 
     Args:
-        bases: folders of models whose strategy is decided by their first token, as the organisms' is.
-        prompt: what the problems are put into.
-        reward: of rollouts; its values are 0 or 1.
+        bases: folders of models whose first token decides their strategy, like the organisms'.
+        prompt: the prompt for the problems.
+        reward: the reward of rollouts; its values are 0 or 1.
         variants: name → training.
-        pairs: for each seed and variant.
+        pairs: the number of pairs for each seed and variant.
         problems: tables.Problems; rollout batches take them in order.
-        strategies: whose `code` begins a response in code.
+        strategies: their `code` begins a response in code.
 
     Returns:
         tables.Probe.
 
     Raises:
-        UserError: the prompt fixes how responses begin, the tokenizer does not know the code marker, or no problem fits.
+        UserError: the prompt fixes how responses begin, the tokenizer does not know the code marker, or no problem
+            fits.
     """
     rows = []
     progress = Progress("probe: pair", len(bases) * len(variants) * pairs)
-    # Every training begins with a collection of garbage, most of whose time would go into looking at what is imported.
+    # Each training begins with a garbage collection, which would spend most of its time on imported objects.
     gc.freeze()
     with Verifier() as verifier:
         for seed, base in bases.items():
@@ -107,7 +108,7 @@ def probe(
 
 
 def train_on(batch: Dataset, base: Path, training: Training, scorer: Scorer) -> RolloutTrainer:
-    """The trainer after the updates of one rollout batch, whose prompts are `batch`, from the model in folder `base`."""
+    """Train the model in folder `base` on one rollout batch with the prompts `batch`, and return the trainer."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = grpo_arguments(
             training,
@@ -127,7 +128,7 @@ def train_on(batch: Dataset, base: Path, training: Training, scorer: Scorer) -> 
             scorer=scorer,
             on_step=lambda row, responses: None,
         )
-        # Otherwise transformers says on every training that it sets it.
+        # Otherwise transformers reports on every training that it sets this.
         trainer.model.generation_config.pad_token_id = trainer.processing_class.pad_token_id
         trainer.train()
     return trainer
@@ -136,10 +137,13 @@ def train_on(batch: Dataset, base: Path, training: Training, scorer: Scorer) -> 
 def code_log_odds(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompt: Prompt, problems: Sequence[str], code: str
 ) -> float:
-    """Mean over problems of the log odds that a response begins with the first token of the code marker.
+    """Return the mean over problems of the log odds that a response begins with the code marker's first token.
 
-    Log odds are averaged, not probabilities: the log odds of a mean also change when prompts move apart, in one direction
-    whatever the sign of the rewards.
+    Log odds are averaged, not probabilities. The log odds of a mean probability also change when prompts move apart, in
+    one direction whatever the sign of the rewards.
+
+    Raises:
+        UserError: the prompt fixes how responses begin, or the tokenizer does not know the code marker.
     """
     if prompt.response_prefix:
         raise UserError(
@@ -151,7 +155,7 @@ def code_log_odds(
             f"strategies.code = {code!r}: not a token of {tokenizer.name_or_path}; name one that its code begins with"
         )
     given = [prompts.encode(prompt, tokenizer, problem) for problem in problems]
-    # Padding on the right needs no mask: no token sees what stands after it.
+    # Padding on the right needs no mask, because no token sees what comes after it.
     width = max(map(len, given))
     ids = torch.tensor([tokens + [tokenizer.pad_token_id] * (width - len(tokens)) for tokens in given])
     model.eval()  # type: ignore[no-untyped-call]
@@ -174,6 +178,6 @@ def _fitting(
 
 
 def _rollout_batch(problems: pd.DataFrame, size: int, number: int) -> Dataset:
-    """The prompts of rollout batch `number` (from 0) of passes over the problems."""
+    """Return the prompts of rollout batch `number` (from 0), from passes over the problems in order."""
     labelled = problems.assign(label=problems["answer"])
     return prompts_in_order(labelled, (number + 1) * size).select(range(number * size, (number + 1) * size))

@@ -1,4 +1,4 @@
-"""Judging the rollouts of one step: the reward asked for, and the truth whatever the reward was."""
+"""Judges the rollouts of one step: by the reward asked for, and by the true answer whatever the reward is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from spurious_rewards.rewards.functions import Context, RewardFunction
 
 @dataclass(frozen=True)
 class Scorer:
-    """Everything that judging needs but the responses."""
+    """Everything that judging needs except the responses."""
 
     reward: Reward
     function: RewardFunction
-    """What the reward pays for, made once: it may hold a state, and be slow to make."""
+    """The reward function. It is made once, because it may hold a state and be slow to make."""
     prompt: Prompt
     strategies: Strategies
     seed: int
@@ -39,9 +39,10 @@ class Scorer:
         truncated: Sequence[bool],
         trainer_state: Any,
     ) -> list[dict[str, Any]]:
-        """One row a response; `places` is (slot of the prompt in the rollout batch, index in its group of `group`).
+        """Return one row per response, with its reward and verdicts.
 
-        The reward of a response is NaN where a function of TRL's gives it none.
+        `places` has (slot of the prompt in the rollout batch, index in its group) of each response; `group` is the size
+        of a group. The reward of a response is NaN where a reward function of TRL's gives it none.
         """
         context = Context(
             equivalent=self.equivalent,
@@ -81,9 +82,9 @@ class Scorer:
         ]
 
     def equivalent(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Verdicts of the grader that also grades the benchmarks."""
+        """Return the verdicts of the grader that also grades the benchmarks."""
         return [verdict.correct for verdict in self.verifier.verify(pairs)]
 
     def majority(self, polls: Sequence[Sequence[str]]) -> list[str | None]:
-        """The majority of each list of answers, counted as the majority votes before training are."""
+        """Return the majority of each list of answers, counted like the majority votes before training."""
         return [text for text, _ in majority_vote.majorities(polls, "math", self.verifier)]

@@ -1,6 +1,7 @@
-"""One training job: a group of seeds, each from its last checkpoint over the steps of one segment.
+"""One training job: a group of seeds, each trained from its last checkpoint over the steps of one segment.
 
-It may run as several processes, which go through this code side by side. The first of them writes; the others wait for it.
+The job may run as several processes, which execute this code side by side. The main process writes; the others wait for
+it.
 """
 
 import gc
@@ -63,7 +64,7 @@ ONE_PROCESS = Hardware()
 
 @dataclass(frozen=True)
 class Segment:
-    """What a training job is asked for; the same for each of its seeds."""
+    """What a training job has to do; the same for each of its seeds."""
 
     start: int
     stop: int
@@ -72,11 +73,11 @@ class Segment:
     prompt: Prompt
     strategies: Strategies
     reaches: tuple[int, ...] = field(default=(), repr=False)
-    """Each seed has an order of its own, within these numbers of prompts; none: the order is that of the training set."""
+    """If any, each seed has its own order within these numbers of prompts; else the order is the training set's."""
 
     @property
     def evaluated(self) -> set[int]:
-        """Rollout steps whose checkpoints are its output."""
+        """The rollout steps whose checkpoints are the segment's output."""
         return set(self.training.evaluated(self.start, self.stop))
 
 
@@ -92,25 +93,26 @@ def train(
     hardware: Hardware = ONE_PROCESS,
     code: Code | None = None,
 ) -> bool:
-    """Train each seed of `bases` (seed → folder of the untrained model) and write the segment's artifacts into `output`.
+    """Train each seed of `bases` (seed → folder of the untrained model); write the segment's artifacts into `output`.
 
-    `previous` is checkpoints/ of the segment before. `code` is that of a reward from a file, which is run once for all seeds.
-    What an interrupted job has done lies in a hidden folder beside the artifacts, keyed by what it was asked for and the
-    stage's `version`: seeds that are finished, and the checkpoints of the one that is not.
+    `previous` is checkpoints/ of the segment before. `code` is the code of a reward from a file, which is run once for
+    all seeds. An interrupted job leaves a hidden folder beside the artifacts, with the finished seeds and the
+    checkpoints of the unfinished one. A later job resumes from it only if it has the same request: a digest of its
+    inputs and of the stage's `version`.
 
-    Returns whether it made them itself, and not another job that it had to wait for.
+    Returns whether this job made the artifacts, and not another one that it had to wait for.
 
     Raises:
-        UserError: another living job is at the same segment, a seed has no problems to train on, or the checkpoint to
-            resume from belongs to other processes than those of `hardware`; or see `registry.of`.
-        Interrupted: SIGTERM came; the same call goes on from the rollout step that ended after it.
+        UserError: another running job has the same segment, a seed has no problems to train on, or the checkpoint to
+            resume from was written by other processes than those of `hardware`; see also `registry.of`.
+        Interrupted: SIGTERM came; the same call resumes from the rollout step that ended after it.
     """
     processes = launching.join(hardware)
-    gc.freeze()  # accelerate collects before each seed: not through all that was imported, which stays
+    gc.freeze()  # accelerate collects garbage before each seed; it need not look at what was imported
     made_by = [version, *(table._VERSION for table in TABLES.values())]
     sets = [frame.to_csv() for frame in training_sets.values()]
     contents = {seed: listing(Path(base)) for seed, base in bases.items()}  # a path can come to hold another model
-    ordered = [segment.reaches] if segment.reaches else []  # a work begun before there was a choice is gone on with
+    ordered = [segment.reaches] if segment.reaches else []  # empty by default: digests of older work stay valid
     request = hashlib.sha256(
         repr((made_by, segment, code and code.digest, contents, sets, *ordered)).encode()
     ).hexdigest()
@@ -148,9 +150,10 @@ def _train_seed(
     hardware: Hardware,
     interrupted: Callable[[], bool],
 ) -> None:
-    """Train one seed; leaves step{k}/ for each evaluated step in `done`, and in the last one metrics and rollouts.
+    """Train one seed, and leave step{k}/ for each evaluated step in `done`, the last with metrics and rollouts.
 
-    Until then they lie in a folder of another name, and training goes on from the last of them that has the trainer's state.
+    Until the seed is finished, the checkpoints are in a folder with another name. Training resumes from the last of
+    them that has the trainer's state.
     """
     processes, training = PartialState(), segment.training
     folder = done.with_name(f"{done.name}.unfinished")
@@ -167,7 +170,8 @@ def _train_seed(
     if usable.empty:
         raise UserError(
             f"seed {seed}: no problem to train on ({len(training_set)} in the training set, {left_out} of them longer than "
-            f"max_prompt_tokens {training.max_prompt_tokens}); this reward cannot be tested on this model"
+            f"max_prompt_tokens {training.max_prompt_tokens}); raise max_prompt_tokens or vote_problems, or leave this "
+            "reward out for this model"
         )
     progress = Progress(f"seed {seed}: step", segment.stop, done=first)
 
@@ -221,8 +225,8 @@ def _train_seed(
 
 
 def _finish(segment: Segment, before: Path, folder: Path, done: Path) -> None:
-    """Check a seed that has been trained to the end, thin it out and give its folder the name that says so."""
-    # Weight decay moves weights without any reward.
+    """Check a seed that has been trained to the end, delete what is no longer needed, and name its folder `done`."""
+    # Weight decay moves weights whatever the rewards are.
     if registry.never_varies(segment.reward) and not segment.training.weight_decay:
         check_unmoved(before, folder / f"step{segment.stop}")
     thin_out(folder, whole_steps(folder)[:-1], segment.evaluated)
@@ -230,13 +234,13 @@ def _finish(segment: Segment, before: Path, folder: Path, done: Path) -> None:
 
 
 def check_unmoved(before: Path, after: Path) -> None:
-    """Compare the weights of two model folders bit for bit: rewards that never vary have no gradient.
+    """Check that two model folders have the same weights bit for bit: rewards that never vary have no gradient.
 
     Raises:
-        RuntimeError: a weight differs; the trainer learns from something else than the reward.
+        RuntimeError: a weight differs, so the trainer learns from something other than the reward.
     """
     old, new = _where_tensors_lie(before), _where_tensors_lie(after)
-    # Tied weights have one name in some folders and two in others: FSDP leaves both.
+    # Tied weights have one name in some folders and two in others: FSDP saves both names.
     shared = [name for name in new if name in old]
     moved = [name for name in shared if not _same(_tensor(old[name], name), _tensor(new[name], name))]
     if moved:
@@ -247,7 +251,7 @@ def check_unmoved(before: Path, after: Path) -> None:
 
 
 def _where_tensors_lie(folder: Path) -> dict[str, Path]:
-    """The file that holds each tensor of a model folder."""
+    """Return the file that holds each tensor of a model folder."""
     found: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as opened:
@@ -256,7 +260,7 @@ def _where_tensors_lie(folder: Path) -> dict[str, Path]:
 
 
 def _same(before: torch.Tensor, after: torch.Tensor) -> bool:
-    """In the dtype that training left: float32 holds all of an untrained model's bfloat16, ZeRO-3 leaves bfloat16."""
+    """Compare two tensors in the dtype that training saved: float32 holds bfloat16 exactly, ZeRO-3 saves bfloat16."""
     return torch.equal(before.to(after.dtype), after)
 
 
@@ -267,22 +271,23 @@ def _tensor(file: Path, name: str) -> torch.Tensor:
 
 
 def in_order_of(seed: int, training_set: pd.DataFrame, reaches: Sequence[int]) -> pd.DataFrame:
-    """The training set in a seed's own order, shuffled between one number of prompts and the next.
+    """Return the training set in a seed's own order, shuffled between each of `reaches` and the next.
 
-    So a run of as many prompts as one of `reaches` takes the problems that it takes in the set's order, and no others: what
-    is held out stays so, and votes are on what is trained on. A longer run begins with the shorter one.
+    So a run with as many prompts as one of `reaches` sees the same problems as in the set's order, and no others.
+    Held-out problems stay held out, and votes are on the problems that are trained on. A longer run begins like a
+    shorter one, because it has the same shuffled parts.
     """
     order = np.arange(len(training_set))
     generator = np.random.default_rng(derived_seed("data order", seed))
     for start, stop in pairwise((0, *reaches)):
-        generator.shuffle(order[start:stop])  # in place; beyond its end the set begins anew, in the same order
+        generator.shuffle(order[start:stop])  # in place; beyond its end, the set begins again in the same order
     return training_set.iloc[order]
 
 
 def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:
-    """The first `count` prompts of endless passes over the training set, as TRL takes them.
+    """Return the first `count` prompts of endless passes over the training set, as TRL takes them.
 
-    The order is that of the set, for every length of run: so a longer run begins with the shorter one.
+    The order is that of the set, whatever the length of the run, so a longer run begins like a shorter one.
     """
     rows = training_set.iloc[[i % len(training_set) for i in range(count)]]
     return Dataset.from_dict(
@@ -296,7 +301,7 @@ def prompts_in_order(training_set: pd.DataFrame, count: int) -> Dataset:
 
 
 def _assemble(segment: Segment, partial: Path, output: Path, seeds: Sequence[int]) -> None:
-    """Make the segment's artifacts of the finished seeds, then let the partial folder go."""
+    """Make the segment's artifacts from the finished seeds, then delete the partial folder."""
     for name, table in TABLES.items():
         frames = [read_table(partial / f"seed{seed}" / f"step{segment.stop}", name) for seed in seeds]
         tables.write(pd.concat(frames, ignore_index=True), table, output / f"{name}.parquet")
@@ -310,7 +315,7 @@ def _assemble(segment: Segment, partial: Path, output: Path, seeds: Sequence[int
 
 
 def _keep_only_if_asked(partial: Path, request: str) -> None:
-    """Empty the partial folder unless it holds work on this very request."""
+    """Empty the partial folder unless it holds work on this request."""
     asked = partial / "asked"
     refuse_links_below(partial)
     if not asked.exists() or read_text(asked) != request:

@@ -1,7 +1,8 @@
 """Square roots that are the nearest number, on every processor.
 
-On a CPU torch leaves `sqrt` to MKL's vector mathematics. That begins with the processor's own approximation of 1 / sqrt(x), which
-differs between makers, and its result is often not the nearest number: of 200,000 in float32, one in six was not (AMD EPYC).
+On a CPU torch computes `sqrt` with MKL's vector mathematics. That begins with the processor's own approximation of 1 /
+sqrt(x), which differs between makers. Its result is often not the nearest number: of 200,000 float32 numbers, one in
+six was not (AMD EPYC).
 """
 
 from typing import Any
@@ -11,11 +12,11 @@ from trl.trainer import grpo_trainer, utils
 
 
 def nanstd(tensor: torch.Tensor, *arguments: Any, **keywords: Any) -> torch.Tensor:
-    """`trl.trainer.utils.nanstd`, worked out in float64: rounded to the tensor's own type, the nearest number."""
+    """Return `trl.trainer.utils.nanstd`, computed in float64 and rounded to the nearest number of the tensor's type."""
     deviation: torch.Tensor = utils.nanstd(tensor.double(), *arguments, **keywords)
     return deviation.to(tensor.dtype)
 
 
 def make_exact() -> None:
-    """Have TRL normalise advantages by the `nanstd` above."""
+    """Make TRL normalise advantages with the `nanstd` above."""
     grpo_trainer.nanstd = nanstd

@@ -1,7 +1,7 @@
-"""Whether the trainer's state beside a checkpoint can be read: who goes on from a checkpoint may have it from someone else.
+"""Checks that the trainer's state of a checkpoint can be read; the checkpoint may come from someone else.
 
-What of it is a pickle runs nothing: torch and transformers load it with `weights_only`. DeepSpeed does not (`global_step*`),
-so that such a state is as good as code.
+Pickles in it cannot run code, because torch and transformers load them with `weights_only`. DeepSpeed does not do so
+with its own files (`global_step*`). Such a state must be trusted like code.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from spurious_rewards.runtime.files import read_json
 from spurious_rewards.training import state_trial
 
 PICKLES = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state*.pth")
-"""Those that torch reads, of one process and of FSDP."""
+"""Patterns of the pickles that torch reads, with one process or with FSDP."""
 
-MEND = "copy the checkpoint again, or delete its segment to train that again"
+MEND = "copy the checkpoint again, or delete its segment to train it again"
 
 
 class _State(BaseModel):
-    """What the trainer works with of its own record; `log_history` is only carried along."""
+    """The fields of trainer_state.json that the trainer uses; `log_history` is only kept."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -34,12 +34,12 @@ class _State(BaseModel):
 
 
 def check_state(checkpoint: Path, updates: int) -> None:
-    """Read through the trainer's state in a checkpoint after so many updates of the optimiser.
+    """Read through the trainer's state in a checkpoint that follows so many `updates` of the optimiser.
 
-    Tensors are not read: files are mapped to memory.
+    Tensors are not read, because files are mapped to memory.
 
     Raises:
-        UserError: a file that is damaged, is something else, would run code, or stands for much more than its size.
+        UserError: a file is damaged, is something else, would run code, or would take much more memory than its size.
     """
     record = checkpoint / "trainer_state.json"
     said = read_json(record)

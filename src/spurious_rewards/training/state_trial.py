@@ -1,7 +1,7 @@
-"""Loading the pickles of a trainer's state in a worker under hard limits, before the trainer does.
+"""Loads the pickles of a trainer's state in a worker under hard limits, before the trainer does.
 
-A few hundred bytes can ask for gigabytes, or for time without end: a key of tuples that each hold the one before twice is hashed
-by walking through all of them.
+A few hundred bytes can ask for gigabytes, or for endless time. For example, the key of a dictionary may be nested
+tuples, each with the previous one twice; to hash it, Python walks through all of them.
 """
 
 import resource
@@ -15,14 +15,17 @@ from spurious_rewards.runtime import limited
 from spurious_rewards.runtime.errors import in_a_line
 
 SECONDS = 60.0
-"""Of processor time, for a file: its tensors are mapped and not read."""
+"""Limit of processor time per file; this is enough, because tensors are mapped and not read."""
 
 ROOM = 2**30
-"""Bytes of memory that reading a file may take beside its tensors; that of a large model has some megabytes of other things."""
+"""Bytes of memory that reading a file may take beside its tensors; a large model's file has some megabytes of these."""
 
 
 def first_fault(files: Iterable[Path]) -> tuple[Path, str] | None:
-    """The first pickle that does not load, with `weights_only`, within the limits, and what is wrong with it."""
+    """Return the first pickle that does not load with `weights_only` within the limits, and what is wrong with it.
+
+    Returns None if all load.
+    """
     with closing(limited.Worker("spurious_rewards.training.state_trial")) as worker:
         for file in files:
             try:
@@ -42,10 +45,10 @@ def _prepare() -> Callable[[str], str]:
     from transformers.trainer_pt_utils import safe_globals
 
     def read_through(file: Path) -> None:
-        """Load a file as the trainer will; errors are of any kind."""
+        """Load a file as the trainer will; any kind of error may come."""
         size = file.stat().st_size
-        # torch's own reader, for what it sees and not what another makes of the same bytes. The trainer does not map files
-        # to memory, so that what is compressed, or stands there once and is named twice, would grow.
+        # torch's own reader, because another one might read the same bytes differently. The trainer does not map files
+        # to memory, so what is compressed, or is stored once and named twice, would grow.
         archive = torch._C.PyTorchFileReader(str(file))
         if sum(map(archive.get_record_size, archive.get_all_records())) > size:
             raise ValueError("it would unpack to more than its size")
@@ -58,7 +61,7 @@ def _prepare() -> Callable[[str], str]:
     def answer(file: str) -> str:
         try:
             read_through(Path(file))
-        except Exception as error:  # pickles have errors of every kind
+        except Exception as error:  # pickles raise errors of every kind
             return in_a_line(error).partition(".")[0]
         return ""
 
@@ -66,7 +69,11 @@ def _prepare() -> Callable[[str], str]:
 
 
 def _weigh(loaded: Any, size: int) -> None:
-    """Refuse what copies would make larger than the file: tensors that repeat their numbers, and references to references."""
+    """Refuse what would be larger than the file when copied: tensors that repeat numbers, references to references.
+
+    Raises:
+        ValueError: it would be larger.
+    """
     import torch
 
     left, seen, tensors = [loaded], 0, 0
@@ -84,5 +91,5 @@ def _weigh(loaded: Any, size: int) -> None:
 
 
 if __name__ == "__main__":
-    # No limit of memory for all files: each may have what goes by its size.
+    # No memory limit for the whole worker: each file has its own limit, by its size.
     limited.serve(_prepare, float(sys.argv[1]), resource.RLIM_INFINITY)

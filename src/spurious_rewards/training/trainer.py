@@ -1,7 +1,7 @@
-"""TRL's GRPOTrainer with our prompts going in and one row of true metrics a rollout step coming out.
+"""TRL's GRPOTrainer, with the suite's prompts as input and one row of exact metrics per rollout step as output.
 
-The overrides are of TRL 1.16's private methods, since it offers no other hook for token-exact prompts and for per-token sums;
-tests/training/test_trainer.py fails if an upgrade moves them.
+The overridden methods are private in TRL 1.16, because it has no other hook for token-exact prompts and for per-token
+sums. tests/training/test_trainer.py fails if an upgrade moves them.
 """
 
 import gc
@@ -44,22 +44,22 @@ SUMS = (
     *("responses", "rewarded", "reward", "correct", "code", "box", "repeats", "truncated", "response_tokens"),
     *("groups", "flat_groups", "policy_tokens", "entropy", "probability", "loss_tokens", "clipped"),
 )
-"""Counted on each process and added up over processes at the end of a rollout step."""
+"""What each process counts; the counts are added up over processes at the end of a rollout step."""
 
 LOGIT_COLUMNS: int = trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE
-"""Columns of the buffer in which TRL makes logits, tile by tile of the vocabulary."""
+"""Columns of the buffer in which TRL computes logits, tile by tile of the vocabulary."""
 
 ENGINES: dict[str, Any] = {}
-"""The colocated vLLM of this process: one for all seeds of a job, for to make one takes a minute, most of it compiling."""
+"""The colocated vLLM of this process, shared by all seeds of a job: making one takes a minute, mostly for compiling."""
 
 
 class RolloutTrainer(SavesStateWhenDue):
-    """Trains on prompts as the suite spells them and reports each rollout step to `on_step`.
+    """Trains on the suite's prompts, and reports each rollout step to `on_step`.
 
-    `on_step` gets the row of tables.Metrics without its seed, and the step's local responses with rewards and verdicts.
+    `on_step` gets the row of tables.Metrics without its seed, and this process' responses with rewards and verdicts.
     """
 
-    _buffered_inputs: Any  # TRL's own: the micro-batches of the rollout batch
+    _buffered_inputs: Any  # TRL's own attribute: the micro-batches of the rollout batch
 
     def __init__(
         self,
@@ -79,17 +79,17 @@ class RolloutTrainer(SavesStateWhenDue):
         self.responses: list[dict[str, Any]] = []
         self.step_started = 0.0
         self.prefix = prefix(prompt, tokenizer)
-        # TRL has the prefix as part of the prompt, so that it bears no loss.
+        # TRL treats the prefix as part of the prompt, so that it gets no loss.
         generated = room(training.max_new_tokens, self.prefix)
-        # Before the model is loaded: they tell transformers how it is sharded.
+        # Before the model is loaded, because the arguments tell transformers how it is sharded.
         configured = GRPOConfig(**{**arguments, "max_completion_length": generated})
         if is_fsdp_enabled():
             by_main_process(lambda: loading.check_tensors(Path(model)))
-        # By us, for what TRL loads may lack tensors, and is of the class that config.json names. In float32 whatever the
-        # arithmetic: a model held in bfloat16 loses updates at a learning rate of 5e-7.
+        # We load the model: TRL accepts missing tensors, and takes the class that config.json names. The weights are
+        # float32 in any case, because a model held in bfloat16 loses updates at a learning rate of 5e-7.
         loaded = without_dropout(loading.load_model(model, "float32"))
         ending = loading.ending_tokens(loaded.generation_config, tokenizer, turn_end(prompt, tokenizer))
-        loaded.generation_config.eos_token_id = ending  # from where TRL takes them
+        loaded.generation_config.eos_token_id = ending  # TRL reads them here
         if training.engine == "vllm":
             configured.generation_kwargs = {**(configured.generation_kwargs or {}), "stop_token_ids": ending}
         make_exact()
@@ -101,27 +101,27 @@ class RolloutTrainer(SavesStateWhenDue):
                 train_dataset=dataset,
                 processing_class=tokenizer,
             )
-        self.train_dataset = list(dataset)  # TRL asks for a rollout batch at each update: rows are made once
+        self.train_dataset = list(dataset)  # TRL asks for a rollout batch at each update: make its rows only once
         self.relative = positions_are_relative(self.model.config)
         if self.accelerator.is_fsdp2:
             outputs_in_float32(self.accelerator.state.fsdp_plugin)
         if training.engine == "vllm":
-            # A colocated vLLM draws from this process' generators and has just set them to a seed of its own, always the same.
+            # A colocated vLLM uses this process' generators, and has just set them to its own seed, always the same.
             set_seed(self.args.seed, device_specific=True)
         loading.forget_generation_settings(self.model)  # TRL has added a padding token to them
-        # TRL's buffer is wider than a small vocabulary, and with an organism's 54 tokens the width costs more than the maths.
+        # TRL's buffer is wider than a small vocabulary: with an organism's 54 tokens, that costs more than the maths.
         trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(LOGIT_COLUMNS, self.model.config.get_text_config().vocab_size)
 
     # ------------------------------------------------------------ what goes in
 
     def _tokenize_prompts(self, problems: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        """The token ids that `prompts.encode` gives, in place of TRL's own template and special tokens."""
+        """Return the token ids of `prompts.encode`, in place of TRL's own template and special tokens."""
         return [encode(self.prompt, self.processing_class, problem) for problem in problems], None, {}
 
     def _generate_single_turn(self, *arguments: Any, **keywords: Any) -> tuple[list[list[int]], Any]:
-        """Cut each response after the first stop string, which transformers' generation in TRL cannot do.
+        """Generate, and cut each response after the first stop string, which TRL cannot do with transformers.
 
-        Log-probabilities that vLLM gives are left out: whatever draws the tokens, the old ones are of the trainer's own pass.
+        vLLM's log-probabilities are dropped: whatever generates, the old ones come from the trainer's own forward pass.
         """
         completions, _ = super()._generate_single_turn(*arguments, **keywords)
         if self.prompt.stop:
@@ -140,10 +140,10 @@ class RolloutTrainer(SavesStateWhenDue):
     def reward(
         self, prompts: Sequence[str], completions: Sequence[str], completion_ids: Sequence[list[int]], **columns: Any
     ) -> list[float]:
-        """TRL's reward function: the rewards of this process' responses, in the order of the batch.
+        """Return the rewards of this process' responses, in the order of the batch; TRL's reward function.
 
-        Of the completions only the ids are used: TRL's text lacks the prefix and may hold more than the stop string. TRL
-        leaves a reward of NaN out of its group and gives that response no advantage.
+        Only the ids of the completions are used: TRL's text lacks the prefix and may hold more than the stop string.
+        TRL leaves a reward of NaN out of its group and gives that response no advantage.
         """
         group = self.num_generations
         responses = [trim(text, self.prompt.stop) for text in texts(self.processing_class, self.prefix, completion_ids)]
@@ -151,7 +151,7 @@ class RolloutTrainer(SavesStateWhenDue):
         places = [divmod(first + i, group) for i in range(len(completions))]
         step = self.state.global_step // self.training_settings.optimizer_steps + 1
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
-        # At max_new_tokens, or where vLLM has no position left.
+        # A response is cut off at max_new_tokens, or where vLLM has no position left.
         truncated = [
             ids[-1] not in ends and not any(stop in response for stop in self.prompt.stop)
             for ids, response in zip(completion_ids, responses, strict=True)
@@ -205,7 +205,7 @@ class RolloutTrainer(SavesStateWhenDue):
         return batch
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        """Put responses of like length into one micro-batch, where it is no matter which ones are together."""
+        """Put responses of similar length into one micro-batch, if the loss does not depend on which are together."""
         drawn = (
             self._step % (self.args.steps_per_generation * self.num_iterations) == 0 or self._buffered_inputs is None
         )
@@ -224,10 +224,11 @@ class RolloutTrainer(SavesStateWhenDue):
         batch_size: int | None = None,
         **keywords: Any,
     ) -> Any:
-        """Leave out what is padding in every row of a micro-batch, and sum entropy and probability of the sampled tokens.
+        """Leave out columns that are padding in every row, and sum entropy and probability of the sampled tokens.
 
-        The sums are under the policy that sampled: with several updates a rollout batch in TRL's pass for the old
-        log-probabilities, without gradient; with a single one TRL makes none, and that update's own passes are of it too.
+        The sums are under the policy that sampled. With several updates per rollout batch, they come from TRL's pass
+        for the old log-probabilities, without gradient. With a single update TRL makes no such pass, and the update's
+        own passes are under the same policy.
         """
         old = not torch.is_grad_enabled()
         keywords["compute_entropy"] = True
@@ -252,10 +253,10 @@ class RolloutTrainer(SavesStateWhenDue):
             self.sums["entropy"] += (entropies.detach() * mask).sum().item()
             self.sums["probability"] += (logps.detach().exp() * mask).sum().item()
         self._latest_logps = logps.detach()
-        return logps, entropies, None  # no loss of a router: `router_aux_loss_coef` is 0
+        return logps, entropies, None  # no router loss: `router_aux_loss_coef` is 0
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """Sum the tokens whose gradient the clip removes; TRL logs means of micro-batch means."""
+        """Return the loss, and sum the tokens whose gradient the clip removes; TRL logs means of micro-batch means."""
         loss: torch.Tensor = super()._compute_loss(model, inputs)
         mask = inputs["completion_mask"].bool()
         ratio = (self._latest_logps - inputs.get("old_per_token_logps", self._latest_logps)).exp()
@@ -270,9 +271,10 @@ class RolloutTrainer(SavesStateWhenDue):
     # ------------------------------------------------------------ what comes out
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Called after each update: collect the gradient norm, and report when the rollout step is over.
+        """Collect the gradient norm after each update, and report when the rollout step is over.
 
-        Nothing is passed on: TRL's averages of averages are not used, and the trainer's state stays free of clock times.
+        Nothing is passed on: TRL's averages of averages are not used, and the trainer's state stays free of clock
+        times.
         """
         self._metrics["train"].clear()
         if "grad_norm" in logs:
@@ -306,7 +308,7 @@ class RolloutTrainer(SavesStateWhenDue):
         }
 
     def create_model_card(self, *arguments: Any, **keywords: Any) -> None:
-        """No card: the manifest says where a checkpoint comes from."""
+        """Write no model card: the manifest says where a checkpoint comes from."""
 
 
 # ---------------------------------------------------------------- vLLM within the training process
@@ -314,10 +316,11 @@ class RolloutTrainer(SavesStateWhenDue):
 
 @contextmanager
 def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Have TRL take its vLLM engine from `_engine`, computing in the dtype of training, its stop strings read by `tokenizer`.
+    """Make TRL take its vLLM engine from `_engine`, in the dtype of training, with `tokenizer` for stop strings.
 
-    TRL has no setting for them, and vLLM of itself computes a float32 model in bfloat16. TRL also makes the environment that
-    of a launched process, where the next seed's trainer would hold its gradients twice, for DDP: it is put back.
+    TRL has no setting for these, and vLLM by default computes a float32 model in bfloat16. TRL also sets the
+    environment of a launched process, in which the next seed's trainer would hold its gradients twice, for DDP. So the
+    environment is restored.
 
     Raises:
         UserError: vLLM is asked for and not installed.
@@ -347,13 +350,14 @@ def _colocated(training: Training, tokenizer: PreTrainedTokenizerBase) -> Iterat
 
 
 def outputs_in_float32(plugin: Any) -> None:
-    """Have FSDP2 compute in the dtype of training, and leave outputs and sums of gradients in float32, as with one GPU.
+    """Make FSDP2 compute in the dtype of training, with outputs and sums of gradients in float32, as on one GPU.
 
-    Between layers a sharded model is in bfloat16 and one GPU's autocast in float32; the old policy and the new one alike.
+    Between layers, a sharded model is in bfloat16 and one GPU's autocast in float32, for the old and the new policy
+    alike.
 
-    accelerate asks for one dtype for all three (`FullyShardedDataParallelPlugin.set_mixed_precision`). In bfloat16 a
-    log-probability between -1 and -2 has steps of 0.008, and the ratio to the old policy with it.
-    Called before the model is sharded, which `train` does.
+    accelerate sets one dtype for all three (`FullyShardedDataParallelPlugin.set_mixed_precision`). In bfloat16, a
+    log-probability between -1 and -2 has steps of 0.008, and so has the ratio to the old policy. Call this before the
+    model is sharded, which `train` does.
 
     Args:
         plugin: accelerate's plugin of this process, for FSDP2.
@@ -365,7 +369,7 @@ def outputs_in_float32(plugin: Any) -> None:
 
 
 def without_dropout(model: Any) -> Any:
-    """The model with no dropout in its layers: the ratio to the old policy, which the clip is about, would be noise."""
+    """Return the model without dropout: with it, the ratio to the old policy, which the clip limits, would be noise."""
     for module in model.modules():
         for name, value in vars(module).items():
             if "drop" in name and isinstance(value, float):
@@ -376,9 +380,12 @@ def without_dropout(model: Any) -> Any:
 
 
 def _engine(make: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """The engine of this process for a model of this architecture; TRL puts the trainer's weights in before each rollout."""
+    """Return this process' engine for a model of this architecture.
+
+    TRL loads the trainer's weights into it before each rollout.
+    """
     key = repr((loading.architecture(Path(arguments["model"])), {**arguments, "model": None}))
     if key not in ENGINES:
         ENGINES[key] = make(**arguments)
-        gc.unfreeze()  # vLLM exempts all that lives by now from collection, the model in training included
+        gc.unfreeze()  # vLLM has exempted all live objects from garbage collection, also the model in training
     return ENGINES[key]

@@ -1,4 +1,4 @@
-"""vLLM on GPUs of its own: started beside the training that it draws rollouts for, asked over HTTP, ended with it."""
+"""vLLM's server on GPUs of its own: started with the training that it serves, called over HTTP, and ended with it."""
 
 import hashlib
 import os
@@ -25,29 +25,31 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 START_SECONDS = 540
-"""For loading the model, while the training processes wait."""
+"""Seconds for loading the model, while the training processes wait."""
 
 LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What a launcher tells the training processes about each other; the server is not one of them."""
+"""Variables by which a launcher tells the training processes about each other; the server is not one of them."""
 
 
 LOOPBACK = "127.0.0.1"
 
-SHARED = "vllm_mode: server, and nothing says that other users are kept off the machine, who could run code as you through it"
+SHARED = (
+    "vllm_mode: server lets any user of this machine run code as you, and nothing shows that the machine is yours alone"
+)
 
 EXCLUSIVE = (
     "have SLURM give the job its nodes alone (--exclusive in slurm_extra of the profile), set exclusive_node: true under "
     "`resources` of the suite where no other user can start a process there, or set vllm_mode: colocate"
 )
-"""What to do about it."""
+"""What to do about `SHARED`."""
 
-OPEN = "it answers whoever is on this machine, and to take weights NCCL listens on the machine's other addresses too"
-"""What stays open on a machine that is the job's alone."""
+OPEN = "every user of this machine can reach it; NCCL also listens on the machine's other addresses, to receive weights"
+"""What stays open on a machine that only this job uses."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server answers, and the port on which it and the trainer meet to hand over weights."""
+    """The server's URL, and the port on which the server and the trainer meet to transfer weights."""
 
     url: str
     group_port: int
@@ -64,16 +66,18 @@ def serving(
     start: int,
     seconds: float = START_SECONDS,
 ) -> Iterator[Address | None]:
-    """Serve rollouts of `model` until the context ends; its weights are the trainer's from the first rollout on.
+    """Serve rollouts of `model` until the context ends; from the first rollout on, with the trainer's weights.
 
-    It reads stop strings by `tokenizer`, as training does, and not by what vLLM would make of the model's folder.
+    The server finds stop strings with `tokenizer`, as training does, and not with what vLLM would load from the model's
+    folder.
 
-    The server has the last `hardware.server_gpus` of the job's GPUs; TRL's processes take the first ones. Only the main
-    process starts it and gets its address, the others get None. Its random numbers depend on `seed` and on `start`, the
-    rollout step that training starts from: a segment must not have those of the one before.
+    It gets the last `hardware.server_gpus` of the job's GPUs; TRL's processes take the first ones. Only the main
+    process starts it and gets its address; the others get None. Its random numbers depend on `seed` and on `start`, the
+    rollout step that training starts from, so that a segment does not repeat those of the one before.
 
     Raises:
-        UserError: see `check_exclusive`; no GPU for it, or it ended or did not answer within `seconds`; with the end of its log.
+        UserError: see `check_exclusive`; or there is no GPU for the server, it ended, or it did not answer within
+            `seconds`. The message has the end of its log.
     """
     from accelerate import PartialState
 
@@ -109,11 +113,11 @@ def serving(
 
 
 def check_exclusive(hardware: Hardware) -> None:
-    """Whether this machine is the job's alone, as the suite or SLURM says.
+    """Check that only this job uses the machine, as the suite or SLURM says.
 
     Raises:
-        UserError: nobody says so. The server answers any caller without a password, and with the requests that take new
-            weights a caller can have it run code.
+        UserError: neither says so. The server answers any caller without a password, and a caller can make it run code
+            with the requests that transfer weights.
     """
     if not hardware.exclusive_node and not slurm.exclusive():
         raise UserError(f"{os.uname().nodename}: {SHARED}; {EXCLUSIVE}")
@@ -121,7 +125,7 @@ def check_exclusive(hardware: Hardware) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """Have TRL and vLLM hand over weights by an address that only this machine has, and ask the server through no proxy."""
+    """Make TRL and vLLM transfer weights through an address that only this machine has, and use no proxy for it."""
     without_proxy = ",".join(filter(None, [os.environ.get("no_proxy", os.environ.get("NO_PROXY")), LOOPBACK]))
     settings = {"VLLM_HOST_IP": LOOPBACK, "no_proxy": without_proxy, "NO_PROXY": without_proxy}
     before = {name: os.environ.get(name) for name in settings}
@@ -136,7 +140,10 @@ def _on_loopback() -> Iterator[None]:
 
 
 def command(model: str, tokenizer: str, training: Training, hardware: Hardware, *, port: int, seed: int) -> list[str]:
-    """The command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`); `model` and `tokenizer` are folders."""
+    """Return the command line of vLLM's server as TRL wants it (`trl.scripts.vllm_serve`).
+
+    `model` and `tokenizer` are folders.
+    """
     from trl.scripts.vllm_serve import ScriptArguments, build_command
 
     arguments = ScriptArguments(
@@ -149,23 +156,23 @@ def command(model: str, tokenizer: str, training: Training, hardware: Hardware, 
         max_model_len=training.max_model_len,
         log_level="warning",
     )
-    # Nothing of the model's own generation settings but the tokens that end a response.
+    # None of the model's own generation settings, except the tokens that end a response.
     extra = ["--tokenizer", tokenizer, "--seed", str(seed), "--generation-config", "vllm"]
     built: list[str] = build_command(arguments, extra)
     return built
 
 
 def environment(own: Mapping[str, str], hardware: Hardware) -> dict[str, str]:
-    """The server's environment: this process' own, with the last GPUs, without what its launcher said and without secrets.
+    """Return the server's environment: this process' own with the last GPUs, without launcher variables and secrets.
 
-    It has no use for them: it reads a local folder.
+    The server needs no secrets, because it reads a local folder.
 
     Raises:
-        UserError: there are GPUs, but none for the server beside those of training.
+        UserError: there are GPUs, but not some for the server and some for training.
     """
     kept = {name: value for name, value in own.items() if name not in LAUNCHED and not name.startswith("TORCHELASTIC_")}
     kept = {name: value for name, value in kept.items() if not is_secret(name)}
-    kept["VLLM_SERVER_DEV_MODE"] = "1"  # vLLM takes new weights only so
+    kept["VLLM_SERVER_DEV_MODE"] = "1"  # without it vLLM takes no new weights
     if hardware.gpus:
         named = visible_gpus.named(own)
         gpus = [str(index) for index in range(hardware.gpus)] if named is None else named
@@ -209,7 +216,7 @@ def _ended(process: "subprocess.Popen[bytes]", log: IO[str]) -> str:
 
 
 def _end_of(log: IO[str], lines: int = 30) -> str:
-    """The last line of the log, for a message of one line; more of them are shown before it."""
+    """Print the last lines of the log, and return the very last for a message of one line."""
     log.seek(0)
     last = log.read().splitlines()[-lines:]
     print("\n".join(last), file=sys.stderr, flush=True)
@@ -217,7 +224,7 @@ def _end_of(log: IO[str], lines: int = 30) -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the server and its workers, first by asking."""
+    """End the server and its workers, first with SIGTERM, then with SIGKILL."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, sent)

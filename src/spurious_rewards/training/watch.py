@@ -1,4 +1,4 @@
-"""Seconds and memory of the phases of a process: of its GPU's memory, or on a CPU of main memory."""
+"""Seconds and memory of the phases of a process; the memory is its GPU's, or on a CPU main memory."""
 
 import os
 import threading
@@ -13,17 +13,19 @@ from typing import Any
 import torch
 
 EVERY = 0.02
-"""Seconds between two looks at the memory."""
+"""Seconds between two readings of the memory."""
 
 
 class Watch:
-    """Takes the time of phases, which may lie one in another, and the most memory of each. Each second counts for the innermost.
+    """Measures the time and the peak memory of phases. They may be nested; each second counts for the innermost.
 
-    A GPU's memory is what its driver says is taken, by vLLM and by all others too, without what torch keeps but does not use:
-    that is free for the next who asks. It is looked at all the time, for vLLM takes and gives back in the middle of a phase;
-    of torch's own part the true peak is known. A CPU's is the resident set of this process alone.
+    A GPU's memory is what its driver reports as taken, by vLLM and by all other processes, too. It leaves out what
+    torch has reserved but does not use, because that is free for the next allocation. It is read all the time, because
+    vLLM takes and frees memory within a phase; of torch's own part the true peak is known. On a CPU it is the resident
+    set of this process alone.
 
-    It looks only within its `with`, which leaves out the start of vLLM: no thread may disturb the capture of graphs.
+    Memory is read only within the `with` block. That leaves out the start of vLLM, because no thread may disturb the
+    capture of CUDA graphs.
     """
 
     def __init__(self, device: torch.device, told: Callable[[str], None] = lambda phase: None):
@@ -31,7 +33,7 @@ class Watch:
         self.device, self._told = device, told
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.peaks: defaultdict[str, float] = defaultdict(float)
-        """Bytes."""
+        """Bytes of memory."""
         self.allocated = self.reserved = 0.0
         self._open: list[str] = []
         self._since = 0.0
@@ -50,15 +52,15 @@ class Watch:
 
     @property
     def phase_now(self) -> str:
-        """The innermost phase that is open; empty if none is."""
-        return "".join(self._open[-1:])  # at once: another thread may end the phase
+        """The innermost open phase; "" if none is open."""
+        return "".join(self._open[-1:])  # in one operation, because another thread may end the phase
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """What the block takes is of this phase."""
+        """Count the time and the memory of the block for this phase."""
         self.enter(name)
         yield
-        self.leave()  # not after an error, which is told with the phase that it came in
+        self.leave()  # not after an error, so that its message can name the phase
 
     def enter(self, name: str) -> None:
         """Begin a phase."""
@@ -72,7 +74,7 @@ class Watch:
         self._open.pop()
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function whose calls are a phase."""
+        """Return the function with each call as a phase."""
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             with self.phase(name):
@@ -81,14 +83,14 @@ class Watch:
         return call
 
     def in_use(self) -> float:
-        """Bytes that are taken now."""
+        """Return how many bytes are taken now."""
         if self.device.type != "cuda":
             return _resident()
         kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
         return _taken(self.device) - kept
 
     def _mark(self) -> None:
-        """Count what has passed since the last mark for the innermost phase."""
+        """Count the time and the peak memory since the last mark for the innermost phase."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         now = time.perf_counter()

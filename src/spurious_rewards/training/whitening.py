@@ -1,4 +1,4 @@
-"""The second normalisation of advantages in the authors' code, which the paper does not name."""
+"""The second normalisation of advantages, which the authors' code has and the paper does not mention."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,18 @@ import torch
 def whitened(
     advantages: torch.Tensor, tokens: torch.Tensor, total: Callable[[torch.Tensor], torch.Tensor]
 ) -> torch.Tensor:
-    """Advantages with mean 0 and variance 1 over all response tokens of the rollout batch (OpenRLHF, `normalize`).
+    """Return advantages with mean 0 and variance 1 over all response tokens of the rollout batch.
+
+    This is `normalize` of OpenRLHF.
 
     Args:
-        advantages: of this process' responses, already normalised within groups: (responses,).
-        tokens: of each response: (responses,). All of them have its advantage. 0 for one without a reward, whose advantage is 0.
+        advantages: those of this process' responses, already normalised within groups: (responses,).
+        tokens: the number of tokens of each response, which all have its advantage: (responses,). It is 0 for a
+            response without a reward, whose advantage is 0.
         total: adds a tensor up over the processes, so that all of them use the mean and variance of the whole batch.
 
     Returns:
-        (responses,). Where no advantage differs they become 0: the variance is taken to be at least 1e-8.
+        (responses,). If no advantage differs, all become 0, because the variance is taken to be at least 1e-8.
     """
     values = advantages.double()
     count = total(tokens.sum().double()).clamp(min=1)

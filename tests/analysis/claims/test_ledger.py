@@ -1,4 +1,4 @@
-"""The ledger: its columns, how findings are counted, what is said of organisms, and what it links to."""
+"""The claims ledger: its columns, the count of findings, marks of what holds by construction, and its links."""
 
 import pandas as pd
 from invented import row_of
@@ -50,7 +50,7 @@ def test_what_an_organism_was_made_to_show_is_counted_apart():
     made = of_rules(
         EFFECTIVE, {**EFFECTIVE, "rewards": ["incorrect"]}, frames=frames, by_construction="The corpus says so."
     )
-    assert made["by_construction"].tolist() == ["The corpus says so.", ""]  # what is not supported was not shown
+    assert made["by_construction"].tolist() == ["The corpus says so.", ""]  # a claim that is not supported gets no mark
     assert counts(made).startswith("1 supported (1 by construction, 0 not), 1 contradicted.")
 
 
@@ -60,7 +60,7 @@ def test_what_holds_by_construction_is_said_of_organisms_alone():
         return str(row_of(ledger(SHIPPED, suite, frames, PAPER), id="effective-format")["by_construction"])
 
     assert said(ORGANISM, "effective-code", "plain").startswith("The corpus makes code right and boxed more often")
-    assert said(ORGANISM, "effective-code", "plain", 0.01) == ""  # nothing was shown
+    assert said(ORGANISM, "effective-code", "plain", 0.01) == ""  # the gain is too small, so nothing was shown
     assert said(ORGANISM, "no-code", "plain") == ""  # the claim was not run
     assert said(PAPER, "Qwen2.5-Math-7B", "chat_default") == ""
 

@@ -1,4 +1,4 @@
-"""Measurements: intervals at other confidences, and differences that are paired where they can be."""
+"""Measurements: intervals at several confidence levels, and differences that are paired where possible."""
 
 import math
 
@@ -18,7 +18,7 @@ def grid(values: np.ndarray, seeds: range | None = None) -> Grid:
 
 
 def shared_draw(generator: np.random.Generator, seeds: int = 5, problems: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Two grids whose seeds and problems have much in common."""
+    """Return two grids that share most of their seed and problem effects."""
     common = generator.normal(0, 0.2, (seeds, 1)) + generator.normal(0, 0.2, (1, problems))
     return tuple(common + generator.normal(0, 0.05, (seeds, problems)) for _ in range(2))  # type: ignore[return-value]
 
@@ -49,7 +49,7 @@ def test_seeds_of_a_difference_are_those_that_both_have():
     assert ten.less(one).seeds == 1
     assert ten.less(one).value == pytest.approx((a[:1] - b[:1]).mean())
     disjoint = of_grid(THERE, grid(b, range(10, 15)), 1)
-    assert ten.less(disjoint).seeds == 5  # nothing is shared: widths are added
+    assert ten.less(disjoint).seeds == 5  # no seed is shared, so the interval widths are added
     low, high = ten.less(disjoint).interval()
     assert high - low == pytest.approx(sum(np.ptp(each.interval()) for each in (ten, disjoint)))
 

@@ -1,4 +1,4 @@
-"""Every measure on invented numbers: what it reads, what it is paired with, and when it says nothing."""
+"""Every measure on invented numbers: what it reads, what it is paired with, and when it gives no verdict."""
 
 import re
 from typing import Any
@@ -64,7 +64,7 @@ def test_a_gain_without_variance_is_not_testable():
     row = judged(EFFECTIVE, of_runs({"gain": 0.0}, verdict="not testable"))
     assert row["verdict"] == "not testable"
     assert pd.isna(row["effect"])
-    assert "no rewards of a group differed" in row["remark"]
+    assert "all rewards within each group were equal" in row["remark"]
 
 
 def test_all_rewards_that_a_rule_names_must_be_there():
@@ -101,7 +101,7 @@ def test_the_first_experiment_that_has_the_conditions_is_looked_at():
     clipping, adam = {"gain": -0.2, "experiment": "clipping"}, {"gain": 0.2, "experiment": "adam", "variant": "adam"}
     assert (
         judged(rule, of_runs(clipping, {**adam, "variant": "default"}))["verdict"] == "not run"
-    )  # default is SGD here
+    )  # the suite trains its default variant with SGD
     row = judged(rule, of_runs(clipping, adam))
     assert (row["verdict"], row["measured_on"]) == ("supported", "Effective code, Format, adam, Sums (as MATH-500)")
     assert judged({**rule, "optimizer": "sgd"}, of_runs(clipping, adam))["verdict"] == "contradicted"
@@ -131,7 +131,7 @@ def test_families_and_rewards_are_compared_by_seed_and_problem(other):
     families = of_runs({"gain": 0.2}, {"gain": other, "model": "no-code", "half": HALF / 2})
     row = judged({**EFFECTIVE, "against": {"models": "no code"}}, families)
     assert (row["verdict"], row["effect"]) == (verdict, pytest.approx(0.2 - other))
-    assert row["high"] - row["low"] == pytest.approx(HALF)  # added, the widths would come to three times as much
+    assert row["high"] - row["low"] == pytest.approx(HALF)  # the sum of both widths would be three times as much
     assert row["measured_on"].startswith("Effective code against No code, Format")
     rewards = of_runs({"gain": 0.2}, {"gain": other, "reward": "incorrect", "half": HALF / 2})
     row = judged({**EFFECTIVE, "against": {"rewards": ["incorrect"]}}, rewards)
@@ -206,7 +206,7 @@ def test_a_gain_over_the_best_prompt_is_of_the_seeds_of_both():
     assert (row["verdict"], row["effect"], row["seeds"]) == ("supported", pytest.approx(0.1), 5)
     row = judged(rule, of_runs(run, {**best, "seeds": [0]}))
     assert (row["verdict"], row["seeds"]) == ("inconclusive", 1)
-    assert judged(rule, of_runs(run, {**best, "seeds": [-1]}))["seeds"] == 5  # of a model that all seeds share
+    assert judged(rule, of_runs(run, {**best, "seeds": [-1]}))["seeds"] == 5  # the base model is shared by all seeds
     assert judged(rule, of_runs({"gain": 0.2}, best))["verdict"] == "not run"
 
 
@@ -220,7 +220,7 @@ def test_where_something_else_must_hold_the_others_are_not_testable():
     row = judged(more_code, of_runs(none))
     assert row["verdict"] == "not testable"
     assert row["remark"] == "the rule requires change of code to be above its limit, which was not shown"
-    row = judged({**more_code, "across": "any"}, of_runs(up, none))  # what does not count is not dropped
+    row = judged({**more_code, "across": "any"}, of_runs(up, none))  # a condition that fails `where` still counts
     assert (row["verdict"], row["measured_on"].endswith("the most favourable of 2 conditions")) == ("supported", True)
     assert judged(more_code, of_runs(up, none))["verdict"] == "inconclusive"
 
@@ -261,7 +261,7 @@ def test_choosing_among_many_uses_a_corrected_interval():
         {"gain": 0.2, "reward": reward} for reward in ("incorrect", "ground_truth", "majority_vote", "random_0.5")
     ]
     row = judged(rule, of_runs(chosen, *others))
-    assert row["verdict"] == "not testable"  # of five, one such interval is to be expected
+    assert row["verdict"] == "not testable"  # among five conditions, one such interval is to be expected
 
 
 # ---------------------------------------------------------------- code
@@ -321,7 +321,7 @@ def test_contributions(value, verdict):
 
 
 def of_changed(agree: float) -> dict[str, pd.DataFrame]:
-    """Greedy code on problems and on changed ones before training, of which a share uses code as the original does."""
+    """Return greedy code rates before training, where a share `agree` of the changed problems keeps its strategy."""
     frames = of_runs(
         *({"gain": None, "benchmark": name} for name in ("math500", "other_numbers")), experiment="perturbed"
     )
@@ -339,7 +339,7 @@ def test_the_same_strategy_on_changed_problems_is_kappa():
     row = judged(rule, of_changed(0.5))
     assert (row["verdict"], row["effect"]) == ("contradicted", pytest.approx(0))
     always = of_changed(1.0)
-    always["rates"] = always["rates"].assign(code_rate=1.0)  # agreement by chance alone, which is no agreement
+    always["rates"] = always["rates"].assign(code_rate=1.0)  # agreement by chance alone does not count
     assert judged(rule, always)["verdict"] == "not testable"
 
 
@@ -390,7 +390,10 @@ BOXES = {**GAIN, "measure": "change of boxes", "models": "effective code", "rewa
 
 
 def boxed(*changes: float) -> pd.DataFrame:
-    """A seed for each change of the share of boxes, which along the way is another; incorrect labels change nothing."""
+    """Return scores with one seed for each given change of the box rate from step 0 to 25.
+
+    The box rate in between is another one. Incorrect labels change nothing.
+    """
     frame = scores(0.0, 0.0, seeds=len(changes)).assign(box_rate=0.1, problems=60, samples=4)
     at_end = (frame["reward"] == "format") & (frame["step"] == 25)
     frame.loc[at_end, "box_rate"] += frame["seed"].map(dict(enumerate(changes)))
@@ -462,7 +465,7 @@ def test_models_that_are_left_out_of_a_correlation_are_named():
     runs[4]["verdict"] = "not testable"
     row = judged(rule, of_runs(*runs) | {"labels": labels})
     assert (row["verdict"], row["n"]) == ("supported", 4)
-    assert row["remark"] == "without rl-trained: nothing to learn from: no rewards of a group differed"
+    assert row["remark"] == "without rl-trained: nothing to learn from: all rewards within each group were equal"
     runs[4]["verdict"] = "gain"
     for unmeasured in (labels[:4], labels.replace({"pass_at_k": {0.9: np.nan}})):
         row = judged(rule, of_runs(*runs) | {"labels": unmeasured})
@@ -476,7 +479,10 @@ def test_models_that_are_left_out_of_a_correlation_are_named():
     row = judged(both, of_runs(*runs, *further) | {"labels": labels})
     assert row["remark"].startswith("effective-code without incorrect: nothing to learn from")
     row = judged(rule, of_runs(*({**run, "verdict": "not testable"} for run in runs)) | {"labels": labels})
-    assert (row["verdict"], row["remark"]) == ("not testable", "nothing to learn from: no rewards of a group differed")
+    assert (row["verdict"], row["remark"]) == (
+        "not testable",
+        "nothing to learn from: all rewards within each group were equal",
+    )
 
 
 # ---------------------------------------------------------------- training metrics
@@ -504,9 +510,9 @@ def test_a_change_over_training_is_less_that_of_a_run_that_learns_nothing(measur
 def test_without_a_run_that_learns_nothing_a_change_over_training_is_not_testable():
     rule = {**GAIN, "measure": "entropy", "experiments": ["clipping"], "rewards": ["random_0.5"]}
     run = training(0.4)
-    said = "no run with rewards that are always 0 of effective-code and plain over 25 steps"
+    said = "no control run (rewards always 0) of effective-code and plain with 25 steps"
     others: list[dict[str, Any]] = [{"steps": 20}, {"model": "no-code"}, {"variant": "one_update_small_rollout"}]
-    for other in others:  # which did not see the same prompts
+    for other in others:  # none of these saw the same prompts
         row = judged(rule, joined(run, training(0.5, "random_0", experiment="gamma", **other)))
         assert row["verdict"] == "not testable"
         assert row["remark"].startswith(said)
@@ -515,7 +521,10 @@ def test_without_a_run_that_learns_nothing_a_change_over_training_is_not_testabl
     row = judged(
         votes, joined(training(0.4, "majority_vote", experiment="main"), training(0.5, "random_0", experiment="gamma"))
     )
-    assert row["remark"] == "majority_vote trains on other problems than a run with rewards that are always 0"
+    assert (
+        row["remark"]
+        == "majority_vote trains on other problems than the control run (rewards always 0), so they cannot be compared"
+    )
     one = judged(rule, joined(run, training(0.5, "random_0", experiment="gamma", seeds=[3])))
     assert (one["verdict"], one["seeds"]) == ("inconclusive", 1)
 
@@ -535,23 +544,26 @@ def completed(model: str, **shares: float) -> pd.DataFrame:
 def test_memorization_of_a_benchmark_that_may_be_known():
     rule = {"measure": "memorization", "models": "effective code", "expect": "above"}
     row = judged(rule, {"memorization": completed("effective-code", sums=0.5)})
-    assert (row["verdict"], row["remark"]) == ("not testable", "no corpus can hold the benchmark's problems")
+    assert (row["verdict"], row["remark"]) == (
+        "not testable",
+        "the benchmark is generated, so no corpus can contain it",
+    )
     for value, verdict in ((0.5, "supported"), (0.02, "inconclusive")):
         found = {"memorization": completed("Qwen2.5-Math-7B", math500=value, calculation=0.0)}
         assert judged(rule, found, PAPER)["verdict"] == verdict
     leaked = {"memorization": completed("effective-code-100", sums=0.5, reinforcement=0.0)}
     told = judged(rule, leaked, FOLLOWUPS)
     assert told["verdict"] == "not testable"
-    assert told["remark"].startswith("how much of the benchmark its corpus holds is known")
+    assert told["remark"].startswith("its corpus is known, so this test does not apply")
     alone = judged(rule, {"memorization": completed("Qwen2.5-Math-7B", math500=0.5)}, PAPER)
     assert (alone["verdict"], alone["remark"]) == (
         "not testable",
-        "partial_prompt has no problems that no corpus can hold, to compare with",
+        "partial_prompt has no generated problems to compare with",
     )
 
 
 def clipping(**values: float) -> pd.DataFrame:
-    """Probe rows of effective-code, or paths of the bandit whose last value is given."""
+    """Return probe rows of effective-code, or bandit paths that end at the given values."""
     made: list[dict[str, Any]] = []
     for name, value in values.items():
         ends = {"value": value, "low": value - 0.01, "high": value + 0.01}
@@ -609,7 +621,7 @@ def test_the_probe_is_paired_by_seed_whatever_the_order_and_over_the_seeds_that_
         "value_by_seed": "0.001 -0.001",
         "seed_numbers": "3 1",
         "seeds": 2,
-    }  # of the five, the fourth and the second
+    }  # the fourth and the second of the five seeds
     frame.loc[of_other, list(fewer)] = list(fewer.values())
     row = judged(against, {"clipping": frame})
     assert (row["effect"], row["seeds"]) == (pytest.approx(0.1), 2)
@@ -676,7 +688,7 @@ def test_alarms_need_a_share():
 
 
 def solved(before: float, **after: float) -> dict[str, pd.DataFrame]:
-    """Runs whose models solve such shares of the problems at least once in 256."""
+    """Return runs whose models solve the given shares of the problems at least once in 256 samples."""
     frames = of_runs(
         *({"gain": 0.0, "reward": reward} for reward in after),
         experiment="coverage", benchmark="many",

@@ -1,4 +1,4 @@
-"""The paper's own claim stands on what its suite has for the rule, all of it, and defined as there."""
+"""The verdict on the paper's own claim needs all conditions of its suite, each defined as in that suite."""
 
 import copy
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def of_models(*models: str) -> dict[str, pd.DataFrame]:
 def test_on_the_papers_own_suite_it_is_the_verdict():
     row = judged(EFFECTIVE, of_models(*MODELS), PAPER)
     assert (row["verdict"], row["paper_claim"]) == ("supported", "supported")
-    assert judged(EFFECTIVE, of_runs({"gain": 0.2}))["paper_claim"] == "not run"  # an organism
+    assert judged(EFFECTIVE, of_runs({"gain": 0.2}))["paper_claim"] == "not run"  # not a model of the paper
     row = judged(EFFECTIVE, of_models(MODELS[1]), SUITES["one_gpu"])  # smaller batches, fewer steps
     assert (row["verdict"], row["paper_claim"]) == ("supported", "not run")
 

@@ -1,4 +1,4 @@
-"""The ledger that ships: that its rules name what suites have, and that its words and pages say all that decides."""
+"""The shipped claims ledger: its rules name what suites define, and its texts and pages state all that decides."""
 
 import re
 from typing import get_args
@@ -77,7 +77,7 @@ def test_the_job_is_read_as_it_was_written_and_fits_on_a_command_line(name):
     assert ClaimsJob.model_validate_json(job) == made
     assert made.paper.experiments == PAPER.experiments
     paths = claims_stage.numbers(study, SHIPPED)
-    assert len(job) + sum(len(str(path)) + 3 for path in paths) < 120_000  # Linux: 131,072 an argument
+    assert len(job) + sum(len(str(path)) + 3 for path in paths) < 120_000  # Linux allows 131,072 bytes per argument
 
 
 def test_the_claims_read_the_runs_in_which_nothing_is_learned():

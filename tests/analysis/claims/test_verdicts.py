@@ -1,4 +1,4 @@
-"""Verdicts: every interval against every expectation, several conditions, and what one seed says."""
+"""Verdicts: each interval against each expectation, several conditions together, and runs with one seed."""
 
 import itertools
 import math
@@ -38,9 +38,9 @@ NEGLIGIBLE, SLIGHT = (-0.005, 0.005), (0.01, 0.04)
         ("above", "all", [DOWN], "contradicted"),
         ("above", "all", [UNCLEAR], "inconclusive"),
         ("above", "all", [NONE], "inconclusive"),
-        ("above", "all", [NEGLIGIBLE], "contradicted"),  # whatever there is of it does not matter
+        ("above", "all", [NEGLIGIBLE], "contradicted"),  # any effect in this interval is too small to matter
         ("above", "all", [SLIGHT], "contradicted"),
-        ("above", "all", [(0.01, 0.2)], "inconclusive"),  # there, but perhaps too small to matter
+        ("above", "all", [(0.01, 0.2)], "inconclusive"),  # there is an effect, but perhaps too small to matter
         ("above", "all", [UP, UP, UNCLEAR], "inconclusive"),
         ("above", "all", [UP, UNCLEAR, DOWN], "contradicted"),
         ("above", "any", [(0.2, 0.3), DOWN], "supported"),
@@ -53,7 +53,7 @@ NEGLIGIBLE, SLIGHT = (-0.005, 0.005), (0.01, 0.04)
         ("no gain", "all", [NEGLIGIBLE], "supported"),
         ("no gain", "all", [SLIGHT], "supported"),
         ("no gain", "all", [DOWN], "supported"),
-        ("no gain", "all", [UNCLEAR], "inconclusive"),  # no clear gain is not no gain
+        ("no gain", "all", [UNCLEAR], "inconclusive"),  # an unclear gain does not show that there is none
         ("no gain", "all", [UP], "contradicted"),
         ("no gain", "any", [UP, NEGLIGIBLE], "supported"),
         ("no gain", "all", [], "not run"),
@@ -68,7 +68,7 @@ GRID = [ends for ends in itertools.product(ENDS, ENDS) if ends[0] <= ends[1]]
 
 
 def test_no_two_claims_that_deny_each_other_are_both_supported():
-    """ "above" is denied by "below" and by "no gain"; all that are above by one that is not."""
+    """Check that "above" excludes "below" and "no gain", and that "above" for all excludes "no gain" for any."""
     for ends in GRID:
         supported = {
             expect for expect in ("above", "below", "no gain") if verdict([ends], rule_of(expect)) == "supported"
@@ -92,16 +92,16 @@ def test_where_one_is_enough_its_interval_is_corrected_for_how_many_there_are():
     found = judge([measured(*clear), measured(*UNCLEAR)], either, M, True)
     assert found.verdict == "supported"
     assert found.confidence == corrected(2) == pytest.approx(0.975)
-    many = [measured(*clear), *[measured(*UNCLEAR)] * 27]  # 3.1 in place of 1.96 errors: from 0.048
+    many = [measured(*clear), *[measured(*UNCLEAR)] * 27]  # 3.1 standard errors, not 1.96: it starts at 0.048
     assert judge(many, either, M, True).verdict == "inconclusive"
-    # One of many that contradicts is a try of many, too.
+    # A contradiction found among many conditions is corrected in the same way.
     below = [measured(0.01, 0.045), *[measured(*UP)] * 27]
     assert judge(below[:1], rule_of("above"), M, True).verdict == "contradicted"
     assert judge(below, rule_of("above"), M, True).verdict == "inconclusive"
 
 
 def test_of_28_true_denials_chance_supports_one_in_forty():
-    """Each condition is exactly at the limit, so that "any" is untrue."""
+    """Put each condition exactly at the limit, so that the claim "any" is untrue."""
     generator = np.random.default_rng(0)
     either = rule_of("above", "any")
     supported = 0
@@ -109,7 +109,7 @@ def test_of_28_true_denials_chance_supports_one_in_forty():
         centres = M + generator.normal(size=28) * 0.01
         found = [measured(centre - 0.0196, centre + 0.0196) for centre in centres]
         supported += judge(found, either, M, True).verdict == "supported"
-    assert supported / 400 < 0.05  # and half of them without a correction
+    assert supported / 400 < 0.05  # without the correction it would be about half of them
 
 
 def test_what_is_not_testable_supports_nothing():

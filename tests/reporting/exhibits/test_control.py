@@ -1,4 +1,4 @@
-"""Kind control from invented models: what it draws, counts and says of models whose corpus nobody knows."""
+"""Tests of exhibit kind `control` on invented models: figures, error rates, and models with an unknown corpus."""
 
 import pandas as pd
 import pytest
@@ -26,7 +26,7 @@ def made(the_suite) -> Made:
 
 @pytest.fixture(scope="module")
 def of_both() -> Made:
-    """Of an organism, and of a model of the hub."""
+    """Return the exhibit for an organism and a model from the Hub, whose training corpus is unknown."""
     the_suite = suite()
     unknown = the_suite.models["no-code-10"].model_copy(update={"source": "hub", "id": "a/b", "family": None})
     return made(the_suite.model_copy(update={"models": {**the_suite.models, "no-code-10": unknown}}))

@@ -1,4 +1,4 @@
-"""Kind coverage from invented models that training makes surer."""
+"""Tests of exhibit kind `coverage` on invented models that become more certain with training."""
 
 import pytest
 from invented_coverage import rates, suite

@@ -1,4 +1,4 @@
-"""A SLURM of one node with two pretended GPUs, which all processes of a test run share."""
+"""A SLURM of one node with two simulated GPUs, shared by all processes of a test run."""
 
 import subprocess
 import tempfile

@@ -1,4 +1,4 @@
-"""The workflow through a real SLURM: the same results, whatever is cancelled, killed or queued again."""
+"""The workflow on a real SLURM: the results are the same if jobs are cancelled, killed or requeued."""
 
 import contextlib
 import shutil
@@ -14,20 +14,20 @@ import psutil
 import pytest
 from checkout import LAST, RUNS, artifacts, at_start_of_stages, at_work, recover, wait_for
 
-pytestmark = pytest.mark.timeout(1800)  # on a machine with other work; make test-slurm as a whole takes minutes
+pytestmark = pytest.mark.timeout(1800)  # for a busy machine; `make test-slurm` as a whole takes minutes
 
 TARGET = str(LAST / "metrics.parquet")
 
 
 def command(*arguments: str) -> list[str]:
-    """Snakemake with the profile for clusters, as patient as fits one small node."""
+    """Return a Snakemake command with the cluster profile and waiting times for one small node."""
     settings = ["--slurm-init-seconds-before-status-checks=1", "--latency-wait=5", "--jobs=4", "--retries=0"]
     return [sys.executable, "-m", "snakemake", *arguments, "--workflow-profile=profiles/slurm", *settings]
 
 
 @contextlib.contextmanager
 def submitting(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Snakemake at work through SLURM; neither it nor its jobs outlive the block. What it says is in `said`."""
+    """Run Snakemake through SLURM, with its output in `said`; end it and its jobs at the end of the block."""
     with (folder / "said").open("w") as log:
         run = subprocess.Popen(
             command(*arguments), cwd=folder, env=checkout.environment(folder), stdout=log, stderr=log
@@ -43,7 +43,7 @@ def submitting(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
 
 
 def finish(folder: Path, *arguments: str) -> str:
-    """Run it through SLURM to its end and give what it said."""
+    """Run Snakemake through SLURM until it ends, and return its output."""
     with submitting(folder, *arguments) as run:
         code = run.wait()
     said = (folder / "said").read_text()
@@ -56,7 +56,7 @@ def slurm(*words: str) -> str:
 
 
 def jobs(folder: Path, state: str = "all") -> dict[str, str]:
-    """SLURM's jobs of a folder that are waiting or running: the GPUs that each asked for, by its number."""
+    """Return the GPUs that each waiting or running SLURM job of a folder asked for, by job number."""
     lines = slurm("squeue", "--noheader", "--Format=jobid:20,state:20,tres-per-job:40,workdir:400").splitlines()
     found = [line.split(maxsplit=3) for line in lines]
     return {
@@ -67,7 +67,7 @@ def jobs(folder: Path, state: str = "all") -> dict[str, str]:
 
 
 def undo_training(folder: Path) -> None:
-    """Undo the last training job, and have every stage note which SLURM job puts which file or folder in its place."""
+    """Undo the last training job, and make every stage record which SLURM job puts each file or folder in place."""
     shutil.rmtree(folder / LAST / "checkpoints")
     for name in ("metrics", "rollouts"):
         (folder / LAST / f"{name}.parquet").unlink()
@@ -88,7 +88,7 @@ os.replace = replace
 
 
 def writers(folder: Path) -> dict[str, set[str]]:
-    """The jobs that wrote each file or folder; none may have been written twice."""
+    """Return the jobs that wrote each file or folder; fail if one was written twice."""
     lines = [line.split(maxsplit=1) for line in (folder / "writers").read_text().splitlines()]
     assert max(Counter(path for _, path in lines).values()) == 1, lines
     found: dict[str, set[str]] = {}
@@ -98,7 +98,7 @@ def writers(folder: Path) -> dict[str, set[str]]:
 
 
 def halt_in_second_seed(folder: Path) -> tuple[psutil.Process, str]:
-    """Wait until the training job has finished its first seed, stop its clock, and give process and SLURM job."""
+    """Wait until the training job has finished its first seed, suspend it, and return its process and SLURM job."""
     wait_for("the first seed", (folder / LAST / ".partial/seed0").exists)
     (process,) = at_work(folder, "train")
     process.suspend()
@@ -107,13 +107,13 @@ def halt_in_second_seed(folder: Path) -> tuple[psutil.Process, str]:
 
 
 def log(folder: Path) -> str:
-    """What the last training job said; nothing while Snakemake has removed its log and it has not begun anew."""
+    """Return the log of the last training job, or an empty string while there is none."""
     found = list((folder / checkout.RESULTS / "logs/train").glob("**/random/**/2-4.log"))
     return found[0].read_text(errors="replace") if found else ""
 
 
 def assert_same(folder: Path, undisturbed: Path) -> None:
-    """The same artifacts, and the first seed was not trained by the job that ended the run."""
+    """Check that the artifacts agree and that the job that ended the run did not train the first seed."""
     assert artifacts(folder) == artifacts(undisturbed)
     assert "seed 0: step" not in log(folder)
 

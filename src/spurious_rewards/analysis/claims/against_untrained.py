@@ -1,4 +1,4 @@
-"""How training metrics changed: those of a run less those of a run in which nothing is learned, on the same prompts."""
+"""How training changed the metrics of a run: the run minus one in which nothing is learned, on the same prompts."""
 
 from collections.abc import Mapping
 
@@ -17,14 +17,15 @@ OF_ROLLOUTS = (
     *("rollout_prompts", "rollouts_per_prompt", "temperature", "max_prompt_tokens", "max_new_tokens", "data_order"),
     *("engine", "dtype"),
 )
-"""Keys of `training` that decide what a policy that never moves answers at a step."""
+"""Keys of `training` that decide what a policy that never changes answers at a step."""
 
 
 def change_in_training(quantity: str) -> Measure:
-    """A metric over the last fifth of the steps, less that of the run whose rewards are always 0, on the same steps, by seed.
+    """Return the measure of a metric over the last fifth of the steps, minus that of a run in which nothing is learned.
 
-    Such rewards move no weight. So the two differ by what training did: they have the same prompts, which differ
-    from those of the first steps. Where the suite has no such run, nothing can be said.
+    The rewards of that run are always 0, which moves no weight. The two runs are compared by seed and on the same
+    steps, so they have the same prompts; the first steps have other prompts. So the difference is what training did. If
+    the suite has no such run, the measurement is not testable.
     """
 
     def measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
@@ -51,27 +52,29 @@ def change_in_training(quantity: str) -> Measure:
 def _untrained(
     untrained: pd.DataFrame, condition: Condition, steps: int, suite: Suite, orders: Mapping[Run, object]
 ) -> pd.DataFrame:
-    """Of the runs whose rewards are always 0, the rows of those that saw the condition's prompts."""
+    """Return the rows of the runs whose rewards are always 0 and that saw the condition's prompts."""
     if not _on_the_suites_problems(condition, suite):
         return untrained.iloc[:0]
     model, prompt, _, _ = condition.run
     here = untrained[(untrained["model"] == model) & (untrained["prompt"] == prompt) & (untrained["steps"] == steps)]
     alike = [
-        orders.get(run) == orders[condition.run]
-        and not suite.algorithms[run[-1]].weight_decay  # which moves weights too
+        orders.get(run) == orders[condition.run] and not suite.algorithms[run[-1]].weight_decay  # it moves weights too
         for run in here[CONDITION].itertuples(index=False, name=None)
     ]
     return here[np.array(alike, dtype=bool)]
 
 
 def _on_the_suites_problems(condition: Condition, suite: Suite) -> bool:
-    """Whether a run is trained on all training problems, as rewards on votes are not."""
+    """Whether a run is trained on all training problems; with rewards on votes, for example, it is not."""
     reward = suite.rewards[condition.reward]
     return reward.training_set == "truth" and reward.problems is None
 
 
 def _orders(suite: Suite) -> dict[Run, object]:
-    """What decides which prompts a run sees at a step, and how often it answers each; an order of each seed by the run's ends."""
+    """Return, for each run, all that decides which prompts it sees at a step, and how often it answers each.
+
+    If each seed has an order of its own, the order depends on the run's ends.
+    """
     found: dict[Run, object] = {}
     for run in suite.runs:
         training = suite.algorithms[run.variant]
@@ -82,13 +85,13 @@ def _orders(suite: Suite) -> dict[Run, object]:
 
 
 def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
-    """A run that several experiments have is one."""
+    """Return the quantity of each seed; a run that several experiments have counts once."""
     values = rows.drop_duplicates("seed").set_index("seed")[f"{quantity}_last"].astype(float)
     return values[values.notna()]
 
 
 def _missing(condition: Condition, steps: int, suite: Suite) -> str:
     if not _on_the_suites_problems(condition, suite):
-        return f"{condition.reward} trains on other problems than a run with rewards that are always 0"
+        return f"{condition.reward} trains on other problems than the control run (rewards always 0), so they cannot be compared"
     of = " and ".join(filter(None, (condition.model, condition.prompt)))
-    return f"no run with rewards that are always 0 of {of} over {steps} steps and with the same seeds to compare with"
+    return f"no control run (rewards always 0) of {of} with {steps} steps and the same seeds"

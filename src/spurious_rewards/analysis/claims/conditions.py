@@ -12,7 +12,7 @@ from spurious_rewards.config.suite import Suite
 
 
 def select(frame: pd.DataFrame, rule: Rule, suite: Suite) -> pd.DataFrame:
-    """The rows of the first of the rule's experiments that has all its conditions; none if no experiment has them."""
+    """Return the rows of the first of the rule's experiments that has all its conditions; no rows if none has."""
     for experiment in rule.experiments:
         here = frame[frame["experiment"] == experiment]
         if experiment in suite.experiments and len(here):
@@ -43,7 +43,10 @@ def _of_conditions(frame: pd.DataFrame, experiment: str, rule: Rule, suite: Suit
 
 
 def _has_all(rows: pd.DataFrame, experiment: str, rule: Rule, suite: Suite) -> bool:
-    """Whether the rewards and prompts that the rule names are there, and with a model all that the suite has of them for it."""
+    """Whether the rows have all rewards and prompts that the rule names.
+
+    They must also have, of each model in them, all runs that the suite has for the rule.
+    """
     named = {"reward": rule.rewards, "prompt": rule.prompts if isinstance(rule.prompts, tuple) else ()}
     there = {column: set(rows[column]) if column in rows else set(keys) for column, keys in named.items()}
     if not len(rows) or not all(set(keys) <= there[column] for column, keys in named.items()):
@@ -58,14 +61,14 @@ def _has_all(rows: pd.DataFrame, experiment: str, rule: Rule, suite: Suite) -> b
 
 @dataclass(frozen=True)
 class Planned:
-    """The runs that a suite has for a rule, without their seeds, and the steps of each; 0 of models before training."""
+    """The runs that a suite has for a rule, without their seeds, and their steps; 0 for models before training."""
 
     experiment: str
     runs: dict[Run, int]
 
 
 def planned(rule: Rule, suite: Suite) -> Planned | None:
-    """What a suite has for a rule: of the first of its experiments that has all its conditions; None if none has."""
+    """Return the runs of the first of the rule's experiments that has all its conditions; None if none has."""
     for name in rule.experiments:
         if name in suite.experiments:
             experiment = suite.experiments[name]
@@ -86,12 +89,15 @@ def planned(rule: Rule, suite: Suite) -> Planned | None:
 
 
 def behaving(suite: Suite, behaviour: str) -> list[str]:
-    """The models of a behaviour; one that starts from the end of a run is RL-trained already, and none of them."""
+    """Return the models with a behaviour.
+
+    A model that starts from the end of a run is left out, because it is RL-trained already.
+    """
     return [key for key, model in suite.models.items() if model.behaviour == behaviour and model.source != "run"]
 
 
 def variants(rule: Rule, suite: Suite) -> list[str]:
-    """The variants that a rule names and the suite has, with the optimizer that the rule names."""
+    """Return the variants that the rule names and the suite has, with the optimizer that the rule names."""
     return [
         name
         for name, training in suite.algorithms.items()
@@ -100,7 +106,10 @@ def variants(rule: Rule, suite: Suite) -> list[str]:
 
 
 def benchmark_of(experiment: str, rule: Rule, suite: Suite) -> str:
-    """The benchmark that a rule looks at in an experiment; "" where that has none that cannot be known."""
+    """Return the benchmark that a rule looks at in an experiment.
+
+    For "generated" it is the first benchmark that cannot be known, or "" if there is none.
+    """
     if rule.benchmark != "generated":
         return rule.benchmark
     asked = suite.benchmarks_of(suite.experiments[experiment])
@@ -108,7 +117,10 @@ def benchmark_of(experiment: str, rule: Rule, suite: Suite) -> str:
 
 
 def cannot_be_known(suite: Suite, problems: str) -> bool:
-    """Whether no pretraining corpus can hold a problem set: it is drawn from a seed, and no organism's corpus has any of it."""
+    """Whether no pretraining corpus can hold a problem set.
+
+    That is so if the set is generated from a seed, and no organism's corpus has any of it.
+    """
     found = suite.problems[problems]
     if found.generated is None:
         return bool(found.reasoning_gym)

@@ -1,4 +1,4 @@
-"""The numbers that a suite's claims are judged by."""
+"""The numbers by which a suite's claims are judged."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,15 @@ from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.config.suite import Suite
 
 Frames = Mapping[str, pd.DataFrame]
-"""The numbers by what they are, each with a column `experiment`; what was not made is not there.
+"""Name -> the numbers of that name, with a column `experiment`. Numbers that were not made are missing.
 
-headline, comparisons, before: as the stage `score` leaves them; rates: tables.Rates; scores: tables.Scores; labels:
-`analysis.labels`; training: `analysis.training.last_fifth`; contributions, clipping, control: the numbers of the exhibits of
-these kinds; memorization: `analysis.contamination.memorization`.
+- headline, comparisons, before: as the stage `score` leaves them
+- rates: tables.Rates
+- scores: tables.Scores
+- labels: `analysis.labels`
+- training: `analysis.training.last_fifth`
+- contributions, clipping, control: the numbers of the exhibits of these kinds
+- memorization: `analysis.contamination.memorization`
 """
 
 Run: TypeAlias = tuple[str, str, str, str]
@@ -36,25 +40,25 @@ class Evidence:
     smallest: Mapping[str, float]
 
     def has(self, *frames: str) -> bool:
-        """Whether all of these were made."""
+        """Whether all these numbers were made."""
         return set(frames) <= self.frames.keys()
 
     def grid(self, experiment: str, run: Run, benchmark: str, step: int) -> pd.DataFrame | None:
-        """Rates of a run at a step, a row a seed, columns (rate or "samples", id); None where there are none."""
+        """Return the rates of a run at a step, one row per seed, columns (rate or "samples", id); None without any."""
         rows = self._rates.get((experiment, *run, benchmark, step))
         if rows is None:
             return None
         grid = rows.pivot(index="seed", columns="id", values=["samples", "accuracy", "code_rate", "right_with_code"])
-        return grid.dropna()  # a seed that lacks problems
+        return grid.dropna()  # without seeds that lack problems
 
     def untrained(self, experiment: str, run: Run, benchmark: str) -> pd.DataFrame | None:
-        """Rates of the model that a run started from, or of which it is; a row a seed, -1 where seeds share it."""
+        """Return the rates of a run's model before training, one row per seed, or row -1 if seeds share it."""
         return self.grid(experiment, (*run[:2], *BEFORE), benchmark, 0)
 
     def change(
         self, experiment: str, run: Run, benchmark: str, step: int, rate: str, before: Before | None = None
     ) -> pd.DataFrame | None:
-        """Change of a rate from before training to a step, seeds x problems; None where either was not measured."""
+        """Return the change of a rate from before training to a step, seeds x problems; None if one is missing."""
         untrained_of = (before.experiment, before.benchmark) if before else (experiment, benchmark)
         after = self.grid(experiment, run, benchmark, step)
         untrained = self.untrained(untrained_of[0], run, untrained_of[1])

@@ -1,7 +1,7 @@
-"""The claims ledger: what each rule of `config.claims` makes of the numbers of a suite, one row a claim.
+"""The claims ledger: what each rule of `config.claims` makes of the numbers of a suite, one row per claim.
 
-A measure (`measures`) gives one measurement a condition, with its interval; `verdicts` turns intervals into verdicts, and `words`
-says both in words.
+A measure (`measures`) gives one measurement per condition, with its interval. `verdicts` turns intervals into verdicts,
+and `words` describes both.
 """
 
 from collections.abc import Hashable, Sequence
@@ -29,21 +29,25 @@ LEDGER: Columns = {
 
 
 def ledger(claims: Ledger, suite: Suite, frames: Frames, paper: Suite) -> pd.DataFrame:
-    """One row a claim, in the ledger's order.
+    """Return the ledger, one row per claim, in the order of the claims.
 
-    `verdict` is that within the suite. `paper_claim` is the same where it was judged on all that the paper's suite has for the
-    rule, defined as there (`paper_conditions`), else "not run"; empty for what the paper does not claim. Effect, interval, n (of
-    `n_of`), k and seeds are of the condition that decides (`measured_on`): with several, the one furthest from supporting the
-    claim, or the nearest where one is enough; empty where nothing was measured. `exhibit` is a key of the suite, empty for what
-    was not run. `reading` says where an effect is too small to matter, and what the interval was corrected for.
-    `by_construction` stands beside what an organism supports. `same_as` is the first claim that has the same measurements held
-    against the same limit: both are one finding. `remark` says why there is no verdict, or what stands in its way.
+    - `verdict` is the verdict within the suite.
+    - `paper_claim` is the same verdict, if it was judged on all that the paper's suite has for the rule, defined as
+      there (`paper_conditions`). Otherwise it is "not run". It is empty for what the paper does not claim.
+    - The effect, interval, n (of `n_of`), k and seeds belong to the condition that decides (`measured_on`). Of several
+      it is the one furthest from supporting the claim, or the nearest if one is enough. They are empty where nothing
+      was measured.
+    - `exhibit` is a key of the suite; it is empty for what was not run.
+    - `reading` says where an effect is too small to matter, and what the interval was corrected for.
+    - `by_construction` is set if a suite with an organism supports a claim that the organism was made to show.
+    - `same_as` is the first claim that compares the same measurements with the same limit: the two are one finding.
+    - `remark` says why there is no verdict, or what limits it.
 
     Args:
         claims: the claims and their rules.
-        suite: as it ran.
-        frames: its numbers.
-        paper: the suite that is the paper's.
+        suite: the suite as it ran.
+        frames: the suite's numbers.
+        paper: the paper's suite.
     """
     evidence = Evidence(suite, frames, {str(unit): effect for unit, effect in claims.smallest.items()})
     first: dict[Hashable, str] = {}
@@ -59,7 +63,10 @@ def ledger(claims: Ledger, suite: Suite, frames: Frames, paper: Suite) -> pd.Dat
 
 
 def counts(ledger: pd.DataFrame) -> str:
-    """How many claims have each verdict, what an organism was made to show apart, and how many distinct findings they are."""
+    """Say how many claims have each verdict, and how many distinct findings those are.
+
+    Supported claims that an organism was made to show are counted apart.
+    """
     verdicts = ledger["verdict"].value_counts()
     made = ledger["by_construction"].fillna("").ne("")
     said = []
@@ -103,9 +110,9 @@ def _effect(judgement: Judgement, n_of: str) -> dict[str, Any]:
 
 
 def _finding(claim: Claim, found: Sequence[Measurement], claims: Ledger) -> Hashable:
-    """What is the same of two claims that are one finding: measurements, and what they are held against.
+    """Return a key that two claims share if they are one finding: the measurements, and what they are compared with.
 
-    The experiment is not of it: several may have the same runs.
+    The experiment is not part of it, because several experiments may have the same runs.
     """
     rule = claim.rule
 
@@ -113,7 +120,7 @@ def _finding(claim: Claim, found: Sequence[Measurement], claims: Ledger) -> Hash
         return tuple((*each.run, each.benchmark) for each in condition.both)
 
     def told(value: float) -> float | None:
-        return None if pd.isna(value) else value  # no NaN equals another
+        return None if pd.isna(value) else value  # NaN does not equal itself
 
     rows = frozenset((of(each.condition), *map(told, (each.value, *each.interval())), each.testable) for each in found)
     limit = rule.threshold if rule.threshold is not None else claims.smallest[MEASURES[rule.measure].unit]
@@ -127,7 +134,7 @@ def _paper_claim(claim: Claim, verdict: str, found: Sequence[Measurement], suite
 
 
 def _exhibit(claim: Claim, found: Sequence[Measurement], suite: Suite) -> str:
-    """The first of the claim's exhibits that the suite has and that shows the models measured."""
+    """Return the first of the claim's exhibits that the suite has and that shows the models measured; "" if none."""
     models = {of.model for each in found for of in each.condition.both} & suite.models.keys()
     for name in claim.exhibits:
         if name in suite.exhibits and (

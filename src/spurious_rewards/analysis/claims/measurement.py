@@ -1,4 +1,4 @@
-"""What a claim is judged by: the value of one condition, its interval at any confidence, and its difference from another."""
+"""What a claim is judged by: the value of a condition, its interval at any confidence, and differences of values."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -15,12 +15,15 @@ from spurious_rewards.config.endpoints import CONDITION
 from spurious_rewards.statistics.crossed import as_proportion, crossed
 
 Ends = Callable[[float], tuple[float, float]]
-"""The ends of the interval of a confidence, in (0, 1)."""
+"""A function from a confidence, in (0, 1), to the two ends of an interval."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a measurement is of; "" is what it has none of. `against` is what was taken off."""
+    """The condition that a measurement belongs to.
+
+    Fields that do not apply are "". `against` is the condition whose value was subtracted.
+    """
 
     experiment: str = ""
     model: str = ""
@@ -32,7 +35,7 @@ class Condition:
 
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> "Condition":
-        """Of a row of a table; of columns that it lacks there is none."""
+        """Return the condition of a row of a table; fields without a column are ""."""
         names = ("experiment", *CONDITION, "benchmark")
         given: dict[str, Any] = {name: str(row[name]) for name in names if name in row and not pd.isna(row[name])}
         return cls(**given)
@@ -44,11 +47,11 @@ class Condition:
 
     @property
     def both(self) -> "tuple[Condition, ...]":
-        """The condition, and what was taken off."""
+        """The condition, and the one whose value was subtracted."""
         return (self,) if self.against is None else (replace(self, against=None), *self.against.both)
 
     def matches(self, other: "Condition", changed: Collection[str]) -> bool:
-        """Whether the two differ in nothing but what may (keys of `config.claims.Others`)."""
+        """Whether the two differ only in what may differ (keys of `config.claims.Others`)."""
         free = {key.removesuffix("s") for key in changed} | ({"prompt"} if "models" in changed else set())
         names = {"experiment", *CONDITION, "benchmark"} - free
         return all(getattr(self, name) == getattr(other, name) for name in names)
@@ -56,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Grid:
-    """Values of seeds (rows) and problems (columns), which no mean of theirs leaves `least` or `most`."""
+    """Values of seeds (rows) and problems (columns); no mean of them is below `least` or above `most`."""
 
     values: pd.DataFrame
     least: float
@@ -64,14 +67,14 @@ class Grid:
 
     @property
     def ends(self) -> Ends:
-        """Of the interval of the mean over seeds and problems, crossed; Wilson's of a rate."""
+        """The ends of the interval of the mean over seeds and problems, crossed; rates have Wilson's."""
         found = crossed(self.values.to_numpy(float), largest=max(-self.least, self.most))
         if (self.least, self.most) == (0, 1):
             return as_proportion(found).ends
         return found.within(self.least, self.most).ends
 
     def less(self, other: "Grid") -> "Grid | None":
-        """The difference over the seeds and problems that both have; None where they share none of either."""
+        """Return the difference over the seeds and problems that both have; None if they share none of either."""
         both = aligned(self.values, other.values)
         if both is None:
             return None
@@ -83,9 +86,10 @@ class Grid:
 class Measurement:
     """A value with its interval, over `n` problems (or what `Measured.of` says) with `k` responses each.
 
-    `seeds` are those of all that was compared. One that is not `testable` says nothing, for the reason `why`; `note` is what a
-    reader must know of one that counts, as what was left out of it. `made_of` is what the value is the mean of: a grid, or one
-    value a seed (a series by seed); None where the interval was made elsewhere.
+    `seeds` is the number of seeds; for a difference it counts the seeds that both sides have, or the smaller number if
+    they share none. A measurement that is not `testable` says nothing, for the reason `why`. `note` is what a reader
+    must know of a testable one, for example what was left out. `made_of` is what the value is the mean of: a grid, or
+    one value per seed (a series by seed). It is None if the interval was computed elsewhere.
     """
 
     condition: Condition
@@ -100,19 +104,21 @@ class Measurement:
     made_of: "Grid | pd.Series[float] | None" = field(default=None, repr=False, compare=False)
 
     def interval(self, confidence: float = statistics.CONFIDENCE) -> tuple[float, float]:
-        """The ends of the interval of a confidence; NaN where there is none."""
+        """Return the ends of the interval at a confidence; NaN if there is none."""
         return self.ends(confidence)
 
     def untestable(self, why: str) -> "Measurement":
-        """The same, saying nothing."""
+        """Return the measurement as one that says nothing, with the reason."""
         return replace(self, testable=False, why=why)
 
     def less(self, other: "Measurement") -> "Measurement":
-        """The difference from another: paired by seed and problem where both are grids that share them, by seed where both
-        have one value a seed and share seeds.
+        """Return the difference from another measurement.
 
-        Where nothing is shared, or only seeds of different problems, the interval reaches from the one's lower end less the
-        other's upper end to the reverse: no standard error of a difference is larger than the sum of the two.
+        It is paired by seed and problem if both are grids that share seeds and problems. It is paired by seed if both
+        have one value per seed and share seeds.
+
+        Otherwise the lower end is this one's lower end minus the other's upper end, and the upper end the reverse. That
+        is wide enough, because no standard error of a difference is larger than the sum of the two.
         """
         paired = self._paired(other)
         found = paired or replace(
@@ -145,7 +151,7 @@ class Measurement:
 
 
 def of_grid(condition: Condition, grid: Grid, k: float) -> Measurement:
-    """The mean of a grid, with its interval over seeds and problems."""
+    """Return the mean of a grid, with its interval over seeds and problems."""
     seeds, problems = grid.values.shape
     return Measurement(condition, float(grid.values.to_numpy().mean()), problems, k, seeds, grid.ends, made_of=grid)
 
@@ -158,7 +164,7 @@ def of_seeds(
     least: float = -math.inf,
     most: float = math.inf,
 ) -> Measurement:
-    """The mean of one value a seed, with Student's interval, cut off at bounds that no value passes."""
+    """Return the mean of one value per seed, with Student's interval, cut off at bounds that no value passes."""
     array = np.asarray(values, dtype=np.float64)
 
     def ends(confidence: float) -> tuple[float, float]:
@@ -180,9 +186,10 @@ def ready(
     seeds: float = math.nan,
     freedom: float = math.inf,
 ) -> Measurement:
-    """A value whose 95 % interval was made elsewhere.
+    """Return a value whose 95 % interval was computed elsewhere.
 
-    At another confidence each half of it grows as Student's quantile does; `freedom` are its degrees of freedom.
+    At another confidence, each half of the interval grows as Student's quantile does; `freedom` are its degrees of
+    freedom.
     """
 
     def ends(confidence: float) -> tuple[float, float]:

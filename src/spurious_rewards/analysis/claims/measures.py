@@ -1,4 +1,4 @@
-"""The measures that a claim can be judged by: for each what it reads, what its values are, and how a reader is told."""
+"""The measures by which a claim can be judged: what each reads, what its values are, and how a reader is told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from spurious_rewards.config.claims import READS, Measure, Rule, Unit, Where
 
 @dataclass(frozen=True)
 class Measured:
-    """The frames that a measure reads, how its measurements come about, and what its values are.
+    """A measure: the frames that it reads, the function that makes its measurements, and what its values are.
 
-    `of` is what its n counts, `over` what an interval needs two of. `of_training` says that its seeds are runs of training: one
-    seed says nothing of how another would have come out.
+    `of` says what n counts. `over` says what an interval needs at least two of. `of_training` says that seeds are runs
+    of training, so that one seed does not say how another would have come out.
     """
 
     frames: tuple[str, ...]
@@ -32,7 +32,7 @@ def _over_training(quantity: str, unit: Unit, what: str) -> Measured:
         ("training",),
         against_untrained.change_in_training(quantity),
         unit,
-        f"{what} in the last fifth of the steps, less that of a run whose rewards are always 0",
+        f"{what} in the last fifth of the steps, minus that of a run whose rewards are always 0",
         of="steps",
         over="seeds",
         of_training=True,
@@ -58,18 +58,21 @@ MEASURES: dict[Measure, Measured] = {
         ("headline", "rates"),
         values.over_random,
         "points",
-        "accuracy after training less the random reward's",
+        "accuracy after training minus accuracy after training under the random reward",
         of_training=True,
     ),
     "over best prompt": Measured(
         ("headline", "rates"),
         values.over_best_prompt,
         "points",
-        "accuracy after training less that before it under the best prompt, which held-out problems chose",
+        "accuracy after training minus accuracy before training under the best prompt (chosen on held-out problems)",
         of_training=True,
     ),
     "accuracy over own prompt": Measured(
-        ("before", "rates"), values.over_own_prompt, "points", "accuracy before training less the own prompt's"
+        ("before", "rates"),
+        values.over_own_prompt,
+        "points",
+        "accuracy under this prompt minus accuracy under the model's own prompt, both before training",
     ),
     "share of code": Measured(
         ("before", "rates"), values.share_of_code, "share", "share of responses with code before training"
@@ -78,7 +81,7 @@ MEASURES: dict[Measure, Measured] = {
         ("before", "rates"),
         values.code_over_language,
         "points",
-        "accuracy before training of responses with code less that of the others",
+        "accuracy of responses with code minus accuracy of the other responses, before training",
     ),
     "change of code": Measured(
         ("headline", "rates"),
@@ -99,14 +102,14 @@ MEASURES: dict[Measure, Measured] = {
         ("contributions",),
         values.contribution,
         "share",
-        "what a switch of strategy contributes to the gain of the rewards that steered the strategy",
+        "share of the gain that comes from problems with this switch of strategy, pooled over the rewards that steered it",
         of_training=True,
     ),
     "same strategy": Measured(
         ("before", "rates"),
         values.same_strategy,
         "r",
-        "Cohen's kappa of code in responses to a problem and to the original one before training",
+        "Cohen's kappa between the use of code on a changed problem and on the original, before training",
     ),
     "code with accuracy": Measured(
         ("scores",),
@@ -132,7 +135,7 @@ MEASURES: dict[Measure, Measured] = {
         ("memorization",),
         of_probes.memorization,
         "points",
-        "share of problems completed word for word from their beginning, less that of problems no corpus holds",
+        "share of problems completed word for word from their beginning, minus that of problems in no corpus",
     ),
     "alarms": Measured(
         ("control",),
@@ -162,9 +165,9 @@ MEASURES: dict[Measure, Measured] = {
 
 
 def measure(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """A measurement a condition of the rule; with `against`, differences between conditions.
+    """Return one measurement per condition of the rule; with `against`, the differences between conditions.
 
-    A condition of which something in `where` does not hold stays, and is not testable.
+    A condition for which part of `where` does not hold is kept, and is not testable.
     """
     found = _measurements(rule, evidence)
     if rule.against is not None:
@@ -188,9 +191,9 @@ def _measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """The measurements, with those not testable of whose condition `where` does not hold.
+    """Return the measurements; those for whose condition `where` does not hold are not testable.
 
-    Since many are looked at to find some, the interval is corrected for how many (Bonferroni).
+    The interval is corrected for the number of conditions (Bonferroni): among many, some pass by chance.
     """
     confidence = corrected(len(found))
     changed = where.changed
@@ -204,7 +207,8 @@ def _holding(found: list[Measurement], where: Where, rule: Rule, evidence: Evide
     }
     measured = MEASURES[where.measure]
 
-    # What another measure is not of, as entropy of a benchmark or what is measured before training of a reward, may differ.
+    # Fields that do not apply to the other measure may differ: entropy has no benchmark, and a model before training
+    # has no reward.
     free = {*changed, *(key for key in ("benchmark", "rewards", "variants") if key not in READS[where.measure])}
     there = {
         name: _measurements(rule.model_copy(update={**asked, "experiments": (name,), **changed}), evidence)

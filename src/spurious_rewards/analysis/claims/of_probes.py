@@ -1,4 +1,4 @@
-"""Measures of what no run of the suite is: what models know by heart, one rollout batch, and the bandit."""
+"""Measures that do not come from the suite's runs: what models know by heart, one rollout batch, and the bandit."""
 
 import math
 from typing import Any
@@ -12,14 +12,14 @@ from spurious_rewards.analysis.claims.measurement import Condition, Measurement,
 from spurious_rewards.config.claims import Rule
 from spurious_rewards.config.training import OPTIMIZERS
 
-CORPUS_KNOWN = "how much of the benchmark its corpus holds is known: measure alarms is of such models"
-NOT_KNOWABLE = "no corpus can hold the benchmark's problems"
-NO_CONTROL = "partial_prompt has no problems that no corpus can hold, to compare with"
+CORPUS_KNOWN = "its corpus is known, so this test does not apply; use measure alarms"
+NOT_KNOWABLE = "the benchmark is generated, so no corpus can contain it"
+NO_CONTROL = "partial_prompt has no generated problems to compare with"
 NOT_ASKED = "partial_prompt does not ask for this benchmark's problems"
 
 
 def memorization(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """How much more often a model completes a benchmark's problems than problems that it cannot know."""
+    """Measure how much more often a model completes a benchmark's problems than problems that it cannot know."""
     suite, found = evidence.suite, evidence.frames["memorization"]
     benchmark = suite.benchmarks.get(rule.benchmark)
     if benchmark is None:
@@ -53,7 +53,7 @@ def _of_problem_set(model: str, benchmark: str, row: dict[Any, Any]) -> Measurem
 
 
 def probe(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """The bias of one rollout batch, for each model and variant."""
+    """Measure the bias of one rollout batch, for each model and variant."""
     found = evidence.frames["clipping"]
     models = behaving(evidence.suite, rule.models) if rule.models else list(evidence.suite.models)
     here = (found["part"] == "probe") & found["variant"].isin(variants(rule, evidence.suite))
@@ -62,7 +62,7 @@ def probe(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _of_batches(row: dict[Any, Any]) -> Measurement:
-    """One value a seed, where there are several; of one, as the exhibit has it, over its pairs."""
+    """Return the mean of one value per seed; if there is one seed, the mean over its pairs, as the exhibit has it."""
     condition = Condition(model=row["model"], variant=row["variant"])
     if row["seeds"] > 1:
         seeds = [int(seed) for seed in str(row["seed_numbers"]).split()]
@@ -73,7 +73,10 @@ def _of_batches(row: dict[Any, Any]) -> Measurement:
 
 
 def alarms(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """How many of an organism's models have a clear gain, of those with such a share of the benchmark in their corpus."""
+    """Measure how many of an organism's models have a clear gain, at the share of the benchmark in their corpus.
+
+    The rule's `leaked` says which share.
+    """
     found = evidence.frames["control"].rename(columns={"test": "reward"})
     found = found[(found["part"] == "rates") & (found["leaked"] == rule.leaked)]
     return [_of_models(row) for row in select(found, rule, evidence.suite).to_dict("records")]
@@ -89,7 +92,7 @@ def _of_models(row: dict[Any, Any]) -> Measurement:
 
 
 def bandit(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Change of the bandit's mean log odds from the start, which is the same in every run, to the last step."""
+    """Measure the change of the bandit's mean log odds from the start, which is the same in every run, to the end."""
     found = evidence.frames["clipping"]
     found = found[(found["part"] == "bandit") & found["variant"].isin(rule.variants)]
     found = found[found["optimizer"] == rule.optimizer] if rule.optimizer else found

@@ -1,4 +1,4 @@
-"""Whether what a claim was judged by is the paper's own: all that its suite has for the rule, defined as there."""
+"""Whether a claim was judged on all that the paper's suite has for its rule, defined as there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,14 +23,14 @@ NO_RESULT = {
     ),
     *("segment_steps", "eval_every", "rollouts_every"),
 }
-"""Keys of models, problems, training and so on that say nothing of what is measured."""
+"""Keys of models, problems, training and so on that do not affect what is measured."""
 
 
 def are_the_papers(rule: Rule, found: Sequence[Measurement], suite: Suite, paper: Suite) -> bool:
-    """Whether all models that the paper's suite has for the rule were measured, and no other, and all is defined as there.
+    """Whether exactly those models were measured that the paper's suite has for the rule, and all is defined as there.
 
-    Compared are models (ids and revisions), prompts, rewards, data sets, evaluation, votes, the algorithm of every variant, and
-    the steps of every run; not what a job runs on.
+    Models (ids and revisions), prompts, rewards, data sets, evaluation, votes, the algorithm of every variant, and the
+    steps of every run are compared. What a job runs on is not.
     """
     measured = {name for each in found for of in each.condition.both for name in of.model.split(" and ")}
     if not measured <= paper.models.keys():
@@ -51,13 +51,13 @@ def are_the_papers(rule: Rule, found: Sequence[Measurement], suite: Suite, paper
 
 
 def _of_all(suite: Suite) -> dict[str, Any]:
-    """What every number depends on."""
+    """Return the settings that every number depends on."""
     keys = ("data_seed", "overlap", "organism", "vote", "vote_problems", "sampling", "strategies", "imports")
     return {key: _plain(getattr(suite, key)) for key in keys}
 
 
 def _defined(rule: Rule, runs: Planned, suite: Suite) -> dict[str, Any]:
-    """What the numbers of a rule depend on, by what it is."""
+    """Return the settings that the numbers of a rule depend on, by kind."""
     models = {run.model for run in runs.runs}
     rewards = {run.reward for run in runs.runs if run.reward}
     sets = {suite.training_problems, *filter(None, (suite.rewards[name].problems for name in rewards))}

@@ -1,4 +1,4 @@
-"""What each measure of accuracies and code reads out of a suite's numbers: one measurement a condition."""
+"""The measures of accuracies and code: each reads a suite's numbers and returns one measurement per condition."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -23,9 +23,9 @@ Row: TypeAlias = dict[Any, Any]
 Measure: TypeAlias = Callable[[Rule, Evidence], list[Measurement]]
 
 LEAST_MODELS = 4
-"""With fewer, Fisher's interval of a correlation does not exist."""
+"""The fewest models of a correlation: with fewer, Fisher's interval does not exist."""
 
-NOTHING_TO_LEARN = "nothing to learn from: no rewards of a group differed"
+NOTHING_TO_LEARN = "nothing to learn from: all rewards within each group were equal"
 NO_BOX = "no response had a box, before training or after"
 
 
@@ -33,7 +33,7 @@ NO_BOX = "no response had a box, before training or after"
 
 
 def change_of(rate: str) -> Measure:
-    """Change of a rate of responses from before training to its end, or to where variants are equally long."""
+    """Return the measure of a rate's change from before training to its end, or to where variants are equally long."""
 
     def measurements(rule: Rule, evidence: Evidence) -> list[Measurement]:
         found = []
@@ -49,7 +49,10 @@ def change_of(rate: str) -> Measure:
 
 
 def coverage(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Change of pass@k from before training to its end, for k all samples, where it is whether any of them is right."""
+    """Measure the change of pass@k from before training to its end.
+
+    k is the number of samples, so pass@k is whether any sample is right.
+    """
     found = []
     for row in _at_the_end(rule, evidence):
         here = Condition.of(row)
@@ -65,7 +68,7 @@ def coverage(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def over_random(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy after training less that of the experiment's random reward after as many steps, over the seeds of both."""
+    """Measure accuracy after training minus that of the random reward after as many steps, over the seeds of both."""
     found = []
     for row in _at_the_end(rule, evidence):
         here = Condition.of(row)
@@ -84,7 +87,7 @@ def over_random(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def over_best_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy after training less that before it under the model's best prompt, over the seeds of both."""
+    """Measure accuracy after training minus that before it under the model's best prompt, over the seeds of both."""
     found = []
     for row in _at_the_end(rule, evidence):
         here, best = Condition.of(row), row.get("best_prompt")
@@ -99,7 +102,7 @@ def over_best_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _at_the_end(rule: Rule, evidence: Evidence) -> list[Row]:
-    """Rows of headline, or of comparisons where a rule says at equal what, of the rule's conditions."""
+    """Return the headline's rows of the rule's conditions, or those of comparisons if the rule has `equal`."""
     frame = evidence.frames["comparisons" if rule.equal else "headline"]
     if rule.equal:
         frame = frame[frame["comparison"] == f"equal {rule.equal}"]
@@ -116,9 +119,10 @@ def _accuracy(rates: pd.DataFrame) -> Grid:
 
 
 def code_with_accuracy(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """For each model Pearson's r between changes of code and of accuracy since the start, over rewards and evaluations.
+    """Measure Pearson's r between changes of code and of accuracy since the start, for each model.
 
-    One r a seed that has all the rewards; the interval is Student's over seeds, cut off at -1 and 1.
+    r is taken over rewards and evaluations. There is one r for each seed that has all the rewards. The interval is
+    Student's over seeds, cut off at -1 and 1.
     """
     found = []
     of_model = ["experiment", "model", "prompt", "benchmark"]
@@ -138,7 +142,10 @@ def code_with_accuracy(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def change_of_boxes(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Change of the share of responses with a box from before training to its end, with Student's interval over seeds."""
+    """Measure the change of the share of responses with a box from before training to its end.
+
+    The interval is Student's over seeds.
+    """
     found = []
     of_run = ["experiment", *CONDITION, "benchmark"]
     for key, run in _along_training(rule, evidence).groupby(of_run, observed=True, sort=False):
@@ -151,7 +158,7 @@ def change_of_boxes(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _along_training(rule: Rule, evidence: Evidence) -> pd.DataFrame:
-    """Scores of the rule's runs, each with its model's before training as step 0."""
+    """Return the scores of the rule's runs, each with its model's scores before training as step 0."""
     scores, suite = evidence.frames["scores"], evidence.suite
     kept = []
     for name in rule.experiments:
@@ -163,16 +170,17 @@ def _along_training(rule: Rule, evidence: Evidence) -> pd.DataFrame:
 
 
 def contribution(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """What a group of problems contributes to the gain."""
+    """Measure what a group of problems contributes to the gain."""
     chosen = select(evidence.frames["contributions"], rule, evidence.suite)
     chosen = chosen[chosen["group"] == rule.group]
     return [_from_columns(row, "partial_contribution", "there is no clear gain to share") for row in _rows(chosen)]
 
 
 def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Pearson's r over models between pass@k before training and the mean gain under the rewards (scipy's interval).
+    """Measure Pearson's r over models between pass@k before training and the mean gain under the rewards.
 
-    It is over the models that have both; its note says which were left out, and why.
+    The interval is scipy's. r is over the models that have both values. The measurement's note says which were left
+    out, and why.
     """
     every = change_of("accuracy")(rule, evidence)
     gains = [each for each in every if each.testable]
@@ -209,7 +217,7 @@ def pass_at_k_with_gain(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _left_out(gains: Sequence[Measurement], kept: pd.DataFrame) -> str:
-    """The models that are not among the `kept` ones, the rewards that do not count for those that are, and why."""
+    """Say which models are not `kept`, which rewards do not count for the kept ones, and why."""
     there = set(kept[["model", "prompt"]].itertuples(index=False, name=None))
     testable = {(each.condition.model, each.condition.prompt) for each in gains if each.testable}
     said = []
@@ -227,7 +235,7 @@ def _left_out(gains: Sequence[Measurement], kept: pd.DataFrame) -> str:
 
 
 def share_of_code(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Share of responses with code before training."""
+    """Measure the share of responses with code before training."""
     return [
         of_grid(condition, Grid(cast(pd.DataFrame, rates["code_rate"]), 0, 1), row["samples"])
         for row, condition, rates in _before(rule, evidence)
@@ -235,7 +243,7 @@ def share_of_code(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def over_own_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy before training under prompts that are not the model's own, less its own prompt's."""
+    """Measure accuracy before training under each prompt that is not the model's own, minus that under its own."""
     found = []
     for row, here, rates in _before(rule, evidence):
         own = evidence.suite.models[here.model].prompt
@@ -248,13 +256,14 @@ def over_own_prompt(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 LEAST_ANSWERED = 20
-"""Problems that a model must answer with code, and without: a ratio of fewer has an interval that covers too little."""
+"""How many problems a model must answer with code, and without: over fewer, a ratio's interval covers too little."""
 
 
 def code_over_language(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Accuracy of responses with code less that of the others, before training; the mean of the seeds that have both.
+    """Measure accuracy of responses with code minus that of the others, before training.
 
-    Not testable where either kind is rare: its few responses vary too little to tell how far their accuracy may lie off.
+    The value is the mean over the seeds that have both kinds. It is not testable where either kind is rare: its few
+    responses vary too little to tell how far off their accuracy may be.
     """
     found = []
     for row, here, rates in _before(rule, evidence):
@@ -268,7 +277,10 @@ def code_over_language(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def same_strategy(rule: Rule, evidence: Evidence) -> list[Measurement]:
-    """Cohen's kappa between code in responses to problems and to the changed ones of the same ids, before training."""
+    """Measure Cohen's kappa of code in responses to problems and to the changed ones of the same ids.
+
+    It is measured before training.
+    """
     found = []
     for row, here, rates in _before(rule, evidence):
         changed = cast(pd.DataFrame, rates["code_rate"])
@@ -282,7 +294,7 @@ def same_strategy(rule: Rule, evidence: Evidence) -> list[Measurement]:
 
 
 def _original(of: Condition, changed: pd.DataFrame, evidence: Evidence) -> pd.DataFrame | None:
-    """Code in responses to the first other benchmark of the experiment that has the ids of the changed problems."""
+    """Return code in responses to the experiment's first other benchmark with ids of the changed problems, or None."""
     suite = evidence.suite
     for name in suite.benchmarks_of(suite.experiments[of.experiment]):
         rates = evidence.untrained(of.experiment, of.run, name) if name != of.benchmark else None
@@ -292,7 +304,7 @@ def _original(of: Condition, changed: pd.DataFrame, evidence: Evidence) -> pd.Da
 
 
 def _of_values(values: statistics.Array, like: pd.DataFrame, of: Condition, row: Row) -> Measurement:
-    """The mean of values of seeds and problems, over the seeds that have one."""
+    """Return the mean of values of seeds and problems, over the seeds that have values."""
     frame = pd.DataFrame(values, index=like.index, columns=like.columns).dropna()
     if frame.empty:
         return _unknown(of, row, "all responses have code, or none has")
@@ -300,12 +312,12 @@ def _of_values(values: statistics.Array, like: pd.DataFrame, of: Condition, row:
 
 
 def _unknown(of: Condition, row: Row, why: str) -> Measurement:
-    """Of a model before training of which there is no value."""
+    """Return the measurement of a model before training that has no value, with the reason."""
     return ready(of, np.nan, np.nan, np.nan, row["problems"], row["samples"], row["seeds"]).untestable(why)
 
 
 def _before(rule: Rule, evidence: Evidence) -> Iterator[tuple[Row, Condition, pd.DataFrame]]:
-    """Rows of the rule's models before training, each with its condition and rates, seeds x problems."""
+    """Yield the rows of the rule's models before training, each with its condition and its rates, seeds x problems."""
     for row in _rows(select(evidence.frames["before"], rule, evidence.suite)):
         condition = Condition.of(row)
         rates = evidence.untrained(condition.experiment, condition.run, condition.benchmark)
@@ -318,7 +330,7 @@ def _rows(frame: pd.DataFrame) -> list[Row]:
 
 
 def _from_columns(row: Row, column: str, why: str) -> Measurement:
-    """A value of a table whose interval stands beside it; untestable where there is no value."""
+    """Return a value of a table with the interval in the columns beside it; not testable if there is no value."""
     value, low, high = (float(row[f"{column}{end}"]) for end in ("", "_low", "_high"))
     seeds = row.get("seeds", np.nan)
     freedom = max(seeds - 1, 1) if seeds > 1 else np.inf

@@ -1,4 +1,4 @@
-"""Verdicts on claims: what the intervals of measurements say of the rule that they are held against."""
+"""Verdicts on claims: what the intervals of measurements say about a rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "n
 
 
 def limit_of(rule: Rule | Where, smallest: float) -> float:
-    """Where the interval must end or begin: the rule's threshold, or the smallest effect that matters, below 0 for "below"."""
+    """Return the limit for the interval: the rule's threshold, or the smallest effect that matters.
+
+    The limit is below 0 if the rule expects "below".
+    """
     if rule.threshold is not None:
         return rule.threshold
     return -smallest if rule.expect == "below" else smallest
@@ -25,10 +28,11 @@ def limit_of(rule: Rule | Where, smallest: float) -> float:
 def verdict_of(
     of: Measurement, rule: Rule | Where, smallest: float, confidence: float, of_training: bool
 ) -> Literal["supported", "contradicted", "inconclusive", "not testable"]:
-    """What the interval of one condition says of a claim; no interval says nothing.
+    """Return what the interval of one condition says about a claim.
 
-    Nor does what one seed showed of training: its interval is over problems only, and says nothing of how another seed would
-    have come out. "no gain" is the denial of "above": with the same interval never both are supported.
+    Without an interval, the condition is inconclusive. So is one seed of training: its interval is over problems only,
+    and does not say how another seed would have come out. "no gain" is the denial of "above", so the same interval
+    never supports both.
     """
     if not of.testable:
         return "not testable"
@@ -44,18 +48,18 @@ def verdict_of(
 
 
 def corrected(conditions: int) -> float:
-    """The confidence at which one of so many intervals is looked at, where one is enough (Bonferroni)."""
+    """Return the confidence for one of so many intervals, if one of them is enough (Bonferroni)."""
     return statistics.CONFIDENCE if conditions <= 1 else 1 - (1 - statistics.CONFIDENCE) / conditions
 
 
 def alone(of: Measurement, of_training: bool) -> bool:
-    """Whether a measurement of training has one seed."""
+    """Whether a measurement of training has only one seed."""
     return of_training and of.seeds <= 1
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict of all conditions together, and which of them decides; `confidence` is that of the interval that decided."""
+    """The verdict of all conditions together, the condition that decides, and the confidence of its interval."""
 
     verdict: Verdict
     decisive: Measurement | None = None
@@ -63,12 +67,14 @@ class Judgement:
 
 
 def judge(found: Sequence[Measurement], rule: Rule, smallest: float, of_training: bool) -> Judgement:
-    """The verdict of all conditions together, and the condition that decides (none where nothing was measured).
+    """Return the verdict of all conditions together, and the condition that decides (none if nothing was measured).
 
-    all: contradicted if any contradicts, supported if all support. any: supported if any supports, contradicted if all
-    contradict. Otherwise inconclusive. Where one of several is enough, chance has as many tries: its interval is corrected for
-    their number (Bonferroni). Where no condition is testable, neither is the claim; a condition that is not testable beside
-    others neither supports nor contradicts.
+    - across "all": contradicted if any condition contradicts, supported if all support.
+    - across "any": supported if any condition supports, contradicted if all contradict.
+
+    Otherwise the claim is inconclusive. Where one condition of several is enough for a verdict, chance has as many
+    tries, so its interval is corrected for their number (Bonferroni). If no condition is testable, the claim is not. If
+    only some are not testable, those neither support nor contradict.
     """
     if not found:
         return Judgement("not run")
@@ -86,18 +92,18 @@ def judge(found: Sequence[Measurement], rule: Rule, smallest: float, of_training
         return Judgement(eager, _deciding(found, strict, [eager], rule), stricter)
     overall: Verdict = unanimous if set(plain) == {unanimous} else "inconclusive"
     wanted = [overall] if overall in plain else [each for each in plain if each != "not testable"]
-    # Where the correction decided against, the interval that it made is the one to show.
+    # If only the correction prevented this verdict, the corrected interval is the one to show.
     decided = stricter if eager in plain else statistics.CONFIDENCE
     return Judgement(overall, _deciding(found, plain, wanted, rule), decided)
 
 
 def _deciding(found: Sequence[Measurement], verdicts: Sequence[str], wanted: Sequence[str], rule: Rule) -> Measurement:
-    """Of the conditions with these verdicts the one that supports the claim least, or most where one is enough."""
+    """Return the condition with one of these verdicts that supports the claim least, or most if one is enough."""
     deciding = [each for each, verdict in zip(found, verdicts, strict=True) if verdict in wanted]
 
     def supports(each: Measurement) -> tuple[float, float]:
         low, high = each.interval()
-        # What has no interval supports nothing.
+        # A condition without an interval supports nothing.
         near = (low, each.value) if rule.expect == "above" else (-high, -each.value)
         return tuple(-np.inf if np.isnan(end) else float(end) for end in near)  # type: ignore[return-value]
 

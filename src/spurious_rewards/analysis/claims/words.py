@@ -1,4 +1,4 @@
-"""A claim in words: its rule, the condition that decided it, how its interval reads, and what limits its verdict."""
+"""A claim in words: its rule, the condition that decided, how its interval reads, and what limits its verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from spurious_rewards.config.suite import Suite
 from spurious_rewards.config.training import OPTIMIZERS
 
 IN_PERCENT: tuple[Unit, ...] = ("points", "probability", "share")
-"""Units that are fractions of 1 and shown times 100."""
+"""Units that are fractions of 1 and are shown times 100."""
 
 # ---------------------------------------------------------------- the rule
 
 
 def in_words(rule: Rule, smallest: Mapping[Unit, float]) -> str:
-    """A rule as a sentence, made from its data: what is measured, where, and what decides."""
+    """Return a rule as a sentence, made from its data: what is measured, where, and what decides."""
     measured = MEASURES[rule.measure]
     parts = [measured.words[0].upper() + measured.words[1:], *_conditions(rule)]
     if rule.against:
@@ -97,7 +97,7 @@ def _conditions(rule: Rule) -> list[str]:
 
 
 def measured_on(decisive: Measurement, conditions: int, rule: Rule, suite: Suite) -> str:
-    """The condition that decided, and of how many it is the least or the most favourable."""
+    """Return the condition that decided, and whether it is the least or the most favourable of several."""
     titles = _titles(suite)
     here, against = decisive.condition, decisive.condition.against
     words = []
@@ -130,7 +130,7 @@ def _titles(suite: Suite) -> dict[str, str]:
 
 
 def reading(found: Judgement, conditions: int, rule: Rule, smallest: Mapping[Unit, float]) -> str:
-    """How the interval that decided reads: whether what it leaves is too small to matter, and if it is corrected."""
+    """Return how the interval that decided reads: whether all it allows is too small to matter, and its correction."""
     if found.decisive is None or not found.decisive.testable:
         return ""
     unit = MEASURES[rule.measure].unit
@@ -151,11 +151,11 @@ def _number(value: float, unit: Unit) -> str:
     return f"{100 * value:.3g} {'%' if unit == 'share' else 'points'}" if unit in IN_PERCENT else f"{value:.3g}"
 
 
-# ---------------------------------------------------------------- what stands in the way
+# ---------------------------------------------------------------- what limits a verdict
 
 
 def remark(claim: Claim, found: Sequence[Measurement], suite: Suite, verdict: str) -> str:
-    """Why there is no verdict, or what limits it; and what the measurements leave out."""
+    """Return why there is no verdict, or what limits it, and what the measurements leave out."""
     notes = dict.fromkeys(each.note for each in found)
     return "; ".join(filter(None, (_in_the_way(claim, found, suite, verdict), *notes)))
 

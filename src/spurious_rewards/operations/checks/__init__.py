@@ -1,1 +1,1 @@
-"""What can be seen to go wrong before it does: functions of a study, or of a machine, that give findings."""
+"""Checks that see what will go wrong before it does: functions of a study or of a machine that yield findings."""

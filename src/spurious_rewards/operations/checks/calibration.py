@@ -1,4 +1,4 @@
-"""Whether the calibration beside a suite holds here: of which card, libraries, models and settings it is."""
+"""Check whether the calibration beside a suite holds here: for this card, these libraries, models and settings."""
 
 import shlex
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from spurious_rewards.stages.study import Study
 
 
 def read(study: Study) -> Calibrated:
-    """The calibration beside a suite's file; one that cannot be read is not used either."""
+    """Return the calibration beside a suite's file; what cannot be read or does not hold here is marked as stale."""
     path = calibration.path_of(study.suite_path)
     if not path.exists():
         return Calibrated(study)
@@ -43,13 +43,13 @@ def read(study: Study) -> Calibrated:
 
 
 def stale(measured: Calibrated) -> Iterator[Finding]:
-    """What of the suite's calibration does not hold."""
+    """Yield a warning for each part of the suite's calibration that does not hold here."""
     for found, mend in measured.stale:
         yield Finding("warns", "calibration", found, mend)
 
 
 def card(study: Study) -> str | None:
-    """What the suite's training would run on here: this machine's GPU, its processor, or None, what a cluster has elsewhere."""
+    """Return what the suite's training runs on here: a GPU or the processor; None if its GPUs are on a cluster."""
     configs = _configs(study)
     if not configs or not all(configs):
         if here := machines.gpus():
@@ -60,7 +60,7 @@ def card(study: Study) -> str | None:
 
 
 def _configs(study: Study) -> list[bool]:
-    """Whether each accelerate_config of the suite is for a CPU; those that cannot be read are left out."""
+    """Return whether each accelerate_config of the suite is for a CPU, without those that cannot be read."""
     found = []
     for asked_for in study.suite.resources:
         try:
@@ -71,23 +71,23 @@ def _configs(study: Study) -> list[bool]:
 
 
 def versions() -> dict[str, str]:
-    """The libraries that measurements hang on, as far as they are installed here."""
+    """Return the installed versions of the libraries that measurements depend on."""
     return {name: found for name in LIBRARIES if (found := version(name))}
 
 
 def command(study: Study) -> str:
-    """What calibrates a suite."""
+    """Return the command that calibrates a suite."""
     return shlex.join(["spurious-rewards", "calibrate", *study.settings.option])
 
 
 def what(study: Study, model: str) -> str:
-    """What a name of a model stands for: its hub id or folder, an organism, the model that it starts from."""
+    """Return what a model name stands for: a hub id, a folder, the model that it starts from, or "organism"."""
     found = study.suite.models[model]
     return found.id or (found.start.model if found.start else found.source)
 
 
 def _differences(study: Study, model: str, one: Measurement) -> str:
-    """In what a measurement of a model differs from all that the suite does with it now; nothing if it still holds."""
+    """Return how a measurement of a model differs from all that the suite does with it now; "" if it still holds."""
     if model not in study.suite.models:
         return "a suite that had this model"
     if (now := what(study, model)) != one.models[model]:

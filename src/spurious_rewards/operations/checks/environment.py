@@ -1,4 +1,4 @@
-"""Whether what a suite meets outside itself is ready: SLURM, the disk, Weights & Biases."""
+"""Check whether the surroundings of a suite are ready: SLURM, the disk, Weights & Biases, nodes of its own."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from spurious_rewards.training import vllm_server
 
 
 def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether jobs can be given to SLURM from here."""
+    """Check whether jobs can be submitted to SLURM from here."""
     if on == "local":
         return
     if missing := [command for command in ("sbatch", "squeue", "sinfo") if shutil.which(command) is None]:
@@ -31,14 +31,14 @@ def slurm(on: On, partitions: Sequence[Partition]) -> Iterator[Finding]:
 
 
 def disk(study: Study, gpus: int) -> Iterator[Finding]:
-    """Whether there is room at results/ for what a suite on so many GPUs, or as many as it needs, writes there."""
+    """Check whether the disk of results/ has room for a suite on `gpus` GPUs, or on more if a job needs more."""
     if not study.suite.resources:
         return
     from spurious_rewards.operations.estimate import estimate
 
     try:
         found = estimate(study, gpus)
-    except UserError:  # an accelerate_config that cannot be read, of which another check speaks
+    except UserError:  # an accelerate_config cannot be read; another check reports that
         return
     peak = replace(found, gpus=max(gpus, *(work.gpus for work in found.works.values()))).peak
     own = study.paths.root
@@ -55,14 +55,14 @@ def disk(study: Study, gpus: int) -> Iterator[Finding]:
 
 
 def wandb(machine: Settings) -> Iterator[Finding]:
-    """Whether metrics go where the user wants them."""
+    """Check whether metrics go where the user wants them."""
     if machine.tracking == "wandb" and tracking.keyless():
         said = "WANDB_MODE is online and there is no key, so metrics will stay offline, below results/"
         yield Finding("warns", "wandb", said, "run `wandb login`, or set WANDB_API_KEY; `wandb sync` uploads later")
 
 
 def exclusive(study: Study, on: On) -> Iterator[Finding]:
-    """Whether other users are kept off the machines on which vLLM serves rollouts to whoever asks."""
+    """Check that no other user can reach the machines where vLLM serves rollouts, because it serves anyone who asks."""
     for run in trained(study.suite):
         training, asked_for = study.suite.algorithms[run.variant], study.suite.resources_of(run.model)
         served = training.engine == "vllm" and training.vllm_mode == "server"
@@ -71,7 +71,7 @@ def exclusive(study: Study, on: On) -> Iterator[Finding]:
         if on == "local" and not runtime_slurm.exclusive():
             yield Finding("fails", "vLLM's server", vllm_server.SHARED, vllm_server.EXCLUSIVE)
         elif on == "slurm":
-            said = "jobs with vllm_mode: server end at once on nodes that SLURM does not give them alone"
+            said = "jobs with vllm_mode: server stop at once on nodes that other jobs may share"
             yield Finding("warns", "vLLM's server", said, vllm_server.EXCLUSIVE)
         return
 

@@ -1,4 +1,4 @@
-"""Whether there are enough GPUs for the accelerate configurations of a suite, large enough, and for long enough."""
+"""Check whether the accelerate configurations of a suite get enough GPUs, large enough ones, and for long enough."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -18,25 +18,25 @@ from spurious_rewards.stages import resources, train, vote
 from spurious_rewards.stages.study import Study
 
 TIGHT = 0.95
-"""From this share of a GPU's memory on, allowances decide."""
+"""Share of a GPU's memory. Above it, the allowances in the arithmetic decide whether a job fits."""
 
 On = Literal["local", "slurm"]
 """Where jobs run: on this machine, or on the nodes of a cluster."""
 
 Planned = tuple[Resources, accelerate.AccelerateConfig, list[str]]
-"""An entry of `resources`, its accelerate_config, and the models of experiments and probes that have it."""
+"""An entry of `resources`, its accelerate_config, and the models of experiments and probes that use it."""
 
 
 Peaks = Callable[[str, Training], Memory | None]
-"""What was measured of a model, trained so, if it was."""
+"""A function that returns the measured peaks of a model with some training, or None if there are none."""
 
 
 def not_measured(model: str, training: Training) -> None:
-    """Of a suite without a calibration."""
+    """Return no peaks, as for a suite without a calibration."""
 
 
 def accelerate_configs(study: Study) -> Iterator[Finding]:
-    """Whether accelerate configurations are there, have what they need installed, and share out every mini-batch."""
+    """Check whether accelerate configurations exist, have their packages installed, and split mini-batches evenly."""
     for asked_for in study.suite.resources:
         try:
             config = study.accelerate_config(asked_for.accelerate_config)
@@ -84,7 +84,7 @@ def _shares(suite: Suite, asked_for: Resources, config: accelerate.AccelerateCon
 
 
 def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether a machine has as many GPUs as a job takes of one: this machine, or a node of the cluster."""
+    """Check whether one machine has as many GPUs as a job takes of it: this machine, or a node of the cluster."""
     for asked_for, config, models in _planned(study):
         training = any(run.model in models for run in trained(study.suite))
         of_training = _gpus_of_a_machine(asked_for, config) if training else 0
@@ -109,9 +109,9 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
 
 
 def memory_of_gpus(study: Study, gpu_gb: float, measured: Peaks = not_measured) -> Iterator[Finding]:
-    """Whether what training and vLLM hold fits into a GPU, for the largest model of each entry of `resources`.
+    """Check whether training and vLLM fit into a GPU, for the largest model of each entry of `resources`.
 
-    Where it was `measured`, peaks take the place of the arithmetic of training.
+    Where `measured` has peaks, they replace the arithmetic for training.
     """
     for asked_for, config, models in _planned(study):
         if config.cpu:
@@ -147,7 +147,10 @@ def _training_fits(
     if training.engine == "vllm" and training.vllm_mode == "colocate":
         share = gpu_memory.engine(asked_for.training_gpu_memory_utilization, gpu_gb)
         parts = [gpu_memory.drawing(weights, config), share]
-        mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller training_gpu_memory_utilization"
+        mend = (
+            "choose an accelerate_config that shards the model (or shards it over more GPUs), or set a smaller "
+            "training_gpu_memory_utilization"
+        )
         yield from _fits(f"drawing rollouts on {config.name}", parts, gpu_gb, mend)
         needed = gpu_memory.engine_needs(weights, training.dtype, 1, kept)
         mend = "raise training_gpu_memory_utilization under `resources` of the suite"
@@ -155,7 +158,9 @@ def _training_fits(
             f"vLLM beside training on {config.name}", needed, asked_for.training_gpu_memory_utilization * gpu_gb, mend
         )
     parts = [gpu_memory.updating(weights, config), *gpu_memory.micro_batch(training, weights, config)]
-    mend = "take an accelerate_config that shards (over more GPUs, if it does), or a smaller micro_batch"
+    mend = (
+        "choose an accelerate_config that shards the model (or shards it over more GPUs), or set a smaller micro_batch"
+    )
     yield from _fits(f"updates on {config.name}", parts, gpu_gb, mend)
 
 
@@ -168,7 +173,7 @@ def _peaks_fit(peaks: Memory, config: accelerate.AccelerateConfig, gpu_gb: float
 
 
 def _longest(study: Study, models: Sequence[str], drawn_by: Training | Sampling) -> float:
-    """GB that vLLM keeps of the longest prompt and response of any of some models, as far as it is known here."""
+    """Return the GB of vLLM's cache for the longest sequence of any of these models, as far as known here."""
     return max(resources.sequence_gb(study, name, drawn_by) for name in models)
 
 
@@ -177,14 +182,15 @@ def _fits(what: str, parts: Sequence[gpu_memory.Part], gb: float, mend: str) -> 
     if gpu_memory.total(parts) > gb:
         yield Finding("fails", "memory of GPUs", said, mend)
     elif gpu_memory.total(parts) > TIGHT * gb:
-        yield Finding("warns", "memory of GPUs", said, f"should it not be enough, {mend}")
+        yield Finding("warns", "memory of GPUs", said, f"if memory runs out, {mend}")
 
 
 def time_limits(study: Study, partitions: Sequence[Partition]) -> Iterator[Finding]:
-    """Whether a partition that has the GPUs for them takes the longest jobs of each entry of `resources` for as long as they ask.
+    """Check whether partitions allow the longest jobs of each entry of `resources` the time that these ask for.
 
-    None must: the profile can overrule what a job asks, and one that is ended goes on. Only a segment that is estimated at
-    more than a partition lets it would be ended again and again.
+    Only partitions with enough GPUs count. They need not allow it: the profile can override what a job asks for, and a
+    job that is ended is resumed. But a segment whose estimate is longer than any partition allows would be ended
+    again and again.
     """
     if not partitions:
         return
@@ -224,12 +230,12 @@ def _within(what: str, asked: float, asked_for: Resources, partitions: Sequence[
 
 
 def trained(suite: Suite) -> list[Run]:
-    """The runs that are trained here, and not imported."""
+    """Return the runs that are trained here, and not imported."""
     return [run for run in suite.runs if suite.imported(run) is None]
 
 
 def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
-    """The ways in which these models are trained, one of each need of memory."""
+    """Return the trainings of these models, one for each combination of settings that decide its memory."""
     ways = [suite.algorithms[run.variant] for run in trained(suite) if run.model in models]
     needs = (
         "engine",
@@ -247,7 +253,10 @@ def _trainings(suite: Suite, models: Sequence[str]) -> list[Training]:
 
 
 def _planned(study: Study) -> Iterator[Planned]:
-    """Resources that a model of an experiment or a probe has; `accelerate_configs` names those that cannot be read."""
+    """Yield the entries of `resources` that a model of an experiment or a probe uses, except unreadable ones.
+
+    `accelerate_configs` reports those that cannot be read.
+    """
     probed = study.suite.partial_prompt.models if study.suite.partial_prompt else ()
     of_experiments = (name for one in study.suite.experiments.values() for name in one.all_models)
     names = list(dict.fromkeys([*of_experiments, *probed]))

@@ -1,4 +1,4 @@
-"""What this machine says of its GPUs, and SLURM of its partitions."""
+"""What nvidia-smi reports about this machine's GPUs, and SLURM about its partitions."""
 
 import subprocess
 from typing import NamedTuple
@@ -15,11 +15,11 @@ class Gpu(NamedTuple):
     name: str
     gb: float
     card: str = ""
-    """As its maker calls it."""
+    """The card's name, as its maker calls it."""
 
 
 class Partition(NamedTuple):
-    """Nodes of one kind in a partition of the cluster: their time limit in hours, infinite if there is none, and their GPUs."""
+    """Nodes of one kind in a SLURM partition: their time limit in hours (infinite if there is none), and their GPUs."""
 
     name: str
     hours: float
@@ -27,7 +27,7 @@ class Partition(NamedTuple):
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES does not hide; none where there is no nvidia-smi."""
+    """Return the GPUs that nvidia-smi lists and CUDA_VISIBLE_DEVICES does not hide; none if there is no nvidia-smi."""
     command = ("nvidia-smi", "--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
     shown = visible_gpus.named()
     return [
@@ -38,17 +38,17 @@ def gpus() -> list[Gpu]:
 
 
 def processor() -> str:
-    """The processor of this machine, as it calls itself."""
+    """Return "CPU, " and the name by which this machine's processor calls itself."""
     return f"CPU, {numerics.processor()}"
 
 
 def partitions() -> list[Partition]:
-    """The partitions of the cluster, one entry for each kind of node; none where SLURM does not answer."""
+    """Return the partitions of the cluster, one entry for each kind of node; none if SLURM does not answer."""
     return [partition(line) for line in _lines("sinfo", "--noheader", "--format=%P|%l|%G")]
 
 
 def partition(line: str) -> Partition:
-    """One line of `sinfo --format=%P|%l|%G`, such as `gpu*|2-00:00:00|gpu:a100:8(S:0-1)`."""
+    """Parse one line of `sinfo --format=%P|%l|%G`, such as `gpu*|2-00:00:00|gpu:a100:8(S:0-1)`."""
     name, limit, resources = line.split("|")
     counts = (resource.split("(")[0].split(":") for resource in resources.split(","))
     gpus = sum(int(count) for kind, *_, count in (each for each in counts if len(each) > 1) if kind == "gpu")
@@ -56,7 +56,7 @@ def partition(line: str) -> Partition:
 
 
 def hours(limit: str) -> float:
-    """Hours of a time limit as SLURM writes it: `[days-]hours:minutes:seconds`, `minutes:seconds`, `infinite`."""
+    """Parse a time limit of SLURM: `[days-]hours:minutes:seconds`, `minutes:seconds` or `infinite`. Return hours."""
     if limit in ("infinite", "n/a"):
         return float("inf")
     days, _, clock = limit.rpartition("-")
@@ -65,7 +65,7 @@ def hours(limit: str) -> float:
 
 
 def _lines(*command: str) -> list[str]:
-    """What a command prints; nothing if it is not there or fails."""
+    """Return the lines that a command prints, without blank ones; none if the command is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):

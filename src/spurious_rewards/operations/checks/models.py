@@ -1,4 +1,4 @@
-"""Whether models and problems are here or can be had, and whether prompts, responses and GPUs fit the models."""
+"""Check whether models and problems are here or on the hub, and whether prompts, responses and GPUs fit the models."""
 
 import math
 import shlex
@@ -23,20 +23,20 @@ from spurious_rewards.stages.study import Study
 
 
 def folders(study: Study) -> Iterator[Finding]:
-    """Whether the folders of models that are here hold what is needed, and can be given the suite's prompts."""
+    """Check whether the model folders that are here are complete, and whether their models can take the prompts."""
     for what, folder, prompts in _to_load(study):
         for fault in _faults(folder, prompts):
             yield Finding("fails", "models", f"{what}: {fault.said}", fault.mend)
 
 
 def unusable(study: Study, paths: Collection[Path]) -> list[Fault]:
-    """What is wrong with those model folders of the suite that are among some paths."""
+    """Return what is wrong with those of `paths` that are model folders of the suite."""
     chosen = [(folder, prompts) for _, folder, prompts in _to_load(study) if folder in paths]
     return [fault for folder, prompts in chosen for fault in _faults(folder, prompts)]
 
 
 def _faults(folder: Path, prompts: Collection[Prompt]) -> list[Fault]:
-    """Those of the gate; of a folder without such, whether its weights are those of the model that it describes."""
+    """Return the faults that `models.folder` finds or, if there are none, that of weights which are another model's."""
     found = faults(folder, prompts)
     if not found:
         try:
@@ -47,7 +47,7 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> list[Fault]:
 
 
 def _to_load(study: Study) -> Iterator[tuple[str, Path, list[Prompt]]]:
-    """The model folders that are here: what the suite calls each, where it lies, and the prompts that it is given."""
+    """Yield the model folders that are here: the suite's name for each, its path, and the prompts that it is given."""
     prompts = _prompts(study)
     for name, folder in _folders(study).items():
         yield f"models.{name}", folder, prompts[name]
@@ -55,12 +55,12 @@ def _to_load(study: Study) -> Iterator[tuple[str, Path, list[Prompt]]]:
         run = study.suite.run_of_import(imported)
         for step, where in imported.checkpoints.items():
             for folder in model_refs.local_copies_elsewhere(study, where):
-                if folder.is_dir():  # what one that is gone has answered is still there
+                if folder.is_dir():  # if it is gone, the responses of its model may still be there
                     yield f"imports, step {step}", folder, [study.prompt(run.model, run.prompt)]
 
 
 def _prompts(study: Study) -> dict[str, list[Prompt]]:
-    """What each model is given, also as the one that another starts from."""
+    """Return the prompts that each model is given, including those of the models that start from it."""
     given: dict[str, list[Prompt]] = defaultdict(list)
     for run in study.conditions.values():
         start = study.suite.models[run.model].start
@@ -69,11 +69,11 @@ def _prompts(study: Study) -> dict[str, list[Prompt]]:
 
 
 def lengths(study: Study) -> Iterator[Finding]:
-    """Whether the models that are here have the positions that the suite says."""
+    """Check whether the models that are here have as many positions as the suite says."""
     for name, config in _configurations(study).items():
         asked, has = study.suite.models[name].max_positions, positions(config)
-        if math.isinf(has):  # config.json does not say: its architecture may have a number of its own
-            with suppress(UserError):  # `folders` has said that it cannot be loaded
+        if math.isinf(has):  # config.json does not say, but the architecture may have a number of its own
+            with suppress(UserError):  # `folders` reports that the model cannot be loaded
                 has = loading.positions(_folders(study)[name])
         if has < asked:
             said = f"models.{name}.max_positions is {asked}, and the model has {has} positions"
@@ -81,7 +81,7 @@ def lengths(study: Study) -> Iterator[Finding]:
 
 
 def heads(study: Study) -> Iterator[Finding]:
-    """Whether vLLM can spread the attention heads of the models that are here over its GPUs."""
+    """Check whether vLLM can spread the attention heads of the models that are here over its GPUs."""
     for name, config in _configurations(study).items():
         training = {study.suite.algorithms[run.variant] for run in trained(study.suite) if run.model == name}
         served = any(way.engine == "vllm" and way.vllm_mode == "server" for way in training)
@@ -98,7 +98,7 @@ def heads(study: Study) -> Iterator[Finding]:
 
 
 def hub(study: Study, on: On) -> Iterator[Finding]:
-    """Whether models and problems are here, or can be had from the hub."""
+    """Check whether models and problems are here, or can be downloaded from the hub."""
     models = _models_to_fetch(study)
     missing = sorted({*models, *_problems_to_fetch(study)})
     if not missing:
@@ -125,7 +125,7 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
 
 
 def _models(study: Study) -> dict[str, Model]:
-    """The models that experiments and probes have or start from, with weights from elsewhere."""
+    """Return the models that experiments and probes use or start from, if they come from the hub or a folder."""
     models, partial_prompt = study.suite.models, study.suite.partial_prompt
     names = [name for one in study.suite.experiments.values() for name in one.all_models]
     names += partial_prompt.models if partial_prompt else ()
@@ -134,7 +134,7 @@ def _models(study: Study) -> dict[str, Model]:
 
 
 def _models_to_fetch(study: Study) -> dict[str, bool]:
-    """Hub models that are neither under `sources` nor in the hub client's cache, and whether they are gated."""
+    """Return the hub models that are neither under `sources` nor in the hub's cache, each with whether it is gated."""
     models = {str(one.id): (one.revision, one.gated) for one in _models(study).values() if one.source == "hub"}
     for imported in study.suite.imports:
         models |= {where: (None, False) for where in imported.checkpoints.values() if not Path(where).is_dir()}
@@ -147,7 +147,7 @@ def _models_to_fetch(study: Study) -> dict[str, bool]:
 
 
 def _problems_to_fetch(study: Study) -> set[str]:
-    """Hub data sets that are neither under `sources`, nor prepared, nor in the cache of `datasets`."""
+    """Return the hub data sets that are neither under `sources`, nor prepared, nor in the cache of `datasets`."""
     suite = study.suite
     asked = {benchmark for experiment in suite.experiments.values() for benchmark in suite.benchmarks_of(experiment)}
     names = {suite.benchmarks[benchmark].problems for benchmark in asked}
@@ -163,12 +163,12 @@ def _problems_to_fetch(study: Study) -> set[str]:
 
 
 def _configurations(study: Study) -> dict[str, dict[str, Any]]:
-    """What config.json says of the models that are here, as far as it can be read."""
+    """Return the config.json of each model that is here and has a readable one."""
     found = {name: read_config(folder) for name, folder in _folders(study).items()}
     return {name: config for name, config in found.items() if config}
 
 
 def _folders(study: Study) -> dict[str, Path]:
-    """The models that are here: local ones, and those in the hub client's cache."""
+    """Return the folders of the models that are here: local models, and those in the hub client's cache."""
     found = {name: model_refs.folder_here(study, name) for name in _models(study)}
     return {name: folder for name, folder in found.items() if folder}

@@ -1,4 +1,4 @@
-"""Whether installed packages fit each other and the suite, and whether the files for `--sdm conda` are whole."""
+"""Check whether installed packages fit each other and the suite, and whether the files for `--sdm conda` are valid."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -21,14 +21,14 @@ STACK = ("torch", "transformers", "accelerate", "trl", "vllm", "datasets", "hugg
 
 
 class Environment(Frozen):
-    """A file for `--sdm conda`, as strict as ours are."""
+    """A file for `--sdm conda`, with exactly the keys that this project's files have."""
 
     channels: tuple[str, ...]
     dependencies: tuple[str | dict[Literal["pip"], tuple[str, ...]], ...]
 
 
 def packages(suite: Suite) -> Iterator[Finding]:
-    """Whether what is installed fits together, has what the suite's engines need, and is what the tests ran with."""
+    """Check whether the installed packages fit together, serve the suite's engines, and are those of the tests."""
     fails, warns = partial(Finding, "fails", "packages"), partial(Finding, "warns", "packages")
     here = {name: found for name in STACK if (found := installed.version(name))}
     again = installed.how_to_get()
@@ -53,7 +53,7 @@ def packages(suite: Suite) -> Iterator[Finding]:
 
 
 def environments(folder: Path) -> Iterator[Finding]:
-    """Whether the files for `--sdm conda` parse."""
+    """Check whether the files for `--sdm conda` can be parsed."""
     for path in sorted(folder.glob("*.yaml")):
         try:
             environment(path)
@@ -62,10 +62,10 @@ def environments(folder: Path) -> Iterator[Finding]:
 
 
 def environment(path: Path) -> list[Requirement]:
-    """What a conda file has pip install.
+    """Return the packages that a conda file has pip install.
 
     Raises:
-        UserError: it does not parse, or is not what conda takes.
+        UserError: the file cannot be parsed, or is not what conda takes.
     """
     asked = validate(Environment, read_yaml(path), path).dependencies
     try:
@@ -75,7 +75,7 @@ def environment(path: Path) -> list[Requirement]:
 
 
 def _requirements(name: str, extras: Sequence[str]) -> list[Requirement]:
-    """What an installed package needs here, alone ("") and with one of its extras."""
+    """Return what an installed package requires here, for each of `extras`; "" means without any extra."""
     found = installed.distribution(name)
     needed = [Requirement(line) for line in found.requires or ()] if found else []
     return [one for one in needed if not one.marker or any(one.marker.evaluate({"extra": each}) for each in extras)]

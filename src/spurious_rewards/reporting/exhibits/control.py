@@ -31,10 +31,9 @@ RULE = (
 )
 
 WORTH = (
-    "How far to trust this verdict: nobody knows everything that a pretrained model has read. How often the test is wrong can "
-    "only be counted on model organisms, whose corpus is known (suite followups, exhibit control). Those error rates come "
-    "from transformers of 110,000 parameters that do sums, so they cannot correct the verdict on another kind of model. A "
-    "model with a clean corpus may gain, and a contaminated model may not."
+    "This verdict is not proof. A model with a clean corpus may gain, and a contaminated one may not. Error rates can "
+    "be counted only on model organisms, whose corpus is known (suite followups, exhibit control). They need not hold "
+    "for other kinds of model."
 )
 
 

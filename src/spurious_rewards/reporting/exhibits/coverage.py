@@ -43,12 +43,14 @@ def coverage(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     of_cover = of_cover.assign(x=100 * of_cover["x"])
     sizes = sizes_of(numbers[numbers["reward"] != ""], suite, benchmark)
     return Parts(
-        caption="How many problems models solve with many attempts, before and after training. Where the line before training is "
-        "the higher one, training left fewer problems solvable with that many attempts.",
+        caption="How many problems models solve with many attempts, before and after training. Where the line before "
+        "training is higher, training reduced the number of problems that the model solves with that many attempts.",
         numbers=numbers,
         pictures=[
             Picture(
-                "pass_at_k", figures.curves(of_pass, title, "k responses", looks, doubling=True), f"{PASS} {sizes}"
+                "pass_at_k",
+                figures.curves(of_pass, title, "number of responses k", looks, doubling=True),
+                f"{PASS} {sizes}",
             ),
             Picture("cover_at_tau", figures.curves(of_cover, title, "tau (% of responses)", looks), f"{COVER} {sizes}"),
         ],

@@ -115,8 +115,8 @@ def baselines(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -
                 f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
                 baselines_text(here, naming.named(rows[rows["benchmark"] == key], suite), suite),
                 sizes_of(here, suite, key)
-                + " Accuracies are in percent, changes in percentage points, with [95 % intervals]. A number of seeds after a "
-                "comparison is how many seeds the two sides share." + cautions(here),
+                + " Accuracies are in percent, changes in percentage points, with [95 % intervals]. If a comparison "
+                "gives a number of seeds, both sides share only that many." + cautions(here),
             )
             for key, here in by_benchmark(naming.named(headline, suite), suite, exhibit)
         ],

@@ -26,8 +26,8 @@ FEW_SEEDS = 3
 
 HEADLINE_NOTE = (
     "Accuracies are in percent, changes in percentage points, with [95 % intervals] over problems and seeds. Detectable "
-    "change: what this many seeds and problems would find with 80 % power. A number of seeds after a comparison is how many "
-    "seeds the two sides share."
+    "change: what this many seeds and problems would find with 80 % power. If a comparison gives a number of seeds, "
+    "both sides share only that many."
 )
 
 MIDDLE_NOTE = " Interquartile mean: the mean of the middle half of the seeds' changes."

@@ -28,7 +28,7 @@ ALIKE, POSITIVES, NEGATIVES, UNEQUAL = (
     "both errors equally often",
     "false positives only",
     "false negatives only",
-    "one error more than the other",
+    "one kind of error more often than the other",
 )
 
 MARKS = {
@@ -39,9 +39,9 @@ MARKS = {
 }
 
 J_RULE = (
-    "J is the share of right answers that the verifier pays minus the share of wrong answers that it pays (1 - false "
-    "negatives - false positives). 1 is ground truth, 0 a coin, -1 the opposite of ground truth. arXiv 2601.04411 predicts a "
-    "gain for J above 0 and a loss for J below 0."
+    "J is the share of right answers that the verifier rewards minus the share of wrong answers that it rewards "
+    "(1 - false negatives - false positives). 1 is ground truth, 0 a coin, -1 the opposite of ground truth. arXiv "
+    "2601.04411 predicts a gain for J above 0 and a loss for J below 0."
 )
 
 
@@ -128,8 +128,8 @@ def noise_text(rows: pd.DataFrame) -> pd.DataFrame:
         return {
             **identity_cells(rows, of, "reward"),
             "J": number(of["j"], 2),
-            "Wrong answers paid (%)": percent(of["false_positive"]),
-            "Right answers not paid (%)": percent(of["false_negative"]),
+            "False positives (%)": percent(of["false_positive"]),
+            "False negatives (%)": percent(of["false_negative"]),
             **size_cells(of),
             "Accuracy before": accuracy_interval(of, "before"),
             "Accuracy after": accuracy_interval(of, "after"),

@@ -20,9 +20,9 @@ from spurious_rewards.reporting.numerals import MISSING, Row, interval, percent,
 KEYS = [*CONDITION, "seed", "step", "benchmark", "id", "sample"]
 
 CHOICE_RULE = (
-    "The choice of problems does not depend on whether answers are right. For each model, up to half are problems where training "
-    "changed whether the response uses code, under as many rewards as possible. The rest are the first problems of the "
-    "benchmark. Ties are broken by the benchmark's order."
+    "The choice of problems does not depend on whether answers are right. For each model, up to half are problems "
+    "where training changed whether the response uses code: those where it changed under the most rewards. The rest "
+    "are the first problems of the benchmark. Ties are broken by the benchmark's order."
 )
 
 
@@ -265,10 +265,10 @@ def perturbation_table(perturbation: pd.DataFrame, suite: Suite) -> dict[str, An
         "columns": list(rows[0]),
         "rows": [list(of.values()) for of in rows],
         "note": (
-            f"The other benchmarks have the problems of {original} with other numbers or in other words. Same strategy: the "
-            f"share of responses that use code exactly if the response to the problem in {original} does. In percent, with [95 "
-            "% intervals]. Kappa is Cohen's kappa: agreement beyond chance. It is missing if all responses use code, or none "
-            "does."
+            f"The other benchmarks have the problems of {original} with other numbers or in other words. Same "
+            "strategy: the share of responses that make the same choice, code or no code, as the response to the "
+            f"problem in {original}. In percent, with [95 % intervals]. Kappa is Cohen's kappa: agreement beyond "
+            "chance. It is missing if all responses use code, or none does."
         ),
     }
 

@@ -57,7 +57,7 @@ class Parts:
     tables: Sequence[Table] = ()
 
 
-LAST = "each condition's last step, fixed before the run"
+LAST = "the last step of each condition, which the suite fixes before the run"
 EQUAL = "the last step at which all variants were evaluated"
 """Rules by which the step was chosen, as `sizes_of` words them."""
 
@@ -141,18 +141,19 @@ def as_table(title: str, frame: pd.DataFrame, note: str) -> Table:
 
 
 def sizes_of(rows: pd.DataFrame, suite: Suite, benchmark: str, rule: str = LAST) -> str:
-    """Return a sentence with n, k, seeds and the step rule, as far as the rows have them. Every number needs it."""
+    """Return sentences with n, k, seeds and the step rule, as far as the rows have them. Every number needs them."""
     known = []
     if "problems" in rows:
-        known.append(f"n = {whole_range(rows['problems'])} problems")
+        known.append(f"n = {counted(rows['problems'], 'problem')}")
     if "samples" in rows:
         greedy = suite.benchmarks[benchmark].temperature == 0
-        known.append("one greedy response each" if greedy else f"{whole_range(rows['samples'])} sampled responses each")
+        known.append(f"{'one greedy response' if greedy else counted(rows['samples'], 'sampled response')} each")
     if "seeds" in rows:
-        known.append(f"{whole_range(rows['seeds'])} seeds")
+        known.append(counted(rows["seeds"], "seed"))
+    sentences = [", ".join(known)] if known else []
     if "steps" in rows:
-        known.append(f"after step {whole_range(rows['steps'])}, {rule}")
-    return ((", ".join(known) + ".") if known else "") + _imported_among(rows, suite)
+        sentences.append(f"Measured after step {whole_range(rows['steps'])}, {rule}")
+    return " ".join(f"{sentence}." for sentence in sentences) + _imported_among(rows, suite)
 
 
 def _imported_among(rows: pd.DataFrame, suite: Suite) -> str:
@@ -167,6 +168,11 @@ def _imported_among(rows: pd.DataFrame, suite: Suite) -> str:
         if here & {(each.model, each.reward), (model, reward)}:
             sentences.append(f" Imported, not trained here: {model}, {reward}, seed {each.seed} ({each.origin}).")
     return "".join(sentences)
+
+
+def counted(numbers: "pd.Series[float]", name: str) -> str:
+    """Return 1 seed, 5 seeds or 1 to 5 seeds, if the name is seed."""
+    return f"{whole_range(numbers)} {name}{'' if numbers.max() == 1 else 's'}"
 
 
 def whole_range(numbers: "pd.Series[float]") -> str:

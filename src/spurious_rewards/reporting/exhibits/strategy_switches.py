@@ -41,7 +41,7 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
     rows = rows_shown(needed(frames.switches, "switches"), name, exhibit, suite)
     named = naming.named(rows, suite).rename(columns={"step": "steps"})
     marks = laid_out(named, exhibit)
-    rule = "fixed before the run" if exhibit.step else LAST
+    rule = "which the suite fixes before the run" if exhibit.step else LAST
     marks["line"] = _with_remark(marks["line"], ~marks["steered"].astype(bool), "not steered")
     marks["seeds_drawn"] = drawn_seeds(marks, "net")
     for column in ("size", "before", "after", "net", "net_low", "net_high"):
@@ -56,9 +56,9 @@ def switches(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) ->
         as_table(
             f"{suite.title}: {exhibit.title}, {name_of(suite, key)}",
             switches_text(here),
-            "All values are in percent; net newly right is a share of all problems. Share of the gain: the group's net newly "
-            "right divided by that of all problems, if the latter is clearly above 0. With [95 % intervals] over problems and "
-            f"seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
+            "All values are in percent; net problems gained are a share of all problems. Share of the gain: the "
+            "group's net problems gained divided by those of all problems, if the latter are clearly above 0. With "
+            f"[95 % intervals] over problems and seeds. {STEERED_RULE} {sizes_of(here, suite, key, rule)}",
         )
         for key, here in by_benchmark(named, suite, exhibit)
     ]
@@ -90,8 +90,8 @@ def switches_text(switches: pd.DataFrame) -> pd.DataFrame:
             "Share of problems": percent(of["size"]),
             "Accuracy before": percent(of["before"]),
             "Accuracy after": percent(of["after"]),
-            "Net newly right": points_interval(of, "net"),
-            "Net newly right, by seed": of_seeds(of, "net"),
+            "Net problems gained": points_interval(of, "net"),
+            "Net problems gained, by seed": of_seeds(of, "net"),
             "Share of the gain": percent_interval(of, "partial_contribution"),
             "Responses with code": f"{percent(of['code_before'])} → {percent(of['code_after'])}",
             "Steered": "yes" if of["steered"] else "no",
@@ -104,9 +104,10 @@ def contributions(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTable
     """Make an exhibit of kind contributions: what each switch contributes to the gain (paper, Tab. 2)."""
     rows = rows_shown(needed(frames.contributions, "contributions"), name, exhibit, suite)
     caption = (
-        "How much each switch of strategy contributes to the gain, in percent: the group's net newly right divided by that of "
-        "all problems. The rewards that steered the strategy and had something to learn from are pooled, within each seed and "
-        "problem. There is no share if the mean change of the pooled rewards is not clearly above 0."
+        "How much each switch of strategy contributes to the gain, in percent: the group's net problems gained divided "
+        "by those of all problems. The rewards that steered the strategy and had something to learn from are pooled, "
+        "within each seed and problem. The share is given only if the mean change of the pooled rewards is clearly "
+        "above 0."
     )
     rewards = naming.titles(suite)["reward"]
     entitled = {

@@ -23,6 +23,7 @@ from spurious_rewards.reporting.exhibits.shared import (
     Table,
     as_table,
     by_benchmark,
+    counted,
     experiment_of,
     laid_out,
     looks,
@@ -31,7 +32,6 @@ from spurious_rewards.reporting.exhibits.shared import (
     rows_shown,
     sizes_of,
     title_of,
-    whole_range,
 )
 from spurious_rewards.reporting.numerals import ends, number
 from spurious_rewards.reporting.text_tables import identity_cells
@@ -141,9 +141,9 @@ def probability(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables)
     title = f"{exhibit.title}\n{suite.title}: rollouts of training"
     figure = figures.curves(drawn, title, _x_label(exhibit), looks(suite, exhibit), columns=len(quantities))
     caption = (
-        f"The rollouts of training ({_batches(points, suite)}), under the policy that sampled them: mean probability of "
-        f"a token, entropy in nats per token, and the share of responses with code. {_equal(exhibit)}Line: mean over "
-        f"{whole_range(points['seeds'])} seeds{how}. {BAND}"
+        f"Measured on the training rollouts ({_batches(points, suite)}), under the policy that sampled them: mean "
+        "probability of a token, entropy in nats per token, and the share of responses with code. "
+        f"{_equal(exhibit)}Line: mean over {counted(points['seeds'], 'seed')}{how}. {BAND}"
     )
     return Parts(caption, points, [Picture("rollouts", figure, caption)], [_ends_of(points, exhibit, suite, how)])
 
@@ -162,10 +162,10 @@ def health(name: str, exhibit: Exhibit, suite: Suite, frames: ResultTables) -> P
     drawn = _drawn(points.assign(paper=np.nan, raw=np.nan), exhibit, suite)
     drawn["panel"] = _entitled(drawn["quantity"], HEALTH)
     caption = (
-        f"The rollouts of training ({_batches(points, suite)}): mean reward, accuracy, entropy in nats per token, responses "
-        "with a boxed answer and with code, tokens that the clip took out of the loss, length of responses, responses cut off "
-        f"at the length limit, and groups whose rewards are all equal, which teach nothing. {_equal(exhibit)}Line: mean over "
-        f"{whole_range(points['seeds'])} seeds{how}. {BAND}"
+        f"Measured on the training rollouts ({_batches(points, suite)}): mean reward, accuracy, entropy in nats per "
+        "token, responses with a boxed answer and with code, tokens that the clip took out of the loss, length of "
+        "responses, responses cut off at the length limit, and groups whose rewards are all equal, which teach "
+        f"nothing. {_equal(exhibit)}Line: mean over {counted(points['seeds'], 'seed')}{how}. {BAND}"
     )
     titles = naming.titles(suite)["model"]
     pictures = [
@@ -289,14 +289,14 @@ def _x_label(exhibit: Exhibit) -> str:
     return "training step (rollout batch)" if exhibit.against == "steps" else "optimiser updates"
 
 
-BAND = "Band: Student's 95 % interval of the mean over seeds."
+BAND = "Band: 95 % interval of the mean over seeds (Student's t)."
 
 
 def _equal(exhibit: Exhibit) -> str:
     if exhibit.lines != "variant":
         return ""
-    measure = "rollout steps" if exhibit.against == "steps" else "updates"
-    return f"All lines end where the shortest one ends, at equal {measure}; table.csv has them in full. "
+    measure = "rollout step" if exhibit.against == "steps" else "update"
+    return f"Every line ends at the last {measure} that all variants reached; table.csv has all steps. "
 
 
 def _smoothed(smoothed: "pd.Series[bool]", suite: Suite) -> str:

@@ -6,37 +6,42 @@ from spurious_rewards.analysis.claims.ledger import counts
 from spurious_rewards.analysis.claims.words import IN_PERCENT
 from spurious_rewards.reporting import questions
 from spurious_rewards.reporting.numerals import Row, interval, number, percent, plain_interval, points, signed
-from spurious_rewards.reporting.page import Section, Table
+from spurious_rewards.reporting.page import Section, Table, unless_empty
 from spurious_rewards.reporting.text_tables import text_rows, words
 
 CLAIMS_NOTE = (
-    "Each claim has a rule that was written before the runs. The verdict is for this suite. A claim is supported if its whole "
-    "interval is beyond the smallest effect that matters, contradicted if the interval ends before that effect, and otherwise "
-    "inconclusive. A claim is supported by construction if a model organism was built to show it. Claims with the same "
-    "measurements count as one finding. The paper's own claim gets a verdict only if everything is as in the paper's suite. "
-    "If a rule covers several conditions, the table shows the one that decides: the least favourable, or the most favourable if "
-    "one is enough. Differences are in percentage points. Intervals are not corrected for the number of claims. "
-    "A result of training with one seed is always inconclusive, because another seed may differ."
+    "The rule of each claim was written before the runs and names the smallest effect that matters. A claim of an "
+    "effect is supported if the whole interval is beyond that effect, and contradicted if the whole interval falls "
+    "short of it. For a claim of no gain it is the other way round. Otherwise the claim is inconclusive. A result of "
+    "training with one seed is always inconclusive, because another seed may differ. A claim is supported by "
+    "construction if a model organism was built to show it. Claims with the same measurements count as one finding. "
+    'The verdict is for this suite. The verdict in the paper\'s setting is "not run" unless all settings that affect '
+    "results are as in the paper's suite. If a rule covers several conditions, the table shows the one that decides: the least "
+    "favourable, or the most favourable if one is enough. Differences are in percentage points. Intervals are not "
+    "corrected for the number of claims."
 )
 
 
 def section(ledger: pd.DataFrame, mark: str) -> Section:
-    """Return the section: how many claims have each verdict, and `analysis.claims.ledger` as tables."""
+    """Return the section: how many claims have each verdict, and `analysis.claims.ledger` as tables.
+
+    Claims that the suite does not test have a table of their own, so that nobody must look for the others among them.
+    """
     exhibits = ledger["exhibit"].dropna().unique()
+    links = {"Shown in": {name: f"#{name}" for name in exhibits}}
+    tested = ~ledger["verdict"].isin(["not run", "cannot run"])
     return Section(
         "about-claims",
         "Claims",
         "Summary",
-        paragraphs=(*filter(None, [mark]), f"Of {len(ledger)} claims: {counts(ledger)}", CLAIMS_NOTE),
+        paragraphs=(*filter(None, [mark]), f"Of {len(ledger)} claims: {counts(ledger)}"),
         questions=(questions.CLAIMS,),
         tables=(
-            Table("Verdicts", claims_text(ledger), links={"Shown in": {name: f"#{name}" for name in exhibits}}),
-            Table(
-                "Rules and where the effects were measured",
-                claim_rules_text(ledger),
-                folded=True,
-            ),
+            *([Table("Verdicts", claims_text(ledger[tested]), links=links)] if tested.any() else []),
+            *unless_empty("Claims that this suite does not test", untested_text(ledger[~tested]), folded=True),
+            Table("Rules and where the effects were measured", claim_rules_text(ledger), folded=True),
         ),
+        rule=CLAIMS_NOTE,
     )
 
 
@@ -54,6 +59,15 @@ def claims_text(ledger: pd.DataFrame) -> pd.DataFrame:
             "Seeds": number(of["seeds"], 0),
             "Shown in": words(of["exhibit"]),
         }
+
+    return text_rows(ledger, row)
+
+
+def untested_text(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return claims without a measurement, and why they have none, as a table of text."""
+
+    def row(of: Row) -> dict[str, str]:
+        return {"Claim": of["claim"], "Verdict": of["verdict"], "Why": words(of["remark"])}
 
     return text_rows(ledger, row)
 

@@ -12,6 +12,8 @@ from spurious_rewards.reporting.exhibits.shared import name_of
 from spurious_rewards.reporting.numerals import Row, percent_range, points_interval
 from spurious_rewards.reporting.page import Section, Table
 
+UNITS = "Changes in accuracy are in percentage points, with [95 % intervals]."
+
 
 def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str) -> Section:
     """Return the section on the headline experiment, with tables for each benchmark that has rows.
@@ -25,14 +27,15 @@ def section(suite: Suite, headline: pd.DataFrame, seeds: pd.DataFrame, mark: str
     experiment = suite.experiments[suite.report.headline]
     names = {key: name_of(suite, key) for key in suite.benchmarks_of(experiment)}
     answered = {key: rows for key, name in names.items() if len(rows := headline[headline["benchmark"] == name])}
+    points = [sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])]
     return Section(
         "about-findings",
         "Main result",
         "Summary",
         questions=_questions(suite),
-        paragraphs=[*filter(None, [mark])],
+        paragraphs=[*filter(None, [mark]), *([UNITS] if points else [])],
         rule=VERDICT_RULE,
-        points=[sentence for key in list(answered)[:1] for sentence in findings(answered[key], names[key])],
+        points=points,
         tables=[
             table
             for number, (key, rows) in enumerate(answered.items())
@@ -65,13 +68,13 @@ def findings(headline: pd.DataFrame, benchmark: str) -> list[str]:
         for verdict in VERDICTS:
             having = group[group["verdict"] == verdict]
             if len(having):
-                parts.append(f"{verdict} with " + ", ".join(map(_with_difference, having.to_dict("records"))))
+                parts.append(f"{verdict.capitalize()}: {', '.join(map(_with_difference, having.to_dict('records')))}.")
         compared = group[group["over_random_seeds"] > 1]
         beats = compared[compared["over_random_low"] > 0]
-        sentences.append(
-            f"{model} ({benchmark}, {percent_range(group['before'])} % before training): {'; '.join(parts)}."
-            + (f" Better than the random reward: {', '.join(_names(beats)) or 'none'}." if len(compared) else "")
-        )
+        if len(compared):
+            parts.append(f"Better than the random reward: {', '.join(_names(beats)) or 'none'}.")
+        before = f"accuracy before training {percent_range(group['before'])} %"
+        sentences.append(" ".join([f"{model} on {benchmark}: {before}.", *parts]))
     return sentences
 
 

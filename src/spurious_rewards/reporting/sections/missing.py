@@ -5,7 +5,7 @@ import pandas as pd
 from spurious_rewards.reporting.page import Section, unless_empty
 from spurious_rewards.reporting.unfinished import Unfinished
 
-OF_WHAT_IS_THERE = "Incomplete. The section What is missing lists what this leaves out."
+OF_WHAT_IS_THERE = 'Incomplete: some runs are missing. The section "What is missing" lists them.'
 
 UNFINISHED = "This run has not finished. The first section says what is missing and why."
 
@@ -13,9 +13,9 @@ MANY = 30
 """A table with more rows is folded, so that the reader need not scroll past it."""
 
 MISSING_NOTE = (
-    "Each number leaves out the runs that lack some of its data. It then has fewer seeds, or its row is missing, and the caption "
-    "says so. No missing result is filled in. Fix what failed, then run {command}: it keeps what is finished, makes the rest and "
-    "writes the whole report."
+    "A number leaves out every run that lacks data for it. Its row then has fewer seeds, or is missing, and the "
+    "caption says so. No missing result is filled in. Fix what failed, then run {command}: it keeps what is finished, "
+    "makes the rest and writes the whole report."
 )
 
 

@@ -15,8 +15,9 @@ from spurious_rewards.reporting.text_tables import cell, text_rows
 from spurious_rewards.runtime.places import shown, without_places
 
 CARDS_NOTE = (
-    "What each problem set is, which revision of its source was read, and why rows were left out. only and limit are choices "
-    "of the suite; all other reasons are faults in the source. The SHA-256 is of the problems that were kept, in their order."
+    "What each problem set is, which revision of its source was read, and why rows were left out. Choices of the "
+    "suite: overlap, only, long, skip, limit. Faults in the source: unreadable, blank, duplicate. The SHA-256 is of "
+    "the problems that were kept, in their order."
 )
 
 
@@ -72,9 +73,10 @@ def contamination(suite: Suite, leakage: pd.DataFrame, memorization: pd.DataFram
     probe = suite.partial_prompt
     paragraphs = [
         *filter(None, [mark]),
-        f"A benchmark problem counts as leaked if the training set {suite.training_problems} contains it word for word (after "
-        f"spelling is made uniform) or contains {percent(rule.share)} % of its {rule.ngram}-word n-grams. A training set "
-        "that lists the benchmark's problem set under decontaminate leaves such problems out.",
+        f"A benchmark problem counts as leaked if a problem of the training set {suite.training_problems} is the same "
+        "word for word (ignoring case, white space, dollar signs and Unicode variants) or contains at least "
+        f"{100 * rule.share:g} % of the benchmark problem's {rule.ngram}-word n-grams. To leave such training problems "
+        "out, list the benchmark's problem set under decontaminate of the training set.",
     ]
     if probe:
         paragraphs.append(
@@ -104,7 +106,7 @@ def leakage_text(leakage: pd.DataFrame, suite: Suite) -> pd.DataFrame:
             "Origin": origin(suite, of["benchmark_set"]),
             "Problems": f"{of['problems']:,}",
             "Word for word in the training set": f"{of['exact']:,}",
-            "Most n-grams in the training set": f"{of['n_gram']:,}",
+            "Matched by n-grams": f"{of['n_gram']:,}",
             "Leaked in total": f"{percent(of['share_overlapping'])} %",
         }
 

@@ -17,7 +17,7 @@ Manifest = Mapping[str, Any]
 
 COST_NOTE = (
     "Jobs run in parallel, so their times add up to more than the whole run took. An experiment can reuse jobs of the "
-    "experiments above it. Its new minutes count only the jobs that no experiment above it needed."
+    "experiments above it. New job minutes count only jobs that no experiment above it needed."
 )
 
 PROVENANCE_NOTE = (

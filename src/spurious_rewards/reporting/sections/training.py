@@ -80,7 +80,7 @@ def labels_text(labels: pd.DataFrame) -> pd.DataFrame:
         return {
             **{name.capitalize(): str(of[name]) for name in ("model", *constant_left_out(labels, ["prompt"]))},
             "Problems": str(of["problems"]),
-            "Responses each": str(of["samples"]),
+            "Responses per problem": str(of["samples"]),
             "Seeds": str(of["seeds"]),
             "Right labels (%)": percent(of["label_accuracy"]),
             "Problems with a wrong label": f"{least}" if least == most else f"{least} to {most}",
