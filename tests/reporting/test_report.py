@@ -491,7 +491,11 @@ def test_the_ledger_stands_first_with_its_counts_and_links(the_suite, pages, pag
     ):
         assert words in said
     assert "the suite has no experiment of it" in said
-    ledger, rules = build(the_suite, pages).split('<section id="about-claims"')[1].split('<details class="folded">')[:2]
+    section = build(the_suite, pages).split('<section id="about-claims"')[1]
+    ledger, untested, rules = section.split('<details class="folded">')[:3]
+    assert "Claims that this suite does not test" in untested
+    assert '<td class="not-run">not run</td><td>the suite has no experiment of it</td>' in untested
+    assert "the suite has no experiment of it" not in ledger
     assert '<a href="#fig1">fig1</a>' in ledger
     assert '<td class="supported">supported</td>' in ledger
     assert '<td class="contradicted">contradicted</td>' in ledger

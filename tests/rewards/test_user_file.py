@@ -177,11 +177,26 @@ def test_numbers_of_any_kind_are_taken(made: Callable[..., RewardFunction], valu
         ("[[1.0]] * 4", r"own gave \[1.0\] for response 0, which is no number"),
         ("[1j] * 4", "own gave 1j for response 0, which is no number"),
         ("[1, float('nan'), 1, 1]", "own gave nan for response 1, which is no number"),
-        ("[1, 1, -float('inf'), 1]", "own gave -inf for response 2; GRPO computes in float32"),
-        ("[1e308] * 4", r"own gave 1e\+308 for response 0; GRPO computes in float32"),
-        ("[1e20] * 4", r"own gave 1e\+20 for response 0; GRPO computes in float32"),
-        ("[10**400] * 4", "own gave 10000*… for response 0; GRPO computes in float32"),
-        ("[10**9999] * 4", "own gave an object of type int for response 0; GRPO computes in float32"),
+        (
+            "[1, 1, -float('inf'), 1]",
+            "own gave -inf for response 2; rewards must lie within ±1e.15, because GRPO computes in float32",
+        ),
+        (
+            "[1e308] * 4",
+            r"own gave 1e\+308 for response 0; rewards must lie within ±1e.15, because GRPO computes in float32",
+        ),
+        (
+            "[1e20] * 4",
+            r"own gave 1e\+20 for response 0; rewards must lie within ±1e.15, because GRPO computes in float32",
+        ),
+        (
+            "[10**400] * 4",
+            "own gave 10000*… for response 0; rewards must lie within ±1e.15, because GRPO computes in float32",
+        ),
+        (
+            "[10**9999] * 4",
+            "own gave an object of type int for response 0; rewards must lie within ±1e.15, because GRPO computes in float32",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("error")

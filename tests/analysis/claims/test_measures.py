@@ -236,7 +236,7 @@ def test_what_cannot_be_presupposed_says_what_is_missing():
     row = judged(rule, joined(run, training(0.3, experiment="main")))
     assert row["verdict"] == "not testable"
     assert row["remark"].startswith(
-        "the rule requires entropy, which is not testable: no run with rewards that are always 0"
+        "the rule requires entropy, which is not testable: no control run (rewards always 0)"
     )
     assert judged(rule, run)["remark"] == "the rule requires entropy, which was not measured"
     fell = joined(run, training(0.3, experiment="main"), training(0.5, "random_0", experiment="gamma"))
