@@ -93,7 +93,7 @@ def test_comments_docstrings_and_layout_change_no_fingerprint(library: Path) -> 
     for path in (library / "answers/extraction.py", library / "stages/grade.py"):
         edit(path, '"""', '"""Other words. ')
         append(path, "# a comment")
-    edit(library / "stages/grade.py", '    """Read and judge', '    """Other words: read and judge')
+    edit(library / "stages/grade.py", '    """Read the answers', '    """Other words: read the answers')
     assert changed(library) == set()
 
 
