@@ -217,7 +217,10 @@ def test_what_another_reward_had_drawn_before_an_interruption_is_not_gone_on_fro
     ("doing", "said"),
     [
         ("import sys; sys.exit(0)", "own failed: SystemExit: 0"),
-        ("return [1e308] * len(responses)", r"own gave 1e\+308 for response 0; rewards must lie within ±1e.15, because GRPO computes in float32"),
+        (
+            "return [1e308] * len(responses)",
+            r"own gave 1e\+308 for response 0; rewards must lie within ±1e.15, because GRPO",
+        ),
         ("return '1' * len(responses)", r"own gave '11111111' \(str\)"),
     ],
 )
