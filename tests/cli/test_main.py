@@ -105,6 +105,23 @@ def test_recover_refuses_a_folder_where_nothing_ran(tmp_path: Path, monkeypatch:
     )
 
 
+def test_config_and_configfile_go_over_config_yaml_as_in_snakemake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    given = tmp_path / "given.yaml"
+    given.write_text("suite: one\nsources: {a/b: /nowhere}\n", encoding="utf-8")
+    last = tmp_path / "last.json"
+    last.write_text('{"suite": "two"}', encoding="utf-8")
+    command = ("doctor", "--configfile", str(given))
+    assert "sources.a/b = /nowhere: no such file" in error_of(monkeypatch, *command)
+    assert "sources.a/b = /nowhere: no such file" in error_of(monkeypatch, *command, "--config", "sources={c/d: /tmp}")
+    given.write_text("suite: one\n", encoding="utf-8")
+    assert "suite = one: no such suite" in error_of(monkeypatch, *command)
+    assert "suite = two: no such suite" in error_of(monkeypatch, *command, "--configfile", str(last))
+    assert "suite = three: no such suite" in error_of(monkeypatch, *command, "--config", "suite=three")
+
+
 # ---------------------------------------------------------------- the wrong file
 
 

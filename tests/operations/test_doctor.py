@@ -28,6 +28,7 @@ from spurious_rewards.models.configuration import cache_numbers
 from spurious_rewards.operations import gpu_memory
 from spurious_rewards.operations.checks import environment as checks_environment
 from spurious_rewards.operations.checks import gpus, machines, models, packages
+from spurious_rewards.operations.checks import seeds as checked_seeds
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.doctor import check_node, doctor, failing, must_fail, report, unusable_models
 from spurious_rewards.runtime import installed
@@ -547,6 +548,37 @@ def test_a_copy_under_sources_and_an_imported_checkpoint_are_looked_at_too(sound
         assert found.startswith(f"imports, step 100: {copy / 'config.json'}: not the JSON")
         assert unusable_models(study, [copy]).startswith(str(copy))
         assert unusable_models(study, [sound]) == ""
+
+
+@pytest.mark.parametrize("where", ["/nowhere/step100", "./nowhere", "../a/b/c", "runs/one/step100"])
+def test_an_imported_folder_that_is_not_there_is_not_taken_for_a_hub_id(where: str, sound: Path) -> None:
+    imported = {"model": "m", "reward": "r", "seed": 0, "origin": "o", "checkpoints": {100: where}}
+    study = study_of(local(sound, imports=[imported]))
+    assert only(models.imports(study)).found == f"{Path(where)}: no such file or folder"
+    assert not list(models.hub(study, "local"))
+
+
+def test_imported_responses_that_are_not_there_are_a_finding(sound: Path, tmp_path: Path) -> None:
+    responses = tmp_path / "responses.parquet"
+    imported = {"model": "m", "reward": "r", "seed": 0, "origin": "o", "responses": str(responses)}
+    study = study_of(local(sound, imports=[imported]))
+    assert only(models.imports(study)).found == f"{responses}: no such file or folder"
+    responses.touch()
+    assert not list(models.imports(study))
+
+
+def test_a_folder_without_a_tokenizer_is_not_said_to_lack_a_chat_template(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    found = only(models.folders(study_of(local(tmp_path / "empty"))))
+    assert "incomplete model folder" in found.found
+
+
+@pytest.mark.parametrize(("seeds", "warned"), [(["0"], True), (["0-1"], True), (["0", "1", "2"], False)])
+def test_too_few_seeds_for_the_verdict_on_a_reward_are_a_warning(seeds: list[str], warned: bool) -> None:
+    content = yaml.safe_load((ROOT / "examples/your_method/your_method.yaml").read_text(encoding="utf-8"))
+    content["experiments"]["test"]["seeds"] = seeds
+    found = list(checked_seeds.seeds(study_of(content)))
+    assert [finding.level for finding in found] == ["warns"] * warned
 
 
 def test_a_model_that_another_starts_from_is_given_the_others_prompts(sound: Path) -> None:

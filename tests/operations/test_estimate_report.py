@@ -131,14 +131,16 @@ def test_the_page_on_gpus_has_these_prices(suite: str) -> None:
 def test_the_tutorial_prices_a_reward_of_ones_own_by_the_number_of_seeds(tmp_path: Path) -> None:
     path = shutil.copytree(EXAMPLE.parent, tmp_path / "study") / EXAMPLE.name
     content = yaml.safe_load(path.read_text())
-    head = "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average | disk at the end |"
+    head = (
+        "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average | disk at the end | disk at the peak |"
+    )
     for seeds, *printed in of_page("tutorials/one-gpu.md", head):
         content["experiments"]["test"]["seeds"] = [str(seed) for seed in range(int(seeds))]
         path.write_text(yaml.safe_dump(content))
         priced = Study(load(path), Settings(), path, ROOT)
         dear, cheap = estimate(priced), estimate(priced, 1, costs.Assumed(costs.GPUS["h100"], 1000))
         hours = [number(found.hours(found.works)) for found in (dear, cheap)]
-        assert printed == [*hours, size(dear.disk)]
+        assert printed == [*hours, size(dear.disk), size(dear.peak)]
 
 
 # ---------------------------------------------------------------- after a run

@@ -158,7 +158,8 @@ def test_conda_files_hold_what_their_stages_import(path: Path) -> None:
 
 
 def test_every_stage_has_a_conda_file() -> None:
-    assert {stage for stages in STAGES.values() for stage in stages} == registered().keys()
+    listed = {stage for stages in STAGES.values() for stage in stages}
+    assert listed == registered().keys(), "each stage stands in STAGES of this file, under the conda file of its rule"
 
 
 def test_rules_name_conda_files_that_are_there() -> None:

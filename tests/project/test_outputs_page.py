@@ -1,5 +1,6 @@
 """The page on output files has every table, with its columns in order."""
 
+import importlib
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -22,7 +23,8 @@ from spurious_rewards.artifacts import tables
 from spurious_rewards.config.experiments import Exhibit
 from spurious_rewards.problems import decontamination
 
-PAGE = (Path(__file__).parents[2] / "docs/reference/outputs.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/outputs.md").read_text(encoding="utf-8")
 
 PARQUET = {
     "problems/{set}.parquet": tables.Problems,
@@ -55,6 +57,9 @@ CSV: dict[str, Collection[str]] = {
     "graders/differences.csv": grader_agreement.DIFFERENCES,
 }
 
+IN_EXHIBITS = {"CLIPPING", "COMPARISONS", "CONTRIBUTIONS", "CONTROL", "COVERAGE"}
+"""Names of `Columns` whose tables are those of exhibits, which have a section of their own."""
+
 
 def columns_of(file: str) -> list[str]:
     """Return the names in the first column of a section's table."""
@@ -80,6 +85,20 @@ def test_no_declared_table_is_missing() -> None:
     # A training set is made of labels, in memory only.
     assert set(PARQUET.values()) == set(tables.Table.__subclasses__()) - {tables.TrainingSet}
     assert set(re.findall(r"^### (.+)$", PAGE, flags=re.MULTILINE)) == PARQUET.keys() | CSV.keys()
+
+
+def test_no_declared_csv_file_is_missing() -> None:
+    declared = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "src/spurious_rewards").rglob("*.py")
+        for name in re.findall(r"^([A-Z_]+): Columns = ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if name not in IN_EXHIBITS and not any(getattr(imported(path), name) is columns for columns in CSV.values())
+    }
+    assert not declared, f"describe in docs/reference/outputs.md, and add to CSV in this file: {declared}"
+
+
+def imported(path: Path) -> object:
+    return importlib.import_module(".".join(path.relative_to(ROOT / "src").with_suffix("").parts))
 
 
 def test_every_kind_of_exhibit_has_its_columns() -> None:

@@ -17,7 +17,7 @@ def texts(kind: str) -> list[str]:
 
 
 def test_it_names_every_stage_once_and_no_other() -> None:
-    assert texts("stage") == sorted(registered())
+    assert texts("stage") == sorted(registered()), "docs/pictures/pipeline.svg has a box for each stage"
     assert len(texts("what")) == len(registered())
 
 

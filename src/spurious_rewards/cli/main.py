@@ -63,6 +63,17 @@ Config = Annotated[
     ),
 ]
 
+Configfile = Annotated[
+    list[Path],
+    typer.Option(
+        "--configfile",
+        metavar="FILE",
+        help="a YAML file with keys of config.yaml, as you give it to Snakemake",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+
 
 CHECKOUT = Path(__file__).parents[3]
 """The project's folder that contains the library; another folder if the library was installed without the project."""
@@ -84,10 +95,15 @@ def _root() -> Path:
     )
 
 
-def _study(config: list[str]) -> Study:
-    """Return the suite that config.yaml and the options `config` choose."""
+def _study(config: list[str], configfile: list[Path]) -> Study:
+    """Return the suite that config.yaml, the files `configfile` and the options `config` choose, as Snakemake does."""
+    from snakemake.utils import update_config
+
     root = _root()
-    chosen = settings.read({**read_yaml(root / "config.yaml"), **dict(map(_given, config))}, last_known)
+    given = read_yaml(root / "config.yaml")
+    for changes in (*map(read_yaml, configfile), dict(map(_given, config))):
+        update_config(given, changes)
+    chosen = settings.read(given, last_known)
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)
 
@@ -102,12 +118,13 @@ def _given(pair: str) -> tuple[str, Any]:
 @app.command()
 def doctor(
     config: Config,
+    configfile: Configfile,
     cluster: Annotated[bool, typer.Option("--slurm", help="check for jobs that run on a SLURM cluster")] = False,
 ) -> None:
     """Check what would prevent a suite from running, and how to fix it.
     Example: spurious-rewards doctor --config suite=one_gpu
     """
-    study = _study(config)
+    study = _study(config, configfile)
     findings = checks.doctor(study, "slurm" if cluster else "local")
     say(checks.report(findings, study.name))
     if checks.failing(findings):
@@ -117,6 +134,7 @@ def doctor(
 @app.command()
 def estimate(
     config: Config,
+    configfile: Configfile,
     gpus: Annotated[int, typer.Option(min=1, help="number of GPUs to plan the time for")] = 8,
     gpu: Annotated[
         str | None,
@@ -135,7 +153,7 @@ def estimate(
     """
     if gpu not in (None, *costs.GPUS):
         raise UserError(f"--gpu {gpu}: not known here; allowed: {', '.join(costs.GPUS)}")
-    study = _study(config)
+    study = _study(config, configfile)
     # With either option the estimate is for other conditions, about which a calibration on this machine says nothing.
     measured = calibration.read(study) if gpu is None and mean_tokens is None else None
     assumed = costs.Assumed(costs.GPUS[gpu or "a100"], mean_tokens)
@@ -143,11 +161,13 @@ def estimate(
 
 
 @app.command()
-def fetch(config: Config, to: Annotated[Path, typer.Option(help="the folder to copy to")]) -> None:
+def fetch(
+    config: Config, configfile: Configfile, to: Annotated[Path, typer.Option(help="the folder to copy to")]
+) -> None:
     """Copy a suite's models and problems, for a machine without a network.
     Example: spurious-rewards fetch --config suite=small --to copies
     """
-    study = _study(config)
+    study = _study(config, configfile)
     fetching.fetch(study.suite, study.suite_path, to)
 
 
@@ -163,9 +183,21 @@ def small_model() -> None:
     say(f"{smollm2.FOLDER}: the model of the suite laptop")
 
 
+@app.command("try-reward")
+def try_reward(config: Config, configfile: Configfile) -> None:
+    """Call your rewards on made-up responses, to see that they load and what they reward.
+    Example: spurious-rewards try-reward --config suite=examples/your_method/your_method.yaml
+    """
+    from spurious_rewards.operations import try_reward
+
+    for trial in try_reward.trials(_study(config, configfile).suite):
+        say(try_reward.report(trial))
+
+
 @app.command()
 def calibrate(
     config: Config,
+    configfile: Configfile,
     random_weights: Annotated[
         bool,
         typer.Option("--random-weights", help="measure with random weights; download only configuration and tokenizer"),
@@ -176,7 +208,7 @@ def calibrate(
     """
     from spurious_rewards.operations import calibrate, calibrate_report
 
-    study = _study(config)
+    study = _study(config, configfile)
     say(calibrate_report.report(study, calibrate.calibrate(study, random_weights)))
 
 
@@ -197,13 +229,14 @@ def partial_report(
         ),
     ],
     config: Config,
+    configfile: Configfile,
 ) -> None:
     """Report what a failed run finished.
     Example: spurious-rewards partial-report results/smoke/partial/unfinished.json --config suite=smoke
     """
     from spurious_rewards.operations import partial_report
 
-    say(partial_report.make(_study(config), record))
+    say(partial_report.make(_study(config, configfile), record))
 
 
 @app.command()
@@ -242,13 +275,13 @@ def diff(
 
 
 @app.command()
-def verify(config: Config) -> None:
+def verify(config: Config, configfile: Configfile) -> None:
     """Compare your results with the published results of the suite.
     Example: spurious-rewards verify --config suite=smoke
     """
     from spurious_rewards.operations import verify
 
-    found = verify.verify(_study(config))
+    found = verify.verify(_study(config, configfile))
     say(found.said)
     if not found.as_promised:
         sys.exit(1)
@@ -269,23 +302,25 @@ def numeric_class() -> None:
 
 
 @app.command()
-def publish(config: Config) -> None:
+def publish(config: Config, configfile: Configfile) -> None:
     """Write the results of a finished suite to expected/, for others to compare with.
     Example: spurious-rewards publish --config suite=smoke
     """
     from spurious_rewards.operations import publish
 
-    say(f"{publish.publish(_study(config))}: written; commit it")
+    say(f"{publish.publish(_study(config, configfile))}: written; commit it")
 
 
 @app.command()
-def export(config: Config, to: Annotated[Path, typer.Option(help="the folder or .zip file to write")]) -> None:
+def export(
+    config: Config, configfile: Configfile, to: Annotated[Path, typer.Option(help="the folder or .zip file to write")]
+) -> None:
     """Write a suite's results, without weights and logs, as a Workflow Run RO-Crate.
     Example: spurious-rewards export --to organism.zip
     """
     from spurious_rewards.operations import export  # here, because environments of jobs lack the package for crates
 
-    export.export(_study(config), to)
+    export.export(_study(config, configfile), to)
 
 
 @app.command("problem-hash")

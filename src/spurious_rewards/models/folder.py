@@ -116,7 +116,8 @@ def _faults(folder: Path, prompts: Collection[Prompt]) -> Iterator[Fault]:
         )
     written = {name: text for name, text in jinja.items() if isinstance(text, str)}
     ends = configuration.ends(language) | configuration.ends(settings.get("generation_config.json", {}))
-    for prompt in dict.fromkeys(prompts):
+    has_tokenizer = any(name in there for name in TOKENIZER_FILES)
+    for prompt in dict.fromkeys(prompts if has_tokenizer else ()):
         yield from _prompt(folder, prompt, written, tokens, tokenizer, rows, ends)
 
 

@@ -14,7 +14,7 @@ from spurious_rewards.config import accelerate, costs
 from spurious_rewards.config.resources import Hardware
 from spurious_rewards.models.faults import together
 from spurious_rewards.operations import gpu_memory
-from spurious_rewards.operations.checks import calibration, environment, gpus, machines, models, packages
+from spurious_rewards.operations.checks import calibration, environment, gpus, machines, models, packages, seeds
 from spurious_rewards.operations.checks.finding import Finding
 from spurious_rewards.operations.checks.gpus import On
 from spurious_rewards.runtime import installed
@@ -42,9 +42,11 @@ def doctor(study: Study, on: On = "local") -> list[Finding]:
         "calibration": partial(calibration.stale, measured),
         "time limits": partial(gpus.time_limits, study, partitions),
         "models": partial(models.folders, study),
+        "imports": partial(models.imports, study),
         "lengths": partial(models.lengths, study),
         "heads": partial(models.heads, study),
         "hub": partial(models.hub, study, on),
+        "seeds": partial(seeds.seeds, study),
         "vLLM's server": partial(environment.exclusive, study, on),
         "disk": partial(environment.disk, study, len(here)),
         "wandb": partial(environment.wandb, study.settings),

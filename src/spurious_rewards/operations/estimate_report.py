@@ -192,8 +192,8 @@ def _whole(found: Estimate, study: Study) -> str:
     states = sum(work.states for work in found.works.values())
     text = sum(work.text for work in found.works.values())
     lines = [
-        f"{number(found.hours(found.works))} GPU-hours in {len(found.works)} jobs. On {_gpus(found.gpus)} at least "
-        f"{duration(found.wall)}: shared evenly, the work takes {duration(found.hours(found.works) / found.gpus)}, and the "
+        f"{number(found.hours(found.works))} GPU-hours in {len(found.works)} jobs that run a model. On {_gpus(found.gpus)} at "
+        f"least {duration(found.wall)}: shared evenly, the work takes {duration(found.hours(found.works) / found.gpus)}, and the "
         f"longest chain of jobs that wait for each other takes {duration(found.chain)}. The longest job is {_longest(found)}.",
         *(
             f"{jobs} jobs ask for {asked} GPUs, more than there are. Choose another accelerate_config in `resources`."

@@ -45,7 +45,7 @@ class Stage:
         may_read: names of optional inputs.
         writes: names of its outputs.
         version: set for the stages up to the responses. Their artifacts cost GPU-hours, and are kept when code changes
-            until you raise the version. None: changed code re-runs the stage, except `prune`.
+            until you raise the version. None: changed code re-runs the stage (but not `prune`, which deletes).
         engine: for a stage that runs a model and may need GPUs, what samples a job's responses: "transformers" or
             "vllm".
     """

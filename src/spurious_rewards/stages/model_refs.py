@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spurious_rewards.artifacts.digests import last_known
-from spurious_rewards.artifacts.hub import cached_model, pinned
+from spurious_rewards.artifacts.hub import ID, cached_model, pinned
 from spurious_rewards.artifacts.paths import BASE, checkpoint
 from spurious_rewards.artifacts.tables import SHARED_BASE
 from spurious_rewards.config.experiments import seeds_of
@@ -63,9 +63,13 @@ def elsewhere(study: Study, where: str) -> Weights:
 
 
 def local_copies_elsewhere(study: Study, where: str) -> list[Path]:
-    """Return the user's folder that an imported checkpoint is read from, if any. A folder that is gone counts, too."""
+    """Return the user's folder that an imported checkpoint is read from, if any.
+
+    A folder that is gone counts, too, and so does a path that cannot be a hub id.
+    """
     folder = Path(where)
-    return [folder] if folder.is_dir() or last_known(folder) else _instead_of_hub(study, where)
+    is_path = folder.is_dir() or last_known(folder) or not ID.fullmatch(where)
+    return [folder] if is_path else _instead_of_hub(study, where)
 
 
 def _untrained(study: Study, name: str, model: Model, group: str, seed: int) -> Weights:

@@ -94,7 +94,10 @@ def gpus(study: Study, on: On, here: Sequence[Gpu], partitions: Sequence[Partiti
         )
         of_a_machine = f"{needed} GPU{'s'[: needed > 1]} of a machine"
         takes = f"{asked}, for models of up to {asked_for.max_parameters / 1e9:g} billion weights, takes {of_a_machine}"
-        mend = "choose another under `resources` of the suite, or leave these models out of its experiments"
+        mend = (
+            "run it on a machine that has them, choose another under `resources` of the suite, or leave these models out of "
+            "its experiments"
+        )
         if on == "local" and training and config.machines > 1:
             yield Finding(
                 "fails",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spurious_rewards.artifacts import hub as hub_client
+from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.artifacts.hub import pinned
 from spurious_rewards.config.models import Model, Prompt
 from spurious_rewards.models import loading
@@ -27,6 +28,19 @@ def folders(study: Study) -> Iterator[Finding]:
     for what, folder, prompts in _to_load(study):
         for fault in _faults(folder, prompts):
             yield Finding("fails", "models", f"{what}: {fault.said}", fault.mend)
+
+
+def imports(study: Study) -> Iterator[Finding]:
+    """Check whether the user's files and folders that imports name are here, or were once and have been used."""
+    for imported in study.suite.imports:
+        named = [imported.responses] if imported.responses else []
+        for where in imported.checkpoints.values():
+            named += model_refs.local_copies_elsewhere(study, where)
+        for path in named:
+            if not path.exists() and last_known(path) is None:
+                yield Finding(
+                    "fails", "imports", f"{path}: no such file or folder", "fix it under `imports` of the suite"
+                )
 
 
 def unusable(study: Study, paths: Collection[Path]) -> list[Fault]:
@@ -110,7 +124,7 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
             f"{', '.join(gated)}: only for those who accepted the terms, and there is no token here",
             "accept them on the models' pages and run `hf auth login` or set HF_TOKEN, or leave these models out",
         )
-    named = f"{len(missing)} models and data sets are not here ({', '.join(missing[:3])}{', …' if missing[3:] else ''})"
+    named = f"{len(missing)} models and data sets are not here ({', '.join(missing)})"
     fetch = f"`{shlex.join(['spurious-rewards', 'fetch', *study.settings.option, '--to', 'DIR'])}`"
     name_it = "and name what it wrote under `sources` in config.yaml"
     if trouble := hub_client.unreachable():
@@ -137,7 +151,8 @@ def _models_to_fetch(study: Study) -> dict[str, bool]:
     """Return the hub models that are neither under `sources` nor in the hub's cache, each with whether it is gated."""
     models = {str(one.id): (one.revision, one.gated) for one in _models(study).values() if one.source == "hub"}
     for imported in study.suite.imports:
-        models |= {where: (None, False) for where in imported.checkpoints.values() if not Path(where).is_dir()}
+        checkpoints = imported.checkpoints.values()
+        models |= {where: (None, False) for where in checkpoints if not model_refs.local_copies_elsewhere(study, where)}
     return {
         hub_id: gated
         for hub_id, (revision, gated) in models.items()

@@ -42,7 +42,8 @@ def packages(suite: Suite) -> Iterator[Finding]:
     if "vllm" in _engines(suite) and installed.version("vllm") is None:
         yield fails(
             "the suite's engine is vllm, and vLLM is not installed",
-            f"{installed.how_to_get('vllm')}, or set `engine: transformers` in the suite's sampling and training",
+            f"{installed.how_to_get('vllm')} (Python 3.13 or newer), or set `engine: transformers` in the suite's sampling "
+            "and training, which samples more slowly; `estimate` does not know by how much",
         )
     for pin in _requirements("spurious-rewards", extras=("",)):
         found = installed.version(pin.name)
