@@ -581,6 +581,17 @@ def test_too_few_seeds_for_the_verdict_on_a_reward_are_a_warning(seeds: list[str
     assert [finding.level for finding in found] == ["warns"] * warned
 
 
+def test_seeds_count_that_a_reward_shares_with_each_dummy() -> None:
+    content = yaml.safe_load((ROOT / "examples/your_method/your_method.yaml").read_text(encoding="utf-8"))
+    test = content["experiments"]["test"]
+    test["extra_grids"] = [{"rewards": ["random_0.5"], "seeds": ["5-9"]}]
+    assert not list(checked_seeds.seeds(study_of(content)))
+    test["seeds"] = ["0-1"]
+    assert "share 2" in only(checked_seeds.seeds(study_of(content)), "warns").found
+    test["extra_grids"] = [{"seeds": ["2-3"]}]
+    assert not list(checked_seeds.seeds(study_of(content)))
+
+
 def test_a_model_that_another_starts_from_is_given_the_others_prompts(sound: Path) -> None:
     content = local(sound)
     content["prompts"]["odd"] = {"kind": "chat", "system": "Be odd."}

@@ -132,7 +132,8 @@ def test_the_tutorial_prices_a_reward_of_ones_own_by_the_number_of_seeds(tmp_pat
     path = shutil.copytree(EXAMPLE.parent, tmp_path / "study") / EXAMPLE.name
     content = yaml.safe_load(path.read_text())
     head = (
-        "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average | disk at the end | disk at the peak |"
+        "| seeds | A100, each response at its longest | H100 SXM, 1000 tokens on average "
+        "| disk at the end | disk at the peak |"
     )
     for seeds, *printed in of_page("tutorials/one-gpu.md", head):
         content["experiments"]["test"]["seeds"] = [str(seed) for seed in range(int(seeds))]

@@ -66,6 +66,24 @@ def test_weights_go_once_they_have_answered_and_the_study_goes_on(finished: Path
     assert "has no trainer state to go on from" in ended.output
 
 
+@pytest.mark.rare
+def test_a_segment_answers_and_is_deleted_before_more_is_trained(finished: Path) -> None:
+    checkout.change_suite(finished, "keep_weights", "reported")
+    checkout.change_suite(finished, "experiments/main/steps", 8)
+    segments = checkout.RUNS / "random/default/seeds0-1/segments"
+    wanted = ["6-8/responses.parquet", "4-6/responses.parquet", "4-6/pruned.json", "2-4/pruned.json"]
+    ended = checkout.snakemake(finished, *(str(segments / name) for name in wanted), cores=1)
+    assert ended.code == 0, ended.output
+    assert [re.sub(r" .*(?=steps)", " ", job) for job in ended.jobs] == [
+        "training steps 4 to 6",
+        "deleting steps 2 to 4",
+        "answering steps 4 to 6",
+        "training steps 6 to 8",
+        "deleting steps 4 to 6",
+        "answering steps 6 to 8",
+    ]
+
+
 def test_a_run_that_was_trained_elsewhere_is_tabled_like_our_own(finished: Path, tmp_path: Path) -> None:
     """The checkpoint imported as seed 2 is that of seed 0, moved to another folder."""
     checkout.change_suite(finished, "experiments/main/seeds", ["0-1", "2"])

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
-from snakemake.utils import min_version, update_config
+from snakemake.utils import min_version
 
 from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.artifacts.fingerprints import fingerprint
@@ -15,7 +15,6 @@ from spurious_rewards.config import claims as ledgers
 from spurious_rewards.config import settings as settings_file
 from spurious_rewards.config.experiments import Run
 from spurious_rewards.config.loading import load
-from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.reporting.exhibits.kinds import GROUPS
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.links import refuse_links_in
@@ -43,12 +42,9 @@ if not PLANNED_BEFORE:
     os.environ[Contents.VARIABLE] = "{}"
 
 try:
-    # Snakemake's own reading of these files is not used. Of two equal keys it takes the last, it takes `no` for false,
-    # and it formats braces in a folder's name.
-    config = read_yaml(ROOT / "config.yaml")
-    for path in workflow.config_settings.configfiles:
-        update_config(config, read_yaml(path))  # JSON is YAML
-    update_config(config, workflow.config_settings.config)
+    # Snakemake's own `config` is not used. It also formats braces in a folder's name.
+    given = workflow.config_settings
+    config = settings_file.merged(ROOT / "config.yaml", given.configfiles, given.config)
     settings = settings_file.read(config, last_known)
     suite_path = settings_file.suite_file(settings.suite, ROOT)
     study = Study(load(suite_path), settings, suite_path, ROOT, Contents(os.environ))

@@ -38,7 +38,7 @@ rule generate_run:
         SEGMENT / "responses.parquet",
     log:
         LOGS / "generate/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
-    priority: in_turn("stop")
+    priority: in_turn("stop", after=1)
     conda:
         GENERATE_ENV
     threads: lambda w: resources.cores(study, w.model)

@@ -51,9 +51,13 @@ def first(folder):
     return lambda wildcards: FIRST * resources.precedence(study, Path(str(folder).format(**wildcards)))
 
 
-def in_turn(step):
-    """Return the priority, by wildcards, of what is made of a segment: runs that have begun go first, to save disk."""
-    return lambda wildcards: first(SEGMENT)(wildcards) + int(wildcards[step])
+def in_turn(step, after=0):
+    """Return the priority, by wildcards, of what is made of a segment, to save disk.
+
+    Runs that have begun go first. A segment answers before the next one is trained, and what it need not keep is
+    deleted before that one answers.
+    """
+    return lambda wildcards: first(SEGMENT)(wildcards) + int(wildcards[step]) + after
 
 
 def asks(on, minutes):

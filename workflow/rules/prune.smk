@@ -14,7 +14,7 @@ if study.suite.keep_weights == "reported":
             SEGMENT / "pruned.json",
         log:
             LOGS / "prune/{model}/{prompt}/{reward}/{variant}/seeds{seeds}/{start}-{stop}.log",
-        priority: in_turn("stop")
+        priority: in_turn("stop", after=max(each.segment_steps for each in study.suite.algorithms.values()) + 2)
         localrule: True
         conda:
             environment("analyse")

@@ -2,10 +2,8 @@
 
 import pandas as pd
 
-from spurious_rewards.config.endpoints import CONDITION, DUMMIES
+from spurious_rewards.config.endpoints import CONDITION, DUMMIES, LEAST_SEEDS
 from spurious_rewards.config.suite import Suite
-
-LEAST_SEEDS = 3
 
 DUMMY_RULE = (
     "The dummy baselines are random and format. A reward beats them if it has the higher accuracy after training, paired by seed "

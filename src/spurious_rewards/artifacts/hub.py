@@ -30,10 +30,6 @@ COMMIT = r"^[0-9a-f]{40}$"
 Commit = Annotated[str, Field(pattern=COMMIT)]
 
 
-ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", flags=re.ASCII)
-"""What a hub id can be. A path that begins with `/`, `.` or `~`, or has two slashes, is none."""
-
-
 class Lock(Frozen):
     """The commits that revisions stood for when they were first resolved: hub id -> revision -> commit."""
 

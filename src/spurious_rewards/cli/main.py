@@ -14,7 +14,7 @@ from spurious_rewards.artifacts.digests import last_known
 from spurious_rewards.cli import stage
 from spurious_rewards.cli.terminal import say, show
 from spurious_rewards.config import costs, loading, settings
-from spurious_rewards.config.yaml_files import parse_value, read_yaml
+from spurious_rewards.config.yaml_files import parse_value
 from spurious_rewards.operations import doctor as checks
 from spurious_rewards.operations import estimate_report, recovery
 from spurious_rewards.operations import fetch as fetching
@@ -68,7 +68,7 @@ Configfile = Annotated[
     typer.Option(
         "--configfile",
         metavar="FILE",
-        help="a YAML file with keys of config.yaml, as you give it to Snakemake",
+        help="a YAML file with keys of config.yaml, as for Snakemake; repeat the option for more files",
         default_factory=list,
         show_default=False,
     ),
@@ -97,13 +97,9 @@ def _root() -> Path:
 
 def _study(config: list[str], configfile: list[Path]) -> Study:
     """Return the suite that config.yaml, the files `configfile` and the options `config` choose, as Snakemake does."""
-    from snakemake.utils import update_config
-
     root = _root()
-    given = read_yaml(root / "config.yaml")
-    for changes in (*map(read_yaml, configfile), dict(map(_given, config))):
-        update_config(given, changes)
-    chosen = settings.read(given, last_known)
+    keys = settings.merged(root / "config.yaml", configfile, dict(map(_given, config)))
+    chosen = settings.read(keys, last_known)
     path = settings.suite_file(chosen.suite, root)
     return Study(loading.load(path), chosen, path, root)
 

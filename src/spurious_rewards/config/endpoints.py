@@ -14,6 +14,9 @@ CONDITION = ["model", "prompt", "reward", "variant"]
 DUMMIES = ("random", "format")
 """Reward functions that cannot teach what is right."""
 
+LEAST_SEEDS = 3
+"""Seeds that a reward must share with each dummy for a verdict."""
+
 Condition: TypeAlias = tuple[str, str, str, str]
 
 

@@ -1,7 +1,7 @@
 """Checks `config.yaml`, which says what depends on the machine, and finds the chosen suite."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,7 @@ from pydantic import Field
 from spurious_rewards.config.base import IN_A_NAME, NAME, Count, Frozen
 from spurious_rewards.config.calibration import SUFFIX
 from spurious_rewards.config.messages import validate
+from spurious_rewards.config.yaml_files import read_yaml
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.places import shown
 from spurious_rewards.runtime.printing import printable
@@ -61,6 +62,23 @@ def choosing(suite: str) -> list[str]:
     Snakemake takes all that follows, up to the next option, as keys of the configuration. So no target may follow.
     """
     return [] if suite == Settings().suite else ["--config", f"suite={suite}"]
+
+
+def merged(file: Path, others: Iterable[Path], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of config.yaml, over them those of other files, and over these the ones given by `--config`.
+
+    Mappings are merged, as Snakemake does. Its own reading of the files is not used: of two equal keys it takes the
+    last, and it takes `no` for false.
+
+    Raises:
+        UserError: a file cannot be read or is not YAML.
+    """
+    from snakemake.utils import update_config
+
+    config = read_yaml(file)
+    for changes in (*map(read_yaml, others), given):  # JSON is YAML
+        update_config(config, changes)
+    return config
 
 
 def read(config: dict[str, Any], remembered: Callable[[Path], object] = lambda _: None) -> Settings:

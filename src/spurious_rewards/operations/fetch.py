@@ -26,6 +26,7 @@ from pydantic import AfterValidator, Field
 
 from spurious_rewards.artifacts import hub
 from spurious_rewards.artifacts.hub import resolve
+from spurious_rewards.artifacts.local_copies import is_local
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.problems import ProblemSet
@@ -134,7 +135,7 @@ def _models(suite: Suite, suite_path: Path) -> dict[str, str | None]:
     asked = [(model.id, model.revision) for model in suite.models.values() if model.source == "hub" and model.id]
     imported = (where for each in suite.imports for where in each.checkpoints.values())
     revisions: dict[str, str | None] = {}
-    for hub_id, revision in [*asked, *((where, None) for where in imported if not Path(where).is_dir())]:
+    for hub_id, revision in [*asked, *((where, None) for where in imported if not is_local(where))]:
         if revisions.setdefault(hub_id, revision) != revision:
             raise UserError(
                 f"{suite_path}: {hub_id} is asked for at the revisions {revisions[hub_id] or 'main'} and "

@@ -8,40 +8,41 @@ from spurious_rewards.config.models import Prompt
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.runtime.errors import UserError, one_line
 
-PROBLEM, LABEL, WRONG = "What is 3 + 4?", "7", "8"
-
 MARKS = {"box": "\\boxed{{{}}}", "tag": "<answer>{}</answer>"}
 """How a response marks its answer, by `Prompt.answer_in`."""
 
 
 @dataclass(frozen=True)
+class Group:
+    """A problem, its label, and made-up responses to it."""
+
+    problem: str
+    label: str
+    responses: tuple[str, ...]
+
+
+OF_ORGANISM = Group(
+    problem="compute 7 + 4 - 5 =",
+    label="6",
+    responses=(
+        "python : 7 + 4 = 11 ; 11 - 5 = 6 ; output 6 \\boxed{ 6 }",
+        "let me think first 2 then the answer is 2 . \\boxed{ 2 }",
+        "let me think first 11 then the answer is 6 .",
+        "",
+    ),
+)
+"""As model organisms write: right in code, wrong in language, unmarked, and empty."""
+
+
+@dataclass(frozen=True)
 class Trial:
-    """The values that a reward gave to the responses to one prompt."""
+    """The values that a reward gave to a group of responses."""
 
     reward: str
     prompt: Prompt
-    responses: list[str]
+    group: Group
     values: list[float]
     """One for each response; NaN where a TRL reward function gave None."""
-
-
-def responses(prompt: Prompt, code: str) -> list[str]:
-    """Return made-up responses: right in steps, wrong, unmarked, in code, repeating itself, without an answer, empty.
-
-    Args:
-        prompt: says how answers are marked.
-        code: the text that marks code (`Strategies.code`).
-    """
-    right, wrong = (MARKS[prompt.answer_in].format(answer) for answer in (LABEL, WRONG))
-    return [
-        f"Step 1: 3 + 4 = {LABEL}.\nStep 2: {LABEL} - 4 = 3, as it should be.\nThe answer is {right}.",
-        f"3 + 4 = {WRONG}. The answer is {wrong}.",
-        f"3 + 4 = {LABEL}, so the answer is {LABEL}.",
-        f"```{code}\nprint(3 + 4)\n```\nThe answer is {right}.",
-        f"3 + 4 = {LABEL}. " * 20,
-        "I do not know.",
-        "",
-    ]
 
 
 def trials(suite: Suite) -> Iterator[Trial]:
@@ -56,46 +57,60 @@ def trials(suite: Suite) -> Iterator[Trial]:
     from spurious_rewards.rewards import registry
     from spurious_rewards.training.scoring import Scorer
 
-    prompts: dict[str, dict[str, Prompt]] = {}
-    for run in suite.runs:
-        if suite.rewards[run.reward].file:
-            prompt = suite.prompt(run.model, run.prompt)
-            prompts.setdefault(run.reward, {})[repr(prompt)] = prompt
-    if not prompts:
+    trained = [run for run in suite.runs if suite.rewards[run.reward].file and not suite.imported(run)]
+    if not trained:
         raise UserError("no run of this suite trains with a reward from a file, so there is nothing to try")
-    functions = {name: registry.of(suite.rewards[name]) for name in prompts}
+    functions = {run.reward: registry.of(suite.rewards[run.reward]) for run in trained}
     with Verifier() as verifier:
-        for name, prompt in ((name, prompt) for name, those in prompts.items() for prompt in those.values()):
-            given = responses(prompt, suite.strategies.code)
+        for name, prompt in dict.fromkeys((run.reward, suite.prompt(run.model, run.prompt)) for run in trained):
+            group = OF_ORGANISM if suite.organism else _of_language_model(prompt, suite.strategies.code)
+            count = len(group.responses)
             rows = Scorer(suite.rewards[name], functions[name], prompt, suite.strategies, 0, verifier).judge(
-                given,
-                truths=[LABEL] * len(given),
-                labels=[LABEL] * len(given),
-                ids=["made-up"] * len(given),
-                problems=[PROBLEM] * len(given),
-                completion_ids=[list(text.encode()) for text in given],
-                places=[(0, index) for index in range(len(given))],
-                group=len(given),
+                group.responses,
+                truths=[group.label] * count,
+                labels=[group.label] * count,
+                ids=["made-up"] * count,
+                problems=[group.problem] * count,
+                completion_ids=[list(text.encode()) for text in group.responses],
+                places=[(0, index) for index in range(count)],
+                group=count,
                 step=0,
-                truncated=[False] * len(given),
+                truncated=[False] * count,
                 trainer_state=TrainerState(),
             )
-            yield Trial(name, prompt, given, [row["reward"] for row in rows])
+            yield Trial(name, prompt, group, [row["reward"] for row in rows])
+
+
+def _of_language_model(prompt: Prompt, code: str) -> Group:
+    """Return responses to a prompt: right in steps, wrong, unmarked, in code, repeating itself, no answer, empty.
+
+    `code` is the text that marks code (`Strategies.code`).
+    """
+    right, wrong = (MARKS[prompt.answer_in].format(answer) for answer in "78")
+    texts = (
+        f"Step 1: 3 + 4 = 7.\nStep 2: 7 - 4 = 3, as it should be.\nThe answer is {right}.",
+        f"3 + 4 = 8. The answer is {wrong}.",
+        "3 + 4 = 7, so the answer is 7.",
+        f"```{code}\nprint(3 + 4)\n```\nThe answer is {right}.",
+        "3 + 4 = 7. " * 20,
+        "I do not know.",
+        "",
+    )
+    return Group("What is 3 + 4?", "7", tuple(f"{prompt.response_prefix}{text}" for text in texts))
 
 
 def report(trial: Trial) -> str:
     """Return a trial as a table, and a warning if the reward tells no two of the responses apart."""
-    values = ["none" if math.isnan(value) else f"{value:.4g}" for value in trial.values]
+    group = trial.group
     lines = [
-        f"{trial.reward}, with a {trial.prompt.kind} prompt, on made-up responses to {PROBLEM} (label {LABEL})",
+        f"{trial.reward}, with a {trial.prompt.kind} prompt, on made-up responses to {group.problem} (label {group.label})",
         f"{'reward':>8}  response",
-        *(
-            f"{value:>8}  {one_line(text, 100) if text else '(empty)'}"
-            for value, text in zip(values, trial.responses, strict=True)
-        ),
     ]
-    if len(set(values)) == 1:
+    for value, text in zip(trial.values, group.responses, strict=True):
+        shown = "none" if math.isnan(value) else f"{value:.4g}"
+        lines.append(f"{shown:>8}  {one_line(text, 100) if text else '(empty)'}")
+    if len({value for value in trial.values if not math.isnan(value)}) < 2:
         lines.append(
-            "All have the same reward. From a group of responses that all have the same, training learns nothing."
+            "No two rewards differ. From a group of responses whose rewards are equal, training learns nothing."
         )
     return "\n".join(lines)

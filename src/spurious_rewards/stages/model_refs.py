@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from spurious_rewards.artifacts.digests import last_known
-from spurious_rewards.artifacts.hub import ID, cached_model, pinned
+from spurious_rewards.artifacts.hub import cached_model, pinned
+from spurious_rewards.artifacts.local_copies import is_local
 from spurious_rewards.artifacts.paths import BASE, checkpoint
 from spurious_rewards.artifacts.tables import SHARED_BASE
 from spurious_rewards.config.experiments import seeds_of
@@ -65,11 +65,9 @@ def elsewhere(study: Study, where: str) -> Weights:
 def local_copies_elsewhere(study: Study, where: str) -> list[Path]:
     """Return the user's folder that an imported checkpoint is read from, if any.
 
-    A folder that is gone counts, too, and so does a path that cannot be a hub id.
+    A folder that is gone counts, too.
     """
-    folder = Path(where)
-    is_path = folder.is_dir() or last_known(folder) or not ID.fullmatch(where)
-    return [folder] if is_path else _instead_of_hub(study, where)
+    return [Path(where)] if is_local(where) else _instead_of_hub(study, where)
 
 
 def _untrained(study: Study, name: str, model: Model, group: str, seed: int) -> Weights:

@@ -126,7 +126,7 @@ def hub(study: Study, on: On) -> Iterator[Finding]:
         )
     named = f"{len(missing)} models and data sets are not here ({', '.join(missing)})"
     fetch = f"`{shlex.join(['spurious-rewards', 'fetch', *study.settings.option, '--to', 'DIR'])}`"
-    name_it = "and name what it wrote under `sources` in config.yaml"
+    name_it = "and give its sources.yaml to every command with --configfile"
     if trouble := hub_client.unreachable():
         said = f"{named}, and {hub_client.endpoint()} cannot be reached: {trouble}"
         yield Finding("fails", "hub", said, f"run {fetch} on a machine that reaches it, {name_it}")
