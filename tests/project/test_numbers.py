@@ -55,9 +55,10 @@ OWN_REWARD = README.split("\n## Test your own reward\n")[1].split("\n## ")[0]
 
 
 QUOTED = {
-    "README.md": (10, ["organism", "laptop"]),
+    "README.md": (10, ["organism", "laptop", "followups"]),
     "docs/results/organism.md": (10, ["organism"]),
     "docs/results/laptop.md": (10, ["laptop"]),
+    "docs/results/followups.md": (80, ["followups", "organism"]),
     "docs/tutorials/first-report.md": (3, ["organism"]),
 }
 """Page -> the least number of intervals that it quotes, and the suites that they are of."""

@@ -58,6 +58,7 @@ def points(rows: pd.DataFrame, title: str, labels: tuple[str, str], marks: Mappi
                 )
             ax.set_title(panel)
             ax.grid(axis="y")
+            ax.locator_params(axis="x", nbins=5)  # more would touch each other in panels side by side
         for ax in axes[:, 0]:
             ax.set_ylabel(labels[1])
         key = [
