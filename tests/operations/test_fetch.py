@@ -20,6 +20,7 @@ from spurious_rewards.config import settings as config_settings
 from spurious_rewards.config.loading import load
 from spurious_rewards.config.suite import Suite
 from spurious_rewards.models import loading, references
+from spurious_rewards.operations import fetch as fetch_module
 from spurious_rewards.operations.fetch import fetch
 from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.stages import model_refs, prepare
@@ -146,6 +147,12 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".cache" not in path.parts
     }
+
+
+def test_an_imported_folder_that_is_not_there_is_not_fetched(tmp_path: Path) -> None:
+    imported = {"model": "one", "reward": "format", "checkpoints": {5: "/nowhere/step5"}, "origin": "a friend"}
+    path = suite_file(tmp_path, imports=[imported])
+    assert set(fetch_module._models(load(path), path)) == {"some/model"}
 
 
 def test_a_fetch_goes_on_notices_damage_and_serves_without_the_hub(

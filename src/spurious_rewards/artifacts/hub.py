@@ -37,6 +37,18 @@ class Lock(Frozen):
     models: dict[str, dict[str, Commit]] = Field(default_factory=dict)
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be a hub id. A path that begins with `/`, `.` or `~`, or has two slashes, cannot."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        return False
+    return True
+
+
 def resolve(kind: Literal["dataset", "model"], hub_id: str, revision: str | None, lock: Path) -> str:
     """Return the commit (40 hex digits) that a revision stands for, from the lock file or else from the hub.
 

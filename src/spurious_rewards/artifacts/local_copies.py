@@ -6,7 +6,6 @@ running jobs use `locate` and `check`.
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from spurious_rewards.artifacts.digests import digest, last_known
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.reward_file import SUFFIX
 from spurious_rewards.runtime.errors import UserError
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", flags=re.ASCII)
-"""What a hub id can be. A path that begins with `/`, `.` or `~`, or has two slashes, is none."""
 
 
 class LocalCopy(Frozen):
@@ -56,12 +52,6 @@ class Contents:
     def locations(self, paths: Iterable[Path]) -> dict[str, str]:
         """Return the `Locations` of some copies, with paths as strings for JSON."""
         return {self.of(path).content: str(path) for path in paths}
-
-
-def is_local(checkpoint: str) -> bool:
-    """Whether an imported checkpoint is a folder, also one that is gone, or a path that cannot be a hub id."""
-    folder = Path(checkpoint)
-    return folder.is_dir() or last_known(folder) is not None or not HUB_ID.fullmatch(checkpoint)
 
 
 def paths(locations: Iterable[str]) -> list[Path]:

@@ -26,7 +26,6 @@ from pydantic import AfterValidator, Field
 
 from spurious_rewards.artifacts import hub
 from spurious_rewards.artifacts.hub import resolve
-from spurious_rewards.artifacts.local_copies import is_local
 from spurious_rewards.config.base import Frozen
 from spurious_rewards.config.messages import validate
 from spurious_rewards.config.problems import ProblemSet
@@ -39,6 +38,7 @@ from spurious_rewards.runtime.errors import UserError
 from spurious_rewards.runtime.files import replacing, sha256
 from spurious_rewards.runtime.links import refuse_links_below
 from spurious_rewards.runtime.locks import exclusive
+from spurious_rewards.stages.model_refs import is_local
 
 MODELS, PROBLEMS = "models", "problems"
 """Folders of the copies."""

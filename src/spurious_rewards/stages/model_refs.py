@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from spurious_rewards.artifacts.hub import cached_model, pinned
-from spurious_rewards.artifacts.local_copies import is_local
+from spurious_rewards.artifacts.digests import last_known
+from spurious_rewards.artifacts.hub import cached_model, is_id, pinned
 from spurious_rewards.artifacts.paths import BASE, checkpoint
 from spurious_rewards.artifacts.tables import SHARED_BASE
 from spurious_rewards.config.experiments import seeds_of
@@ -60,6 +60,12 @@ def elsewhere(study: Study, where: str) -> Weights:
     """Return the weights of an imported run's checkpoint, which is a folder or a hub id."""
     copies = local_copies_elsewhere(study, where)
     return study.contents.of(copies[0]) if copies else _from_hub(study, where, None)
+
+
+def is_local(checkpoint: str) -> bool:
+    """Whether an imported checkpoint is a folder, also one that is gone, or a path that cannot be a hub id."""
+    folder = Path(checkpoint)
+    return folder.is_dir() or last_known(folder) is not None or not is_id(checkpoint)
 
 
 def local_copies_elsewhere(study: Study, where: str) -> list[Path]:
